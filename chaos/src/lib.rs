@@ -1,0 +1,3 @@
+//! Campaigns of faults and lying hubs against simulated DSKE clusters.
+
+pub mod summary;

@@ -1,0 +1,3 @@
+//! The `cargo chaos` command.
+
+fn main() {}

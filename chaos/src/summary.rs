@@ -1,0 +1,183 @@
+//! What a finished sweep says: the contents of `reports/resilience.json`, and all that the HTML report is drawn from.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Everything that `cargo chaos` measured in one sweep.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Resilience {
+    /// Version of `dske` that was tested.
+    pub version: String,
+    /// The command that produces the same numbers again.
+    pub command: String,
+    /// One entry a campaign, in the order they ran.
+    pub campaigns: Vec<CampaignSummary>,
+    /// Calls by how many hubs were down and how many lied while they ran, over all campaigns.
+    pub boundary: Vec<BoundaryPoint>,
+    /// Real seconds for the whole sweep.
+    pub wall_seconds: f64,
+}
+
+/// One campaign over all its seeds.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct CampaignSummary {
+    /// File name without ending, for example `byzantine-minority`.
+    pub name: String,
+    /// What it does, in plain words, from the campaign file.
+    pub about: String,
+    /// Number of seeds run.
+    pub seeds: u64,
+    /// The first seed; the others follow it one by one.
+    pub first_seed: u64,
+    /// Hubs, for example `5` or `4–7` where the seed draws it.
+    pub hubs: String,
+    /// Threshold, for example `3`.
+    pub threshold: String,
+    /// Clients, for example `2`.
+    pub clients: String,
+    /// Keys that masters asked for.
+    pub keys_requested: u64,
+    /// Keys that masters were given.
+    pub keys_established: u64,
+    /// Keys whose call to the master failed or whose slave never got them while it should not have asked in vain.
+    pub keys_failed: u64,
+    /// Keys that slaves fetched.
+    pub keys_fetched: u64,
+    /// Faults injected.
+    pub faults: u64,
+    /// Lies told by Byzantine hubs.
+    pub lies: u64,
+    /// Broken invariants. Empty is good.
+    pub violations: Vec<Violation>,
+    /// Only for a negative control: what it must break, and whether the check saw it.
+    pub control: Option<Control>,
+    /// Fault, lie or rare branch → how often it was reached.
+    pub reached: BTreeMap<String, u64>,
+    /// Times each invariant was evaluated.
+    pub checked: BTreeMap<String, u64>,
+    /// What the campaign file says must be reached and was not: the campaign is weak.
+    pub missed: Vec<String>,
+    /// Simulated milliseconds that successful master calls took.
+    pub establish_ms: Distribution,
+    /// Simulated milliseconds that successful slave calls took.
+    pub fetch_ms: Distribution,
+    /// One run drawn out: the first seed, or the first that broke an invariant.
+    pub timeline: Timeline,
+    /// Simulated seconds, all seeds together.
+    pub simulated_seconds: f64,
+    /// Real seconds, summed over the workers.
+    pub wall_seconds: f64,
+    /// SHA-256 over all traces in order of seed, in hexadecimal. The same for the same seeds.
+    pub digest: String,
+}
+
+/// A broken invariant, with what a person needs to look into it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// The run's seed.
+    pub seed: u64,
+    /// Name of the invariant, for example `no-false-key`.
+    pub invariant: String,
+    /// Simulated milliseconds since the run began.
+    pub at_ms: u64,
+    /// What was expected and what was seen, by whom.
+    pub detail: String,
+    /// The command that replays the run.
+    pub replay: String,
+}
+
+/// Outcome of a negative control.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Control {
+    /// The invariant that this campaign breaks on purpose.
+    pub invariant: String,
+    /// Seeds in which the check saw it.
+    pub seeds_caught: u64,
+    /// One example of what it saw.
+    pub example: String,
+}
+
+/// A sample of durations in simulated milliseconds.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Distribution {
+    /// Number of samples.
+    pub count: u64,
+    /// Median.
+    pub p50: f64,
+    /// 90th percentile.
+    pub p90: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// Largest sample.
+    pub max: f64,
+    /// Counts by bucket; bucket `i` covers `[edges[i], edges[i + 1])`, the last one is open.
+    pub buckets: Vec<u64>,
+    /// Lower edges of the buckets, in milliseconds, rising roughly geometrically.
+    pub edges: Vec<f64>,
+}
+
+/// One run as rows of marks.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Timeline {
+    /// The run's seed.
+    pub seed: u64,
+    /// Simulated length of the run.
+    pub end_ms: u64,
+    /// When everything was healed and recovery was demanded.
+    pub heal_ms: u64,
+    /// Rows, hubs first, then clients.
+    pub nodes: Vec<String>,
+    /// What happened, in order of time.
+    pub marks: Vec<Mark>,
+}
+
+/// Something that happened at a node.
+#[derive(Debug, Clone, Serialize)]
+pub struct Mark {
+    /// Row: an index into [`Timeline::nodes`].
+    pub node: usize,
+    /// Start, in simulated milliseconds.
+    pub at_ms: u64,
+    /// End, for what lasts.
+    pub until_ms: Option<u64>,
+    /// What it is.
+    pub kind: MarkKind,
+    /// A few words, for example `crash` or `wrong share value`.
+    pub label: String,
+}
+
+/// Kinds of marks, drawn in different colours and shapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkKind {
+    /// The node is down, cut off or slowed: lasts from `at_ms` to `until_ms`.
+    Fault,
+    /// The hub told a lie.
+    Lie,
+    /// A client blamed this hub.
+    Blame,
+    /// A key was handed to an SAE at this client.
+    Delivered,
+    /// A call by an SAE at this client failed.
+    Failed,
+    /// An invariant broke.
+    Violation,
+}
+
+/// Calls that ran under the same conditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BoundaryPoint {
+    /// Hubs in the cluster (N).
+    pub hubs: u8,
+    /// Threshold (K).
+    pub threshold: u8,
+    /// Hubs that the client could not reach while the calls ran.
+    pub down: u8,
+    /// Hubs that lied.
+    pub lying: u8,
+    /// Pairs of master and slave call under these conditions.
+    pub tried: u64,
+    /// Pairs of which both sides got the key.
+    pub succeeded: u64,
+}

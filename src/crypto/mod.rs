@@ -1,0 +1,1 @@
+//! Finite fields, Shamir sharing, robust reconstruction, one-time MAC and key tag.

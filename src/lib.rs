@@ -1,0 +1,4 @@
+//! Distributed Symmetric Key Establishment (DSKE).
+
+pub mod crypto;
+pub mod psrd;

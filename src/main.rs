@@ -1,0 +1,3 @@
+//! The `dske` command.
+
+fn main() {}

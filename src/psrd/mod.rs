@@ -1,0 +1,1 @@
+//! Pre-shared random data (PSRD): blocks, allocations, and the pools that spend each byte once.

@@ -1,0 +1,1 @@
+//! One cluster interface, three ways to run DSKE nodes.
