@@ -1,0 +1,77 @@
+use thiserror::Error;
+
+use super::{BlockId, FRAGMENTS_MAX};
+
+/// What a pool refuses, and why. Whoever gets one: the pool has not changed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PoolError {
+    /// The pool has this block, or had it: its bytes may have been used.
+    #[error("block {block} is or was in this pool already")]
+    Duplicate {
+        /// The block offered.
+        block: BlockId,
+    },
+    /// The pool holds as many blocks as it may.
+    #[error("the pool is full with {blocks_max} blocks")]
+    Full {
+        /// The limit.
+        blocks_max: usize,
+    },
+    /// Somebody asked for no bytes at all, which no allocation can express.
+    #[error("cannot allocate 0 bytes")]
+    NothingWanted,
+    /// The pool has fewer bytes left than wanted: it needs another block.
+    #[error("the pool has {left} bytes of pre-shared random data left, but {wanted} are wanted")]
+    Exhausted {
+        /// Bytes asked for.
+        wanted: usize,
+        /// Bytes left.
+        left: usize,
+    },
+    /// The bytes wanted lie scattered over too many blocks: the blocks are too small.
+    #[error("{wanted} bytes would take more than {FRAGMENTS_MAX} blocks: provision larger blocks")]
+    TooManyFragments {
+        /// Bytes asked for.
+        wanted: usize,
+    },
+    /// The pool knows no such block (any more, if it was used up long ago).
+    #[error("block {block} is not in this pool")]
+    UnknownBlock {
+        /// The block named.
+        block: BlockId,
+    },
+    /// The fragment reaches beyond the end of its block.
+    #[error("{size} bytes at {start} lie outside block {block}, which has {len} bytes")]
+    OutOfBounds {
+        /// The block named.
+        block: BlockId,
+        /// First position of the fragment.
+        start: u32,
+        /// Its size in bytes.
+        size: u32,
+        /// Bytes of the block.
+        len: usize,
+    },
+    /// Some byte of the fragment has been used: a replay, or a peer that uses data twice.
+    #[error("{size} bytes at {start} of block {block} are used already, some or all of them")]
+    AlreadyUsed {
+        /// The block named.
+        block: BlockId,
+        /// First position of the fragment.
+        start: u32,
+        /// Its size in bytes.
+        size: u32,
+    },
+    /// Too many messages with wrong MACs named the block, so that its bytes were erased.
+    #[error("block {block} is retired after too many wrong MACs")]
+    Retired {
+        /// The block named.
+        block: BlockId,
+    },
+    /// The block had to make room for a newer one before all of its bytes had been used.
+    #[error("block {block} was evicted to make room for a newer one")]
+    Evicted {
+        /// The block named.
+        block: BlockId,
+    },
+}

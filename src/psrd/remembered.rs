@@ -1,0 +1,64 @@
+use std::collections::{BTreeMap, VecDeque};
+
+use super::BlockId;
+
+/// How many blocks that are gone a pool remembers. About 64 bytes each, so 64 KiB for a pool; with blocks of 1 MiB
+/// that looks back over 1 GiB of spent data. Safety does not rest on it: a block that is forgotten is unknown, and
+/// what names it is refused as well. It makes the reason exact, and catches a block that is delivered twice.
+pub(super) const REMEMBERED_MAX: usize = 1024;
+
+/// The last [`REMEMBERED_MAX`] blocks that left a pool, each with the reason.
+#[derive(Debug)]
+pub(super) struct Remembered<R> {
+    reasons: BTreeMap<BlockId, R>,
+    oldest_first: VecDeque<BlockId>,
+}
+
+impl<R: Copy> Remembered<R> {
+    pub(super) fn new() -> Self {
+        Self {
+            reasons: BTreeMap::new(),
+            oldest_first: VecDeque::new(),
+        }
+    }
+
+    /// Remembers `block`, which is not remembered yet: pools refuse duplicates.
+    pub(super) fn insert(&mut self, block: BlockId, reason: R) {
+        let before = self.reasons.insert(block, reason);
+        debug_assert!(before.is_none(), "a block leaves a pool once");
+        self.oldest_first.push_back(block);
+        if self.oldest_first.len() > REMEMBERED_MAX
+            && let Some(oldest) = self.oldest_first.pop_front()
+        {
+            self.reasons.remove(&oldest);
+        }
+    }
+
+    pub(super) fn get(&self, block: BlockId) -> Option<R> {
+        self.reasons.get(&block).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn forgets_the_oldest_and_stays_bounded() {
+        let mut remembered = Remembered::new();
+        let id = |number: usize| BlockId::from(Uuid::from_u128(number as u128));
+        for number in 0..REMEMBERED_MAX + 10 {
+            remembered.insert(id(number), number);
+        }
+        assert_eq!(remembered.get(id(9)), None);
+        assert_eq!(remembered.get(id(10)), Some(10));
+        assert_eq!(
+            remembered.get(id(REMEMBERED_MAX + 9)),
+            Some(REMEMBERED_MAX + 9)
+        );
+        assert_eq!(remembered.reasons.len(), REMEMBERED_MAX);
+        assert_eq!(remembered.oldest_first.len(), REMEMBERED_MAX);
+    }
+}

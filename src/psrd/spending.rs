@@ -1,0 +1,277 @@
+use std::collections::VecDeque;
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::remembered::Remembered;
+use super::{Allocation, Block, BlockId, FRAGMENTS_MAX, Fragment, PoolError};
+
+/// The allocator's end of a pool: hands out bytes in order, each once.
+///
+/// There is no way to give bytes back: a message that was never sent has still used them. Nothing else could be
+/// safe, since the allocator cannot know what the network has seen.
+#[derive(Debug)]
+pub struct SpendingPool {
+    /// In the order in which they were added; all but the first are untouched.
+    blocks: VecDeque<Unspent>,
+    spent: Remembered<()>,
+    blocks_max: usize,
+}
+
+#[derive(Debug)]
+struct Unspent {
+    block: Block,
+    /// Position of the first byte not handed out yet; all bytes before it are zero.
+    next: usize,
+}
+
+/// Bytes taken out of a [`SpendingPool`], and where the peer finds the same ones.
+pub struct Spent {
+    /// What to tell the peer.
+    pub allocation: Allocation,
+    /// The secret bytes, in the order of the allocation. The only copy at this end.
+    pub bytes: Zeroizing<Vec<u8>>,
+}
+
+impl SpendingPool {
+    /// An empty pool that will hold at most `blocks_max` blocks that are not used up.
+    #[must_use]
+    pub fn new(blocks_max: usize) -> Self {
+        Self {
+            blocks: VecDeque::new(),
+            spent: Remembered::new(),
+            blocks_max,
+        }
+    }
+
+    /// Adds a block behind the others. The peer must add the same blocks in the same order: it takes a block to be
+    /// finished once a later one is in use (safety does not depend on it, see [`super::ReceivingPool::left`]).
+    ///
+    /// # Errors
+    /// [`PoolError::Duplicate`] if the pool has, or remembers that it had, a block of this id; [`PoolError::Full`].
+    pub fn add(&mut self, block: Block) -> Result<(), PoolError> {
+        let id = block.id();
+        if self.spent.get(id).is_some() || self.block_ids().any(|held| held == id) {
+            return Err(PoolError::Duplicate { block: id });
+        }
+        if self.blocks.len() >= self.blocks_max {
+            return Err(PoolError::Full {
+                blocks_max: self.blocks_max,
+            });
+        }
+        self.blocks.push_back(Unspent { block, next: 0 });
+        Ok(())
+    }
+
+    /// Takes out the next `size` bytes, all or none. The pool's own copy of them is zero when this returns.
+    ///
+    /// # Errors
+    /// [`PoolError::NothingWanted`], [`PoolError::Exhausted`] or [`PoolError::TooManyFragments`]: nothing is used.
+    pub fn allocate(&mut self, size: usize) -> Result<Spent, PoolError> {
+        let allocation = self.plan(size)?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(size)); // exact: growing would leave copies behind
+        for fragment in allocation.fragments() {
+            let end = fragment.end() as usize;
+            let unspent = self
+                .blocks
+                .front_mut()
+                .expect("the plan counted this block");
+            let fresh = unspent
+                .block
+                .expose_bytes()
+                .get(unspent.next..end)
+                .expect("the plan ends inside the block");
+            bytes.extend_from_slice(fresh);
+            unspent.block.erase(unspent.next..end);
+            unspent.next = end;
+            if unspent.left() == 0 {
+                self.spent.insert(fragment.block(), ());
+                self.blocks.pop_front();
+            }
+        }
+        Ok(Spent { allocation, bytes })
+    }
+
+    /// How many bytes can still be handed out.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.blocks.iter().map(Unspent::left).sum()
+    }
+
+    /// The blocks that are not used up, oldest first.
+    pub fn block_ids(&self) -> impl Iterator<Item = BlockId> {
+        self.blocks.iter().map(|unspent| unspent.block.id())
+    }
+
+    fn plan(&self, size: usize) -> Result<Allocation, PoolError> {
+        if size == 0 {
+            return Err(PoolError::NothingWanted);
+        }
+        let left = self.left();
+        if size > left {
+            return Err(PoolError::Exhausted { wanted: size, left });
+        }
+        let mut fragments = Vec::new();
+        let mut missing = size;
+        for unspent in &self.blocks {
+            if missing == 0 {
+                break;
+            }
+            if fragments.len() == FRAGMENTS_MAX {
+                return Err(PoolError::TooManyFragments { wanted: size });
+            }
+            let taken = missing.min(unspent.left());
+            fragments.push(unspent.fragment(taken));
+            missing -= taken;
+        }
+        Ok(
+            Allocation::new(fragments)
+                .expect("1 to FRAGMENTS_MAX fragments, each of another block"),
+        )
+    }
+}
+
+impl Unspent {
+    fn left(&self) -> usize {
+        self.block.len() - self.next
+    }
+
+    fn fragment(&self, size: usize) -> Fragment {
+        let position = |position: usize| u32::try_from(position).expect("BLOCK_BYTES_MAX fits u32");
+        Fragment::new(self.block.id(), position(self.next), position(size))
+            .expect("no block that is held is used up")
+    }
+}
+
+impl fmt::Debug for Spent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spent")
+            .field("allocation", &self.allocation)
+            .field("bytes", &format_args!("<redacted>"))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::psrd::remembered::REMEMBERED_MAX;
+
+    /// A block whose bytes are 1, 2, 3 and so on, never 0.
+    fn block(number: u128, size: usize) -> Block {
+        let bytes = (0..size)
+            .map(|position| (position % 250) as u8 + 1)
+            .collect();
+        Block::from_parts(
+            BlockId::from(Uuid::from_u128(number)),
+            Zeroizing::new(bytes),
+        )
+        .unwrap()
+    }
+
+    fn text(spent: &Spent) -> Vec<(u128, u32, u32)> {
+        let id = |block: BlockId| Uuid::parse_str(&block.to_string()).unwrap().as_u128();
+        spent
+            .allocation
+            .fragments()
+            .iter()
+            .map(|f| (id(f.block()), f.start(), f.size()))
+            .collect()
+    }
+
+    #[test]
+    fn allocates_in_order_and_across_blocks() {
+        let mut pool = SpendingPool::new(2);
+        pool.add(block(1, 64)).unwrap();
+        pool.add(block(2, 100)).unwrap();
+        let first = pool.allocate(60).unwrap();
+        assert_eq!(text(&first), [(1, 0, 60)]);
+        assert_eq!(*first.bytes, (1..=60).collect::<Vec<u8>>());
+        let second = pool.allocate(10).unwrap();
+        assert_eq!(text(&second), [(1, 60, 4), (2, 0, 6)]);
+        assert_eq!(*second.bytes, [61, 62, 63, 64, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(pool.left(), 94);
+        assert_eq!(pool.block_ids().collect::<Vec<_>>(), [block(2, 64).id()]);
+        assert_eq!(text(&pool.allocate(94).unwrap()), [(2, 6, 94)]);
+        assert_eq!((pool.left(), pool.block_ids().count()), (0, 0));
+    }
+
+    #[test]
+    fn overwrites_what_it_hands_out() {
+        let mut pool = SpendingPool::new(1);
+        pool.add(block(1, 64)).unwrap();
+        pool.allocate(20).unwrap();
+        let kept = pool.blocks[0].block.expose_bytes();
+        assert!(kept[..20].iter().all(|byte| *byte == 0));
+        assert!(kept[20..].iter().all(|byte| *byte != 0));
+    }
+
+    #[test]
+    fn a_refusal_uses_nothing() {
+        let mut pool = SpendingPool::new(100);
+        for number in 0..66 {
+            pool.add(block(number, 64)).unwrap();
+        }
+        pool.allocate(1).unwrap();
+        let left = 66 * 64 - 1;
+        assert_eq!(pool.allocate(0).unwrap_err(), PoolError::NothingWanted);
+        let wanted = left + 1;
+        assert_eq!(
+            pool.allocate(wanted).unwrap_err(),
+            PoolError::Exhausted { wanted, left }
+        );
+        let wanted = 64 * 64;
+        assert_eq!(
+            pool.allocate(wanted).unwrap_err(),
+            PoolError::TooManyFragments { wanted }
+        );
+        assert_eq!(pool.left(), left);
+        let most = pool.allocate(64 * 64 - 1).unwrap();
+        assert_eq!(most.allocation.fragments().len(), FRAGMENTS_MAX);
+        assert_eq!(text(&most)[0], (0, 1, 63));
+        assert_eq!(most.bytes[0], 2);
+    }
+
+    #[test]
+    fn refuses_blocks_that_it_has_or_had_and_more_than_it_may_hold() {
+        let mut pool = SpendingPool::new(1);
+        pool.add(block(1, 64)).unwrap();
+        let duplicate = Err(PoolError::Duplicate {
+            block: block(1, 64).id(),
+        });
+        assert_eq!(pool.add(block(1, 64)), duplicate);
+        assert_eq!(
+            pool.add(block(2, 64)),
+            Err(PoolError::Full { blocks_max: 1 })
+        );
+        pool.allocate(64).unwrap();
+        assert_eq!(pool.add(block(1, 64)), duplicate);
+        assert_eq!(pool.add(block(2, 64)), Ok(()));
+    }
+
+    #[test]
+    fn memory_of_spent_blocks_is_bounded() {
+        let mut pool = SpendingPool::new(1);
+        for number in 0..=REMEMBERED_MAX as u128 {
+            pool.add(block(number, 64)).unwrap();
+            pool.allocate(64).unwrap();
+        }
+        assert!(pool.add(block(1, 64)).is_err());
+        assert_eq!(pool.add(block(0, 64)), Ok(()));
+    }
+
+    #[test]
+    fn debug_shows_no_bytes() {
+        let mut pool = SpendingPool::new(1);
+        let bytes = Zeroizing::new(vec![173; 64]);
+        pool.add(Block::from_parts(block(1, 64).id(), bytes).unwrap())
+            .unwrap();
+        let spent = pool.allocate(10).unwrap();
+        let shown = format!("{pool:?} {spent:?}");
+        assert_eq!(shown.matches("<redacted>").count(), 2, "{shown}");
+        assert!(!shown.contains("173"), "{shown}");
+    }
+}
