@@ -251,3 +251,263 @@ impl Held {
         self.block.erase(0..given_up as usize);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::psrd::BLOCK_BYTES_MIN;
+    use crate::psrd::remembered::REMEMBERED_MAX;
+    use crate::psrd::used::SPANS_MAX;
+
+    fn id(number: u128) -> BlockId {
+        BlockId::from(Uuid::from_u128(number))
+    }
+
+    /// A block whose bytes are 1, 2, 3 and so on, never 0.
+    fn block(number: u128, size: usize) -> Block {
+        let bytes = (0..size)
+            .map(|position| (position % 250) as u8 + 1)
+            .collect();
+        Block::from_parts(id(number), Zeroizing::new(bytes)).unwrap()
+    }
+
+    fn allocation(fragments: &[(u128, u32, u32)]) -> Allocation {
+        let fragment =
+            |(number, start, size): &_| Fragment::new(id(*number), *start, *size).unwrap();
+        Allocation::new(fragments.iter().map(fragment).collect()).unwrap()
+    }
+
+    /// A pool of at most 3 blocks, which has these, each of 64 bytes.
+    fn pool(numbers: impl IntoIterator<Item = u128>) -> ReceivingPool {
+        let mut pool = ReceivingPool::new(3, 2);
+        for number in numbers {
+            pool.add(block(number, BLOCK_BYTES_MIN)).unwrap();
+        }
+        pool
+    }
+
+    #[test]
+    fn peek_gives_the_bytes_in_the_order_of_the_allocation() {
+        let pool = pool([1, 2]);
+        let bytes = pool
+            .peek(&allocation(&[(2, 3, 2), (1, 60, 4), (2, 0, 1)]))
+            .unwrap();
+        assert_eq!(*bytes, [4, 5, 61, 62, 63, 64, 1]);
+    }
+
+    #[test]
+    fn consume_overwrites_just_these_bytes() {
+        let mut pool = pool([1]);
+        pool.consume(&allocation(&[(1, 40, 4), (1, 10, 20)]))
+            .unwrap();
+        for (position, byte) in pool.blocks[&id(1)].block.expose_bytes().iter().enumerate() {
+            let used = (10..30).contains(&position) || (40..44).contains(&position);
+            assert_eq!(*byte == 0, used, "at {position}");
+        }
+    }
+
+    #[test]
+    fn whatever_overlaps_is_refused() {
+        let mut pool = pool([1]);
+        pool.consume(&allocation(&[(1, 10, 10)])).unwrap();
+        for (start, size) in [(10, 10), (9, 2), (19, 1), (12, 3), (0, 64)] {
+            let used = PoolError::AlreadyUsed {
+                block: id(1),
+                start,
+                size,
+            };
+            assert_eq!(
+                pool.peek(&allocation(&[(1, start, size)])).unwrap_err(),
+                used
+            );
+            assert_eq!(pool.consume(&allocation(&[(1, start, size)])), Err(used));
+        }
+        pool.peek(&allocation(&[(1, 0, 10), (1, 20, 44)])).unwrap();
+    }
+
+    #[test]
+    fn a_refusal_uses_nothing() {
+        let mut pool = pool([1]);
+        let outside = PoolError::OutOfBounds {
+            block: id(1),
+            start: 60,
+            size: 5,
+            len: 64,
+        };
+        assert_eq!(
+            pool.consume(&allocation(&[(1, 0, 10), (1, 60, 5)])),
+            Err(outside)
+        );
+        let unknown = PoolError::UnknownBlock { block: id(9) };
+        assert_eq!(
+            pool.consume(&allocation(&[(1, 0, 10), (9, 0, 1)])),
+            Err(unknown)
+        );
+        let far = PoolError::OutOfBounds {
+            block: id(1),
+            start: u32::MAX - 1,
+            size: 1,
+            len: 64,
+        };
+        assert_eq!(pool.consume(&allocation(&[(1, u32::MAX - 1, 1)])), Err(far));
+        assert_eq!(pool.left(), 64);
+        assert_eq!(*pool.peek(&allocation(&[(1, 0, 2)])).unwrap(), [1, 2]);
+    }
+
+    #[test]
+    fn a_used_up_block_is_dropped_and_remembered() {
+        let mut pool = pool([1, 2]);
+        pool.consume(&allocation(&[(1, 32, 32)])).unwrap();
+        pool.consume(&allocation(&[(1, 0, 32), (2, 0, 1)])).unwrap();
+        assert_eq!(pool.blocks.keys().collect::<Vec<_>>(), [&id(2)]);
+        let used = PoolError::AlreadyUsed {
+            block: id(1),
+            start: 0,
+            size: 32,
+        };
+        assert_eq!(pool.peek(&allocation(&[(1, 0, 32)])).unwrap_err(), used);
+        assert_eq!(
+            pool.add(block(1, 64)),
+            Err(PoolError::Duplicate { block: id(1) })
+        );
+        assert_eq!(
+            pool.add(block(2, 64)),
+            Err(PoolError::Duplicate { block: id(2) })
+        );
+    }
+
+    #[test]
+    fn left_counts_from_the_furthest_byte_used() {
+        let mut pool = pool([1, 2, 3]);
+        assert_eq!(pool.left(), 192);
+        pool.consume(&allocation(&[(2, 10, 10)])).unwrap();
+        assert_eq!(pool.left(), 44 + 64);
+        pool.consume(&allocation(&[(1, 0, 64)])).unwrap();
+        pool.consume(&allocation(&[(2, 0, 10)])).unwrap();
+        assert_eq!(pool.left(), 44 + 64);
+        pool.consume(&allocation(&[(2, 20, 44)])).unwrap();
+        assert_eq!(pool.left(), 64);
+        pool.consume(&allocation(&[(3, 0, 64)])).unwrap();
+        assert_eq!(pool.left(), 0);
+        pool.add(block(4, 100)).unwrap();
+        assert_eq!(pool.left(), 100);
+    }
+
+    #[test]
+    fn only_a_block_that_the_peer_has_passed_makes_room() {
+        let mut pool = pool([1, 2, 3]);
+        let full = Err(PoolError::Full { blocks_max: 3 });
+        assert_eq!(pool.add(block(4, 64)), full);
+        pool.consume(&allocation(&[(1, 0, 63)])).unwrap();
+        assert_eq!(pool.add(block(4, 64)), full);
+        pool.consume(&allocation(&[(2, 0, 1)])).unwrap();
+        pool.add(block(4, 64)).unwrap();
+        let evicted = PoolError::Evicted { block: id(1) };
+        assert_eq!(pool.peek(&allocation(&[(1, 63, 1)])).unwrap_err(), evicted);
+        assert_eq!(
+            pool.add(block(1, 64)),
+            Err(PoolError::Duplicate { block: id(1) })
+        );
+        assert_eq!(pool.add(block(5, 64)), full);
+    }
+
+    #[test]
+    fn a_peer_that_ran_dry_while_cut_off_can_be_refilled() {
+        let mut pool = pool([7, 5, 6]);
+        assert!(pool.add(block(8, 64)).is_err());
+        assert_eq!(pool.evict_oldest(), Some(id(7)));
+        pool.add(block(8, 64)).unwrap();
+        assert_eq!(pool.left(), 3 * 64);
+        assert_eq!(ReceivingPool::new(1, 1).evict_oldest(), None);
+    }
+
+    #[test]
+    fn wrong_macs_use_nothing_until_there_are_too_many() {
+        let mut pool = pool([1, 2, 3]);
+        let forged = allocation(&[(1, 0, 32), (2, 0, 1), (1, 40, 2)]);
+        for _ in 0..2 {
+            assert_eq!(pool.mac_failed(&forged), []);
+            assert_eq!(pool.peek(&forged).unwrap().len(), 35);
+        }
+        assert_eq!(pool.mac_failed(&allocation(&[(2, 50, 1)])), [id(2)]);
+        let retired = PoolError::Retired { block: id(2) };
+        assert_eq!(pool.peek(&forged).unwrap_err(), retired);
+        assert_eq!(pool.consume(&allocation(&[(2, 9, 1)])), Err(retired));
+        assert!(!pool.blocks.contains_key(&id(2)));
+        assert_eq!(pool.left(), 2 * 64);
+        assert_eq!(
+            pool.add(block(2, 64)),
+            Err(PoolError::Duplicate { block: id(2) })
+        );
+        pool.consume(&allocation(&[(1, 0, 32)])).unwrap();
+    }
+
+    #[test]
+    fn an_allocation_that_gives_no_bytes_is_no_try() {
+        let mut pool = pool([1]);
+        pool.consume(&allocation(&[(1, 0, 1)])).unwrap();
+        for _ in 0..10 {
+            for refused in [(1, 0, 2), (1, 64, 1), (9, 0, 1)] {
+                assert_eq!(pool.mac_failed(&allocation(&[(1, 10, 1), refused])), []);
+            }
+        }
+        pool.consume(&allocation(&[(1, 1, 63)])).unwrap();
+    }
+
+    #[test]
+    fn a_peer_that_leaves_gaps_loses_them() {
+        let mut pool = ReceivingPool::new(1, 1);
+        pool.add(block(1, 3 * SPANS_MAX)).unwrap();
+        for span in 0..=SPANS_MAX as u32 {
+            pool.consume(&allocation(&[(1, 1 + 2 * span, 1)])).unwrap();
+        }
+        let refused = pool.peek(&allocation(&[(1, 2, 1)])).unwrap_err();
+        assert_eq!(
+            refused,
+            PoolError::AlreadyUsed {
+                block: id(1),
+                start: 2,
+                size: 1
+            }
+        );
+        assert_eq!(
+            pool.blocks[&id(1)].block.expose_bytes()[..6],
+            [0, 0, 0, 0, 5, 0]
+        );
+        pool.peek(&allocation(&[(1, 4, 1)])).unwrap();
+    }
+
+    #[test]
+    fn memory_of_gone_blocks_is_bounded_and_forgotten_ones_are_refused() {
+        let mut pool = ReceivingPool::new(1, 1);
+        for number in 0..=REMEMBERED_MAX as u128 {
+            pool.add(block(number, 64)).unwrap();
+            pool.consume(&allocation(&[(number, 0, 64)])).unwrap();
+        }
+        let replay = |number| pool.peek(&allocation(&[(number, 0, 64)])).unwrap_err();
+        assert_eq!(replay(0), PoolError::UnknownBlock { block: id(0) });
+        assert_eq!(
+            replay(1),
+            PoolError::AlreadyUsed {
+                block: id(1),
+                start: 0,
+                size: 64
+            }
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_bytes() {
+        let mut pool = ReceivingPool::new(1, 1);
+        pool.add(Block::from_parts(id(1), Zeroizing::new(vec![173; 64])).unwrap())
+            .unwrap();
+        let shown = format!("{pool:?}");
+        assert!(
+            shown.contains("<redacted>") && !shown.contains("173"),
+            "{shown}"
+        );
+    }
+}
