@@ -1,3 +1,5 @@
 //! The `dske` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    dske::cli::main()
+}

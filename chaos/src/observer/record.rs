@@ -1,0 +1,127 @@
+//! What is recorded of messages, calls and lies. Times are microseconds since the run began.
+
+use dske::protocol::{KeyId, Request, Response};
+use zeroize::Zeroizing;
+
+use crate::plan::Lie;
+
+/// A message, seen at one place.
+pub struct Message {
+    /// When.
+    pub at_us: u64,
+    /// Index of the client; `None` for an outsider.
+    pub client: Option<usize>,
+    /// Index of the hub.
+    pub hub: usize,
+    /// Where, and what.
+    pub what: Seen,
+}
+
+/// Where a message was seen.
+pub enum Seen {
+    /// A request leaves the client.
+    Sent(Request),
+    /// A request reaches the hub.
+    Arrived(Request),
+    /// A response leaves the hub.
+    Said {
+        /// The request that it answers.
+        to: Request,
+        /// The response.
+        response: Response,
+    },
+    /// A response reaches the client.
+    Heard {
+        /// The request that it answers.
+        to: Request,
+        /// The response.
+        response: Response,
+    },
+}
+
+/// A call by an SAE.
+pub struct Call {
+    /// Number of the planned call.
+    pub id: u32,
+    /// Who calls what.
+    pub kind: CallKind,
+    /// Index of the client that is called, which is the SAE's index too.
+    pub client: usize,
+    /// Keys asked for.
+    pub number: u16,
+    /// When it began.
+    pub from_us: u64,
+    /// When it ended.
+    pub until_us: u64,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// Kinds of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallKind {
+    /// The master gets keys.
+    Master,
+    /// The slave fetches them.
+    Slave,
+    /// The slave fetches them once more, and must not get them.
+    SlaveAgain,
+    /// An SAE that is not named tries to fetch them, and must not get them.
+    Intruder,
+}
+
+/// What came of a call.
+pub enum Outcome {
+    /// Keys were delivered.
+    Keys(Vec<Key>),
+    /// The client refused, with this status and message.
+    Refused(u16, String),
+    /// Nobody knows: the client did not answer.
+    Unknown(String),
+}
+
+/// A key as an SAE got it.
+#[derive(Clone)]
+pub struct Key {
+    /// Its ID.
+    pub id: KeyId,
+    /// Its bytes.
+    pub bytes: Zeroizing<Vec<u8>>,
+}
+
+impl Outcome {
+    /// The keys, if there are any.
+    #[must_use]
+    pub fn keys(&self) -> Option<&[Key]> {
+        match self {
+            Self::Keys(keys) => Some(keys),
+            Self::Refused(..) | Self::Unknown(_) => None,
+        }
+    }
+
+    /// One line about it, without secrets.
+    #[must_use]
+    pub fn line(&self) -> String {
+        match self {
+            Self::Keys(keys) => format!("{} keys", keys.len()),
+            Self::Refused(status, message) => format!("{status} {message}"),
+            Self::Unknown(why) => format!("unknown: {why}"),
+        }
+    }
+}
+
+/// A lie that a hub told.
+pub struct LieTold {
+    /// When.
+    pub at_us: u64,
+    /// Index of the hub.
+    pub hub: usize,
+    /// Index of the client that was lied to.
+    pub client: usize,
+    /// The lie.
+    pub lie: Lie,
+    /// The keys that it was about.
+    pub key_ids: Vec<KeyId>,
+    /// Signature of the request that was answered, which tells the answer from others.
+    pub to: Option<String>,
+}

@@ -1,0 +1,109 @@
+//! Runs one node in the foreground.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Actor;
+use actix_web::web::ServiceConfig;
+use actix_web::{App, HttpServer};
+use rand::CryptoRng;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
+
+use crate::http::transport::HttpTransport;
+use crate::http::{OnStop, client_routes, hub_routes};
+use crate::node::client::{ClientConfig, ClientNode, HubPeer};
+use crate::node::hub::{HubHandle, HubNode};
+use crate::node::transport::Transport;
+use crate::protocol::NodeName;
+use crate::protocol::hub::{Hub, HubConfig};
+use crate::topology::Topology;
+
+use super::CliError;
+
+/// How long running requests may take to finish when the node is stopped, in seconds.
+const SHUTDOWN_S: u64 = 2;
+
+pub(super) fn hub(topology: &Topology, config: HubConfig) -> Result<(), CliError> {
+    let name = config.name.clone();
+    let address = address_of(topology, &name);
+    actix_rt::System::new().block_on(async move {
+        let handle = HubHandle::from(HubNode::new(Hub::new(config, os_rng())).start());
+        serve(&name, &address, move |app, on_stop| {
+            hub_routes::configure(app, &handle, on_stop);
+        })
+        .await
+    })
+}
+
+pub(super) fn client(topology: &Topology, config: ClientConfig) -> Result<(), CliError> {
+    let name = config.name.clone();
+    let address = address_of(topology, &name);
+    actix_rt::System::new().block_on(async move {
+        let http = http_client(config.timing.request_timeout);
+        let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
+            Rc::new(HttpTransport::new(
+                http.clone(),
+                &address_of(topology, &hub.name),
+            ))
+        };
+        let node = ClientNode::start(config, os_rng(), reach);
+        serve(&name, &address, move |app, on_stop| {
+            client_routes::configure(app, &node, on_stop);
+        })
+        .await
+    })
+}
+
+fn address_of(topology: &Topology, name: &NodeName) -> String {
+    topology
+        .address(name)
+        .expect("the node's configuration was made from the same topology")
+        .to_owned()
+}
+
+/// The operating system's generator: nothing of our own between it and the keys.
+fn os_rng() -> Box<dyn CryptoRng> {
+    Box::new(UnwrapErr(SysRng))
+}
+
+fn http_client(request_timeout: Duration) -> awc::Client {
+    awc::Client::builder()
+        .timeout(request_timeout)
+        .connector(awc::Connector::new().timeout(request_timeout))
+        .finish()
+}
+
+async fn serve(
+    name: &NodeName,
+    address: &str,
+    configure: impl Fn(&mut ServiceConfig, &OnStop) + Send + Clone + 'static,
+) -> Result<(), CliError> {
+    let stop = Arc::new(tokio::sync::Notify::new());
+    let on_stop: OnStop = {
+        let stop = Arc::clone(&stop);
+        Arc::new(move || stop.notify_one())
+    };
+    let server = HttpServer::new(move || {
+        App::new().configure(|app: &mut ServiceConfig| configure(app, &on_stop))
+    })
+    // The node is one actor: more workers would only wait for it.
+    .workers(1)
+    .shutdown_timeout(SHUTDOWN_S)
+    .bind(address)
+    .map_err(|reason| CliError::Listen {
+        address: address.to_owned(),
+        reason,
+    })?
+    .run();
+    tracing::info!("{name} is listening on {address}");
+    let handle = server.handle();
+    actix_rt::spawn(async move {
+        stop.notified().await;
+        handle.stop(true).await;
+    });
+    server.await.map_err(CliError::Server)?;
+    tracing::info!("{name} has stopped");
+    Ok(())
+}

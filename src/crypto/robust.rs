@@ -1,0 +1,183 @@
+//! Recovering a secret from shares of which some are wrong, and naming those.
+//!
+//! Whether a candidate is the secret is for the caller to say (a tag that fits). With M shares and threshold K:
+//!
+//! 1. the first K shares, in the hope that none is wrong;
+//! 2. error correction: up to ⌊(M − K) / 2⌋ wrong shares are located at once;
+//! 3. search: K-subsets, within a budget.
+
+mod locate;
+mod subsets;
+
+use rand::CryptoRng;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::shamir::{Share, ShareIndex, SharingError, check, interpolate};
+use locate::locate_wrong;
+use subsets::Subsets;
+
+/// How many subsets may be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SearchBudget {
+    subsets_max: usize,
+}
+
+impl SearchBudget {
+    /// At most this many subsets.
+    #[must_use]
+    pub fn new(subsets_max: usize) -> Self {
+        Self { subsets_max }
+    }
+}
+
+/// How the secret was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// The first K shares were right.
+    FirstShares,
+    /// Wrong shares were located by error correction.
+    ErrorCorrection,
+    /// A subset of right shares was found by search.
+    SubsetSearch,
+}
+
+/// No secret that fits was found, or none could be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReconstructError {
+    /// The shares do not go together, or are too few.
+    #[error(transparent)]
+    Shares(#[from] SharingError),
+    /// Nothing that was tried fits.
+    #[error("no {threshold} of {shares} shares fit, after {tried} attempts")]
+    NoFit {
+        /// Shares given.
+        shares: usize,
+        /// The threshold.
+        threshold: u8,
+        /// Candidates tried.
+        tried: usize,
+    },
+}
+
+/// A secret that fits, with the polynomial that it lies on.
+pub struct Reconstruction {
+    /// The secret.
+    pub secret: Zeroizing<Vec<u8>>,
+    /// The given shares that are not on the polynomial.
+    pub culprits: Vec<ShareIndex>,
+    /// How it was found.
+    pub method: Method,
+    /// K shares on the polynomial: they determine it.
+    points: Vec<Share>,
+}
+
+impl Reconstruction {
+    /// Whether a share is on the polynomial, in constant time for its length.
+    #[must_use]
+    pub fn agrees(&self, share: &Share) -> bool {
+        let points: Vec<&Share> = self.points.iter().collect();
+        match interpolate(&points, share.x.get()) {
+            Ok(expected) => expected.ct_eq(&share.y).into(),
+            Err(_) => false,
+        }
+    }
+}
+
+/// Finds the secret that `fits`.
+///
+/// # Errors
+/// If the shares do not go together, or nothing fits within the budget.
+pub fn reconstruct(
+    shares: &[Share],
+    threshold: u8,
+    fits: &dyn Fn(&[u8]) -> bool,
+    rng: &mut dyn CryptoRng,
+    budget: SearchBudget,
+) -> Result<Reconstruction, ReconstructError> {
+    let all: Vec<&Share> = shares.iter().collect();
+    check(&all)?;
+    let k = usize::from(threshold);
+    if k == 0 || shares.len() < k {
+        return Err(SharingError::TooFewShares {
+            needed: threshold,
+            got: shares.len(),
+        }
+        .into());
+    }
+    let mut attempt = Attempt {
+        shares: &all,
+        fits,
+        tried: 0,
+    };
+    if let Some(found) = attempt.candidate(&first(&all, k), Method::FirstShares) {
+        return Ok(found);
+    }
+    if let Some(found) = attempt.correct_errors(k, rng) {
+        return Ok(found);
+    }
+    for subset in Subsets::new(all.len(), k).skip(1).take(budget.subsets_max) {
+        let points: Vec<&Share> = subset.iter().filter_map(|&i| all.get(i).copied()).collect();
+        if let Some(found) = attempt.candidate(&points, Method::SubsetSearch) {
+            return Ok(found);
+        }
+    }
+    Err(ReconstructError::NoFit {
+        shares: shares.len(),
+        threshold,
+        tried: attempt.tried,
+    })
+}
+
+fn first<'a>(shares: &[&'a Share], k: usize) -> Vec<&'a Share> {
+    shares.iter().copied().take(k).collect()
+}
+
+struct Attempt<'a> {
+    shares: &'a [&'a Share],
+    fits: &'a dyn Fn(&[u8]) -> bool,
+    tried: usize,
+}
+
+impl Attempt<'_> {
+    /// A wrong share escapes one combination of its bytes with probability 1/256; four leave 2^-32, and after that
+    /// there is still the search.
+    const COMBINATIONS: usize = 4;
+
+    fn correct_errors(&mut self, k: usize, rng: &mut dyn CryptoRng) -> Option<Reconstruction> {
+        let mut wrong = vec![false; self.shares.len()];
+        for _ in 0..Self::COMBINATIONS {
+            for index in locate_wrong(self.shares, k, rng)? {
+                if let Some(wrong) = wrong.get_mut(index) {
+                    *wrong = true;
+                }
+            }
+            let right = self.shares.iter().zip(&wrong).filter(|(_, wrong)| !**wrong);
+            let right: Vec<&Share> = right.map(|(share, _)| *share).take(k).collect();
+            if right.len() < k {
+                return None;
+            }
+            if let Some(found) = self.candidate(&right, Method::ErrorCorrection) {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    fn candidate(&mut self, points: &[&Share], method: Method) -> Option<Reconstruction> {
+        self.tried += 1;
+        let secret = interpolate(points, 0).ok()?;
+        if !(self.fits)(&secret) {
+            return None;
+        }
+        let mut found = Reconstruction {
+            secret,
+            culprits: Vec::new(),
+            method,
+            points: points.iter().map(|share| (*share).clone()).collect(),
+        };
+        let off = self.shares.iter().filter(|share| !found.agrees(share));
+        found.culprits = off.map(|share| share.x).collect();
+        Some(found)
+    }
+}

@@ -1,0 +1,83 @@
+//! The Error data format (ETSI GS QKD 014 clause 6.5), and which status goes with which error.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::WWW_AUTHENTICATE;
+use serde::{Deserialize, Serialize};
+
+use crate::node::client::KmeError;
+use crate::protocol::responder::FetchError;
+
+use super::hub_routes::json;
+
+/// The Error data format: also what the other routes say in a few words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageBody {
+    /// What is wrong, in the words of the standard where it gives any.
+    pub message: String,
+    /// More about it: an array of objects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Detail>,
+}
+
+/// One entry of `details`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detail {
+    /// What a person needs to know.
+    pub reason: String,
+}
+
+impl MessageBody {
+    /// A message without details.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            details: Vec::new(),
+        }
+    }
+
+    /// A message with one detail.
+    pub fn with_detail(message: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            details: vec![Detail {
+                reason: reason.into(),
+            }],
+        }
+    }
+}
+
+/// 401, which has no data model in the standard.
+pub(super) fn unauthorized(message: &str) -> HttpResponse {
+    // RFC 7235 section 3.1: a 401 carries a challenge.
+    HttpResponse::Unauthorized()
+        .insert_header((WWW_AUTHENTICATE, "SAE-ID realm=\"dske\""))
+        .json(MessageBody::new(message))
+}
+
+/// 400 with the Error data format.
+pub(super) fn bad_request(message: impl Into<String>) -> HttpResponse {
+    json(400, &MessageBody::new(message))
+}
+
+/// The words of ETSI GS QKD 014 clause 6.4.
+const NOT_FOUND: &str = "one or more keys specified are not found on KME";
+
+/// What an SAE is told.
+pub(super) fn kme_error(error: &KmeError) -> HttpResponse {
+    match error {
+        KmeError::UnknownCaller(_) | KmeError::Fetch(FetchError::Forbidden { .. }) => {
+            unauthorized(&error.to_string())
+        }
+        KmeError::HandedOut(_) | KmeError::Fetch(FetchError::NotFound { .. }) => {
+            json(400, &MessageBody::with_detail(NOT_FOUND, error.to_string()))
+        }
+        KmeError::UnknownSae(_)
+        | KmeError::OutOfRange { .. }
+        | KmeError::SizeNotMultipleOf8
+        | KmeError::Duplicate(_) => bad_request(error.to_string()),
+        KmeError::Establish(_)
+        | KmeError::Fetch(FetchError::Unavailable { .. } | FetchError::Ambiguous { .. }) => {
+            json(503, &MessageBody::new(error.to_string()))
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A hub's routes.
+
+use actix::MailboxError;
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::node::hub::{Ask, DeliverPsrd, GetHubStatus, HubHandle, Register};
+use crate::protocol::hub::OobError;
+use crate::protocol::limits::BODY_BYTES_MAX;
+use crate::protocol::wire::{KEY_SHARE_PATH, SIGNATURE_HEADER};
+use crate::protocol::{Method, Refusal, Request};
+
+use super::OnStop;
+use super::error::MessageBody;
+
+/// Largest out-of-band request, in bytes: a few names and numbers.
+const OOB_BODY_BYTES_MAX: usize = 4 * 1024;
+
+/// Path of registration, out of band.
+pub const REGISTRATION_PATH: &str = "/dske/hub/oob/v1/registration";
+
+/// Path of PSRD delivery, out of band.
+pub const PSRD_PATH: &str = "/dske/hub/oob/v1/psrd";
+
+/// Path of the management status.
+pub const STATUS_PATH: &str = "/dske/hub/mgmt/v1/status";
+
+/// Path that stops the hub.
+pub const STOP_PATH: &str = "/dske/hub/mgmt/v1/stop";
+
+/// Adds a hub's routes to an app.
+pub fn configure(config: &mut ServiceConfig, hub: &HubHandle, on_stop: &OnStop) {
+    config
+        .app_data(Data::new(hub.clone()))
+        .app_data(Data::new(Stop(on_stop.clone())))
+        .service(
+            web::resource(KEY_SHARE_PATH)
+                .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
+                .route(web::post().to(key_share))
+                .route(web::get().to(key_share)),
+        )
+        .service(
+            web::resource(REGISTRATION_PATH)
+                .app_data(web::PayloadConfig::new(OOB_BODY_BYTES_MAX))
+                .route(web::post().to(register)),
+        )
+        .service(
+            web::resource(PSRD_PATH)
+                .app_data(web::PayloadConfig::new(OOB_BODY_BYTES_MAX))
+                .route(web::post().to(deliver_psrd)),
+        )
+        .route(STATUS_PATH, web::get().to(status))
+        .route(STOP_PATH, web::post().to(stop));
+}
+
+/// Wraps the closure so that it can be told from other app data.
+pub(super) struct Stop(pub(super) OnStop);
+
+async fn key_share(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> HttpResponse {
+    let target = http.uri().path_and_query();
+    let header = http.headers().get(SIGNATURE_HEADER);
+    let signature = match header.map(|value| value.to_str()).transpose() {
+        Ok(signature) => signature.map(str::to_owned),
+        Err(_) => {
+            let refusal = Refusal::BadSignatureHeader {
+                reason: "it is not ASCII".to_owned(),
+            };
+            return json(refusal.status(), &refusal);
+        }
+    };
+    let request = Request {
+        method: match *http.method() {
+            actix_web::http::Method::POST => Method::Post,
+            _ => Method::Get,
+        },
+        target: target.map_or_else(|| KEY_SHARE_PATH.to_owned(), ToString::to_string),
+        signature,
+        body: body.to_vec(),
+    };
+    match hub.ask.send(Ask(request)).await {
+        Ok(Some(response)) => {
+            let mut builder = HttpResponse::build(status_code(response.status));
+            builder.content_type("application/json");
+            if let Some(signature) = response.signature {
+                builder.insert_header((SIGNATURE_HEADER, signature));
+            }
+            builder.body(response.body)
+        }
+        // A hub that does not answer: the caller's time-out has to notice.
+        Ok(None) => std::future::pending().await,
+        Err(error) => stopped(&error),
+    }
+}
+
+async fn register(hub: Data<HubHandle>, body: Bytes) -> HttpResponse {
+    let request = match parse(&body) {
+        Ok(request) => request,
+        Err(response) => return response,
+    };
+    oob(hub.register.send(Register(request)).await)
+}
+
+async fn deliver_psrd(hub: Data<HubHandle>, body: Bytes) -> HttpResponse {
+    let request = match parse(&body) {
+        Ok(request) => request,
+        Err(response) => return response,
+    };
+    oob(hub.deliver_psrd.send(DeliverPsrd(request)).await)
+}
+
+async fn status(hub: Data<HubHandle>) -> HttpResponse {
+    match hub.status.send(GetHubStatus).await {
+        Ok(status) => json(200, &status),
+        Err(error) => stopped(&error),
+    }
+}
+
+async fn stop(stop: Data<Stop>) -> HttpResponse {
+    (stop.0)();
+    HttpResponse::Ok().json(MessageBody::new("stopping"))
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, HttpResponse> {
+    serde_json::from_slice(body)
+        .map_err(|e| json(400, &MessageBody::new(format!("malformed request: {e}"))))
+}
+
+fn oob<T: Serialize>(result: Result<Result<T, OobError>, MailboxError>) -> HttpResponse {
+    match result {
+        Ok(Ok(value)) => json(200, &value),
+        Ok(Err(error)) => {
+            let status = match error {
+                OobError::UnknownClient { .. } => 403,
+                OobError::StaleRegistration | OobError::PoolFull { .. } => 409,
+                OobError::BlockSize { .. } => 400,
+                OobError::Interrupted => 503,
+            };
+            json(status, &error)
+        }
+        Err(error) => stopped(&error),
+    }
+}
+
+pub(super) fn stopped(error: &MailboxError) -> HttpResponse {
+    let message = format!("the node cannot answer: {error}");
+    json(503, &MessageBody::new(message))
+}
+
+pub(super) fn json<T: Serialize>(status: u16, body: &T) -> HttpResponse {
+    HttpResponse::build(status_code(status)).json(body)
+}
+
+fn status_code(status: u16) -> actix_web::http::StatusCode {
+    actix_web::http::StatusCode::from_u16(status)
+        .unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR)
+}

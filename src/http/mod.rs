@@ -1,0 +1,22 @@
+//! HTTP: the routes of the nodes (actix-web) and the client's way to a hub (awc).
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`hub_routes`] | a hub's routes: key shares, out of band, management |
+//! | [`client_routes`] | a client's routes: ETSI GS QKD 014, management |
+//! | [`etsi`] | the data formats of ETSI GS QKD 014 clause 6 |
+//! | [`key_request`] | reading an ETSI Key request, strictly |
+//! | [`error`] | the Error data format, and which status goes with which error |
+//! | [`transport`] | [`transport::HttpTransport`], over whatever streams the awc client is built on |
+
+pub mod client_routes;
+pub mod error;
+pub mod etsi;
+pub mod hub_routes;
+pub mod key_request;
+pub mod transport;
+
+use std::sync::Arc;
+
+/// What the management route `stop` does. A process ends its server; a simulated node ignores it.
+pub type OnStop = Arc<dyn Fn() + Send + Sync>;

@@ -1,0 +1,115 @@
+//! A client's way to a hub over HTTP.
+
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::node::transport::{Transport, Unreachable};
+use crate::protocol::hub::{OobError, PsrdRequest, Registration, RegistrationRequest};
+use crate::protocol::limits::BODY_BYTES_MAX;
+use crate::protocol::wire::SIGNATURE_HEADER;
+use crate::protocol::{Method, Request, Response};
+use crate::psrd::{BLOCK_BYTES_MAX, Block};
+
+use super::hub_routes::{PSRD_PATH, REGISTRATION_PATH};
+
+/// One hub at a base URL such as `http://127.0.0.1:8100`.
+#[derive(Clone)]
+pub struct HttpTransport {
+    client: awc::Client,
+    base: String,
+}
+
+impl HttpTransport {
+    /// A way to the hub at `address` (`host:port`), by an awc client on whatever streams it was built.
+    #[must_use]
+    pub fn new(client: awc::Client, address: &str) -> Self {
+        Self {
+            client,
+            base: format!("http://{address}"),
+        }
+    }
+
+    fn oob<Q, A>(
+        &self,
+        path: &str,
+        request: &Q,
+        limit: usize,
+    ) -> LocalBoxFuture<'static, Result<Result<A, OobError>, Unreachable>>
+    where
+        Q: Serialize,
+        A: DeserializeOwned,
+    {
+        let sent = self
+            .client
+            .post(format!("{}{path}", self.base))
+            .send_json(request);
+        async move {
+            let mut response = sent.await.map_err(unreachable)?;
+            let body = response.body().limit(limit).await.map_err(unreachable)?;
+            if response.status().is_success() {
+                return serde_json::from_slice(&body).map(Ok).map_err(unreachable);
+            }
+            serde_json::from_slice(&body).map(Err).map_err(|_| {
+                Unreachable(format!(
+                    "the hub answered with status {}",
+                    response.status()
+                ))
+            })
+        }
+        .boxed_local()
+    }
+}
+
+impl Transport for HttpTransport {
+    fn ask(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, Unreachable>> {
+        let url = format!("{}{}", self.base, request.target);
+        let mut http = match request.method {
+            Method::Post => self.client.post(url),
+            Method::Get => self.client.get(url),
+        };
+        if let Some(signature) = request.signature {
+            http = http.insert_header((SIGNATURE_HEADER, signature));
+        }
+        let sent = match request.method {
+            Method::Post => http
+                .content_type("application/json")
+                .send_body(request.body),
+            Method::Get => http.send(),
+        };
+        async move {
+            let mut response = sent.await.map_err(unreachable)?;
+            let body = response
+                .body()
+                .limit(BODY_BYTES_MAX)
+                .await
+                .map_err(unreachable)?;
+            let signature = response.headers().get(SIGNATURE_HEADER);
+            Ok(Response {
+                status: response.status().as_u16(),
+                signature: signature.and_then(|s| s.to_str().ok()).map(str::to_owned),
+                body: body.to_vec(),
+            })
+        }
+        .boxed_local()
+    }
+
+    fn register(
+        &self,
+        request: RegistrationRequest,
+    ) -> LocalBoxFuture<'static, Result<Result<Registration, OobError>, Unreachable>> {
+        self.oob(REGISTRATION_PATH, &request, 4 * 1024)
+    }
+
+    fn deliver_psrd(
+        &self,
+        request: PsrdRequest,
+    ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
+        // Base64 takes four characters for three bytes.
+        self.oob(PSRD_PATH, &request, BLOCK_BYTES_MAX / 3 * 4 + 4 * 1024)
+    }
+}
+
+fn unreachable(error: impl std::fmt::Display) -> Unreachable {
+    Unreachable(error.to_string())
+}

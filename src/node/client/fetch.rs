@@ -1,0 +1,136 @@
+//! Get key with key IDs: drives a [`Responder`] and the links.
+
+use std::rc::Rc;
+
+use tokio::sync::mpsc;
+use tokio::time::timeout_at;
+
+use crate::crypto::robust::Method;
+use crate::crypto::shamir::ShareIndex;
+use crate::protocol::channel::OpenError;
+use crate::protocol::initiator::{EstablishedKey, Progress};
+use crate::protocol::limits::KEYS_PER_MESSAGE_MAX;
+use crate::protocol::message::{FetchQuery, FetchReply, Plain};
+use crate::protocol::responder::{Event, Responder};
+
+use super::super::link::{Fetch, LinkError};
+use super::{Core, GetKeyWithIds, KmeError, check_distinct, check_range};
+
+type Answer = (ShareIndex, Result<FetchReply<Plain>, LinkError>);
+type Answers = mpsc::UnboundedReceiver<Answer>;
+
+impl Core {
+    pub(super) async fn get_key_with_ids(
+        self: Rc<Self>,
+        message: GetKeyWithIds,
+    ) -> Result<Vec<EstablishedKey>, KmeError> {
+        let GetKeyWithIds {
+            caller,
+            master_sae,
+            key_ids,
+        } = message;
+        self.check_caller(&caller)?;
+        self.home_of(&master_sae)?;
+        check_range("key IDs", key_ids.len(), 1, KEYS_PER_MESSAGE_MAX)?;
+        check_distinct(&key_ids)?;
+        self.handed_out
+            .borrow_mut()
+            .claim(&caller, &key_ids)
+            .map_err(KmeError::HandedOut)?;
+        let fetched = self.fetch(&caller, master_sae, &key_ids).await;
+        let mut counters = self.counters.borrow_mut();
+        match &fetched {
+            Ok(keys) => counters.keys_fetched += keys.len() as u64,
+            Err(_) => {
+                counters.fetch_failures += 1;
+                self.handed_out.borrow_mut().give_back(&caller, &key_ids);
+            }
+        }
+        fetched
+    }
+
+    async fn fetch(
+        self: &Rc<Self>,
+        caller: &crate::protocol::SaeId,
+        master_sae: crate::protocol::SaeId,
+        key_ids: &[crate::protocol::KeyId],
+    ) -> Result<Vec<EstablishedKey>, KmeError> {
+        let query = FetchQuery {
+            client: self.config.name.clone(),
+            slave_sae: caller.clone(),
+            master_sae,
+            key_ids: key_ids.to_vec(),
+        };
+        let deadline = self.now() + self.config.timing.call_deadline;
+        let mut answers = self.ask_all_hubs(&query, deadline);
+        let mut responder = Responder::begin(query, self.config.sharing, deadline);
+        loop {
+            match responder.progress(self.now()) {
+                Progress::Done(keys) => {
+                    tokio::task::spawn_local(Rc::clone(self).audit(responder, answers));
+                    return Ok(keys);
+                }
+                Progress::Failed(error) => return Err(error.into()),
+                Progress::WaitUntil(until) => {
+                    if let Ok(Some(answer)) = timeout_at(self.started + until, answers.recv()).await
+                    {
+                        self.hear(&mut responder, answer);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Checks the answers that come after the key was delivered: a late lie is a lie.
+    async fn audit(self: Rc<Self>, mut responder: Responder, mut answers: Answers) {
+        while !responder.is_settled() {
+            match answers.recv().await {
+                Some(answer) => self.hear(&mut responder, answer),
+                None => return,
+            }
+        }
+    }
+
+    fn hear(&self, responder: &mut Responder, (x, answer): Answer) {
+        match answer {
+            Ok(reply) => {
+                let mut rng = self.rng.borrow_mut();
+                responder.on_reply(x, reply, rng.as_mut());
+            }
+            Err(LinkError::Response(OpenError::AuthenticMalformed(reason))) => {
+                responder.on_malformed(x, reason);
+            }
+            Err(error) => responder.on_failure(x, error.to_string()),
+        }
+        let mut counters = self.counters.borrow_mut();
+        for event in responder.take_events() {
+            match event {
+                Event::Blamed(blame) => counters.blame(blame),
+                Event::Corrected(Method::ErrorCorrection) => counters.error_corrections += 1,
+                Event::Corrected(_) => counters.subset_searches += 1,
+                Event::TwoKeysFit(_) => counters.alarms += 1,
+            }
+        }
+    }
+
+    fn ask_all_hubs(self: &Rc<Self>, query: &FetchQuery, deadline: std::time::Duration) -> Answers {
+        // As many answers as there are hubs.
+        let (sender, receiver) = mpsc::unbounded_channel();
+        for (&x, link) in &self.links {
+            let sent = link.send(Fetch {
+                query: query.clone(),
+                deadline: self.started + deadline,
+            });
+            let sender = sender.clone();
+            tokio::task::spawn_local(async move {
+                let answer = match sent.await {
+                    Ok(answer) => answer,
+                    Err(_) => Err(LinkError::Unreachable("the link has stopped".to_owned())),
+                };
+                // Nobody listens any more once the call has failed.
+                let _ = sender.send((x, answer));
+            });
+        }
+        receiver
+    }
+}

@@ -1,0 +1,432 @@
+//! A client's link to one hub: registers, keeps the pools filled, and carries exchanges through.
+//!
+//! An exchange that fails is tried again with fresh PSRD until its deadline, so that no byte is used twice even
+//! when nobody knows whether the first message arrived. Whatever a response shows of a hub that has forgotten the
+//! client (a restart, a lost delivery) ends in a new registration with new PSRD.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout, timeout_at};
+use uuid::Uuid;
+
+use crate::protocol::channel::{ClientEnd, OpenError, PoolOwner, Sent};
+use crate::protocol::hub::{OobError, PsrdRequest, RegistrationRequest};
+use crate::protocol::limits::ATTEMPTS_MAX;
+use crate::protocol::message::{DepositBody, DepositReply, FetchQuery, FetchReply, Plain};
+use crate::protocol::{NodeName, Refusal, Request, Response};
+use crate::psrd::PoolError;
+
+use super::transport::Transport;
+
+/// What a link is told when it is built.
+#[derive(Debug, Clone)]
+pub struct LinkConfig {
+    /// The client that it belongs to.
+    pub client: NodeName,
+    /// The hub at its other end.
+    pub hub: NodeName,
+    /// Bytes of a block of PSRD.
+    pub block_bytes: usize,
+    /// A pool with less than this is refilled.
+    pub low_water_bytes: usize,
+    /// How long to wait for one response.
+    pub request_timeout: Duration,
+    /// How long to wait before the second attempt; doubled for each further one.
+    pub retry_delay: Duration,
+}
+
+/// Why an exchange with a hub failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// The hub could not be reached.
+    #[error("cannot be reached: {0}")]
+    Unreachable(String),
+    /// No response within the time for one request.
+    #[error("no response within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// No PSRD is left, and no more can be had.
+    #[error("no PSRD left: {0}")]
+    NoPsrd(String),
+    /// The response was not accepted.
+    #[error("{0}")]
+    Response(OpenError),
+    /// The deadline came before an attempt succeeded.
+    #[error("gave up at the deadline{}", .0.as_ref().map(|e| format!("; last attempt: {e}")).unwrap_or_default())]
+    Deadline(Option<Box<LinkError>>),
+}
+
+impl LinkError {
+    /// Whether trying again is pointless: the hub has answered, and it was the hub.
+    fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Response(OpenError::Refused(_) | OpenError::AuthenticMalformed(_))
+        )
+    }
+}
+
+/// What a link tells about itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkStatus {
+    /// Whether the hub knows the client, as far as the client can know.
+    pub registered: bool,
+    /// PSRD bytes left for requests.
+    pub up_bytes_left: usize,
+    /// PSRD bytes left for responses.
+    pub down_bytes_left: usize,
+    /// Registrations since the start.
+    pub registrations: u64,
+    /// Blocks delivered since the start.
+    pub refills: u64,
+    /// Attempts beyond the first since the start.
+    pub retries: u64,
+    /// Responses that could not be verified since the start.
+    pub unverified: u64,
+    /// Attempts that found no PSRD to spend, since the start.
+    pub psrd_exhausted: u64,
+}
+
+/// Deposit shares at the hub.
+#[derive(Message)]
+#[rtype(result = "Result<DepositReply, LinkError>")]
+pub struct Deposit {
+    /// What to deposit.
+    pub deposit: DepositBody<Plain>,
+    /// When to give up.
+    pub deadline: Instant,
+}
+
+/// Fetch shares from the hub.
+#[derive(Message)]
+#[rtype(result = "Result<FetchReply<Plain>, LinkError>")]
+pub struct Fetch {
+    /// What to fetch.
+    pub query: FetchQuery,
+    /// When to give up.
+    pub deadline: Instant,
+}
+
+/// What does the link say of itself?
+#[derive(Message)]
+#[rtype(result = "LinkStatus")]
+pub struct GetLinkStatus;
+
+/// The link's actor.
+pub struct Link {
+    core: Rc<Core>,
+}
+
+impl Link {
+    /// An actor that is ready to be started.
+    #[must_use]
+    pub fn new(config: LinkConfig, transport: Rc<dyn Transport>) -> Self {
+        Self {
+            core: Rc::new(Core {
+                config,
+                transport,
+                state: RefCell::default(),
+                provisioning: tokio::sync::Mutex::new(()),
+            }),
+        }
+    }
+}
+
+impl Actor for Link {
+    type Context = Context<Self>;
+
+    /// Gets PSRD at once, so that the first key does not have to wait for it.
+    fn started(&mut self, _: &mut Self::Context) {
+        self.core.provision_in_background();
+    }
+}
+
+impl Handler<Deposit> for Link {
+    type Result = ResponseFuture<Result<DepositReply, LinkError>>;
+
+    fn handle(&mut self, message: Deposit, _: &mut Self::Context) -> Self::Result {
+        let core = Rc::clone(&self.core);
+        Box::pin(async move {
+            let Deposit { deposit, deadline } = message;
+            let seal = |end: &mut ClientEnd| end.seal_deposit(&deposit);
+            let cost = ClientEnd::deposit_cost(&deposit);
+            core.exchange(deadline, cost, seal, ClientEnd::open_deposit_reply)
+                .await
+        })
+    }
+}
+
+impl Handler<Fetch> for Link {
+    type Result = ResponseFuture<Result<FetchReply<Plain>, LinkError>>;
+
+    fn handle(&mut self, message: Fetch, _: &mut Self::Context) -> Self::Result {
+        let core = Rc::clone(&self.core);
+        Box::pin(async move {
+            let Fetch { query, deadline } = message;
+            let seal = |end: &mut ClientEnd| end.seal_fetch(&query);
+            let cost = ClientEnd::FETCH_COST;
+            core.exchange(deadline, cost, seal, ClientEnd::open_fetch_reply)
+                .await
+        })
+    }
+}
+
+impl Handler<GetLinkStatus> for Link {
+    type Result = MessageResult<GetLinkStatus>;
+
+    fn handle(&mut self, _: GetLinkStatus, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.core.status())
+    }
+}
+
+struct Core {
+    config: LinkConfig,
+    transport: Rc<dyn Transport>,
+    state: RefCell<State>,
+    /// Held while registering or refilling: one at a time.
+    provisioning: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    end: ClientEnd,
+    registration: Option<Uuid>,
+    /// The hub said that it has nothing left to answer with.
+    hub_is_dry: bool,
+    /// Counts registrations, so that what belongs to an earlier one does no harm to the present one.
+    epoch: u64,
+    counters: LinkStatus,
+}
+
+impl Core {
+    async fn exchange<T>(
+        self: &Rc<Self>,
+        deadline: Instant,
+        cost: usize,
+        seal: impl Fn(&mut ClientEnd) -> Result<(Request, Sent), PoolError>,
+        open: impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
+    ) -> Result<T, LinkError> {
+        let mut last = None;
+        let mut delay = self.config.retry_delay;
+        for attempt in 0..ATTEMPTS_MAX {
+            if attempt > 0 {
+                self.state.borrow_mut().counters.retries += 1;
+                let pause = tokio::time::sleep(delay);
+                if timeout_at(deadline, pause).await.is_err() {
+                    return Err(LinkError::Deadline(last.map(Box::new)));
+                }
+                delay *= 2;
+            }
+            match timeout_at(deadline, self.attempt(cost, &seal, &open)).await {
+                Ok(Ok(reply)) => return Ok(reply),
+                Ok(Err(error)) if error.is_final() => return Err(error),
+                Ok(Err(error)) => last = Some(error),
+                Err(_) => return Err(LinkError::Deadline(last.map(Box::new))),
+            }
+        }
+        Err(last.unwrap_or(LinkError::Deadline(None)))
+    }
+
+    async fn attempt<T>(
+        self: &Rc<Self>,
+        cost: usize,
+        seal: impl Fn(&mut ClientEnd) -> Result<(Request, Sent), PoolError>,
+        open: impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
+    ) -> Result<T, LinkError> {
+        if !self.state.borrow().is_ready_for(cost) {
+            self.state.borrow_mut().counters.psrd_exhausted += 1;
+            let provisioned = self.provision(cost).await;
+            // One pool may have been refilled before the other failed, and that may do.
+            if !self.state.borrow().is_ready_for(cost) {
+                provisioned?;
+            }
+        }
+        let (epoch, (request, sent)) = {
+            let mut state = self.state.borrow_mut();
+            let sealed = seal(&mut state.end).map_err(|e| LinkError::NoPsrd(e.to_string()))?;
+            (state.epoch, sealed)
+        };
+        let response = timeout(self.config.request_timeout, self.transport.ask(request))
+            .await
+            .map_err(|_| LinkError::Timeout(self.config.request_timeout))?
+            .map_err(|e| LinkError::Unreachable(e.to_string()))?;
+        let mut state = self.state.borrow_mut();
+        let opened = open(&mut state.end, &sent, &response);
+        if let Err(error) = &opened {
+            state.counters.unverified += u64::from(!matches!(
+                error,
+                OpenError::Refused(_) | OpenError::AuthenticMalformed(_)
+            ));
+            if state.epoch == epoch {
+                state.learn_from(error);
+            }
+        }
+        let low = state.is_low(self.config.low_water_bytes);
+        drop(state);
+        if low {
+            self.provision_in_background();
+        }
+        opened.map_err(LinkError::Response)
+    }
+
+    fn provision_in_background(self: &Rc<Self>) {
+        if self.provisioning.try_lock().is_ok() {
+            drop(self.spawn_provisioning(0));
+        }
+    }
+
+    async fn provision(self: &Rc<Self>, cost: usize) -> Result<(), LinkError> {
+        // In a task of its own: the caller may give up at its deadline, but a delivery must not be left half done.
+        self.spawn_provisioning(cost)
+            .await
+            .map_err(|e| LinkError::NoPsrd(e.to_string()))?
+            .map_err(|e| match e {
+                Provisioning::Refused(e) => LinkError::NoPsrd(e.to_string()),
+                Provisioning::Failed(e) => e,
+            })
+    }
+
+    fn spawn_provisioning(
+        self: &Rc<Self>,
+        cost: usize,
+    ) -> impl Future<Output = Result<Result<(), Provisioning>, tokio::task::JoinError>> + use<>
+    {
+        let core = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let _one_at_a_time = core.provisioning.lock().await;
+            core.register_if_needed().await?;
+            core.refill(PoolOwner::Client, cost).await?;
+            core.refill(PoolOwner::Hub, 0).await
+        })
+    }
+
+    async fn register_if_needed(&self) -> Result<(), Provisioning> {
+        if self.state.borrow().registration.is_some() {
+            return Ok(());
+        }
+        let request = RegistrationRequest {
+            client: self.config.client.clone(),
+        };
+        let registration = self.out_of_band(self.transport.register(request)).await?;
+        let mut state = self.state.borrow_mut();
+        state.end = ClientEnd::default();
+        state.registration = Some(registration.registration);
+        state.hub_is_dry = false;
+        state.epoch += 1;
+        state.counters.registrations += 1;
+        Ok(())
+    }
+
+    /// Fetches blocks until a pool is above its low-water mark and holds `cost` bytes.
+    async fn refill(&self, owner: PoolOwner, cost: usize) -> Result<(), Provisioning> {
+        loop {
+            let (left, dry, registration) = {
+                let state = self.state.borrow();
+                let dry = owner == PoolOwner::Hub && state.hub_is_dry;
+                (state.end.left(owner), dry, state.registration)
+            };
+            if left >= self.config.low_water_bytes && left >= cost && !dry {
+                return Ok(());
+            }
+            let Some(registration) = registration else {
+                return Ok(());
+            };
+            let request = PsrdRequest {
+                client: self.config.client.clone(),
+                registration,
+                owner,
+                size: self.config.block_bytes,
+            };
+            let delivered = self.out_of_band(self.transport.deliver_psrd(request)).await;
+            let mut state = self.state.borrow_mut();
+            match delivered {
+                Ok(block) => {
+                    state
+                        .end
+                        .add(owner, block)
+                        .map_err(|e| Provisioning::Failed(LinkError::NoPsrd(e.to_string())))?;
+                    state.counters.refills += 1;
+                    if owner == PoolOwner::Hub {
+                        state.hub_is_dry = false;
+                    }
+                }
+                Err(error) => {
+                    // A lost block of the hub's own pool would be spent by the hub on answers that nobody can
+                    // verify: start over.
+                    let lost = matches!(error, Provisioning::Failed(_)) && owner == PoolOwner::Hub;
+                    // A hub that says that the pool is full holds blocks that never arrived here: the same.
+                    let stale = matches!(
+                        error,
+                        Provisioning::Refused(
+                            OobError::StaleRegistration | OobError::PoolFull { .. }
+                        )
+                    );
+                    if lost || stale {
+                        state.registration = None;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn out_of_band<T, E>(
+        &self,
+        call: impl Future<Output = Result<Result<T, OobError>, E>>,
+    ) -> Result<T, Provisioning>
+    where
+        E: std::fmt::Display,
+    {
+        let timeout_after = self.config.request_timeout;
+        timeout(timeout_after, call)
+            .await
+            .map_err(|_| Provisioning::Failed(LinkError::Timeout(timeout_after)))?
+            .map_err(|e| Provisioning::Failed(LinkError::Unreachable(e.to_string())))?
+            .map_err(Provisioning::Refused)
+    }
+
+    fn status(&self) -> LinkStatus {
+        let state = self.state.borrow();
+        LinkStatus {
+            registered: state.registration.is_some(),
+            up_bytes_left: state.end.left(PoolOwner::Client),
+            down_bytes_left: state.end.left(PoolOwner::Hub),
+            ..state.counters.clone()
+        }
+    }
+}
+
+/// Why PSRD could not be got.
+#[derive(Debug)]
+enum Provisioning {
+    /// The hub refused: nothing was delivered.
+    Refused(OobError),
+    /// Nobody knows whether something was delivered.
+    Failed(LinkError),
+}
+
+impl State {
+    fn is_ready_for(&self, cost: usize) -> bool {
+        self.registration.is_some() && !self.hub_is_dry && self.end.left(PoolOwner::Client) >= cost
+    }
+
+    fn is_low(&self, low_water_bytes: usize) -> bool {
+        self.end.left(PoolOwner::Client) < low_water_bytes
+            || self.end.left(PoolOwner::Hub) < low_water_bytes
+    }
+
+    /// Draws conclusions from a response that was not accepted. Hints may be forged: the worst that they can cause
+    /// is a new registration, at most one an attempt.
+    fn learn_from(&mut self, error: &OpenError) {
+        match error {
+            OpenError::Hint(Refusal::Unregistered { .. } | Refusal::BadAllocation { .. })
+            | OpenError::Allocation(PoolError::UnknownBlock { .. }) => self.registration = None,
+            OpenError::Hint(Refusal::PsrdExhausted) => self.hub_is_dry = true,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! The hub: verifies, then decrypts, then holds shares; hands them to the SAEs named; says no to everything else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rand::CryptoRng;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::crypto::key_tag::TAG_SECRET_BYTES;
+use crate::crypto::shamir::{ShareIndex, Sharing};
+use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Block, PoolError};
+
+use super::channel::{HubEnd, Opened, PoolOwner, Reply, Unverified, Wish, unsigned_refusal};
+use super::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, SLAVE_SAES_MAX};
+use super::message::{
+    DepositBody, DepositReply, DepositResult, FetchAnswer, FetchQuery, FetchReply, FetchResult,
+    FoundShare, Plain,
+};
+use super::names::{NodeName, SaeId};
+use super::refusal::Refusal;
+use super::store::{HeldShare, Lookup, ShareStore, StoreLimits};
+use super::wire::{Request, Response};
+
+/// What a hub is told when it is built.
+#[derive(Debug, Clone)]
+pub struct HubConfig {
+    /// Its name.
+    pub name: NodeName,
+    /// Its x coordinate, fixed for good.
+    pub x: ShareIndex,
+    /// Threshold and number of hubs.
+    pub sharing: Sharing,
+    /// The clients it knows, each with the SAEs that the client serves.
+    pub clients: BTreeMap<NodeName, BTreeSet<SaeId>>,
+    /// How many shares, and how long.
+    pub store: StoreLimits,
+}
+
+/// Why a hub does not serve an out-of-band call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum OobError {
+    /// The client is not in the hub's topology.
+    #[error("client {client} is not in this hub's topology")]
+    UnknownClient {
+        /// The name it gave.
+        client: String,
+    },
+    /// The registration is not the current one: the hub has restarted, or the client registered again.
+    #[error("this registration is no longer valid; register again")]
+    StaleRegistration,
+    /// The block size is outside the limits.
+    #[error("a block has {BLOCK_BYTES_MIN} to {BLOCK_BYTES_MAX} bytes, not {size}")]
+    BlockSize {
+        /// The size asked for.
+        size: usize,
+    },
+    /// There is enough PSRD already.
+    #[error("the pool takes no more: {reason}")]
+    PoolFull {
+        /// What the pool says.
+        reason: String,
+    },
+    /// PSRD cannot be delivered at the moment.
+    #[error("PSRD delivery is interrupted")]
+    Interrupted,
+}
+
+/// A client's request for PSRD.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PsrdRequest {
+    /// The client.
+    pub client: NodeName,
+    /// The registration under which it asks.
+    pub registration: Uuid,
+    /// The pool that the block is for.
+    pub owner: PoolOwner,
+    /// Bytes of the block.
+    pub size: usize,
+}
+
+/// A client's request to be registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistrationRequest {
+    /// The client.
+    pub client: NodeName,
+}
+
+/// What a hub answers to a [`RegistrationRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    /// The hub's name.
+    pub hub: NodeName,
+    /// The hub's x coordinate.
+    pub x: ShareIndex,
+    /// The registration, to be named with every [`PsrdRequest`].
+    pub registration: Uuid,
+}
+
+/// What a hub tells about itself. No secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HubStatus {
+    /// Its name.
+    pub name: NodeName,
+    /// Its x coordinate.
+    pub x: ShareIndex,
+    /// Shares held.
+    pub shares_held: usize,
+    /// Shares at most.
+    pub shares_max: usize,
+    /// Registered clients.
+    pub peers: Vec<PeerStatus>,
+    /// Messages served since the start, by kind.
+    pub served: BTreeMap<String, u64>,
+    /// Messages refused since the start, by reason.
+    pub refused: BTreeMap<String, u64>,
+}
+
+/// A registered client in a [`HubStatus`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerStatus {
+    /// The client's name.
+    pub client: NodeName,
+    /// PSRD bytes left for the client's requests.
+    pub up_bytes_left: usize,
+    /// PSRD bytes left for the hub's responses.
+    pub down_bytes_left: usize,
+}
+
+struct Peer {
+    registration: Uuid,
+    end: HubEnd,
+}
+
+/// The hub's state machine.
+pub struct Hub {
+    config: HubConfig,
+    peers: BTreeMap<NodeName, Peer>,
+    store: ShareStore,
+    rng: Box<dyn CryptoRng>,
+    served: BTreeMap<&'static str, u64>,
+    refused: BTreeMap<&'static str, u64>,
+}
+
+impl Hub {
+    /// A hub without peers and shares.
+    #[must_use]
+    pub fn new(config: HubConfig, rng: Box<dyn CryptoRng>) -> Self {
+        Self {
+            store: ShareStore::new(config.store),
+            config,
+            peers: BTreeMap::new(),
+            rng,
+            served: BTreeMap::new(),
+            refused: BTreeMap::new(),
+        }
+    }
+
+    /// Registers a client. A client that registers again starts anew: its old PSRD is erased.
+    ///
+    /// # Errors
+    /// [`OobError::UnknownClient`].
+    pub fn register(&mut self, request: &RegistrationRequest) -> Result<Registration, OobError> {
+        if !self.config.clients.contains_key(&request.client) {
+            return Err(OobError::UnknownClient {
+                client: request.client.to_string(),
+            });
+        }
+        let mut id = [0; 16];
+        self.rng.fill_bytes(&mut id);
+        let registration = uuid::Builder::from_random_bytes(id).into_uuid();
+        self.peers.insert(
+            request.client.clone(),
+            Peer {
+                registration,
+                end: HubEnd::default(),
+            },
+        );
+        Ok(Registration {
+            hub: self.config.name.clone(),
+            x: self.config.x,
+            registration,
+        })
+    }
+
+    /// Draws a block of PSRD, keeps one copy and hands out the other.
+    ///
+    /// # Errors
+    /// If the client is not registered, or asks for too much.
+    pub fn deliver_psrd(&mut self, request: &PsrdRequest) -> Result<Block, OobError> {
+        let peer = self
+            .peers
+            .get_mut(&request.client)
+            .filter(|peer| peer.registration == request.registration)
+            .ok_or(OobError::StaleRegistration)?;
+        let block = Block::random(request.size, self.rng.as_mut())
+            .map_err(|_| OobError::BlockSize { size: request.size })?;
+        peer.end
+            .add(request.owner, block.copy_for_peer())
+            .map_err(|e| OobError::PoolFull {
+                reason: e.to_string(),
+            })?;
+        Ok(block)
+    }
+
+    /// Answers a request: opens it, executes what it asks for, seals the reply.
+    pub fn handle(&mut self, now: Duration, request: &Request) -> Response {
+        let opened = match self.open(request) {
+            Ok(opened) => opened,
+            Err(refusal) => return unsigned_refusal(&refusal),
+        };
+        let client = opened.0;
+        let reply = self.execute(now, &client, &opened.1.wish);
+        self.seal(&client, &opened.1, &reply)
+    }
+
+    /// First step: who asks, and is it authentic?
+    ///
+    /// # Errors
+    /// A refusal that has to go out unsigned.
+    pub fn open(&mut self, request: &Request) -> Result<(NodeName, Opened), Refusal> {
+        let opened = Unverified::read(request).and_then(|unverified| {
+            let client = unverified.client().clone();
+            let peer = self
+                .peers
+                .get_mut(&client)
+                .ok_or_else(|| Refusal::Unregistered {
+                    client: client.to_string(),
+                })?;
+            Ok((client, peer.end.open(unverified)?))
+        });
+        opened.inspect_err(|refusal| *self.refused.entry(refusal.kind()).or_default() += 1)
+    }
+
+    /// Second step: do what an authentic client asks for.
+    pub fn execute(&mut self, now: Duration, client: &NodeName, wish: &Wish) -> Reply {
+        let result = match wish {
+            Wish::Deposit(deposit) => self.deposit(now, client, deposit).map(Reply::Deposit),
+            Wish::Fetch(query) => self.fetch(now, client, query).map(Reply::Fetch),
+        };
+        result.unwrap_or_else(|refusal| {
+            *self.refused.entry(refusal.kind()).or_default() += 1;
+            Reply::Refused(refusal)
+        })
+    }
+
+    /// Third step: encrypt and sign.
+    pub fn seal(&mut self, client: &NodeName, to: &Opened, reply: &Reply) -> Response {
+        let sealed = match self.peers.get_mut(client) {
+            Some(peer) => peer.end.seal(&to.signature, reply),
+            None => Err(PoolError::Exhausted { wanted: 0, left: 0 }),
+        };
+        sealed.unwrap_or_else(|_| {
+            let refusal = Refusal::PsrdExhausted;
+            *self.refused.entry(refusal.kind()).or_default() += 1;
+            unsigned_refusal(&refusal)
+        })
+    }
+
+    /// Erases shares whose time is over.
+    pub fn expire(&mut self, now: Duration) {
+        self.store.expire(now);
+    }
+
+    /// What the hub tells about itself.
+    #[must_use]
+    pub fn status(&self) -> HubStatus {
+        let owned = |counters: &BTreeMap<&'static str, u64>| {
+            counters
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), *v))
+                .collect()
+        };
+        HubStatus {
+            name: self.config.name.clone(),
+            x: self.config.x,
+            shares_held: self.store.len(),
+            shares_max: self.config.store.shares_max,
+            peers: self
+                .peers
+                .iter()
+                .map(|(client, peer)| PeerStatus {
+                    client: client.clone(),
+                    up_bytes_left: peer.end.left(PoolOwner::Client),
+                    down_bytes_left: peer.end.left(PoolOwner::Hub),
+                })
+                .collect(),
+            served: owned(&self.served),
+            refused: owned(&self.refused),
+        }
+    }
+
+    fn deposit(
+        &mut self,
+        now: Duration,
+        client: &NodeName,
+        deposit: &DepositBody<Plain>,
+    ) -> Result<DepositReply, Refusal> {
+        self.check_deposit(client, deposit)?;
+        *self.served.entry("deposit").or_default() += 1;
+        let keys = deposit.keys.iter().map(|key| {
+            let held = HeldShare {
+                depositor: client.clone(),
+                master_sae: deposit.master_sae.clone(),
+                slave_saes: deposit.slave_saes.clone(),
+                size: deposit.size,
+                tag: key.tag,
+                share: key.share.clone(),
+            };
+            DepositResult {
+                key_id: key.key_id,
+                outcome: self.store.deposit(now, key.key_id, held),
+            }
+        });
+        Ok(DepositReply {
+            keys: keys.collect(),
+        })
+    }
+
+    fn check_deposit(
+        &self,
+        client: &NodeName,
+        deposit: &DepositBody<Plain>,
+    ) -> Result<(), Refusal> {
+        let sharing = self.config.sharing;
+        for (what, theirs, ours) in [
+            ("hubs", deposit.hubs, sharing.shares()),
+            ("threshold", deposit.threshold, sharing.threshold()),
+            ("x", deposit.x, self.config.x.get()),
+        ] {
+            if theirs != ours {
+                return Err(Refusal::TopologyMismatch {
+                    what: what.to_owned(),
+                    theirs,
+                    ours,
+                });
+            }
+        }
+        self.check_served(client, &deposit.master_sae)?;
+        within(
+            "keys in a message",
+            deposit.keys.len(),
+            1,
+            KEYS_PER_MESSAGE_MAX,
+        )?;
+        within("slave SAEs", deposit.slave_saes.len(), 1, SLAVE_SAES_MAX)?;
+        within("bytes of a key", deposit.size, 1, KEY_BYTES_MAX)?;
+        let distinct: BTreeSet<_> = deposit.slave_saes.iter().collect();
+        if distinct.len() != deposit.slave_saes.len() {
+            return Err(Refusal::AuthenticMalformed {
+                reason: "a slave SAE is named twice".to_owned(),
+            });
+        }
+        let share_bytes = deposit.size + TAG_SECRET_BYTES;
+        for key in &deposit.keys {
+            within(
+                "bytes of a share",
+                key.share.0.len(),
+                share_bytes,
+                share_bytes,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn fetch(
+        &mut self,
+        now: Duration,
+        client: &NodeName,
+        query: &FetchQuery,
+    ) -> Result<FetchReply<Plain>, Refusal> {
+        self.check_served(client, &query.slave_sae)?;
+        within(
+            "keys in a message",
+            query.key_ids.len(),
+            1,
+            KEYS_PER_MESSAGE_MAX,
+        )?;
+        *self.served.entry("fetch").or_default() += 1;
+        let keys = query.key_ids.iter().map(|&key_id| {
+            let lookup = self
+                .store
+                .fetch(now, key_id, &query.slave_sae, &query.master_sae);
+            let answer = match lookup {
+                Lookup::NotFound => FetchAnswer::NotFound,
+                Lookup::Forbidden => FetchAnswer::Forbidden,
+                Lookup::Found(held) => FetchAnswer::Found(FoundShare {
+                    master_sae: held.master_sae.clone(),
+                    slave_saes: held.slave_saes.clone(),
+                    hubs: self.config.sharing.shares(),
+                    threshold: self.config.sharing.threshold(),
+                    x: self.config.x.get(),
+                    size: held.size,
+                    tag: held.tag,
+                    share: held.share.clone(),
+                }),
+            };
+            FetchResult { key_id, answer }
+        });
+        Ok(FetchReply {
+            keys: keys.collect(),
+        })
+    }
+
+    fn check_served(&self, client: &NodeName, sae: &SaeId) -> Result<(), Refusal> {
+        let served = self.config.clients.get(client);
+        if served.is_some_and(|saes| saes.contains(sae)) {
+            return Ok(());
+        }
+        Err(Refusal::ForeignSae {
+            client: client.to_string(),
+            sae: sae.to_string(),
+        })
+    }
+}
+
+fn within(what: &str, got: usize, min: usize, max: usize) -> Result<(), Refusal> {
+    if (min..=max).contains(&got) {
+        return Ok(());
+    }
+    Err(Refusal::OutOfLimits {
+        what: what.to_owned(),
+        min,
+        max,
+        got,
+    })
+}

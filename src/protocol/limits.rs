@@ -1,0 +1,29 @@
+//! Every limit of the protocol in one place, with its reason.
+
+/// Bytes of a user key at most: 1 Mbit, the largest key that a bulk encryptor has reason to ask for in one piece.
+pub const KEY_BYTES_MAX: usize = 128 * 1024;
+
+/// Keys in one message at most. With ETSI GS QKD 014 `max_key_per_request` in mind.
+pub const KEYS_PER_MESSAGE_MAX: usize = 128;
+
+/// Slave SAEs of one key at most: the master's partner and the additional ones of a multicast call.
+pub const SLAVE_SAES_MAX: usize = 16;
+
+/// Shares that a hub holds at most, unless configured otherwise: at 256-bit keys about 30 MB.
+pub const SHARES_MAX: usize = 100_000;
+
+/// Bytes of a message body at most. Crossing it is refused before the body is read to its end.
+pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Blocks in a pool at most: more would only be a sign that nobody spends them.
+pub const BLOCKS_MAX: usize = 64;
+
+/// Attempts of one exchange at most, the first one included. Each spends fresh PSRD, so the number is small.
+pub const ATTEMPTS_MAX: u32 = 5;
+
+/// Subsets of answers that a responder tries at most for one key. Enough for every pattern of liars in up to
+/// 10 hubs (C(10, 5) = 252), and for all but hopeless ones beyond.
+pub const SUBSETS_MAX: usize = 2_000;
+
+/// Key IDs that a client remembers as handed out. The hubs erase shares on their own, so forgetting one is safe.
+pub const HANDED_OUT_MAX: usize = 100_000;

@@ -1,0 +1,38 @@
+//! The protocol as *sans-IO* state machines: no async, no clock, no sockets.
+//!
+//! Time comes in as an argument (a [`Duration`](std::time::Duration) since the node started), randomness as a
+//! generator, bytes as [`Request`] and [`Response`]. Whoever drives the machines moves the messages.
+//!
+//! In reading order:
+//!
+//! | module | what it holds | `docs/protocol.md` |
+//! |---|---|---|
+//! | [`names`] | node names, SAE IDs, key IDs | §2 |
+//! | [`limits`] | every limit, with its reason | §9 |
+//! | [`wire`] | a request and a response, as the network carries them | §4 |
+//! | [`signature`] | the `DSKE-Signature` header and what it authenticates | §4 |
+//! | [`message`] | the bodies | §5, §6 |
+//! | [`refusal`] | what a hub refuses, and whose fault it is | §7 |
+//! | [`channel`] | the two ends of a client–hub channel: encrypt, authenticate, verify, decrypt | §3, §4 |
+//! | [`store`] | the shares that a hub holds | §6 |
+//! | [`hub`] | the hub | §6 |
+//! | [`initiator`] | client A: establish keys | §5 |
+//! | [`responder`] | client B: fetch keys, correct errors, blame | §8 |
+
+#![deny(clippy::indexing_slicing)]
+
+pub mod channel;
+pub mod hub;
+pub mod initiator;
+pub mod limits;
+pub mod message;
+pub mod names;
+pub mod refusal;
+pub mod responder;
+pub mod signature;
+pub mod store;
+pub mod wire;
+
+pub use names::{KeyId, NodeName, SaeId};
+pub use refusal::Refusal;
+pub use wire::{Method, Request, Response};

@@ -1,0 +1,230 @@
+//! What the responder knows about one key.
+
+use std::collections::BTreeMap;
+
+use rand::CryptoRng;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
+use crate::crypto::robust::{Method, Reconstruction, SearchBudget, reconstruct};
+use crate::crypto::shamir::{Share, ShareIndex, Sharing};
+use crate::protocol::initiator::EstablishedKey;
+use crate::protocol::limits::SUBSETS_MAX;
+use crate::protocol::message::{FetchAnswer, FetchQuery, FoundShare, Plain};
+use crate::protocol::names::{KeyId, SaeId};
+
+use super::{Blame, Event, Misbehaviour};
+
+/// What all honest answers have in common. Answers are grouped by it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct PublicParts {
+    slave_saes: Vec<SaeId>,
+    size: usize,
+    tag: KeyTag,
+}
+
+/// The key, with the polynomial that it lies on.
+struct Solved {
+    public: PublicParts,
+    polynomial: Reconstruction,
+}
+
+pub(super) struct Session {
+    pub(super) key_id: KeyId,
+    sharing: Sharing,
+    groups: BTreeMap<PublicParts, Vec<Share>>,
+    solved: Option<Solved>,
+    ambiguous: bool,
+    not_found: usize,
+    forbidden: usize,
+}
+
+impl Session {
+    pub(super) fn new(key_id: KeyId, sharing: Sharing) -> Self {
+        Self {
+            key_id,
+            sharing,
+            groups: BTreeMap::new(),
+            solved: None,
+            ambiguous: false,
+            not_found: 0,
+            forbidden: 0,
+        }
+    }
+
+    pub(super) fn not_found(&self) -> usize {
+        self.not_found
+    }
+
+    pub(super) fn forbidden(&self) -> usize {
+        self.forbidden
+    }
+
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.ambiguous
+    }
+
+    /// Shares that came in, right or wrong.
+    pub(super) fn usable(&self) -> usize {
+        self.groups.values().map(Vec::len).sum()
+    }
+
+    /// Whether `missing` further answers cannot solve it any more.
+    pub(super) fn is_hopeless(&self, missing: usize) -> bool {
+        let largest = self.groups.values().map(Vec::len).max().unwrap_or(0);
+        self.solved.is_none() && largest + missing < usize::from(self.sharing.threshold())
+    }
+
+    pub(super) fn key(&self) -> Option<EstablishedKey> {
+        let solved = self.solved.as_ref()?;
+        let s = solved.polynomial.secret.get(TAG_SECRET_BYTES..)?;
+        Some(EstablishedKey {
+            key_id: self.key_id,
+            bytes: Zeroizing::new(s.to_vec()),
+        })
+    }
+
+    pub(super) fn on_answer(
+        &mut self,
+        x: ShareIndex,
+        answer: FetchAnswer<Plain>,
+        query: &FetchQuery,
+        rng: &mut dyn CryptoRng,
+        events: &mut Vec<Event>,
+    ) {
+        let found = match answer {
+            FetchAnswer::NotFound => return self.not_found += 1,
+            FetchAnswer::Forbidden => return self.forbidden += 1,
+            FetchAnswer::Found(found) => found,
+        };
+        if let Err(what) = self.check(x, &found, query) {
+            events.push(Event::Blamed(Blame { x, what }));
+            return;
+        }
+        let public = PublicParts {
+            slave_saes: found.slave_saes,
+            size: found.size,
+            tag: found.tag,
+        };
+        let share = Share {
+            x,
+            y: found.share.0,
+        };
+        let was_solved = self.solved.is_some();
+        if let Some(what) = self.deviation(&public, &share) {
+            events.push(Event::Blamed(Blame { x, what }));
+        }
+        self.groups.entry(public.clone()).or_default().push(share);
+        if was_solved {
+            self.look_for_second_key(&public, rng, events);
+        } else {
+            self.try_to_solve(&public, rng, events);
+        }
+    }
+
+    /// What an honest hub of this topology would never send, whatever the key is.
+    fn check(
+        &self,
+        x: ShareIndex,
+        found: &FoundShare<Plain>,
+        query: &FetchQuery,
+    ) -> Result<(), Misbehaviour> {
+        if found.x != x.get() {
+            return Err(Misbehaviour::WrongIndex);
+        }
+        if found.hubs != self.sharing.shares() {
+            return Err(Misbehaviour::WrongHubs);
+        }
+        if found.threshold != self.sharing.threshold() {
+            return Err(Misbehaviour::WrongThreshold);
+        }
+        if found.master_sae != query.master_sae || !found.slave_saes.contains(&query.slave_sae) {
+            return Err(Misbehaviour::WrongSaes);
+        }
+        if found.share.0.len() != found.size.saturating_add(TAG_SECRET_BYTES) {
+            return Err(Misbehaviour::WrongSize);
+        }
+        Ok(())
+    }
+
+    /// How an answer differs from a key that is known already.
+    fn deviation(&self, public: &PublicParts, share: &Share) -> Option<Misbehaviour> {
+        let solved = self.solved.as_ref()?;
+        if *public != solved.public {
+            Some(Misbehaviour::WrongPublicParts)
+        } else if !solved.polynomial.agrees(share) {
+            Some(Misbehaviour::WrongShare)
+        } else {
+            None
+        }
+    }
+
+    fn try_to_solve(
+        &mut self,
+        public: &PublicParts,
+        rng: &mut dyn CryptoRng,
+        events: &mut Vec<Event>,
+    ) {
+        let fits = |secret: &[u8]| public.tag.fits(secret);
+        let Some(polynomial) = self.reconstruct(public, &fits, rng) else {
+            return;
+        };
+        if polynomial.method != Method::FirstShares {
+            events.push(Event::Corrected(polynomial.method));
+        }
+        self.solved = Some(Solved {
+            public: public.clone(),
+            polynomial,
+        });
+        for (public, shares) in &self.groups {
+            for share in shares {
+                if let Some(what) = self.deviation(public, share) {
+                    events.push(Event::Blamed(Blame { x: share.x, what }));
+                }
+            }
+        }
+        let others: Vec<PublicParts> = self.groups.keys().cloned().collect();
+        for public in others {
+            self.look_for_second_key(&public, rng, events);
+        }
+    }
+
+    /// Whether the answers of a group make up another key that fits as well.
+    fn look_for_second_key(
+        &mut self,
+        public: &PublicParts,
+        rng: &mut dyn CryptoRng,
+        events: &mut Vec<Event>,
+    ) {
+        let Some(solved) = &self.solved else { return };
+        let Some(shares) = self.groups.get(public) else {
+            return;
+        };
+        let agrees = |share: &Share| *public == solved.public && solved.polynomial.agrees(share);
+        if shares.iter().all(agrees) {
+            return;
+        }
+        let first = &solved.polynomial.secret;
+        let fits_otherwise =
+            |secret: &[u8]| public.tag.fits(secret) && !bool::from(secret.ct_eq(first));
+        if self.reconstruct(public, &fits_otherwise, rng).is_some() && !self.ambiguous {
+            self.ambiguous = true;
+            events.push(Event::TwoKeysFit(self.key_id));
+        }
+    }
+
+    fn reconstruct(
+        &self,
+        public: &PublicParts,
+        fits: &dyn Fn(&[u8]) -> bool,
+        rng: &mut dyn CryptoRng,
+    ) -> Option<Reconstruction> {
+        let shares = self.groups.get(public)?;
+        if shares.len() < usize::from(self.sharing.threshold()) {
+            return None;
+        }
+        let budget = SearchBudget::new(SUBSETS_MAX);
+        reconstruct(shares, self.sharing.threshold(), fits, rng, budget).ok()
+    }
+}

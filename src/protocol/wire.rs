@@ -1,0 +1,59 @@
+//! A request and a response as the network carries them: exactly the bytes that the MAC covers.
+
+use std::fmt;
+
+/// Header that carries the allocation and the MAC tag.
+pub const SIGNATURE_HEADER: &str = "DSKE-Signature";
+
+/// Path of the key-share resource at a hub.
+pub const KEY_SHARE_PATH: &str = "/dske/hub/api/v1/key-share";
+
+/// What a client wants of the key-share resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Deposit shares.
+    Post,
+    /// Fetch shares.
+    Get,
+}
+
+impl Method {
+    /// The HTTP method's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Get => "GET",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A client's request to a hub. Holds no secret: shares in it are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// HTTP method.
+    pub method: Method,
+    /// Path and query, as on the request line.
+    pub target: String,
+    /// Value of the [`SIGNATURE_HEADER`], if there is one.
+    pub signature: Option<String>,
+    /// Body; empty for [`Method::Get`].
+    pub body: Vec<u8>,
+}
+
+/// A hub's response. Holds no secret: shares in it are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status code.
+    pub status: u16,
+    /// Value of the [`SIGNATURE_HEADER`]; absent where the hub could not tell who asked.
+    pub signature: Option<String>,
+    /// Body, JSON.
+    pub body: Vec<u8>,
+}
