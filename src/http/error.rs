@@ -1,5 +1,7 @@
 //! The Error data format (ETSI GS QKD 014 clause 6.5), and which status goes with which error.
 
+use std::fmt;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::WWW_AUTHENTICATE;
 use serde::{Deserialize, Serialize};
@@ -62,22 +64,47 @@ pub(super) fn bad_request(message: impl Into<String>) -> HttpResponse {
 /// The words of ETSI GS QKD 014 clause 6.4.
 const NOT_FOUND: &str = "one or more keys specified are not found on KME";
 
-/// What an SAE is told.
-pub(super) fn kme_error(error: &KmeError) -> HttpResponse {
+/// The status that goes with an error, ETSI GS QKD 014 Tables 4, 6 and 8.
+#[must_use]
+pub fn kme_status(error: &KmeError) -> u16 {
     match error {
-        KmeError::UnknownCaller(_) | KmeError::Fetch(FetchError::Forbidden { .. }) => {
-            unauthorized(&error.to_string())
-        }
-        KmeError::HandedOut(_) | KmeError::Fetch(FetchError::NotFound { .. }) => {
-            json(400, &MessageBody::with_detail(NOT_FOUND, error.to_string()))
-        }
+        KmeError::UnknownCaller(_) | KmeError::Fetch(FetchError::Forbidden { .. }) => 401,
         KmeError::UnknownSae(_)
         | KmeError::OutOfRange { .. }
         | KmeError::SizeNotMultipleOf8
-        | KmeError::Duplicate(_) => bad_request(error.to_string()),
+        | KmeError::Duplicate(_)
+        | KmeError::HandedOut(_)
+        | KmeError::Fetch(FetchError::NotFound { .. }) => 400,
         KmeError::Establish(_)
-        | KmeError::Fetch(FetchError::Unavailable { .. } | FetchError::Ambiguous { .. }) => {
-            json(503, &MessageBody::new(error.to_string()))
+        | KmeError::Fetch(FetchError::Unavailable { .. } | FetchError::Ambiguous { .. }) => 503,
+    }
+}
+
+/// What an SAE is told.
+#[must_use]
+pub fn kme_body(error: &KmeError) -> MessageBody {
+    match error {
+        KmeError::HandedOut(_) | KmeError::Fetch(FetchError::NotFound { .. }) => {
+            MessageBody::with_detail(NOT_FOUND, error.to_string())
         }
+        _ => MessageBody::new(error.to_string()),
+    }
+}
+
+/// An error as a response.
+pub(super) fn kme_error(error: &KmeError) -> HttpResponse {
+    let body = kme_body(error);
+    match kme_status(error) {
+        401 => unauthorized(&body.message),
+        status => json(status, &body),
+    }
+}
+
+impl fmt::Display for MessageBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.details
+            .iter()
+            .try_for_each(|detail| write!(f, " ({})", detail.reason))
     }
 }

@@ -1,1 +1,18 @@
-//! One cluster interface, three ways to run DSKE nodes.
+//! One [`Cluster`] interface, three ways to run DSKE nodes.
+//!
+//! | module | how the nodes run |
+//! |---|---|
+//! | [`local`] | as actors in this process; messages between actors, no HTTP |
+//! | [`process`] | as one operating-system process each; real HTTP on loopback |
+//! | [`sim`] | in a deterministic simulation (turmoil); the same HTTP over simulated TCP |
+//!
+//! [`EtsiClient`] is an SAE's side of ETSI GS QKD 014, over whatever carries HTTP.
+
+mod cluster;
+mod etsi_client;
+pub mod local;
+pub mod process;
+pub mod sim;
+
+pub use cluster::Cluster;
+pub use etsi_client::{CallError, EtsiClient, KeyWish};

@@ -1,0 +1,167 @@
+//! An SAE's side of ETSI GS QKD 014: calls a client (KME) over HTTP.
+
+use std::time::Duration;
+
+use dske::http::error::MessageBody;
+use dske::http::etsi::{KeyContainer, Status};
+use dske::protocol::{KeyId, SaeId};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// Answers larger than this are not read: 128 keys of 64 kbit fit several times.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What came of a call that did not deliver what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The KME refused.
+    #[error("status {status}: {message}")]
+    Refused {
+        /// HTTP status, or what it would be.
+        status: u16,
+        /// The message, with its details.
+        message: String,
+    },
+    /// The KME did not answer: nobody knows what came of the call.
+    #[error("no answer: {0}")]
+    Unknown(String),
+}
+
+/// What to ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyWish {
+    /// Number of keys, if not the default.
+    pub number: Option<usize>,
+    /// Bits of each key, if not the default.
+    pub size_bits: Option<usize>,
+    /// Further slaves.
+    pub also: Vec<SaeId>,
+}
+
+/// Calls one KME on behalf of any SAE.
+#[derive(Clone)]
+pub struct EtsiClient {
+    http: awc::Client,
+    base: String,
+    timeout: Duration,
+}
+
+impl EtsiClient {
+    /// For the KME at `address` (`host:port`); a call that takes longer than `timeout` is unknown.
+    #[must_use]
+    pub fn new(http: awc::Client, address: &str, timeout: Duration) -> Self {
+        Self {
+            http,
+            base: format!("http://{address}"),
+            timeout,
+        }
+    }
+
+    /// Get status (clause 5.2).
+    ///
+    /// # Errors
+    /// If the KME refuses or does not answer.
+    pub async fn status(&self, caller: &SaeId, slave: &SaeId) -> Result<Status, CallError> {
+        self.get(&format!("/api/v1/keys/{slave}/status"), Some(caller))
+            .await
+    }
+
+    /// Get key (clause 5.3): by GET where that is possible, else by POST.
+    ///
+    /// # Errors
+    /// If the KME refuses or does not answer.
+    pub async fn get_key(
+        &self,
+        caller: &SaeId,
+        slave: &SaeId,
+        wish: &KeyWish,
+    ) -> Result<KeyContainer, CallError> {
+        let path = format!("/api/v1/keys/{slave}/enc_keys");
+        if *wish == KeyWish::default() {
+            return self.get(&path, Some(caller)).await;
+        }
+        let mut body = serde_json::Map::new();
+        body.extend(
+            wish.number
+                .map(|number| ("number".to_owned(), json!(number))),
+        );
+        body.extend(wish.size_bits.map(|size| ("size".to_owned(), json!(size))));
+        if !wish.also.is_empty() {
+            body.insert("additional_slave_SAE_IDs".to_owned(), json!(wish.also));
+        }
+        self.post(&path, caller, &Value::Object(body)).await
+    }
+
+    /// Get key with key IDs (clause 5.4).
+    ///
+    /// # Errors
+    /// If the KME refuses or does not answer.
+    pub async fn get_key_with_ids(
+        &self,
+        caller: &SaeId,
+        master: &SaeId,
+        key_ids: &[KeyId],
+    ) -> Result<KeyContainer, CallError> {
+        let path = format!("/api/v1/keys/{master}/dec_keys");
+        let key_ids: Vec<Value> = key_ids.iter().map(|id| json!({ "key_ID": id })).collect();
+        self.post(&path, caller, &json!({ "key_IDs": key_ids }))
+            .await
+    }
+
+    /// Any other document of the node, such as its management status.
+    ///
+    /// # Errors
+    /// If the node refuses or does not answer.
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        caller: Option<&SaeId>,
+    ) -> Result<T, CallError> {
+        let mut request = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .timeout(self.timeout);
+        if let Some(caller) = caller {
+            request = request.insert_header(("Authorization", caller.as_str()));
+        }
+        self.answer(request.send()).await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        caller: &SaeId,
+        body: &Value,
+    ) -> Result<T, CallError> {
+        let request = self
+            .http
+            .post(format!("{}{path}", self.base))
+            .timeout(self.timeout)
+            .insert_header(("Authorization", caller.as_str()));
+        self.answer(request.send_json(body)).await
+    }
+
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        sent: awc::SendClientRequest,
+    ) -> Result<T, CallError> {
+        let unknown = |e: &dyn std::fmt::Display| CallError::Unknown(e.to_string());
+        let mut response = sent.await.map_err(|e| unknown(&e))?;
+        let read = response.body().limit(ANSWER_BYTES_MAX);
+        let body = tokio::time::timeout(self.timeout, read)
+            .await
+            .map_err(|e| unknown(&e))?
+            .map_err(|e| unknown(&e))?;
+        if response.status().is_success() {
+            return serde_json::from_slice(&body).map_err(|e| unknown(&e));
+        }
+        let message = match serde_json::from_slice::<MessageBody>(&body) {
+            Ok(error) => error.to_string(),
+            Err(_) => String::from_utf8_lossy(&body).into_owned(),
+        };
+        Err(CallError::Refused {
+            status: response.status().as_u16(),
+            message,
+        })
+    }
+}

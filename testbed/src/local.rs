@@ -1,0 +1,210 @@
+//! A cluster of actors in this process. Messages go from actor to actor, authenticated like those on a network.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use actix::{Actor, Addr};
+use dske::http::error::{kme_body, kme_status};
+use dske::http::etsi::{KeyContainer, Status};
+use dske::node::client::{
+    ClientNode, ClientStatus, GetClientStatus, GetKey, GetKeyWithIds, GetStatus, HubPeer, KmeError,
+};
+use dske::node::hub::{GetHubStatus, HubHandle, HubNode};
+use dske::node::transport::{Transport, Unreachable};
+use dske::protocol::hub::{
+    Hub, HubStatus, OobError, PsrdRequest, Registration, RegistrationRequest,
+};
+use dske::protocol::{KeyId, NodeName, Request, Response, SaeId};
+use dske::psrd::Block;
+use dske::topology::Topology;
+use futures_util::future::{FutureExt, LocalBoxFuture};
+
+use crate::cluster::home_of;
+use crate::sim::node_rng;
+use crate::{CallError, Cluster, KeyWish};
+
+/// A cluster of actors in this process. Has to be made and used on a running actix system or a tokio `LocalSet`.
+pub struct LocalCluster {
+    topology: Topology,
+    seed: u64,
+    hubs: BTreeMap<NodeName, Switch>,
+    clients: BTreeMap<NodeName, Addr<ClientNode>>,
+}
+
+/// A hub that may be off.
+#[derive(Clone, Default)]
+struct Switch {
+    hub: Rc<RefCell<Option<HubHandle>>>,
+    lives: Rc<RefCell<u32>>,
+}
+
+impl Switch {
+    fn with<T: 'static>(
+        &self,
+        call: impl FnOnce(&HubHandle) -> LocalBoxFuture<'static, Result<T, Unreachable>>,
+    ) -> LocalBoxFuture<'static, Result<T, Unreachable>> {
+        match self.hub.borrow().as_ref() {
+            Some(hub) => call(hub),
+            None => async { Err(Unreachable("the hub is stopped".to_owned())) }.boxed_local(),
+        }
+    }
+}
+
+impl Transport for Switch {
+    fn ask(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, Unreachable>> {
+        self.with(|hub| Transport::ask(hub, request))
+    }
+
+    fn register(
+        &self,
+        request: RegistrationRequest,
+    ) -> LocalBoxFuture<'static, Result<Result<Registration, OobError>, Unreachable>> {
+        self.with(|hub| Transport::register(hub, request))
+    }
+
+    fn deliver_psrd(
+        &self,
+        request: PsrdRequest,
+    ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
+        self.with(|hub| Transport::deliver_psrd(hub, request))
+    }
+}
+
+impl LocalCluster {
+    /// Starts all nodes, with generators drawn from `seed`.
+    #[must_use]
+    pub fn start(topology: Topology, seed: u64) -> Self {
+        let names = topology.hubs.iter().map(|hub| hub.name.clone());
+        let mut cluster = Self {
+            hubs: names.map(|name| (name, Switch::default())).collect(),
+            clients: BTreeMap::new(),
+            topology,
+            seed,
+        };
+        for hub in cluster.hubs.keys() {
+            cluster.switch_on(hub);
+        }
+        for node in &cluster.topology.clients {
+            let config = cluster
+                .topology
+                .client(&node.name)
+                .expect("it is in its own topology");
+            let rng = Box::new(node_rng(seed, node.name.as_str(), 0));
+            let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
+                Rc::new(cluster.hubs.get(&hub.name).cloned().unwrap_or_default())
+            };
+            let client = ClientNode::start(config, rng, reach);
+            cluster.clients.insert(node.name.clone(), client);
+        }
+        cluster
+    }
+
+    fn switch_on(&self, name: &NodeName) {
+        let (Some(switch), Some(config)) = (self.hubs.get(name), self.topology.hub(name)) else {
+            return;
+        };
+        let life = *switch.lives.borrow();
+        *switch.lives.borrow_mut() += 1;
+        let rng = Box::new(node_rng(self.seed, name.as_str(), life));
+        let hub = HubNode::new(Hub::new(config, rng)).start();
+        *switch.hub.borrow_mut() = Some(hub.into());
+    }
+
+    fn client_of(&self, sae: &SaeId) -> Result<&Addr<ClientNode>, CallError> {
+        let home = home_of(&self.topology, sae)?;
+        self.client(home)
+    }
+
+    fn client(&self, name: &NodeName) -> Result<&Addr<ClientNode>, CallError> {
+        let client = self.clients.get(name);
+        client.ok_or_else(|| CallError::Unknown(format!("there is no client {name}")))
+    }
+}
+
+fn answer<T>(result: Result<Result<T, KmeError>, actix::MailboxError>) -> Result<T, CallError> {
+    match result {
+        Ok(Ok(value)) => Ok(value),
+        // The same words as over HTTP.
+        Ok(Err(error)) => Err(CallError::Refused {
+            status: kme_status(&error),
+            message: kme_body(&error).to_string(),
+        }),
+        Err(error) => Err(unknown(error)),
+    }
+}
+
+fn unknown(error: impl std::fmt::Display) -> CallError {
+    CallError::Unknown(error.to_string())
+}
+
+impl Cluster for LocalCluster {
+    fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    async fn status(&self, caller: &SaeId, slave: &SaeId) -> Result<Status, CallError> {
+        let message = GetStatus {
+            caller: caller.clone(),
+            slave_sae: slave.clone(),
+        };
+        answer(self.client_of(caller)?.send(message).await).map(Status::from)
+    }
+
+    async fn get_key(
+        &self,
+        caller: &SaeId,
+        slave: &SaeId,
+        wish: &KeyWish,
+    ) -> Result<KeyContainer, CallError> {
+        let slave_saes = std::iter::once(slave).chain(&wish.also).cloned();
+        let message = GetKey {
+            caller: caller.clone(),
+            slave_saes: slave_saes.collect(),
+            number: wish.number,
+            size_bits: wish.size_bits,
+        };
+        answer(self.client_of(caller)?.send(message).await).map(KeyContainer::from)
+    }
+
+    async fn get_key_with_ids(
+        &self,
+        caller: &SaeId,
+        master: &SaeId,
+        key_ids: &[KeyId],
+    ) -> Result<KeyContainer, CallError> {
+        let message = GetKeyWithIds {
+            caller: caller.clone(),
+            master_sae: master.clone(),
+            key_ids: key_ids.to_vec(),
+        };
+        answer(self.client_of(caller)?.send(message).await).map(KeyContainer::from)
+    }
+
+    async fn hub_status(&self, hub: &NodeName) -> Result<HubStatus, CallError> {
+        let handle = self
+            .hubs
+            .get(hub)
+            .and_then(|switch| switch.hub.borrow().clone());
+        let handle = handle.ok_or_else(|| unknown("the hub is stopped"))?;
+        handle.status.send(GetHubStatus).await.map_err(unknown)
+    }
+
+    async fn client_status(&self, client: &NodeName) -> Result<ClientStatus, CallError> {
+        self.client(client)?
+            .send(GetClientStatus)
+            .await
+            .map_err(unknown)
+    }
+
+    async fn stop_hub(&self, hub: &NodeName) {
+        if let Some(switch) = self.hubs.get(hub) {
+            // The actor stops with its last address.
+            switch.hub.borrow_mut().take();
+        }
+    }
+
+    async fn start_hub(&self, hub: &NodeName) {
+        self.switch_on(hub);
+    }
+}

@@ -1,0 +1,312 @@
+//! A cluster of operating-system processes on loopback ports, over real HTTP.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use dske::http::etsi::{KeyContainer, Status};
+use dske::http::{client_routes, hub_routes};
+use dske::node::client::ClientStatus;
+use dske::protocol::hub::HubStatus;
+use dske::protocol::{KeyId, NodeName, SaeId};
+use dske::topology::{Topology, TopologyError};
+use tokio::time::{Instant, sleep};
+
+use crate::cluster::home_of;
+use crate::{CallError, Cluster, EtsiClient, KeyWish};
+
+/// How long a node may take to answer after its start.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// How long a node may take to end after it was told to, before it is killed.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often a node is looked at while waiting for it.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Lines of a log that are shown when a node fails.
+const LOG_LINES: usize = 5;
+
+/// Why a cluster of processes could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Files or processes cannot be made.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was to be done.
+        what: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The topology cannot be used.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// The topology is no TOML.
+    #[error("the topology is no TOML: {0}")]
+    Toml(#[from] toml::de::Error),
+    /// A node ended by itself.
+    #[error("{node} ended with {status}; its log ends with: {log}")]
+    Ended {
+        /// The node.
+        node: NodeName,
+        /// How it ended.
+        status: ExitStatus,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// A node does not answer.
+    #[error("{node} did not answer within {READY_WITHIN:?}; its log ends with: {log}")]
+    NotReady {
+        /// The node.
+        node: NodeName,
+        /// The last lines of its log.
+        log: String,
+    },
+}
+
+/// A cluster of processes. They are ended when it is dropped.
+pub struct ProcessCluster {
+    topology: Topology,
+    binary: PathBuf,
+    folder: tempfile::TempDir,
+    http: awc::Client,
+    nodes: RefCell<BTreeMap<NodeName, Node>>,
+}
+
+/// A child process that never outlives its owner.
+struct Node(Child);
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended already, which is just as well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl ProcessCluster {
+    /// Starts `binary` (the `dske` command) once for each node of a topology, on free loopback ports in place of
+    /// those in its text, and waits until all are ready. Has to be called on a running actix system.
+    ///
+    /// # Errors
+    /// If a node cannot be started, or does not become ready.
+    pub async fn start(binary: &Path, topology: &str) -> Result<Self, StartError> {
+        let mut table: toml::Table = topology.parse()?;
+        let count = ["hubs", "clients"].map(|kind| {
+            table
+                .get(kind)
+                .and_then(|k| k.as_array())
+                .map_or(0, Vec::len)
+        });
+        let base_port =
+            free_ports(count.iter().sum()).map_err(|e| failed("finding free ports", e))?;
+        table.insert(
+            "base_port".to_owned(),
+            toml::Value::Integer(base_port.into()),
+        );
+        let folder = tempfile::tempdir().map_err(|e| failed("making a folder", e))?;
+        let file = folder.path().join("topology.toml");
+        std::fs::write(&file, table.to_string()).map_err(|e| failed("writing the topology", e))?;
+        let cluster = Self {
+            topology: Topology::read(&file)?,
+            binary: binary.to_owned(),
+            folder,
+            http: awc::Client::default(),
+            nodes: RefCell::default(),
+        };
+        let nodes = cluster
+            .topology
+            .hubs
+            .iter()
+            .chain(&cluster.topology.clients);
+        for node in nodes.clone() {
+            cluster.spawn(&node.name)?;
+        }
+        for node in nodes {
+            cluster.wait_until_ready(&node.name).await?;
+        }
+        Ok(cluster)
+    }
+
+    fn is_hub(&self, name: &NodeName) -> bool {
+        self.topology.hubs.iter().any(|hub| hub.name == *name)
+    }
+
+    fn log(&self, name: &NodeName) -> PathBuf {
+        self.folder.path().join(format!("{name}.log"))
+    }
+
+    fn spawn(&self, name: &NodeName) -> Result<(), StartError> {
+        let open = || {
+            File::options()
+                .create(true)
+                .append(true)
+                .open(self.log(name))
+        };
+        let log = || open().map_err(|e| failed("opening a log", e));
+        let role = if self.is_hub(name) { "hub" } else { "client" };
+        let child = Command::new(&self.binary)
+            .arg("--topology")
+            .arg(self.folder.path().join("topology.toml"))
+            .args([role, name.as_str()])
+            .stdin(Stdio::null())
+            .stdout(log()?)
+            .stderr(log()?)
+            .spawn()
+            .map_err(|e| failed(&format!("starting {}", self.binary.display()), e))?;
+        self.nodes.borrow_mut().insert(name.clone(), Node(child));
+        Ok(())
+    }
+
+    async fn wait_until_ready(&self, name: &NodeName) -> Result<(), StartError> {
+        let deadline = Instant::now() + READY_WITHIN;
+        let path = if self.is_hub(name) {
+            hub_routes::STATUS_PATH
+        } else {
+            client_routes::STATUS_PATH
+        };
+        loop {
+            let status: Result<serde_json::Value, _> = self.node(name).get(path, None).await;
+            if status.is_ok() {
+                return Ok(());
+            }
+            if let Some(status) = self.exit_status(name) {
+                let (node, log) = (name.clone(), self.end_of_log(name));
+                return Err(StartError::Ended { node, status, log });
+            }
+            if Instant::now() > deadline {
+                let (node, log) = (name.clone(), self.end_of_log(name));
+                return Err(StartError::NotReady { node, log });
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    fn exit_status(&self, name: &NodeName) -> Option<ExitStatus> {
+        self.nodes.borrow_mut().get_mut(name)?.0.try_wait().ok()?
+    }
+
+    fn end_of_log(&self, name: &NodeName) -> String {
+        let log = std::fs::read_to_string(self.log(name)).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join(" | ")
+    }
+
+    async fn stop(&self, name: &NodeName) {
+        let path = if self.is_hub(name) {
+            hub_routes::STOP_PATH
+        } else {
+            client_routes::STOP_PATH
+        };
+        let address = self.topology.address(name).unwrap_or_default();
+        // If it does not answer, it is killed below.
+        let _ = self
+            .http
+            .post(format!("http://{address}{path}"))
+            .send()
+            .await;
+        let deadline = Instant::now() + STOP_WITHIN;
+        while self.exit_status(name).is_none() && Instant::now() < deadline {
+            sleep(POLL).await;
+        }
+        self.nodes.borrow_mut().remove(name);
+    }
+
+    fn node(&self, name: &NodeName) -> EtsiClient {
+        let address = self.topology.address(name).unwrap_or_default();
+        let deadline = Duration::from_millis(self.topology.timing.call_deadline_ms);
+        EtsiClient::new(
+            self.http.clone(),
+            address,
+            deadline + Duration::from_secs(1),
+        )
+    }
+
+    fn home(&self, sae: &SaeId) -> Result<EtsiClient, CallError> {
+        home_of(&self.topology, sae).map(|home| self.node(home))
+    }
+}
+
+fn failed(what: &str, error: io::Error) -> StartError {
+    StartError::Io {
+        what: what.to_owned(),
+        error,
+    }
+}
+
+/// The first of `count` consecutive loopback ports that are free at the moment.
+///
+/// # Errors
+/// If there are none.
+pub fn free_ports(count: usize) -> io::Result<u16> {
+    for _ in 0..100 {
+        let base = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
+        let mut ports = (0..count).map(|i| u16::try_from(i).ok().and_then(|i| base.checked_add(i)));
+        let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        if ports.all(|port| port.is_some_and(free)) {
+            return Ok(base);
+        }
+    }
+    Err(io::Error::new(
+        io::ErrorKind::AddrInUse,
+        format!("there are no {count} consecutive free ports"),
+    ))
+}
+
+impl Cluster for ProcessCluster {
+    fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    async fn status(&self, caller: &SaeId, slave: &SaeId) -> Result<Status, CallError> {
+        self.home(caller)?.status(caller, slave).await
+    }
+
+    async fn get_key(
+        &self,
+        caller: &SaeId,
+        slave: &SaeId,
+        wish: &KeyWish,
+    ) -> Result<KeyContainer, CallError> {
+        self.home(caller)?.get_key(caller, slave, wish).await
+    }
+
+    async fn get_key_with_ids(
+        &self,
+        caller: &SaeId,
+        master: &SaeId,
+        key_ids: &[KeyId],
+    ) -> Result<KeyContainer, CallError> {
+        self.home(caller)?
+            .get_key_with_ids(caller, master, key_ids)
+            .await
+    }
+
+    async fn hub_status(&self, hub: &NodeName) -> Result<HubStatus, CallError> {
+        self.node(hub).get(hub_routes::STATUS_PATH, None).await
+    }
+
+    async fn client_status(&self, client: &NodeName) -> Result<ClientStatus, CallError> {
+        self.node(client)
+            .get(client_routes::STATUS_PATH, None)
+            .await
+    }
+
+    async fn stop_hub(&self, hub: &NodeName) {
+        self.stop(hub).await;
+    }
+
+    async fn start_hub(&self, hub: &NodeName) {
+        self.spawn(hub).expect("it could be started before");
+        self.wait_until_ready(hub)
+            .await
+            .expect("it became ready before");
+    }
+}

@@ -1,0 +1,159 @@
+//! The [`Cluster`] interface on simulated nodes: a scenario runs on a host of its own, as the SAEs would.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use dske::http::etsi::{KeyContainer, Status};
+use dske::http::{client_routes, hub_routes};
+use dske::node::client::ClientStatus;
+use dske::protocol::hub::HubStatus;
+use dske::protocol::{KeyId, NodeName, SaeId};
+use dske::topology::Topology;
+
+use super::net::{PORT, http_client};
+use super::nodes::{Hooks, Plain, add_nodes};
+use super::world::WorldOptions;
+use crate::cluster::home_of;
+use crate::{CallError, Cluster, EtsiClient, KeyWish};
+
+/// How long an SAE waits for its KME, beyond the KME's own deadline.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// Simulated nodes, as seen from the host on which the scenario runs.
+pub struct SimCluster {
+    topology: Rc<Topology>,
+    http: awc::Client,
+    timeout: Duration,
+    commands: Rc<RefCell<VecDeque<Command>>>,
+}
+
+/// What only the simulator can do, between two steps.
+enum Command {
+    Crash(NodeName),
+    Bounce(NodeName),
+}
+
+/// Runs a scenario against simulated nodes, to its end.
+///
+/// Runs on a thread of its own, since libraries keep state in thread-locals that outlives a simulation.
+///
+/// # Errors
+/// What the simulator says, for example that the simulation did not end in time.
+pub fn run<S, F>(topology: Topology, options: WorldOptions, scenario: S) -> Result<(), String>
+where
+    S: FnOnce(SimCluster) -> F + Send + 'static,
+    F: Future<Output = ()> + 'static,
+{
+    let thread = std::thread::spawn(move || run_here(topology, options, scenario));
+    match thread.join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+fn run_here<S, F>(topology: Topology, options: WorldOptions, scenario: S) -> Result<(), String>
+where
+    S: FnOnce(SimCluster) -> F + 'static,
+    F: Future<Output = ()> + 'static,
+{
+    let topology = Rc::new(topology);
+    let commands = Rc::new(RefCell::new(VecDeque::new()));
+    let mut sim = options.build();
+    let hooks: Rc<dyn Hooks> = Rc::new(Plain);
+    add_nodes(&mut sim, &topology, options.seed, &hooks);
+    let timeout = Duration::from_millis(topology.timing.call_deadline_ms) + MARGIN;
+    let (inside, queue) = (Rc::clone(&topology), Rc::clone(&commands));
+    sim.client("saes", async move {
+        // Made here, since an HTTP client belongs to the host on which it is made.
+        let cluster = SimCluster {
+            topology: inside,
+            http: http_client(timeout),
+            timeout,
+            commands: queue,
+        };
+        scenario(cluster).await;
+        Ok(())
+    });
+    loop {
+        while let Some(command) = commands.borrow_mut().pop_front() {
+            match command {
+                Command::Crash(node) => sim.crash(node.as_str()),
+                Command::Bounce(node) => sim.bounce(node.as_str()),
+            }
+        }
+        match sim.step() {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+impl SimCluster {
+    fn node(&self, name: &NodeName) -> EtsiClient {
+        EtsiClient::new(self.http.clone(), &format!("{name}:{PORT}"), self.timeout)
+    }
+
+    fn home(&self, sae: &SaeId) -> Result<EtsiClient, CallError> {
+        home_of(&self.topology, sae).map(|home| self.node(home))
+    }
+
+    async fn command(&self, command: Command) {
+        self.commands.borrow_mut().push_back(command);
+        // Carried out before the next step.
+        while !self.commands.borrow().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Cluster for SimCluster {
+    fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    async fn status(&self, caller: &SaeId, slave: &SaeId) -> Result<Status, CallError> {
+        self.home(caller)?.status(caller, slave).await
+    }
+
+    async fn get_key(
+        &self,
+        caller: &SaeId,
+        slave: &SaeId,
+        wish: &KeyWish,
+    ) -> Result<KeyContainer, CallError> {
+        self.home(caller)?.get_key(caller, slave, wish).await
+    }
+
+    async fn get_key_with_ids(
+        &self,
+        caller: &SaeId,
+        master: &SaeId,
+        key_ids: &[KeyId],
+    ) -> Result<KeyContainer, CallError> {
+        self.home(caller)?
+            .get_key_with_ids(caller, master, key_ids)
+            .await
+    }
+
+    async fn hub_status(&self, hub: &NodeName) -> Result<HubStatus, CallError> {
+        self.node(hub).get(hub_routes::STATUS_PATH, None).await
+    }
+
+    async fn client_status(&self, client: &NodeName) -> Result<ClientStatus, CallError> {
+        self.node(client)
+            .get(client_routes::STATUS_PATH, None)
+            .await
+    }
+
+    async fn stop_hub(&self, hub: &NodeName) {
+        self.command(Command::Crash(hub.clone())).await;
+    }
+
+    async fn start_hub(&self, hub: &NodeName) {
+        self.command(Command::Bounce(hub.clone())).await;
+    }
+}

@@ -1,0 +1,138 @@
+//! actix-web and awc over turmoil's TCP: the only place where the simulation differs from a real network.
+
+use std::fmt;
+use std::io;
+use std::net::Ipv4Addr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_http::{HttpService, KeepAlive, Protocol};
+use actix_rt::net::{ActixStream, Ready};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_service, map_config};
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
+use actix_web::App;
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, ServiceRequest, ServiceResponse};
+use actix_web::http::Uri;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Port on which every simulated node listens.
+pub const PORT: u16 = 8100;
+
+/// Idle connections stay open this long in the pools. awc compares ages with the *real* clock, so that it must be
+/// longer than any simulation takes.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Connections of one client to all hosts together at most.
+const CONNECTIONS_MAX: usize = 4096;
+
+/// A simulated TCP stream, as actix wants it.
+pub struct Stream(turmoil::net::TcpStream);
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream")
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// Readiness is a hint: reads and writes that would block say so themselves.
+impl ActixStream for Stream {
+    fn poll_read_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        Poll::Ready(Ok(Ready::READABLE))
+    }
+
+    fn poll_write_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        Poll::Ready(Ok(Ready::WRITABLE))
+    }
+}
+
+/// Serves an actix-web `App` on [`PORT`] of the simulated host that calls it, for as long as the host lives.
+///
+/// # Errors
+/// If the port cannot be bound, or a connection cannot be accepted.
+pub async fn serve<T, B>(app: impl Fn() -> App<T>) -> io::Result<()>
+where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = actix_web::Error,
+            InitError = (),
+        > + 'static,
+    B: MessageBody + 'static,
+{
+    let listener = turmoil::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).await?;
+    let factory = map_config(app().into_factory(), |()| AppConfig::default());
+    let http = HttpService::build()
+        // Connections that a partition has broken never end by themselves: the simulated TCP does not retransmit.
+        .keep_alive(KeepAlive::Timeout(Duration::from_secs(120)))
+        .client_request_timeout(Duration::from_secs(5))
+        .client_disconnect_timeout(Duration::from_secs(1))
+        .finish(factory);
+    let handler = http
+        .new_service(())
+        .await
+        .map_err(|()| io::Error::other("the app could not be built"))?;
+    let handler = std::rc::Rc::new(handler);
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let handler = std::rc::Rc::clone(&handler);
+        tokio::task::spawn_local(async move {
+            // A broken connection is the peer's business, which sees it too.
+            let _ = handler
+                .call((Stream(stream), Protocol::Http1, Some(peer)))
+                .await;
+        });
+    }
+}
+
+/// An HTTP client on simulated TCP. `timeout` bounds connecting and every request, in simulated time.
+#[must_use]
+pub fn http_client(timeout: Duration) -> awc::Client {
+    let connect = fn_service(|info: ConnectInfo<Uri>| async move {
+        let host = info.hostname().to_owned();
+        let stream = turmoil::net::TcpStream::connect((host, info.port()))
+            .await
+            .map_err(ConnectError::Io)?;
+        Ok(Connection::new(info.request().clone(), Stream(stream)))
+    });
+    let connector = awc::Connector::new()
+        .connector(connect)
+        .timeout(timeout)
+        .limit(CONNECTIONS_MAX)
+        .conn_keep_alive(FOREVER)
+        .conn_lifetime(FOREVER);
+    awc::Client::builder()
+        .connector(connector)
+        .timeout(timeout)
+        .finish()
+}

@@ -1,0 +1,143 @@
+//! Hubs and clients as simulated hosts.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::Actor;
+use actix_web::App;
+use actix_web::web::ServiceConfig;
+use dske::http::transport::HttpTransport;
+use dske::http::{OnStop, client_routes, hub_routes};
+use dske::node::client::{ClientNode, HubPeer};
+use dske::node::hub::{HubHandle, HubNode};
+use dske::node::transport::Transport;
+use dske::protocol::NodeName;
+use dske::protocol::hub::{Hub, HubConfig};
+use dske::topology::Topology;
+use rand::rngs::ChaCha20Rng;
+use rand::{CryptoRng, SeedableRng};
+use sha2::{Digest, Sha256};
+
+use super::net::{PORT, http_client, serve};
+
+/// Where the chaos puts itself between the nodes. The default puts nothing.
+pub trait Hooks {
+    /// Starts a hub. `life` counts its starts, from 0.
+    fn start_hub(&self, config: HubConfig, rng: Box<dyn CryptoRng>, life: u32) -> HubHandle {
+        let _ = life;
+        HubHandle::from(HubNode::new(Hub::new(config, rng)).start())
+    }
+
+    /// A client's way to a hub.
+    fn transport(
+        &self,
+        client: &NodeName,
+        hub: &NodeName,
+        inner: Rc<dyn Transport>,
+    ) -> Rc<dyn Transport> {
+        let _ = (client, hub);
+        inner
+    }
+
+    /// A client starts. `life` counts its starts, from 0.
+    fn client_starts(&self, client: &NodeName, life: u32) {
+        let _ = (client, life);
+    }
+}
+
+/// Nothing between the nodes.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain;
+
+impl Hooks for Plain {}
+
+/// The generator of a node in one of its lives: a restarted node must not draw the same PSRD again.
+#[must_use]
+pub fn node_rng(seed: u64, node: &str, life: u32) -> ChaCha20Rng {
+    let mut hash = Sha256::new();
+    hash.update(b"dske node generator");
+    hash.update(seed.to_be_bytes());
+    hash.update(life.to_be_bytes());
+    hash.update(node.as_bytes());
+    ChaCha20Rng::from_seed(hash.finalize().into())
+}
+
+/// Adds a host for each hub and client of a topology, under its name.
+pub fn add_nodes(
+    sim: &mut turmoil::Sim<'_>,
+    topology: &Rc<Topology>,
+    seed: u64,
+    hooks: &Rc<dyn Hooks>,
+) {
+    for hub in &topology.hubs {
+        let config = topology
+            .hub(&hub.name)
+            .expect("the hub is in its own topology");
+        let hooks = Rc::clone(hooks);
+        let lives = Cell::new(0);
+        sim.host(hub.name.as_str(), move || {
+            let life = lives.replace(lives.get() + 1);
+            let (hooks, config) = (Rc::clone(&hooks), config.clone());
+            async move {
+                let rng = Box::new(node_rng(seed, config.name.as_str(), life));
+                let handle = hooks.start_hub(config, rng, life);
+                let stop = ignore_stop();
+                serve(move || {
+                    App::new().configure(|app: &mut ServiceConfig| {
+                        hub_routes::configure(app, &handle, &stop)
+                    })
+                })
+                .await?;
+                Ok(())
+            }
+        });
+    }
+    for client in &topology.clients {
+        let (topology, hooks) = (Rc::clone(topology), Rc::clone(hooks));
+        let name = client.name.clone();
+        let lives = Cell::new(0);
+        sim.host(client.name.as_str(), move || {
+            let life = lives.replace(lives.get() + 1);
+            run_client(
+                Rc::clone(&topology),
+                Rc::clone(&hooks),
+                name.clone(),
+                seed,
+                life,
+            )
+        });
+    }
+}
+
+async fn run_client(
+    topology: Rc<Topology>,
+    hooks: Rc<dyn Hooks>,
+    name: NodeName,
+    seed: u64,
+    life: u32,
+) -> turmoil::Result {
+    let config = topology
+        .client(&name)
+        .expect("the client is in its own topology");
+    hooks.client_starts(&name, life);
+    let http = http_client(config.timing.request_timeout);
+    let reach = |hub: &HubPeer| {
+        let address = format!("{}:{PORT}", hub.name);
+        let inner = Rc::new(HttpTransport::new(http.clone(), &address));
+        hooks.transport(&name, &hub.name, inner)
+    };
+    let rng = Box::new(node_rng(seed, name.as_str(), life));
+    let node = ClientNode::start(config, rng, reach);
+    let stop = ignore_stop();
+    serve(move || {
+        App::new().configure(|app: &mut ServiceConfig| client_routes::configure(app, &node, &stop))
+    })
+    .await?;
+    Ok(())
+}
+
+/// A simulated node is stopped by crashing its host.
+fn ignore_stop() -> OnStop {
+    Arc::new(|| {})
+}
