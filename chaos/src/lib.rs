@@ -1,3 +1,34 @@
 //! Campaigns of faults and lying hubs against simulated DSKE clusters.
+//!
+//! ```text
+//!  campaign file ──seed──▶ plan ──▶ run: simulated cluster + nemesis + liars + SAEs
+//!                                     │ watched by the observer
+//!                                     ▼
+//!                                  invariants ──▶ outcome ──▶ summary ──▶ reports/index.html
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`campaign`] | the files, and how a seed draws a plan from them |
+//! | [`plan`] | everything that one seed draws, before the run |
+//! | [`run`] | a plan becomes a simulated cluster |
+//! | [`byzantine`] | hubs that lie |
+//! | [`observer`] | sees everything, judges nothing |
+//! | [`invariant`] | what must hold, one property a file |
+//! | [`runner`] | many seeds on all cores |
+//! | [`mod@summarize`], [`summary`] | what a sweep says |
+//! | [`report`] | the HTML |
+//! | [`cli`], [`table`] | the command |
 
+pub mod byzantine;
+pub mod campaign;
+pub mod cli;
+pub mod invariant;
+pub mod observer;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod runner;
+pub mod summarize;
 pub mod summary;
+pub mod table;

@@ -1,3 +1,5 @@
 //! The `cargo chaos` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    dske_chaos::cli::main()
+}

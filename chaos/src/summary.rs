@@ -181,3 +181,12 @@ pub struct BoundaryPoint {
     /// Pairs of which both sides got the key.
     pub succeeded: u64,
 }
+
+impl CampaignSummary {
+    /// Whether nothing broke, and a negative control was caught on every seed.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        let caught = |control: &Control| control.seeds_caught == self.seeds;
+        self.violations.is_empty() && self.control.as_ref().is_none_or(caught)
+    }
+}

@@ -423,7 +423,7 @@ impl State {
     /// is a new registration, at most one an attempt.
     fn learn_from(&mut self, error: &OpenError) {
         match error {
-            OpenError::Hint(Refusal::Unregistered { .. } | Refusal::BadAllocation { .. })
+            OpenError::Hint(Refusal::Unregistered { .. } | Refusal::UnknownPsrd { .. })
             | OpenError::Allocation(PoolError::UnknownBlock { .. }) => self.registration = None,
             OpenError::Hint(Refusal::PsrdExhausted) => self.hub_is_dry = true,
             _ => {}

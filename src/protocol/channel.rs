@@ -356,7 +356,7 @@ impl HubEnd {
         let bytes = self
             .up
             .peek(&signature.allocation)
-            .map_err(|e| bad_allocation(e.to_string()))?;
+            .map_err(refused_by_pool)?;
         let key = mac_key(&bytes).ok_or(Refusal::BadMac)?;
         if signature.verify_request(&key, request).is_err() {
             self.up.mac_failed(&signature.allocation);
@@ -364,7 +364,7 @@ impl HubEnd {
         }
         self.up
             .consume(&signature.allocation)
-            .map_err(|e| bad_allocation(e.to_string()))?;
+            .map_err(refused_by_pool)?;
         let wish = match body {
             UnverifiedBody::Fetch(query) => Wish::Fetch(query),
             UnverifiedBody::Deposit(body) => {
@@ -435,6 +435,17 @@ pub fn seal_reply(spent: Spent, to: &Signature, reply: &Reply) -> Response {
     let signature = Signature::of_response(&key, spent.allocation, to, &response);
     response.signature = Some(signature.to_string());
     response
+}
+
+/// Tells a hub that has forgotten the block, which ends in a new registration, from bytes that must not be used.
+fn refused_by_pool(error: PoolError) -> Refusal {
+    let reason = error.to_string();
+    match error {
+        PoolError::UnknownBlock { .. } | PoolError::Retired { .. } | PoolError::Evicted { .. } => {
+            Refusal::UnknownPsrd { reason }
+        }
+        _ => Refusal::BadAllocation { reason },
+    }
 }
 
 /// A response to a request that could not be verified: not signed, since signing spends PSRD and anyone could make

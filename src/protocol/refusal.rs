@@ -21,7 +21,13 @@ pub enum Refusal {
         /// What is wrong with it.
         reason: String,
     },
-    /// The allocation names bytes that the hub does not have or that were used before.
+    /// The allocation names blocks that the hub does not have any more: it has restarted, or has given them up.
+    #[error("this hub does not have the PSRD that the message names: {reason}; register again")]
+    UnknownPsrd {
+        /// Which block.
+        reason: String,
+    },
+    /// The allocation does not go with the message, or names bytes that were used before.
     #[error("the allocation cannot be used: {reason}")]
     BadAllocation {
         /// What is wrong with it.
@@ -82,7 +88,7 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::Unregistered { .. } | Self::BadMac => 401,
+            Self::Unregistered { .. } | Self::UnknownPsrd { .. } | Self::BadMac => 401,
             Self::ForeignSae { .. } => 403,
             Self::BadAllocation { .. } | Self::TopologyMismatch { .. } => 409,
             Self::PsrdExhausted => 503,
@@ -99,6 +105,7 @@ impl Refusal {
         match self {
             Self::Unregistered { .. } => "unregistered",
             Self::BadSignatureHeader { .. } => "bad-signature-header",
+            Self::UnknownPsrd { .. } => "unknown-psrd",
             Self::BadAllocation { .. } => "bad-allocation",
             Self::BadMac => "bad-mac",
             Self::PsrdExhausted => "psrd-exhausted",

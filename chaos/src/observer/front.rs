@@ -86,7 +86,10 @@ impl Handler<Register> for Front {
         let (observer, inner, hub) = (self.observer.clone(), self.inner.register.clone(), self.hub);
         Box::pin(async move {
             observer.note(&format!("register h{hub} {}", message.0.client));
-            inner.send(message).await.unwrap_or(Err(OobError::Interrupted))
+            inner
+                .send(message)
+                .await
+                .unwrap_or(Err(OobError::Interrupted))
         })
     }
 }
@@ -95,8 +98,11 @@ impl Handler<DeliverPsrd> for Front {
     type Result = ResponseFuture<Result<Block, OobError>>;
 
     fn handle(&mut self, message: DeliverPsrd, _: &mut Self::Context) -> Self::Result {
-        let (observer, inner, hub) =
-            (self.observer.clone(), self.inner.deliver_psrd.clone(), self.hub);
+        let (observer, inner, hub) = (
+            self.observer.clone(),
+            self.inner.deliver_psrd.clone(),
+            self.hub,
+        );
         let client = self.index_of(&message.0.client);
         Box::pin(async move {
             if is_cut_off(&observer.seen().plan, hub, now_us() / 1000) {
@@ -104,7 +110,10 @@ impl Handler<DeliverPsrd> for Front {
                 return Err(OobError::Interrupted);
             }
             let owner = message.0.owner;
-            let delivered = inner.send(message).await.unwrap_or(Err(OobError::Interrupted));
+            let delivered = inner
+                .send(message)
+                .await
+                .unwrap_or(Err(OobError::Interrupted));
             if let (Ok(block), Some(client)) = (&delivered, client) {
                 observer.block(hub, client, owner, block);
             }
@@ -132,7 +141,10 @@ fn active(plan: &Plan, at_ms: u64) -> impl Iterator<Item = &Fault> {
 
 fn delay(plan: &Plan, hub: usize, at_ms: u64) -> Duration {
     let delays = active(plan, at_ms).filter_map(|fault| match fault {
-        Fault::SlowHub { hub: slow, delay_ms } if *slow == hub => Some(*delay_ms),
+        Fault::SlowHub {
+            hub: slow,
+            delay_ms,
+        } if *slow == hub => Some(*delay_ms),
         _ => None,
     });
     Duration::from_millis(delays.max().unwrap_or(0))

@@ -60,7 +60,9 @@ pub struct Observation {
     pub blamed_at: BTreeMap<(usize, usize), u64>,
     /// Statuses of hubs, as polled: time in microseconds, hub, status.
     pub hub_statuses: Vec<(u64, usize, HubStatus)>,
-    /// The last status of each client's life: life counts its starts.
+    /// How often each client has started, from 0.
+    pub client_lives: BTreeMap<usize, u32>,
+    /// The last status of each client in each of its lives.
     pub client_statuses: BTreeMap<(usize, u32), ClientStatus>,
     /// Fault, lie or rare branch → how often.
     pub reached: BTreeMap<String, u64>,
@@ -86,6 +88,7 @@ impl Observer {
             blame: BTreeMap::new(),
             blamed_at: BTreeMap::new(),
             hub_statuses: Vec::new(),
+            client_lives: BTreeMap::new(),
             client_statuses: BTreeMap::new(),
             reached: BTreeMap::new(),
             trace: Trace::new(keep_lines),

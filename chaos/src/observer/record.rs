@@ -9,7 +9,7 @@ use crate::plan::Lie;
 pub struct Message {
     /// When.
     pub at_us: u64,
-    /// Index of the client; `None` for an outsider.
+    /// Index of the client; at a hub, of whoever the message says it is from.
     pub client: Option<usize>,
     /// Index of the hub.
     pub hub: usize,

@@ -36,7 +36,10 @@ impl Transport for Tap {
         let answer = self.inner.ask(request.clone());
         async move {
             let response = answer.await?;
-            observer.note(&format!("heard h{hub}>c{client} {}", response_line(&response)));
+            observer.note(&format!(
+                "heard h{hub}>c{client} {}",
+                response_line(&response)
+            ));
             observer.see().messages.push(Message {
                 at_us: now_us(),
                 client: Some(client),

@@ -1,0 +1,127 @@
+//! Hubs that pool what they hold. With K of them, they know every key, and can make up another one with the same
+//! tag: the negative control of the check for false keys.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
+use dske::crypto::shamir::{Share, ShareIndex, Sharing, interpolate, split};
+use dske::protocol::KeyId;
+use dske::protocol::message::{DepositBody, FoundShare, Plain};
+use rand::Rng;
+use rand::rngs::ChaCha12Rng;
+use zeroize::Zeroizing;
+
+/// What the liars of a run have in common.
+#[derive(Clone)]
+pub struct Forgers(Rc<RefCell<Pool>>);
+
+struct Pool {
+    rng: ChaCha12Rng,
+    members: Vec<usize>,
+    sharing: Sharing,
+    shares: BTreeMap<KeyId, Vec<Share>>,
+    forged: BTreeMap<KeyId, Vec<Share>>,
+}
+
+impl Forgers {
+    /// The hubs `members` pool what they hold.
+    #[must_use]
+    pub fn new(members: Vec<usize>, sharing: Sharing, rng: ChaCha12Rng) -> Self {
+        Self(Rc::new(RefCell::new(Pool {
+            rng,
+            members,
+            sharing,
+            shares: BTreeMap::new(),
+            forged: BTreeMap::new(),
+        })))
+    }
+
+    pub(super) fn pool(&self, hub: usize, deposit: &DepositBody<Plain>) {
+        let mut pool = self.0.borrow_mut();
+        // Fewer than K can forge nothing: they need not remember.
+        if !pool.members.contains(&hub)
+            || pool.members.len() < usize::from(pool.sharing.threshold())
+        {
+            return;
+        }
+        for key in &deposit.keys {
+            let Some(x) = ShareIndex::new(deposit.x) else {
+                continue;
+            };
+            let share = Share {
+                x,
+                y: key.share.0.clone(),
+            };
+            let shares = pool.shares.entry(key.key_id).or_default();
+            if !shares.iter().any(|known| known.x == x) {
+                shares.push(share);
+            }
+        }
+    }
+
+    /// Replaces a share by one of the forged key. Does nothing while fewer than K shares are known.
+    pub(super) fn forge(&self, key_id: KeyId, found: &mut FoundShare<Plain>) -> bool {
+        let mut pool = self.0.borrow_mut();
+        if !pool.forged.contains_key(&key_id) {
+            let Some(forged) = pool.forge(key_id, &found.tag) else {
+                return false;
+            };
+            pool.forged.insert(key_id, forged);
+        }
+        let forged = pool.forged.get(&key_id);
+        let share = forged.and_then(|shares| shares.iter().find(|share| share.x.get() == found.x));
+        let Some(share) = share else { return false };
+        found.share = Plain(share.y.clone());
+        true
+    }
+}
+
+impl Pool {
+    fn forge(&mut self, key_id: KeyId, tag: &KeyTag) -> Option<Vec<Share>> {
+        let known = self.shares.get(&key_id)?;
+        let threshold = usize::from(self.sharing.threshold());
+        let points: Vec<&Share> = known.iter().take(threshold).collect();
+        if points.len() < threshold {
+            return None;
+        }
+        let secret = interpolate(&points, 0).ok()?;
+        let mut forged = Zeroizing::new(vec![0; secret.len()]);
+        self.rng.fill_bytes(&mut forged);
+        fit(&mut forged, tag);
+        Some(split(&forged, self.sharing, &mut self.rng))
+    }
+}
+
+/// Chooses d so that Y = c ‖ d ‖ e ‖ S has this tag.
+pub(crate) fn fit(secret: &mut [u8], tag: &KeyTag) {
+    let (u, key) = secret.split_at_mut(TAG_SECRET_BYTES);
+    u[16..32].fill(0);
+    let without_d = bytes_of(&KeyTag::compute(u, key));
+    let wanted = bytes_of(tag);
+    for (d, (a, b)) in u[16..32].iter_mut().zip(without_d.iter().zip(wanted)) {
+        *d = a ^ b;
+    }
+}
+
+fn bytes_of(tag: &KeyTag) -> Vec<u8> {
+    let digits = tag.to_string();
+    let pairs = digits.as_bytes().chunks_exact(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(&String::from_utf8_lossy(pair), 16).unwrap_or(0);
+    pairs.map(byte).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_can_be_made_to_fit_any_tag() {
+        let tag = KeyTag::compute(&[7; TAG_SECRET_BYTES], b"one key");
+        let mut other = vec![9; TAG_SECRET_BYTES + 7];
+        assert!(!tag.fits(&other));
+        fit(&mut other, &tag);
+        assert!(tag.fits(&other));
+    }
+}

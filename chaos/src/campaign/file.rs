@@ -1,0 +1,235 @@
+//! The format of a campaign file. Every field is explained in `docs/campaigns.md`.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::value::{Count, Range};
+use crate::plan::Lie;
+
+/// A campaign.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Campaign {
+    /// Its name: the file's.
+    #[serde(skip)]
+    pub name: String,
+    /// What it does, in plain words.
+    pub about: String,
+    /// Seeds that are run by default.
+    pub seeds: Spanned<u64>,
+    /// Whether each run switches some kinds of faults and lies off entirely.
+    #[serde(default)]
+    pub swarm: bool,
+    /// The cluster.
+    pub cluster: Spanned<ClusterSection>,
+    /// What the SAEs do.
+    pub workload: Spanned<WorkloadSection>,
+    /// What the nemesis does.
+    #[serde(default)]
+    pub faults: Vec<Spanned<FaultSection>>,
+    /// Limits of what the nemesis does.
+    #[serde(default)]
+    pub nemesis: NemesisSection,
+    /// Which hubs lie.
+    #[serde(default)]
+    pub lies: Option<Spanned<LiesSection>>,
+    /// What must come of it.
+    #[serde(default)]
+    pub expect: ExpectSection,
+}
+
+/// The section `[cluster]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterSection {
+    /// Hubs (N).
+    pub hubs: Range,
+    /// Threshold (K).
+    pub threshold: Range,
+    /// Clients.
+    #[serde(default = "three")]
+    pub clients: Range,
+    /// Shortest and longest way through the network, one way.
+    #[serde(default = "latency_ms")]
+    pub latency_ms: Range,
+    /// How finely simulated time is cut.
+    #[serde(default = "tick_ms")]
+    pub tick_ms: u64,
+    /// Bytes of a block of PSRD.
+    #[serde(default = "psrd_block_bytes")]
+    pub psrd_block_bytes: Range,
+    /// A pool with less than this is refilled.
+    #[serde(default = "psrd_low_water_bytes")]
+    pub psrd_low_water_bytes: Range,
+    /// How long a client waits for one response of a hub.
+    #[serde(default = "request_timeout_ms")]
+    pub request_timeout_ms: u64,
+    /// How long a call by an SAE may take.
+    #[serde(default = "call_deadline_ms")]
+    pub call_deadline_ms: u64,
+    /// How long a client waits for the other hubs once K have a share.
+    #[serde(default = "grace_ms")]
+    pub grace_ms: u64,
+    /// Time to live of a share.
+    #[serde(default = "share_ttl_ms")]
+    pub share_ttl_ms: u64,
+    /// Hubs that pool all that they hold.
+    #[serde(default = "below_threshold")]
+    pub coalition: Count,
+}
+
+fn three() -> Range {
+    Range::just(3)
+}
+
+fn latency_ms() -> Range {
+    Range { from: 1, to: 8 }
+}
+
+fn tick_ms() -> u64 {
+    2
+}
+
+fn psrd_block_bytes() -> Range {
+    Range::just(16_384)
+}
+
+fn psrd_low_water_bytes() -> Range {
+    Range::just(4_096)
+}
+
+fn request_timeout_ms() -> u64 {
+    500
+}
+
+fn call_deadline_ms() -> u64 {
+    3_000
+}
+
+fn grace_ms() -> u64 {
+    200
+}
+
+fn share_ttl_ms() -> u64 {
+    8_000
+}
+
+fn below_threshold() -> Count {
+    Count::BelowThreshold
+}
+
+/// The section `[workload]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkloadSection {
+    /// Length of the phase of faults.
+    pub duration_s: u64,
+    /// Calls a second.
+    pub calls_per_second: u64,
+    /// Key sizes to choose from.
+    #[serde(default = "bits")]
+    pub bits: Vec<u32>,
+    /// Keys in one call.
+    #[serde(default = "number")]
+    pub number: Range,
+    /// How long after the master the slave asks.
+    #[serde(default = "fetch_after_ms")]
+    pub fetch_after_ms: Range,
+    /// Calls of which an SAE that is not named tries to fetch the keys.
+    #[serde(default)]
+    pub intruder_percent: u32,
+    /// Calls of which the slave asks twice.
+    #[serde(default)]
+    pub fetch_twice_percent: u32,
+}
+
+fn bits() -> Vec<u32> {
+    vec![128, 256, 512]
+}
+
+fn number() -> Range {
+    Range { from: 1, to: 4 }
+}
+
+fn fetch_after_ms() -> Range {
+    Range { from: 0, to: 1_000 }
+}
+
+/// An entry of `[[faults]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultSection {
+    /// What it is.
+    pub kind: Spanned<String>,
+    /// How many in a minute, on average. Not for one with a fixed time.
+    #[serde(default)]
+    pub per_minute: Option<u64>,
+    /// How long each lasts.
+    pub duration_ms: Range,
+    /// When it begins, for one with a fixed time.
+    #[serde(default)]
+    pub at_ms: Option<u64>,
+    /// How many hubs it is about.
+    #[serde(default = "one")]
+    pub hubs: Count,
+    /// How many clients it is about.
+    #[serde(default = "one_client")]
+    pub clients: Range,
+    /// For `slow-link`: latency in milliseconds; for `slow-hub`: delay in milliseconds; for `flood`: messages a
+    /// second.
+    #[serde(default)]
+    pub strength: Option<Range>,
+}
+
+fn one() -> Count {
+    Count::Range(Range::just(1))
+}
+
+fn one_client() -> Range {
+    Range::just(1)
+}
+
+/// The section `[nemesis]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NemesisSection {
+    /// Hubs that are disturbed at the same moment at most, in the first half.
+    pub hubs_down_max: Count,
+    /// The same for the second half.
+    pub hubs_down_max_late: Option<Count>,
+    /// How long after everything has healed all must work again.
+    pub recovery_ms: u64,
+}
+
+impl Default for NemesisSection {
+    fn default() -> Self {
+        Self {
+            hubs_down_max: Count::All,
+            hubs_down_max_late: None,
+            recovery_ms: 3_000,
+        }
+    }
+}
+
+/// The section `[lies]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LiesSection {
+    /// How many hubs lie.
+    pub liars: Count,
+    /// What they draw from.
+    #[serde(default)]
+    pub kinds: Option<Vec<Lie>>,
+    /// How often they lie, in percent of their answers.
+    pub rate_percent: Range,
+}
+
+/// The section `[expect]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectSection {
+    /// What has to be reached, or the campaign is weak.
+    pub reached: Vec<String>,
+    /// For a negative control: the invariant that it must break.
+    pub breaks: Option<Spanned<String>>,
+}

@@ -1,0 +1,336 @@
+//! Secrecy: what fewer than K hubs hold, plus the whole wire, is consistent with *every* key of that length.
+//!
+//! Shown by construction, not by statistics. For a key that was established, another key is drawn at random. Then
+//! a world is built in which that other key was the one: a polynomial through the coalition's shares and the other
+//! key, and PSRD for the honest hubs under which the production code makes exactly the same bytes of it. If the
+//! coalition's shares determine the key, no such polynomial exists. If a byte of pad was used twice, no such PSRD
+//! does. If anything but ciphertext went over the wire, the bytes differ.
+
+use std::collections::BTreeMap;
+
+use dske::crypto::key_tag::TAG_SECRET_BYTES;
+use dske::crypto::mac::MAC_KEY_BYTES;
+use dske::crypto::shamir::{Share, ShareIndex, interpolate};
+use dske::protocol::channel::{Reply, seal_deposit, seal_reply};
+use dske::protocol::message::{FetchAnswer, Plain};
+use dske::protocol::signature::Signature;
+use dske::protocol::{KeyId, Request, Response};
+use dske::psrd::{Allocation, BlockId, Spent};
+use rand::rngs::ChaCha12Rng;
+use rand::{Rng, RngExt};
+use zeroize::Zeroizing;
+
+use super::{Facts, Verdict};
+use crate::byzantine::forgers::fit;
+use crate::observer::open::{self, Blocks};
+use crate::observer::record::Seen;
+use crate::plan::stream::stream;
+
+/// Keys that are tried in each run: the construction is expensive.
+const KEYS: usize = 4;
+
+/// Checks it.
+#[must_use]
+pub fn check(facts: &Facts<'_>) -> Verdict {
+    let mut verdict = Verdict::default();
+    let plan = &facts.seen.plan;
+    let mut rng = stream(&plan.campaign, plan.seed, "secrecy");
+    let coalition = coalition(facts);
+    let mut keys: Vec<KeyId> = facts.shares.keys().copied().collect();
+    for _ in 0..KEYS.min(keys.len()) {
+        let key_id = keys.swap_remove(rng.random_range(0..keys.len()));
+        let at_us = plan.end_ms * 1000;
+        let world = other_world(facts, key_id, &coalition, &mut rng);
+        verdict.expect(world.is_ok(), at_us, || {
+            let why = world.err().unwrap_or_default();
+            format!(
+                "hubs {coalition:?} with the whole wire can rule out values of key {key_id}: {why}"
+            )
+        });
+    }
+    verdict
+}
+
+/// The hubs that pool what they hold: those that lie, then others up to the number that the plan says.
+fn coalition(facts: &Facts<'_>) -> Vec<usize> {
+    let plan = &facts.seen.plan;
+    let mut hubs = plan.lying_hubs();
+    let others = (0..usize::from(plan.cluster.hubs))
+        .filter(|hub| !hubs.contains(hub))
+        .collect::<Vec<_>>();
+    let missing = usize::from(plan.cluster.coalition).saturating_sub(hubs.len());
+    hubs.extend(others.into_iter().take(missing));
+    hubs.sort_unstable();
+    hubs
+}
+
+/// Builds the world in which another key was the one.
+///
+/// # Errors
+/// Why there is none.
+fn other_world(
+    facts: &Facts<'_>,
+    key_id: KeyId,
+    coalition: &[usize],
+    rng: &mut ChaCha12Rng,
+) -> Result<(), String> {
+    let shares = facts
+        .shares
+        .get(&key_id)
+        .ok_or("the key was never shared")?;
+    let points = other_polynomial(facts, shares, key_id, coalition, rng)?;
+    let points: Vec<&Share> = points.iter().collect();
+    let mut psrd = Psrd {
+        facts,
+        assigned: BTreeMap::new(),
+    };
+    let hubs = 0..usize::from(facts.seen.plan.cluster.hubs);
+    for hub in hubs.filter(|hub| !coalition.contains(hub)) {
+        let x = u8::try_from(hub + 1).map_err(|_| "too many hubs")?;
+        let share = interpolate(&points, x).map_err(|e| e.to_string())?;
+        for message in facts
+            .seen
+            .messages
+            .iter()
+            .filter(|message| message.hub == hub)
+        {
+            match &message.what {
+                Seen::Sent(request) => psrd.explain_request(request, key_id, &share)?,
+                Seen::Said { to, response } => {
+                    psrd.explain_response(to, response, key_id, &share)?
+                }
+                Seen::Arrived(_) | Seen::Heard { .. } => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// K points of a polynomial through the coalition's shares, with another key at zero and the same tag.
+fn other_polynomial(
+    facts: &Facts<'_>,
+    shares: &BTreeMap<ShareIndex, Share>,
+    key_id: KeyId,
+    coalition: &[usize],
+    rng: &mut ChaCha12Rng,
+) -> Result<Vec<Share>, String> {
+    let plan = &facts.seen.plan;
+    let threshold = usize::from(plan.cluster.threshold);
+    let tag = tag_of(facts, key_id).ok_or("no deposit of the key was seen")?;
+    let length = shares.values().next().map_or(0, |share| share.y.len());
+    let mut other = Zeroizing::new(vec![0; length]);
+    rng.fill_bytes(&mut other);
+    if facts
+        .secret(key_id)
+        .is_some_and(|secret| secret[TAG_SECRET_BYTES..] == other[TAG_SECRET_BYTES..])
+    {
+        // The same key by chance: any other will do.
+        other[TAG_SECRET_BYTES] ^= 1;
+    }
+    fit(&mut other, &tag);
+    let index = |hub: usize| u8::try_from(hub + 1).ok().and_then(ShareIndex::new);
+    let held = coalition
+        .iter()
+        .filter_map(|&hub| shares.get(&index(hub)?))
+        .cloned();
+    let mut points: Vec<Share> = held.collect();
+    if points.len() >= threshold {
+        return Err(format!(
+            "{} shares are known, {threshold} determine the key",
+            points.len()
+        ));
+    }
+    // Where the coalition is smaller than K − 1, further shares are free.
+    for x in (1..=plan.cluster.hubs).filter_map(ShareIndex::new) {
+        if points.len() + 1 < threshold && !points.iter().any(|point| point.x == x) {
+            let mut y = Zeroizing::new(vec![0; length]);
+            rng.fill_bytes(&mut y);
+            points.push(Share { x, y });
+        }
+    }
+    // Interpolation works with shares, which have no x = 0: the value at zero is moved to a free x instead.
+    let free = (1..=u8::MAX)
+        .filter_map(ShareIndex::new)
+        .find(|x| !points.iter().any(|point| point.x == *x));
+    let x = free.ok_or("no free x")?;
+    let y = value_at(&points, &other, x)?;
+    points.push(Share { x, y });
+    Ok(points)
+}
+
+/// The value at `x` of the polynomial through `points` that is `at_zero` at zero.
+fn value_at(points: &[Share], at_zero: &[u8], x: ShareIndex) -> Result<Zeroizing<Vec<u8>>, String> {
+    use dske::crypto::gf256::{inv, mul, mul_add_slice};
+    // f(x) = f(0)·Π (x − xᵢ)/(−xᵢ) + Σ yᵢ · x/xᵢ · Π_{j≠i} (x − xⱼ)/(xᵢ − xⱼ); minus is plus in this field.
+    let x = x.get();
+    let mut value = Zeroizing::new(vec![0; at_zero.len()]);
+    let weight = points
+        .iter()
+        .fold(1, |w, p| mul(w, mul(x ^ p.x.get(), inv(p.x.get()))));
+    mul_add_slice(&mut value, at_zero, weight);
+    for point in points {
+        let xi = point.x.get();
+        let others = points.iter().filter(|other| other.x != point.x);
+        let weight = others.fold(mul(x, inv(xi)), |w, other| {
+            mul(w, mul(x ^ other.x.get(), inv(xi ^ other.x.get())))
+        });
+        mul_add_slice(&mut value, &point.y, weight);
+    }
+    Ok(value)
+}
+
+fn tag_of(facts: &Facts<'_>, key_id: KeyId) -> Option<dske::crypto::key_tag::KeyTag> {
+    facts.seen.messages.iter().find_map(|message| {
+        let Seen::Sent(request) = &message.what else {
+            return None;
+        };
+        let (_, body) = open::deposit(&facts.seen.blocks, request)?;
+        body.keys
+            .iter()
+            .find(|key| key.key_id == key_id)
+            .map(|key| key.tag)
+    })
+}
+
+/// The PSRD of the other world: what was delivered, but for the pads of the key's shares.
+struct Psrd<'a> {
+    facts: &'a Facts<'a>,
+    assigned: BTreeMap<BlockId, BTreeMap<u32, u8>>,
+}
+
+impl Psrd<'_> {
+    fn explain_request(
+        &mut self,
+        request: &Request,
+        key_id: KeyId,
+        share: &[u8],
+    ) -> Result<(), String> {
+        let Some((signature, mut body)) = open::deposit(&self.facts.seen.blocks, request) else {
+            return Ok(());
+        };
+        let mut at = MAC_KEY_BYTES;
+        let mut touched = false;
+        for key in &mut body.keys {
+            let length = key.share.0.len();
+            if key.key_id == key_id {
+                self.shift(&signature.allocation, at, &key.share.0, share)?;
+                key.share = Plain(Zeroizing::new(share.to_vec()));
+                touched = true;
+            }
+            at += length;
+        }
+        if !touched {
+            return Ok(());
+        }
+        let (again, _) = seal_deposit(self.spent(&signature.allocation)?, &body);
+        if again == *request {
+            Ok(())
+        } else {
+            Err("a deposit with the other share does not give the same bytes".to_owned())
+        }
+    }
+
+    fn explain_response(
+        &mut self,
+        to: &Request,
+        response: &Response,
+        key_id: KeyId,
+        share: &[u8],
+    ) -> Result<(), String> {
+        let Some((signature, mut reply)) = open::fetch_reply(&self.facts.seen.blocks, response)
+        else {
+            return Ok(());
+        };
+        let mut at = MAC_KEY_BYTES;
+        let mut touched = false;
+        for result in &mut reply.keys {
+            let FetchAnswer::Found(found) = &mut result.answer else {
+                continue;
+            };
+            let length = found.share.0.len();
+            if result.key_id == key_id {
+                self.shift(&signature.allocation, at, &found.share.0, share)?;
+                found.share = Plain(Zeroizing::new(share.to_vec()));
+                touched = true;
+            }
+            at += length;
+        }
+        if !touched {
+            return Ok(());
+        }
+        let to = Signature::from_header(to.signature.as_deref()).map_err(|e| e.to_string())?;
+        let again = seal_reply(
+            self.spent(&signature.allocation)?,
+            &to,
+            &Reply::Fetch(reply),
+        );
+        if again == *response {
+            Ok(())
+        } else {
+            Err("an answer with the other share does not give the same bytes".to_owned())
+        }
+    }
+
+    /// Chooses the pad at `at` of an allocation so that the other share gives the same ciphertext.
+    fn shift(
+        &mut self,
+        allocation: &Allocation,
+        at: usize,
+        share: &[u8],
+        other: &[u8],
+    ) -> Result<(), String> {
+        let positions = allocation.fragments().iter().flat_map(|fragment| {
+            (fragment.start()..fragment.end()).map(|position| (fragment.block(), position))
+        });
+        let pads = positions.skip(at).zip(share.iter().zip(other));
+        for ((block, position), (share, other)) in pads {
+            let bytes = self
+                .facts
+                .seen
+                .blocks
+                .bytes(block)
+                .ok_or("a block was never delivered")?;
+            let pad = bytes
+                .get(position as usize)
+                .ok_or("a fragment is outside its block")?
+                ^ share
+                ^ other;
+            let before = self
+                .assigned
+                .entry(block)
+                .or_default()
+                .insert(position, pad);
+            if before.is_some_and(|before| before != pad) {
+                return Err(format!(
+                    "byte {position} of block {block} is the pad of two shares"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn spent(&self, allocation: &Allocation) -> Result<Spent, String> {
+        let mut bytes = self
+            .facts
+            .seen
+            .blocks
+            .of(allocation)
+            .ok_or("a block was never delivered")?;
+        let positions = allocation.fragments().iter().flat_map(|fragment| {
+            (fragment.start()..fragment.end()).map(|position| (fragment.block(), position))
+        });
+        for (byte, (block, position)) in bytes.iter_mut().zip(positions) {
+            if let Some(other) = self
+                .assigned
+                .get(&block)
+                .and_then(|block| block.get(&position))
+            {
+                *byte = *other;
+            }
+        }
+        Ok(Spent {
+            allocation: allocation.clone(),
+            bytes,
+        })
+    }
+}

@@ -1,0 +1,189 @@
+//! What the nemesis can do.
+
+use serde::Serialize;
+
+use super::ClusterPlan;
+
+/// A fault with its times, in milliseconds since the run began.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedFault {
+    /// When it begins.
+    pub at_ms: u64,
+    /// When it is over.
+    pub until_ms: u64,
+    /// What it is.
+    #[serde(flatten)]
+    pub fault: Fault,
+}
+
+/// A fault. Clients and hubs are named by index.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Fault {
+    /// Nothing passes between these clients and hubs.
+    Partition {
+        /// Clients.
+        clients: Vec<usize>,
+        /// Hubs.
+        hubs: Vec<usize>,
+    },
+    /// What these clients send to these hubs is lost; the way back is open.
+    PartitionToHubs {
+        /// Clients.
+        clients: Vec<usize>,
+        /// Hubs.
+        hubs: Vec<usize>,
+    },
+    /// What these hubs send to these clients is lost; the way there is open.
+    PartitionToClients {
+        /// Clients.
+        clients: Vec<usize>,
+        /// Hubs.
+        hubs: Vec<usize>,
+    },
+    /// Messages between the two are held back, and delivered when the fault is over.
+    Hold {
+        /// Client.
+        client: usize,
+        /// Hub.
+        hub: usize,
+    },
+    /// Messages between the two take this long, one way.
+    SlowLink {
+        /// Client.
+        client: usize,
+        /// Hub.
+        hub: usize,
+        /// One way.
+        latency_ms: u64,
+    },
+    /// The hub takes this long before it looks at a request.
+    SlowHub {
+        /// Hub.
+        hub: usize,
+        /// Delay of each response.
+        delay_ms: u64,
+    },
+    /// The hub is down, and has forgotten everything when it comes back.
+    CrashHub {
+        /// Hub.
+        hub: usize,
+    },
+    /// The client is down, and has forgotten everything when it comes back.
+    CrashClient {
+        /// Client.
+        client: usize,
+    },
+    /// The hub delivers no PSRD.
+    CutRefill {
+        /// Hub.
+        hub: usize,
+    },
+    /// An outsider sends the hub garbage, replays and forgeries.
+    Flood {
+        /// Hub.
+        hub: usize,
+        /// Messages a second.
+        per_second: u64,
+    },
+}
+
+impl Fault {
+    /// Names of all kinds, as campaign files spell them.
+    pub const KINDS: [&'static str; 10] = [
+        "partition",
+        "partition-to-hubs",
+        "partition-to-clients",
+        "hold",
+        "slow-link",
+        "slow-hub",
+        "crash-hub",
+        "crash-client",
+        "cut-refill",
+        "flood",
+    ];
+
+    /// The kind's name.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Partition { .. } => "partition",
+            Self::PartitionToHubs { .. } => "partition-to-hubs",
+            Self::PartitionToClients { .. } => "partition-to-clients",
+            Self::Hold { .. } => "hold",
+            Self::SlowLink { .. } => "slow-link",
+            Self::SlowHub { .. } => "slow-hub",
+            Self::CrashHub { .. } => "crash-hub",
+            Self::CrashClient { .. } => "crash-client",
+            Self::CutRefill { .. } => "cut-refill",
+            Self::Flood { .. } => "flood",
+        }
+    }
+
+    /// Whether an exchange between the two may legitimately fail, or be late, while the fault lasts. This is where
+    /// it is said which failures are excused: one reason for each kind.
+    #[must_use]
+    pub fn disturbs(&self, client: usize, hub: usize, cluster: &ClusterPlan) -> bool {
+        match self {
+            // What is lost is lost.
+            Self::Partition { clients, hubs }
+            | Self::PartitionToHubs { clients, hubs }
+            | Self::PartitionToClients { clients, hubs } => {
+                clients.contains(&client) && hubs.contains(&hub)
+            }
+            // What is held is as good as lost until it is released.
+            Self::Hold { client: c, hub: h } => *c == client && *h == hub,
+            // Late beyond the grace period: the master may be answered before this hub has its share. A first
+            // exchange needs five ways there and back: connect, register, two blocks, ask.
+            Self::SlowLink {
+                client: c,
+                hub: h,
+                latency_ms,
+            } => *c == client && *h == hub && latency_ms * 10 > cluster.grace_ms,
+            Self::SlowHub { hub: h, delay_ms } => *h == hub && delay_ms * 2 > cluster.grace_ms,
+            // The node is not there, and comes back without PSRD and shares.
+            Self::CrashHub { hub: h } => *h == hub,
+            Self::CrashClient { client: c } => *c == client,
+            // PSRD may run dry.
+            Self::CutRefill { hub: h } => *h == hub,
+            // Nobody who holds no PSRD can do harm: never an excuse.
+            Self::Flood { .. } => false,
+        }
+    }
+
+    /// Whether the hub cannot be reached by this client at all while the fault lasts.
+    #[must_use]
+    pub fn severs(&self, client: usize, hub: usize) -> bool {
+        match self {
+            Self::Partition { clients, hubs }
+            | Self::PartitionToHubs { clients, hubs }
+            | Self::PartitionToClients { clients, hubs } => {
+                clients.contains(&client) && hubs.contains(&hub)
+            }
+            Self::Hold { client: c, hub: h } => *c == client && *h == hub,
+            Self::CrashHub { hub: h } => *h == hub,
+            Self::CrashClient { client: c } => *c == client,
+            Self::SlowLink { .. }
+            | Self::SlowHub { .. }
+            | Self::CutRefill { .. }
+            | Self::Flood { .. } => false,
+        }
+    }
+
+    /// The hubs that it is about.
+    #[must_use]
+    pub fn hubs(&self) -> Vec<usize> {
+        match self {
+            Self::Partition { hubs, .. }
+            | Self::PartitionToHubs { hubs, .. }
+            | Self::PartitionToClients { hubs, .. } => hubs.clone(),
+            Self::Hold { hub, .. }
+            | Self::SlowLink { hub, .. }
+            | Self::SlowHub { hub, .. }
+            | Self::CrashHub { hub }
+            | Self::CutRefill { hub }
+            | Self::Flood { hub, .. } => vec![*hub],
+            Self::CrashClient { .. } => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A plan: everything that one seed draws, before the run. A fault schedule is data.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`fault`] | what the nemesis can do |
+//! | [`lie`] | what a Byzantine hub can do |
+//! | [`stream`] | a generator for each part, so that a new draw in one does not move the others |
+
+pub mod fault;
+pub mod lie;
+pub mod stream;
+
+use serde::Serialize;
+
+pub use fault::{Fault, PlannedFault};
+pub use lie::{Liar, Lie};
+
+/// Names of hubs, in order of x.
+pub const HUB_NAMES: [&str; 16] = [
+    "hank", "helen", "hilary", "holly", "hugo", "heidi", "henry", "hazel", "harry", "hannah",
+    "hector", "hester", "hiram", "homer", "horace", "hubert",
+];
+
+/// Names of clients. Each serves one SAE of the same name.
+pub const CLIENT_NAMES: [&str; 5] = ["carol", "celia", "cindy", "connie", "curtis"];
+
+/// A run, before it happens. Times are milliseconds since its beginning.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// Name of the campaign.
+    pub campaign: String,
+    /// The seed.
+    pub seed: u64,
+    /// The cluster.
+    pub cluster: ClusterPlan,
+    /// What the SAEs do, in order of time.
+    pub calls: Vec<PlannedCall>,
+    /// What the nemesis does, in order of time.
+    pub faults: Vec<PlannedFault>,
+    /// Which hubs lie, and how.
+    pub liars: Vec<Liar>,
+    /// When all faults and lies are over.
+    pub heal_at_ms: u64,
+    /// How long after that everything has to work again.
+    pub recovery_ms: u64,
+    /// When the run ends.
+    pub end_ms: u64,
+}
+
+/// The cluster of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClusterPlan {
+    /// Hubs (N).
+    pub hubs: u8,
+    /// Threshold (K).
+    pub threshold: u8,
+    /// Clients.
+    pub clients: u8,
+    /// Shortest and longest way through the network, one way.
+    pub latency_ms: (u64, u64),
+    /// How finely simulated time is cut.
+    pub tick_ms: u64,
+    /// Bytes of a block of PSRD.
+    pub psrd_block_bytes: u64,
+    /// A pool with less than this is refilled.
+    pub psrd_low_water_bytes: u64,
+    /// How long a client waits for one response of a hub.
+    pub request_timeout_ms: u64,
+    /// How long a call by an SAE may take.
+    pub call_deadline_ms: u64,
+    /// How long a client waits for the other hubs once K have a share.
+    pub grace_ms: u64,
+    /// Time to live of a share.
+    pub share_ttl_ms: u64,
+    /// Hubs that pool all that they hold, beside reading the whole wire.
+    pub coalition: u8,
+}
+
+/// One key exchange between two SAEs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedCall {
+    /// Its number.
+    pub id: u32,
+    /// When the master asks.
+    pub at_ms: u64,
+    /// Index of the master's client.
+    pub master: usize,
+    /// Index of the slave's client.
+    pub slave: usize,
+    /// Bits of each key.
+    pub bits: u32,
+    /// Number of keys.
+    pub number: u16,
+    /// How long after the master's answer the slave asks.
+    pub fetch_after_ms: u64,
+    /// An SAE that is not named and tries to fetch the keys, before the slave does.
+    pub intruder: Option<usize>,
+    /// Whether the slave asks once more, and must not get them.
+    pub fetch_twice: bool,
+}
+
+impl Plan {
+    /// Whether the network or a node is disturbed for this pair at any moment of `from_ms..until_ms`, so that an
+    /// exchange may legitimately fail.
+    #[must_use]
+    pub fn is_disturbed(&self, client: usize, hub: usize, from_ms: u64, until_ms: u64) -> bool {
+        let overlaps = |a: u64, b: u64| a < until_ms && from_ms < b;
+        self.faults.iter().any(|planned| {
+            overlaps(planned.at_ms, planned.until_ms)
+                && planned.fault.disturbs(client, hub, &self.cluster)
+        })
+    }
+
+    /// Whether a hub lies at any moment of `from_ms..until_ms`.
+    #[must_use]
+    pub fn is_lying(&self, hub: usize, from_ms: u64, until_ms: u64) -> bool {
+        self.liars
+            .iter()
+            .any(|liar| liar.hub == hub && liar.from_ms < until_ms && from_ms < liar.until_ms)
+    }
+
+    /// The hubs that lie at some time, in order.
+    #[must_use]
+    pub fn lying_hubs(&self) -> Vec<usize> {
+        let mut hubs: Vec<usize> = self.liars.iter().map(|liar| liar.hub).collect();
+        hubs.sort_unstable();
+        hubs.dedup();
+        hubs
+    }
+
+    /// Whether a client is down at any moment of `from_ms..until_ms`.
+    #[must_use]
+    pub fn is_client_down(&self, client: usize, from_ms: u64, until_ms: u64) -> bool {
+        self.faults.iter().any(|planned| {
+            matches!(planned.fault, Fault::CrashClient { client: c } if c == client)
+                && planned.at_ms < until_ms
+                && from_ms < planned.until_ms
+        })
+    }
+
+    /// The topology of the cluster, as a file would say it.
+    #[must_use]
+    pub fn topology(&self) -> String {
+        let cluster = &self.cluster;
+        let nodes = |names: &[&str], count: u8| {
+            let nodes = names.iter().take(usize::from(count));
+            nodes
+                .map(|name| format!("{{ name = \"{name}\" }}, "))
+                .collect::<String>()
+        };
+        format!(
+            "threshold = {}\nallow_threshold_one = true\nhubs = [{}]\nclients = [{}]\n\
+             [psrd]\nblock_bytes = {}\nlow_water_bytes = {}\n\
+             [timing]\nrequest_timeout_ms = {}\ncall_deadline_ms = {}\ngrace_ms = {}\nbackground_ms = {}\n\
+             share_ttl_ms = {}\nlinger_ms = {}\n",
+            cluster.threshold,
+            nodes(&HUB_NAMES, cluster.hubs),
+            nodes(&CLIENT_NAMES, cluster.clients),
+            cluster.psrd_block_bytes,
+            cluster.psrd_low_water_bytes,
+            cluster.request_timeout_ms,
+            cluster.call_deadline_ms,
+            cluster.grace_ms,
+            cluster.call_deadline_ms * 2,
+            cluster.share_ttl_ms,
+            cluster.call_deadline_ms,
+        )
+    }
+}

@@ -1,0 +1,94 @@
+//! What is put between the nodes.
+
+use std::rc::Rc;
+
+use actix::Actor;
+use dske::node::hub::{HubHandle, HubNode};
+use dske::node::transport::Transport;
+use dske::protocol::NodeName;
+use dske::protocol::hub::{Hub, HubConfig};
+use dske::topology::Topology;
+use dske_testbed::sim::Hooks;
+use rand::CryptoRng;
+
+use crate::byzantine::forgers::Forgers;
+use crate::byzantine::hub::LyingHub;
+use crate::observer::Observer;
+use crate::observer::front::Front;
+use crate::observer::tap::Tap;
+use crate::plan::stream::stream;
+
+pub(super) struct ChaosHooks {
+    observer: Observer,
+    hubs: Vec<NodeName>,
+    clients: Vec<NodeName>,
+    forgers: Forgers,
+}
+
+impl ChaosHooks {
+    pub(super) fn new(topology: Rc<Topology>, observer: Observer) -> Self {
+        let plan = Rc::clone(&observer.seen().plan);
+        let names = |nodes: &[dske::topology::NodeAddress]| {
+            nodes.iter().map(|node| node.name.clone()).collect()
+        };
+        let rng = stream(&plan.campaign, plan.seed, "forgers");
+        Self {
+            observer,
+            hubs: names(&topology.hubs),
+            clients: names(&topology.clients),
+            forgers: Forgers::new(plan.lying_hubs(), topology.sharing, rng),
+        }
+    }
+
+    fn start(&self, hub: Hub, index: usize, life: u32) -> HubHandle {
+        let plan = Rc::clone(&self.observer.seen().plan);
+        // A hub that never lies is the production actor itself.
+        if !plan.lying_hubs().contains(&index) {
+            return HubNode::new(hub).start().into();
+        }
+        let rng = stream(&plan.campaign, plan.seed, &format!("liar {index} {life}"));
+        let (clients, observer) = (self.clients.clone(), self.observer.clone());
+        LyingHub::new(hub, index, clients, observer, self.forgers.clone(), rng)
+            .start()
+            .into()
+    }
+}
+
+impl Hooks for ChaosHooks {
+    fn start_hub(&self, config: HubConfig, rng: Box<dyn CryptoRng>, life: u32) -> HubHandle {
+        let index = index_of(&self.hubs, &config.name);
+        self.observer.note(&format!("start h{index} life={life}"));
+        let front = Front {
+            inner: self.start(Hub::new(config, rng), index, life),
+            observer: self.observer.clone(),
+            hub: index,
+            clients: self.clients.clone(),
+        };
+        front.start().into()
+    }
+
+    fn transport(
+        &self,
+        client: &NodeName,
+        hub: &NodeName,
+        inner: Rc<dyn Transport>,
+    ) -> Rc<dyn Transport> {
+        Rc::new(Tap {
+            inner,
+            observer: self.observer.clone(),
+            client: index_of(&self.clients, client),
+            hub: index_of(&self.hubs, hub),
+        })
+    }
+
+    fn client_starts(&self, client: &NodeName, life: u32) {
+        let index = index_of(&self.clients, client);
+        self.observer.see().client_lives.insert(index, life);
+        self.observer.note(&format!("start c{index} life={life}"));
+    }
+}
+
+fn index_of(names: &[NodeName], name: &NodeName) -> usize {
+    let index = names.iter().position(|known| known == name);
+    index.expect("every node of a run is in its topology")
+}

@@ -1,0 +1,83 @@
+//! One run: a plan becomes a simulated cluster, and ends as an outcome.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`hooks`] | what is put between the nodes: fronts, taps, lying hubs |
+//! | [`saes`] | the SAEs: make the planned calls and record what came of them |
+//! | [`nemesis`] | starts and ends the planned faults |
+//! | [`flood`] | the outsider that floods hubs |
+//! | [`polls`] | reads the status of every node now and then |
+//! | [`digest`](mod@outcome) | what is kept of a run |
+
+mod flood;
+mod hooks;
+mod nemesis;
+pub mod outcome;
+mod polls;
+mod saes;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use dske::topology::Topology;
+use dske_testbed::sim::{Hooks, WorldOptions, add_nodes};
+
+use crate::invariant::{ALL, Facts};
+use crate::observer::Observer;
+use crate::plan::Plan;
+use hooks::ChaosHooks;
+use nemesis::Nemesis;
+pub use outcome::RunOutcome;
+
+/// What a run is to keep.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RunOptions {
+    /// Keep the timeline as text.
+    pub keep_trace: bool,
+}
+
+/// Runs a plan to its end and judges it. Needs a fresh thread: libraries keep state in thread-locals.
+///
+/// # Panics
+/// If the simulator fails, which is a bug of the harness.
+#[must_use]
+pub fn run(plan: &Plan, options: RunOptions) -> RunOutcome {
+    let plan = Rc::new(plan.clone());
+    let observer = Observer::new(Rc::clone(&plan), options.keep_trace);
+    simulate(&plan, &observer);
+    let seen = observer.seen();
+    let facts = Facts::new(&seen);
+    let verdicts = ALL.map(|(name, check)| (name, check(&facts)));
+    let mut outcome = outcome::of(&facts, &verdicts);
+    drop(seen);
+    outcome.trace = observer.see().trace.take_lines();
+    outcome
+}
+
+fn simulate(plan: &Rc<Plan>, observer: &Observer) {
+    let topology =
+        Topology::parse("plan", &plan.topology()).expect("a plan makes a valid topology");
+    let topology = Rc::new(topology);
+    let ms = Duration::from_millis;
+    let world = WorldOptions {
+        seed: plan.seed,
+        latency: (ms(plan.cluster.latency_ms.0), ms(plan.cluster.latency_ms.1)),
+        tick: ms(plan.cluster.tick_ms),
+        // Backstop: a wedged run fails at the same moment on every machine.
+        duration_max: ms(plan.end_ms * 2),
+    };
+    let mut sim = world.build();
+    let hooks: Rc<dyn Hooks> = Rc::new(ChaosHooks::new(Rc::clone(&topology), observer.clone()));
+    add_nodes(&mut sim, &topology, plan.seed, &hooks);
+    saes::add(&mut sim, &topology, observer);
+    polls::add(&mut sim, &topology, observer);
+    flood::add(&mut sim, &topology, observer);
+    let mut nemesis = Nemesis::new(plan, &topology, world.latency, observer.clone());
+    loop {
+        nemesis.act(&mut sim);
+        let finished = sim.step().expect("no host of the simulation fails");
+        if finished {
+            return;
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The SAEs: make the planned calls, each as a task of its own, and record what came of them.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use dske::http::etsi::KeyContainer;
+use dske::protocol::{KeyId, SaeId};
+use dske::topology::Topology;
+use dske_testbed::sim::PORT;
+use dske_testbed::sim::net::http_client;
+use dske_testbed::{CallError, EtsiClient, KeyWish};
+use futures_util::future::join_all;
+use zeroize::Zeroizing;
+
+use crate::observer::record::{Call, CallKind, Key, Outcome};
+use crate::observer::{Observer, now_us, trace};
+use crate::plan::PlannedCall;
+
+/// How long an SAE waits for its KME, beyond the KME's own deadline.
+const MARGIN_MS: u64 = 500;
+
+/// Adds the host on which the SAEs live. The run is over when it is, at the plan's end.
+pub(super) fn add(sim: &mut turmoil::Sim<'_>, topology: &Rc<Topology>, observer: &Observer) {
+    let (topology, observer) = (Rc::clone(topology), observer.clone());
+    sim.client("saes", async move {
+        let plan = Rc::clone(&observer.seen().plan);
+        let timeout = Duration::from_millis(plan.cluster.call_deadline_ms + MARGIN_MS);
+        let http = http_client(timeout);
+        let clients = topology.clients.iter().map(|client| Sae {
+            id: SaeId::from(&client.name),
+            kme: EtsiClient::new(http.clone(), &format!("{}:{PORT}", client.name), timeout),
+        });
+        let saes = Rc::new(clients.collect::<Vec<_>>());
+        let calls = plan.calls.iter().map(|call| {
+            let exchange = exchange(Rc::clone(&saes), call.clone(), observer.clone());
+            tokio::task::spawn_local(exchange)
+        });
+        for call in join_all(calls).await {
+            call?;
+        }
+        sleep_until_ms(plan.end_ms).await;
+        Ok(())
+    });
+}
+
+struct Sae {
+    id: SaeId,
+    kme: EtsiClient,
+}
+
+async fn exchange(saes: Rc<Vec<Sae>>, call: PlannedCall, observer: Observer) {
+    sleep_until_ms(call.at_ms).await;
+    let (master, slave) = (&saes[call.master], &saes[call.slave]);
+    let wish = KeyWish {
+        number: (call.number != 1).then_some(usize::from(call.number)),
+        size_bits: Some(call.bits as usize),
+        also: Vec::new(),
+    };
+    let watch = |kind, client| Watch {
+        observer: observer.clone(),
+        call: &call,
+        kind,
+        client,
+        from_us: now_us(),
+    };
+    let watched = watch(CallKind::Master, call.master);
+    let given = watched.done(master.kme.get_key(&master.id, &slave.id, &wish).await);
+    let Some(ids) = given else { return };
+    tokio::time::sleep(Duration::from_millis(call.fetch_after_ms)).await;
+    if let Some(intruder) = call.intruder {
+        let sae = &saes[intruder];
+        let watched = watch(CallKind::Intruder, intruder);
+        watched.done(sae.kme.get_key_with_ids(&sae.id, &master.id, &ids).await);
+    }
+    let watched = watch(CallKind::Slave, call.slave);
+    watched.done(
+        slave
+            .kme
+            .get_key_with_ids(&slave.id, &master.id, &ids)
+            .await,
+    );
+    if call.fetch_twice {
+        let watched = watch(CallKind::SlaveAgain, call.slave);
+        watched.done(
+            slave
+                .kme
+                .get_key_with_ids(&slave.id, &master.id, &ids)
+                .await,
+        );
+    }
+}
+
+/// A call that is under way.
+struct Watch<'a> {
+    observer: Observer,
+    call: &'a PlannedCall,
+    kind: CallKind,
+    client: usize,
+    from_us: u64,
+}
+
+impl Watch<'_> {
+    /// Records what came of the call; gives the key IDs, if there are any.
+    fn done(self, result: Result<KeyContainer, CallError>) -> Option<Vec<KeyId>> {
+        let outcome = match result.map(keys) {
+            Ok(Some(keys)) => Outcome::Keys(keys),
+            Ok(None) => Outcome::Unknown("the answer holds no keys".to_owned()),
+            Err(CallError::Refused { status, message }) => Outcome::Refused(status, message),
+            Err(CallError::Unknown(why)) => Outcome::Unknown(why),
+        };
+        let ids = outcome
+            .keys()
+            .map(|keys| keys.iter().map(|key| key.id).collect());
+        self.observer.note(&format!(
+            "call {} {:?} c{} {}{}",
+            self.call.id,
+            self.kind,
+            self.client,
+            outcome.line(),
+            fingerprints(&outcome)
+        ));
+        self.observer.see().calls.push(Call {
+            id: self.call.id,
+            kind: self.kind,
+            client: self.client,
+            number: self.call.number,
+            from_us: self.from_us,
+            until_us: now_us(),
+            outcome,
+        });
+        ids
+    }
+}
+
+/// Keys may be hashed into the trace: they are drawn from the seed, and protect nothing.
+fn fingerprints(outcome: &Outcome) -> String {
+    let keys = outcome.keys().unwrap_or_default();
+    keys.iter()
+        .map(|key| format!(" {}={}", key.id, trace::fingerprint(&key.bytes)))
+        .collect()
+}
+
+fn keys(container: KeyContainer) -> Option<Vec<Key>> {
+    let keys = container.keys.iter().map(|key| {
+        Some(Key {
+            id: key.key_ID.parse().ok()?,
+            bytes: Zeroizing::new(STANDARD.decode(key.key.as_bytes()).ok()?),
+        })
+    });
+    keys.collect()
+}
+
+pub(super) async fn sleep_until_ms(at_ms: u64) {
+    let now = turmoil::sim_elapsed().unwrap_or_default();
+    tokio::time::sleep(Duration::from_millis(at_ms).saturating_sub(now)).await;
+}

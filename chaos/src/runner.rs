@@ -1,0 +1,122 @@
+//! Runs many seeds on all cores, each in a fresh thread, and puts what came of them in order.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use crate::campaign::Campaign;
+use crate::plan::Plan;
+use crate::run::RunOutcome;
+use crate::run::outcome::RunViolation;
+
+/// Stack of a run: futures of many nodes nest deeply in builds without optimisation.
+const STACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// Runs seeds of a campaign, `jobs` at a time. `done` is told of each as it ends. The outcomes are in order of seed,
+/// whatever the number of jobs.
+pub fn run_seeds<R>(
+    campaign: &Campaign,
+    seeds: &[u64],
+    jobs: usize,
+    run: R,
+    mut done: impl FnMut(&RunOutcome),
+) -> Vec<RunOutcome>
+where
+    R: Fn(&Plan) -> RunOutcome + Sync,
+{
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    let mut outcomes = Vec::with_capacity(seeds.len());
+    thread::scope(|scope| {
+        for _ in 0..jobs.clamp(1, seeds.len().max(1)) {
+            let (next, sender, run) = (&next, sender.clone(), &run);
+            scope.spawn(move || {
+                while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    // Nobody listens only if the sweep is over already.
+                    let _ = sender.send(run_fresh(campaign, seed, run));
+                }
+            });
+        }
+        drop(sender);
+        for outcome in receiver {
+            done(&outcome);
+            outcomes.push(outcome);
+        }
+    });
+    outcomes.sort_by_key(|outcome| outcome.seed);
+    outcomes
+}
+
+/// Runs one seed in a thread of its own: libraries keep state in thread-locals, which would make a seed behave
+/// differently in a sweep and alone. A panic is a violation like any other.
+fn run_fresh(
+    campaign: &Campaign,
+    seed: u64,
+    run: &(impl Fn(&Plan) -> RunOutcome + Sync),
+) -> RunOutcome {
+    let plan = campaign.plan(seed);
+    let result = thread::scope(|scope| {
+        let body = || panic::catch_unwind(AssertUnwindSafe(|| run(&plan)));
+        let spawned = thread::Builder::new()
+            .name(format!("{} seed {seed}", campaign.name))
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, body);
+        spawned.expect("the system can start a thread").join()
+    });
+    match result {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(cause)) | Err(cause) => RunOutcome {
+            seed,
+            violations: vec![RunViolation {
+                invariant: "panic".to_owned(),
+                at_ms: 0,
+                detail: format!("the run panicked: {}", message(cause.as_ref())),
+            }],
+            ..RunOutcome::default()
+        },
+    }
+}
+
+fn message(cause: &(dyn std::any::Any + Send)) -> &str {
+    let text = cause.downcast_ref::<&str>().copied();
+    text.or_else(|| cause.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::load;
+
+    fn fake(plan: &Plan) -> RunOutcome {
+        assert_ne!(plan.seed, 13, "an unlucky seed");
+        RunOutcome {
+            seed: plan.seed,
+            keys_requested: plan.calls.len() as u64,
+            ..RunOutcome::default()
+        }
+    }
+
+    #[test]
+    fn outcomes_come_in_order_of_seed_whatever_the_number_of_jobs() {
+        let campaign = load("calm").unwrap();
+        let seeds: Vec<u64> = (20..40).collect();
+        for jobs in [1, 4] {
+            let mut count = 0;
+            let outcomes = run_seeds(&campaign, &seeds, jobs, fake, |_| count += 1);
+            assert_eq!(count, seeds.len());
+            assert!(outcomes.iter().map(|outcome| outcome.seed).eq(20..40));
+        }
+    }
+
+    #[test]
+    fn a_panic_is_a_violation_and_the_sweep_goes_on() {
+        let campaign = load("calm").unwrap();
+        let outcomes = run_seeds(&campaign, &[12, 13, 14], 2, fake, |_| {});
+        assert_eq!(outcomes.len(), 3);
+        assert_eq!(outcomes[1].violations[0].invariant, "panic");
+        assert!(outcomes[1].violations[0].detail.contains("an unlucky seed"));
+        assert!(outcomes[2].violations.is_empty());
+    }
+}

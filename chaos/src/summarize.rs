@@ -1,0 +1,243 @@
+//! From the outcomes of a campaign's runs to its summary. Independent of the order in which they came in.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::campaign::Campaign;
+use crate::run::RunOutcome;
+use crate::summary::{BoundaryPoint, CampaignSummary, Control, Distribution, Violation};
+
+/// Violations that are kept of one campaign: more of the same help nobody.
+const VIOLATIONS_MAX: usize = 100;
+
+/// Summarizes the outcomes of a campaign, which have to be in order of seed.
+#[must_use]
+pub fn summarize(
+    campaign: &Campaign,
+    outcomes: &[RunOutcome],
+    wall_seconds: f64,
+) -> CampaignSummary {
+    let sum = |count: fn(&RunOutcome) -> u64| outcomes.iter().map(count).sum::<u64>();
+    let cluster = campaign.cluster.get_ref();
+    let reached = add_up(outcomes, |outcome| &outcome.reached);
+    let missing = |what: &&String| !reached.contains_key(*what);
+    let mut missed: Vec<String> = campaign
+        .expect
+        .reached
+        .iter()
+        .filter(missing)
+        .cloned()
+        .collect();
+    let checked = add_up(outcomes, |outcome| &outcome.checked);
+    // With K liars or more, as in a control, the check of blame claims nothing.
+    let claims = |name: &str| name != "blame" || campaign.expect.breaks.is_none();
+    let never = checked
+        .iter()
+        .filter(|(name, count)| **count == 0 && claims(name));
+    missed.extend(never.map(|(name, _)| format!("invariant:{name}")));
+    let mut all: Vec<Violation> = outcomes
+        .iter()
+        .flat_map(|outcome| violations(campaign, outcome))
+        .collect();
+    let control = campaign
+        .expect
+        .breaks
+        .as_ref()
+        .map(|breaks| control(breaks.get_ref(), outcomes));
+    if let Some(control) = &control {
+        // What a negative control is meant to break is no violation, nor is what follows from it.
+        let follows = |violation: &Violation| {
+            violation.invariant == control.invariant
+                || (control.invariant == "no-false-key" && violation.invariant == "agreement")
+        };
+        all.retain(|violation| !follows(violation));
+    }
+    all.truncate(VIOLATIONS_MAX);
+    let worst = outcomes
+        .iter()
+        .find(|outcome| all.iter().any(|v| v.seed == outcome.seed));
+    CampaignSummary {
+        name: campaign.name.clone(),
+        about: campaign.about.clone(),
+        seeds: outcomes.len() as u64,
+        first_seed: outcomes.first().map_or(0, |outcome| outcome.seed),
+        hubs: cluster.hubs.to_string(),
+        threshold: cluster.threshold.to_string(),
+        clients: cluster.clients.to_string(),
+        keys_requested: sum(|outcome| outcome.keys_requested),
+        keys_established: sum(|outcome| outcome.keys_established),
+        keys_failed: sum(|outcome| outcome.keys_failed),
+        keys_fetched: sum(|outcome| outcome.keys_fetched),
+        faults: sum(|outcome| outcome.faults),
+        lies: sum(|outcome| outcome.lies),
+        violations: all,
+        control,
+        reached,
+        checked,
+        missed,
+        establish_ms: distribution(outcomes.iter().flat_map(|outcome| &outcome.establish_ms)),
+        fetch_ms: distribution(outcomes.iter().flat_map(|outcome| &outcome.fetch_ms)),
+        timeline: worst
+            .or(outcomes.first())
+            .map_or_else(Default::default, |outcome| outcome.timeline.clone()),
+        simulated_seconds: sum(|outcome| outcome.simulated_ms) as f64 / 1000.0,
+        wall_seconds,
+        digest: digest(outcomes),
+    }
+}
+
+fn violations(campaign: &Campaign, outcome: &RunOutcome) -> Vec<Violation> {
+    let violations = outcome.violations.iter().map(|violation| Violation {
+        seed: outcome.seed,
+        invariant: violation.invariant.clone(),
+        at_ms: violation.at_ms,
+        detail: violation.detail.clone(),
+        replay: replay_command(&campaign.name, outcome.seed),
+    });
+    violations.collect()
+}
+
+/// The command that replays a run.
+#[must_use]
+pub fn replay_command(campaign: &str, seed: u64) -> String {
+    format!("cargo chaos replay {campaign} --seed {seed} --trace")
+}
+
+fn control(invariant: &str, outcomes: &[RunOutcome]) -> Control {
+    let sees = |outcome: &&RunOutcome| outcome.violations.iter().any(|v| v.invariant == invariant);
+    let caught = outcomes.iter().filter(sees);
+    let example = outcomes
+        .iter()
+        .flat_map(|outcome| &outcome.violations)
+        .find(|v| v.invariant == invariant);
+    Control {
+        invariant: invariant.to_owned(),
+        seeds_caught: caught.count() as u64,
+        example: example.map_or_else(String::new, |violation| violation.detail.clone()),
+    }
+}
+
+fn add_up(
+    outcomes: &[RunOutcome],
+    of: fn(&RunOutcome) -> &BTreeMap<String, u64>,
+) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for (what, count) in outcomes.iter().flat_map(of) {
+        *sums.entry(what.clone()).or_default() += count;
+    }
+    sums
+}
+
+/// Adds calls that ran under the same conditions together.
+#[must_use]
+pub fn boundary(outcomes: &[RunOutcome]) -> Vec<BoundaryPoint> {
+    merge_boundary(
+        outcomes
+            .iter()
+            .flat_map(|outcome| outcome.boundary.iter().copied()),
+    )
+}
+
+/// Adds points under the same conditions together.
+pub fn merge_boundary(points: impl IntoIterator<Item = BoundaryPoint>) -> Vec<BoundaryPoint> {
+    let mut merged: BTreeMap<(u8, u8, u8, u8), (u64, u64)> = BTreeMap::new();
+    for point in points {
+        let sum = merged
+            .entry((point.hubs, point.threshold, point.down, point.lying))
+            .or_default();
+        sum.0 += point.tried;
+        sum.1 += point.succeeded;
+    }
+    let points = merged
+        .into_iter()
+        .map(
+            |((hubs, threshold, down, lying), (tried, succeeded))| BoundaryPoint {
+                hubs,
+                threshold,
+                down,
+                lying,
+                tried,
+                succeeded,
+            },
+        );
+    points.collect()
+}
+
+fn distribution<'a>(samples: impl Iterator<Item = &'a f64>) -> Distribution {
+    let mut samples: Vec<f64> = samples.copied().collect();
+    samples.sort_by(f64::total_cmp);
+    let percentile = |p: f64| {
+        let rank = (p * samples.len() as f64).ceil() as usize;
+        samples.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
+    };
+    // From 1 ms up, four buckets for each doubling.
+    let edges: Vec<f64> = std::iter::once(0.0)
+        .chain((0..56).map(|i| 2f64.powf(f64::from(i) / 4.0)))
+        .collect();
+    let mut buckets = vec![0; edges.len()];
+    for sample in &samples {
+        let bucket = edges
+            .partition_point(|edge| edge <= sample)
+            .saturating_sub(1);
+        buckets[bucket] += 1;
+    }
+    Distribution {
+        count: samples.len() as u64,
+        p50: percentile(0.50),
+        p90: percentile(0.90),
+        p99: percentile(0.99),
+        max: samples.last().copied().unwrap_or(0.0),
+        buckets,
+        edges,
+    }
+}
+
+fn digest(outcomes: &[RunOutcome]) -> String {
+    let mut hash = Sha256::new();
+    for outcome in outcomes {
+        hash.update(outcome.seed.to_be_bytes());
+        hash.update(outcome.digest);
+    }
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_and_buckets_count_every_sample() {
+        let samples: Vec<f64> = (1..=100).map(f64::from).collect();
+        let distribution = distribution(samples.iter());
+        assert_eq!(
+            (
+                distribution.p50,
+                distribution.p90,
+                distribution.p99,
+                distribution.max
+            ),
+            (50.0, 90.0, 99.0, 100.0)
+        );
+        assert_eq!(distribution.buckets.iter().sum::<u64>(), 100);
+        let empty = super::distribution([].iter());
+        assert_eq!((empty.count, empty.p99), (0, 0.0));
+    }
+
+    #[test]
+    fn points_under_the_same_conditions_are_added() {
+        let point = |down, tried, succeeded| BoundaryPoint {
+            hubs: 5,
+            threshold: 3,
+            down,
+            lying: 0,
+            tried,
+            succeeded,
+        };
+        let merged = merge_boundary([point(1, 2, 2), point(0, 1, 1), point(1, 3, 1)]);
+        assert_eq!(merged, [point(0, 1, 1), point(1, 5, 3)]);
+    }
+}
