@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     canvas::{Align, Canvas, Fit, Ink},
     stats::wilson,
-    text::{count, percent},
+    text::{count, percent, short},
 };
 use crate::summary::{BoundaryPoint, Resilience};
 
@@ -64,11 +64,11 @@ pub(super) fn section(summary: &Resilience) -> String {
         r#"<section id="boundary"><h2>How many hubs can fail before keys do</h2>
 <p>A key needs K honest hubs that can be reached out of N. Theory: it succeeds while no more than <b>N − K</b> hubs are
 down or lying, and fails beyond. {found}</p>
-<figure><div class="panels">{panels}</div>
-<figcaption>{legend} Whiskers: 95 % confidence (Wilson). Shaded, with the step: what theory promises. Under the axis:
-pairs of calls (master and slave) measured. <b>What to look for:</b> every point on the step, at the top up to the
-boundary and at the bottom after it; a point that hangs below the step is a defect, one above it means that a hub
-failed or lied only after its part was done.{excluded}</figcaption></figure>
+<figure><p class="keys">{legend}</p><div class="panels">{panels}</div>
+<figcaption>Whiskers: 95 % confidence (Wilson). Shaded, with the step: what theory promises. Under the axis, n:
+how many pairs of calls (master and slave) were measured. <b>What to look for:</b> every point on the step, at the top up to the
+boundary and at the bottom after it; a point that hangs below the step is worth a look, for theory promises success
+there; one above it means that a hub failed or lied only after its part was done.{excluded}</figcaption></figure>
 {table}</section>"#,
         found = found(&charted),
         legend = legend(),
@@ -222,8 +222,11 @@ impl Panel {
                 Ink::Muted,
             );
         }
-        canvas.text("n", (LEFT - 6, BOTTOM + 32), 11.0, Align::End, Ink::Down);
-        canvas.text("n", (LEFT - 6, BOTTOM + 47), 11.0, Align::End, Ink::Lying);
+        canvas.dot((LEFT - 28, BOTTOM + 32), 4, Ink::Down);
+        canvas.diamond((LEFT - 28, BOTTOM + 47), 5, Ink::Lying);
+        for row in [32, 47] {
+            canvas.text("n", (LEFT - 8, BOTTOM + row), 11.0, Align::End, Ink::Muted);
+        }
         canvas.text(
             self.axis,
             (i32::midpoint(LEFT, RIGHT), HEIGHT - 10),
@@ -297,21 +300,13 @@ impl Panel {
             (self.at(f64::from(x)), BOTTOM + row),
             11.0,
             Align::Middle,
-            ink,
+            Ink::Muted,
         );
     }
 }
 
 fn height(rate: f64) -> i32 {
     (f64::from(BOTTOM) - rate * f64::from(BOTTOM - TOP)).round() as i32
-}
-
-fn short(n: u64) -> String {
-    match n {
-        0..10_000 => count(n),
-        10_000..1_000_000 => format!("{}k", n / 1_000),
-        _ => format!("{}M", n / 1_000_000),
-    }
 }
 
 fn legend() -> String {

@@ -2,7 +2,7 @@
 
 use super::{
     canvas::{Align, Canvas, Fit, Ink},
-    text::{counted, millis},
+    text::{counted, millis, short},
 };
 use crate::summary::Distribution;
 
@@ -78,13 +78,7 @@ impl Buckets {
             canvas.line((LEFT, y), (RIGHT, y), Ink::Grid, 1);
         }
         canvas.text("0", (LEFT - 6, BOTTOM), 12.0, Align::End, Ink::Muted);
-        canvas.text(
-            &most.to_string(),
-            (LEFT - 6, TOP),
-            12.0,
-            Align::End,
-            Ink::Muted,
-        );
+        canvas.text(&short(most), (LEFT - 6, TOP), 12.0, Align::End, Ink::Muted);
         for (i, count) in self.counts.iter().enumerate() {
             if *count == 0 {
                 continue;
@@ -123,8 +117,8 @@ impl Buckets {
 
     fn draw_percentile(&self, canvas: &Canvas<'_>, row: i32, name: &str, value: f64) {
         let (x, y) = (self.position(value), 10 + row * 16);
-        canvas.line((x, y - 6), (x, BOTTOM), Ink::Bad, 2);
-        let (at, align) = if x > LEFT + 90 {
+        canvas.line((x, y - 6), (x, BOTTOM), Ink::Text, 2);
+        let (at, align) = if x > 90 {
             (x - 5, Align::End)
         } else {
             (x + 5, Align::Start)

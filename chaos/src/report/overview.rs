@@ -159,21 +159,21 @@ pub(super) fn contents(summary: &Resilience) -> String {
         .enumerate()
         .map(|(i, c)| {
             format!(
-                r##"<tr><td class="name"><a href="#{}">{}</a></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class="words">{}</td></tr>
+                r##"<tr><td class="name"><a href="#{}">{}</a></td><td class="words">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>
 "##,
                 anchor(i, c),
                 escape(&c.name),
+                standing(c),
                 count(c.seeds),
                 count(c.keys_requested),
                 success(c),
                 count(unexpected(c).len() as u64),
-                standing(c),
             )
         })
         .collect();
     format!(
         r#"<section id="campaigns"><h2>Campaigns</h2><div class="scroll"><table class="numbers">
-<thead><tr><th>campaign</th><th>runs</th><th>keys</th><th>success</th><th>violations</th><th class="words">standing</th></tr></thead>
+<thead><tr><th>campaign</th><th class="words">standing</th><th>runs</th><th>keys</th><th>success</th><th>violations</th></tr></thead>
 <tbody>
 {rows}</tbody></table></div>
 <p class="note">Success: keys that both sides got, of all that were asked for. It may be low where a campaign takes away
@@ -233,7 +233,7 @@ pub(super) fn invariants(summary: &Resilience) -> String {
                 (n, _) => format!(r#"<span class="tag broken">✗ broke {}×</span>"#, count(n)),
             };
             format!(
-                r#"<tr><td class="name">{}</td><td class="words">{}</td><td>{}</td><td class="words">{sign}</td></tr>
+                r#"<tr><td class="promise"><b>{}</b> <span>{}</span></td><td class="words">{sign}</td><td>{}</td></tr>
 "#,
                 escape(name),
                 meaning(name),
@@ -243,7 +243,7 @@ pub(super) fn invariants(summary: &Resilience) -> String {
         .collect();
     format!(
         r#"<section id="invariants"><h2>What must never break</h2><div class="scroll"><table class="numbers">
-<thead><tr><th>invariant</th><th class="words">promise</th><th>evaluated</th><th class="words">outcome</th></tr></thead><tbody>
+<thead><tr><th>invariant and what it promises</th><th class="words">outcome</th><th>evaluated</th></tr></thead><tbody>
 {rows}</tbody></table></div></section>"#
     )
 }

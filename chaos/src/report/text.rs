@@ -29,6 +29,15 @@ pub(super) fn count(n: u64) -> String {
     out
 }
 
+/// A count in few characters, rounded down, for the inside of charts.
+pub(super) fn short(n: u64) -> String {
+    match n {
+        0..10_000 => count(n),
+        10_000..1_000_000 => format!("{}k", n / 1_000),
+        _ => format!("{}M", n / 1_000_000),
+    }
+}
+
 /// A count with its noun, for example `1 campaign` or `2 campaigns`.
 pub(super) fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
@@ -136,6 +145,10 @@ mod tests {
         assert_eq!(
             [0, 999, 1_000, 1_234_567].map(count),
             ["0", "999", "1,000", "1,234,567"]
+        );
+        assert_eq!(
+            [9_999, 10_000, 2_500_000].map(short),
+            ["9,999", "10k", "2M"]
         );
         assert_eq!(counted(1, "campaign"), "1 campaign");
         assert_eq!(counted(0, "campaign"), "0 campaigns");

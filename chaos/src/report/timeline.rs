@@ -2,7 +2,7 @@
 
 use super::{
     canvas::{Align, Canvas, Fit, Ink},
-    text::{count, escape, millis, shorten},
+    text::{count, counted, escape, millis, shorten},
     thin::thin,
 };
 use crate::summary::{Mark, MarkKind, Timeline};
@@ -55,8 +55,8 @@ pub(super) fn figure(run: &Timeline) -> String {
         .collect();
     if placed.len() < run.marks.len() {
         notes += &format!(
-            " {} marks belong to no row and are left out.",
-            run.marks.len() - placed.len()
+            " Left out, because they belong to no row: {}.",
+            counted((run.marks.len() - placed.len()) as u64, "mark")
         );
     }
     let replay = if run.replay.is_empty() {
@@ -388,7 +388,7 @@ mod tests {
             node: 9,
             ..mark(MarkKind::Lie, 1, None)
         });
-        assert!(figure(&odd).contains("1 marks belong to no row"));
+        assert!(figure(&odd).contains("they belong to no row: 1 mark."));
         assert!(figure(&Timeline::default()).contains("No run"));
         assert!(
             figure(&Timeline {
