@@ -130,6 +130,8 @@ pub struct Timeline {
     pub nodes: Vec<String>,
     /// What happened, in order of time.
     pub marks: Vec<Mark>,
+    /// The command that replays this run. Empty if there is none; the report then shows only the seed.
+    pub replay: String,
 }
 
 /// Something that happened at a node.

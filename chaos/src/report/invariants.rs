@@ -1,0 +1,59 @@
+//! What each invariant says, in plain words.
+
+/// An invariant's name as campaigns write it, and what it promises.
+pub(super) const KNOWN: [(&str, &str); 9] = [
+    (
+        "agreement",
+        "Both sides of a key get the same key, bit by bit.",
+    ),
+    (
+        "no-false-key",
+        "Fewer than K lying hubs never make a client accept a key that was not drawn for it.",
+    ),
+    (
+        "secrecy",
+        "What fewer than K hubs and the whole wire know fits every possible key equally well.",
+    ),
+    (
+        "one-time",
+        "No byte of pre-shared random data ever serves two messages.",
+    ),
+    (
+        "availability",
+        "While K honest hubs can be reached, every call succeeds in time.",
+    ),
+    (
+        "blame",
+        "Only hubs that lied are blamed, and those whose lie was met are.",
+    ),
+    ("access", "Only the SAEs named for a key ever get it."),
+    (
+        "recovery",
+        "Once the faults stop, everything works again within a bounded time.",
+    ),
+    (
+        "bounds",
+        "Stores and queues stay within their limits, and drain.",
+    ),
+];
+
+/// The plain words for `name`, or nothing for an invariant that is not among [`KNOWN`].
+pub(super) fn meaning(name: &str) -> &'static str {
+    let plain = name.replace(['_', ' '], "-").to_lowercase();
+    KNOWN
+        .iter()
+        .find(|(known, _)| *known == plain)
+        .map_or("", |(_, meaning)| meaning)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling_of_the_gaps_does_not_matter() {
+        assert_eq!(meaning("no_false_key"), meaning("no-false-key"));
+        assert!(!meaning("One time").is_empty());
+        assert_eq!(meaning("unheard-of"), "");
+    }
+}

@@ -1,0 +1,90 @@
+//! Puts the report on disk.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::page::html;
+use crate::summary::Resilience;
+
+/// The files that [`write`] made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The page for people, `index.html`.
+    pub html: PathBuf,
+    /// The numbers for machines, `resilience.json`.
+    pub json: PathBuf,
+}
+
+/// Why a report could not be written. Each message is one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The output directory does not exist and cannot be made.
+    #[error("cannot create the report directory {}: {source}; choose a directory that you may write to", path.display())]
+    CreateDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file in the output directory cannot be written.
+    #[error("cannot write {}: {source}; check the permissions and the free space of its directory", path.display())]
+    WriteFile {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The summary does not fit into JSON.
+    #[error("cannot express the summary as JSON for {}: {source}; this is a bug in the summary's types", path.display())]
+    Json {
+        /// The file that it was meant for.
+        path: PathBuf,
+        /// What the serializer said.
+        source: serde_json::Error,
+    },
+}
+
+/// Writes `resilience.json` and `index.html` into `out_dir`, which is created if need be.
+///
+/// Each file appears whole or not at all: it is written beside its place and then renamed, so that a reader or an
+/// interrupted run never meets half a report.
+///
+/// # Errors
+///
+/// [`ReportError`] names the path that could not be created or written.
+pub fn write(out_dir: &Path, summary: &Resilience) -> Result<Written, ReportError> {
+    fs::create_dir_all(out_dir).map_err(|source| ReportError::CreateDirectory {
+        path: out_dir.to_path_buf(),
+        source,
+    })?;
+    let written = Written {
+        html: out_dir.join("index.html"),
+        json: out_dir.join("resilience.json"),
+    };
+    let mut json = serde_json::to_string_pretty(summary).map_err(|source| ReportError::Json {
+        path: written.json.clone(),
+        source,
+    })?;
+    json.push('\n');
+    replace(&written.json, &json)?;
+    replace(&written.html, &html(summary))?;
+    Ok(written)
+}
+
+fn replace(path: &Path, content: &str) -> Result<(), ReportError> {
+    let mut name = path.file_name().map(ToOwned::to_owned).unwrap_or_default();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let partial = path.with_file_name(name);
+    fs::write(&partial, content)
+        .and_then(|()| fs::rename(&partial, path))
+        .map_err(|source| {
+            // The error that matters is the first one; a leftover that cannot be removed changes nothing.
+            let _ = fs::remove_file(&partial);
+            ReportError::WriteFile {
+                path: path.to_path_buf(),
+                source,
+            }
+        })
+}
