@@ -1,7 +1,7 @@
 //! The `cargo chaos` command line.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -264,7 +264,7 @@ mod tests {
             seeds: Some(5),
             seed: Some(7),
             jobs: Some(2),
-            out: Path::new("x").into(),
+            out: PathBuf::from("x"),
         };
         assert_eq!(
             command(&["storm".to_owned()], &sweep),

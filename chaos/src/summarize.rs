@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::campaign::Campaign;
 use crate::run::RunOutcome;
-use crate::summary::{BoundaryPoint, CampaignSummary, Control, Distribution, Violation};
+use crate::summary::{BoundaryPoint, CampaignSummary, Control, Distribution, Timeline, Violation};
 
 /// Violations that are kept of one campaign: more of the same help nobody.
 const VIOLATIONS_MAX: usize = 100;
@@ -22,20 +22,16 @@ pub fn summarize(
     let cluster = campaign.cluster.get_ref();
     let reached = add_up(outcomes, |outcome| &outcome.reached);
     let missing = |what: &&String| !reached.contains_key(*what);
-    let mut missed: Vec<String> = campaign
+    let missed = campaign
         .expect
         .reached
         .iter()
         .filter(missing)
         .cloned()
         .collect();
-    let checked = add_up(outcomes, |outcome| &outcome.checked);
+    let mut checked = add_up(outcomes, |outcome| &outcome.checked);
     // With K liars or more, as in a control, the check of blame claims nothing.
-    let claims = |name: &str| name != "blame" || campaign.expect.breaks.is_none();
-    let never = checked
-        .iter()
-        .filter(|(name, count)| **count == 0 && claims(name));
-    missed.extend(never.map(|(name, _)| format!("invariant:{name}")));
+    checked.retain(|name, count| *count > 0 || name != "blame" || campaign.expect.breaks.is_none());
     let mut all: Vec<Violation> = outcomes
         .iter()
         .flat_map(|outcome| violations(campaign, outcome))
@@ -80,10 +76,17 @@ pub fn summarize(
         fetch_ms: distribution(outcomes.iter().flat_map(|outcome| &outcome.fetch_ms)),
         timeline: worst
             .or(outcomes.first())
-            .map_or_else(Default::default, |outcome| outcome.timeline.clone()),
+            .map_or_else(Default::default, |outcome| timeline(campaign, outcome)),
         simulated_seconds: sum(|outcome| outcome.simulated_ms) as f64 / 1000.0,
         wall_seconds,
         digest: digest(outcomes),
+    }
+}
+
+fn timeline(campaign: &Campaign, outcome: &RunOutcome) -> Timeline {
+    Timeline {
+        replay: replay_command(&campaign.name, outcome.seed),
+        ..outcome.timeline.clone()
     }
 }
 

@@ -188,7 +188,32 @@ impl CampaignSummary {
     /// Whether nothing broke, and a negative control was caught on every seed.
     #[must_use]
     pub fn holds(&self) -> bool {
+        self.violations.is_empty() && !self.is_blind()
+    }
+
+    /// Whether it is a negative control whose break was not seen on every seed.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
         let caught = |control: &Control| control.seeds_caught == self.seeds;
-        self.violations.is_empty() && self.control.as_ref().is_none_or(caught)
+        !self.control.as_ref().is_none_or(caught)
+    }
+
+    /// Why the campaign proves less than it promises, in plain text. Empty is good.
+    #[must_use]
+    pub fn weaknesses(&self) -> Vec<String> {
+        if self.seeds == 0 {
+            return vec!["no seed was run".into()];
+        }
+        let missed = self
+            .missed
+            .iter()
+            .map(|what| format!("never reached: {what}"));
+        let mut reasons: Vec<String> = missed.collect();
+        if self.checked.is_empty() {
+            reasons.push("no invariant was evaluated".into());
+        }
+        let silent = self.checked.iter().filter(|(_, times)| **times == 0);
+        reasons.extend(silent.map(|(invariant, _)| format!("never evaluated: {invariant}")));
+        reasons
     }
 }

@@ -44,12 +44,10 @@ pub fn verdict(campaign: &CampaignSummary) -> String {
         ),
         (None, _) => "held".to_owned(),
     };
-    if !campaign.missed.is_empty() && campaign.seeds > 1 {
-        let _ = write!(
-            words,
-            "; weak: never reached {}",
-            campaign.missed.join(", ")
-        );
+    // One seed cannot reach everything.
+    let weaknesses = campaign.weaknesses();
+    if !weaknesses.is_empty() && campaign.seeds > 1 {
+        let _ = write!(words, "; WEAK: {}", weaknesses.join(", "));
     }
     words
 }

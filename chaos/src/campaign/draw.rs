@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 
 use super::Campaign;
 use super::file::FaultSection;
-use super::value::Range;
+use super::value::{Count, Range};
 use crate::plan::stream::stream;
 use crate::plan::{ClusterPlan, Fault, Liar, Lie, Plan, PlannedCall, PlannedFault};
 
@@ -158,7 +158,11 @@ impl Campaign {
         };
         let section = section.get_ref();
         let (hubs, threshold) = (u64::from(cluster.hubs), u64::from(cluster.threshold));
-        let number = section.liars.draw(hubs, threshold, rng);
+        let number = match section.liars {
+            // K liars know every key: only who asks for them gets them.
+            Count::Threshold | Count::All => section.liars.draw(hubs, threshold, rng),
+            _ => section.liars.draw(hubs, threshold, rng).min(threshold - 1),
+        };
         let all = section.kinds.clone().unwrap_or_else(|| Lie::ALONE.to_vec());
         let liars = some_of(usize::from(cluster.hubs), number as usize, rng)
             .into_iter()

@@ -2,6 +2,7 @@
 
 use super::{Facts, Verdict};
 use crate::observer::record::CallKind;
+use crate::plan::CLIENT_NAMES;
 
 /// Checks it.
 #[must_use]
@@ -11,7 +12,19 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     for call in &facts.seen.calls {
         let got_keys = call.outcome.keys().is_some();
         match call.kind {
-            CallKind::Master | CallKind::Slave => {}
+            CallKind::Master => {}
+            CallKind::Slave => {
+                for key in call.outcome.keys().unwrap_or_default() {
+                    let sae = CLIENT_NAMES[call.client];
+                    let named = facts
+                        .slaves
+                        .get(&key.id)
+                        .is_some_and(|saes| saes.iter().any(|s| s.as_str() == sae));
+                    verdict.expect(named, call.until_us, || {
+                        format!("SAE {sae} got key {}, for which it is not named", key.id)
+                    });
+                }
+            }
             CallKind::Intruder => verdict.expect(!got_keys, call.until_us, || {
                 format!(
                     "client {} got the keys of call {}, for which its SAE is not named",

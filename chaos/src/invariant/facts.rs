@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
 use dske::protocol::message::{DepositOutcome, DepositReply};
-use dske::protocol::{KeyId, Method};
+use dske::protocol::{KeyId, Method, SaeId};
 use zeroize::Zeroizing;
 
 use crate::observer::Observation;
@@ -17,6 +17,8 @@ pub struct Facts<'a> {
     pub seen: &'a Observation,
     /// The shares of every key as their initiators sent them.
     pub shares: BTreeMap<KeyId, BTreeMap<ShareIndex, Share>>,
+    /// The SAEs that may fetch each key, as its initiator named them.
+    pub slaves: BTreeMap<KeyId, Vec<SaeId>>,
     /// Key → hub → when the hub first said that it holds a share.
     pub accepted: BTreeMap<KeyId, BTreeMap<usize, u64>>,
 }
@@ -25,8 +27,10 @@ impl<'a> Facts<'a> {
     /// Works out the facts.
     #[must_use]
     pub fn new(seen: &'a Observation) -> Self {
+        let drawn = seen.drawn();
         Self {
-            shares: seen.drawn_shares(),
+            shares: drawn.shares,
+            slaves: drawn.slaves,
             accepted: accepted(seen),
             seen,
         }

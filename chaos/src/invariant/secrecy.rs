@@ -51,15 +51,13 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     verdict
 }
 
-/// The hubs that pool what they hold: those that lie, then others up to the number that the plan says.
+/// The hubs that pool what they hold, as many as the plan says: those that lie first.
 fn coalition(facts: &Facts<'_>) -> Vec<usize> {
     let plan = &facts.seen.plan;
     let mut hubs = plan.lying_hubs();
-    let others = (0..usize::from(plan.cluster.hubs))
-        .filter(|hub| !hubs.contains(hub))
-        .collect::<Vec<_>>();
-    let missing = usize::from(plan.cluster.coalition).saturating_sub(hubs.len());
-    hubs.extend(others.into_iter().take(missing));
+    let others = 0..usize::from(plan.cluster.hubs);
+    hubs.extend(others.filter(|hub| !plan.lying_hubs().contains(hub)));
+    hubs.truncate(plan.cluster.coalition.into());
     hubs.sort_unstable();
     hubs
 }

@@ -6,11 +6,11 @@ use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::crypto::shamir::{Share, ShareIndex};
 use dske::protocol::message::{DepositBody, FetchReply, Plain};
 use dske::protocol::signature::Signature;
-use dske::protocol::{KeyId, Method, Request, Response};
+use dske::protocol::{KeyId, Method, Request, Response, SaeId};
 use dske::psrd::{Allocation, BlockId};
 use zeroize::Zeroizing;
 
-use super::record::{Message, Seen};
+use super::record::Seen;
 use super::{Observation, ObservedBlock};
 
 /// Bytes of blocks by ID: those that were delivered, or others in their place.
@@ -80,17 +80,22 @@ fn decrypt(pads: &mut &[u8], share: &[u8]) -> Option<Plain> {
     Some(Plain(Zeroizing::new(plain)))
 }
 
+/// What initiators drew, as they sent it.
+#[derive(Default)]
+pub struct Drawn {
+    /// The shares of each key.
+    pub shares: BTreeMap<KeyId, BTreeMap<ShareIndex, Share>>,
+    /// The SAEs that may fetch each key.
+    pub slaves: BTreeMap<KeyId, Vec<SaeId>>,
+}
+
 impl Observation {
-    /// The shares of every key as their initiators sent them: what was really drawn.
+    /// What initiators drew: their deposits, decrypted where they were sent.
     #[must_use]
-    pub fn drawn_shares(&self) -> BTreeMap<KeyId, BTreeMap<ShareIndex, Share>> {
-        let mut drawn: BTreeMap<KeyId, BTreeMap<ShareIndex, Share>> = BTreeMap::new();
+    pub fn drawn(&self) -> Drawn {
+        let mut drawn = Drawn::default();
         for message in &self.messages {
-            let Message {
-                what: Seen::Sent(request),
-                ..
-            } = message
-            else {
+            let Seen::Sent(request) = &message.what else {
                 continue;
             };
             let Some((_, body)) = deposit(&self.blocks, request) else {
@@ -101,7 +106,11 @@ impl Observation {
             };
             for key in body.keys {
                 let share = Share { x, y: key.share.0 };
-                drawn.entry(key.key_id).or_default().insert(x, share);
+                drawn.shares.entry(key.key_id).or_default().insert(x, share);
+                drawn
+                    .slaves
+                    .entry(key.key_id)
+                    .or_insert_with(|| body.slave_saes.clone());
             }
         }
         drawn

@@ -6,7 +6,7 @@ use super::{
     overview::{entry, standing},
     text::{count, counted, escape, percent, seconds},
     timeline,
-    verdict::{is_blind, unexpected, weaknesses},
+    verdict::unexpected,
 };
 use crate::summary::CampaignSummary;
 
@@ -76,7 +76,7 @@ fn problems(campaign: &CampaignSummary) -> String {
         let more = count((violations.len() - MOST_SHOWN) as u64);
         out += &format!("<p>… and {more} more, in <code>resilience.json</code>.</p>");
     }
-    let weak = weaknesses(campaign);
+    let weak = campaign.weaknesses();
     if !weak.is_empty() {
         let reasons: String = weak
             .iter()
@@ -93,7 +93,7 @@ fn control(campaign: &CampaignSummary) -> String {
     let Some(control) = &campaign.control else {
         return String::new();
     };
-    let (class, outcome) = if is_blind(campaign) {
+    let (class, outcome) = if campaign.is_blind() {
         (
             "broken",
             "<strong>The check saw nothing: the check is broken.</strong>".to_owned(),

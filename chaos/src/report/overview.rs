@@ -6,7 +6,7 @@ use super::{
     campaign::{anchor, success},
     invariants::{KNOWN, meaning},
     text::{count, counted, escape, millis, seconds},
-    verdict::{Standing, Verdict, is_blind, unexpected, weaknesses},
+    verdict::{Standing, Verdict, unexpected},
 };
 use crate::summary::{CampaignSummary, Resilience, Violation};
 
@@ -187,13 +187,13 @@ pub(super) fn standing(campaign: &CampaignSummary) -> String {
     if !unexpected(campaign).is_empty() {
         tags += r#"<span class="tag broken">✗ broken</span> "#;
     }
-    if is_blind(campaign) {
+    if campaign.is_blind() {
         tags += r#"<span class="tag broken">✗ control not seen</span> "#;
     } else if let Some(control) = &campaign.control {
         let (caught, of) = (count(control.seeds_caught), counted(campaign.seeds, "run"));
         tags += &format!(r#"<span class="tag control">control: seen in {caught} of {of}</span> "#);
     }
-    if !weaknesses(campaign).is_empty() {
+    if !campaign.weaknesses().is_empty() {
         tags += r#"<span class="tag weak">! weak</span> "#;
     }
     if tags.is_empty() {

@@ -46,13 +46,9 @@ pub(super) fn judge(summary: &Resilience) -> Verdict<'_> {
         .map(|(i, campaign)| (i, unexpected(campaign)))
         .filter(|(_, violations)| !violations.is_empty())
         .collect();
-    let blind = indices(&is_blind);
-    let seen = indices(&|c| {
-        c.control
-            .as_ref()
-            .is_some_and(|control| control.seeds_caught > 0)
-    });
-    let weak = indices(&|c| !weaknesses(c).is_empty());
+    let blind = indices(&CampaignSummary::is_blind);
+    let seen = indices(&|c| c.control.is_some() && !c.is_blind());
+    let weak = indices(&|c| !c.weaknesses().is_empty());
     let tested = campaigns
         .iter()
         .any(|c| c.seeds > 0 && c.checked.values().any(|n| *n > 0));
@@ -86,33 +82,6 @@ pub(super) fn unexpected(campaign: &CampaignSummary) -> Vec<&Violation> {
         .iter()
         .filter(|violation| Some(violation.invariant.as_str()) != meant)
         .collect()
-}
-
-/// A negative control that ran and whose break the check never saw.
-pub(super) fn is_blind(campaign: &CampaignSummary) -> bool {
-    campaign.seeds > 0
-        && campaign
-            .control
-            .as_ref()
-            .is_some_and(|control| control.seeds_caught == 0)
-}
-
-/// Why a campaign proves less than it promises, in plain text. Empty is good.
-pub(super) fn weaknesses(campaign: &CampaignSummary) -> Vec<String> {
-    if campaign.seeds == 0 {
-        return vec!["no seed was run".into()];
-    }
-    let mut reasons: Vec<String> = campaign
-        .missed
-        .iter()
-        .map(|what| format!("never reached: {what}"))
-        .collect();
-    if campaign.checked.is_empty() {
-        reasons.push("no invariant was evaluated".into());
-    }
-    let silent = campaign.checked.iter().filter(|(_, times)| **times == 0);
-    reasons.extend(silent.map(|(invariant, _)| format!("never evaluated: {invariant}")));
-    reasons
 }
 
 impl Verdict<'_> {
@@ -284,7 +253,7 @@ mod tests {
             ..campaign()
         };
         assert_eq!(standing(vec![campaign(), missed]), Standing::Weak);
-        assert_eq!(weaknesses(&silent), ["never evaluated: secrecy"]);
+        assert_eq!(silent.weaknesses(), ["never evaluated: secrecy"]);
         assert_eq!(
             standing(vec![
                 campaign(),

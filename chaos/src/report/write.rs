@@ -73,6 +73,22 @@ pub fn write(out_dir: &Path, summary: &Resilience) -> Result<Written, ReportErro
     Ok(written)
 }
 
+/// Whether files can be written into `out_dir`, which is created if need be. To be asked before hours of work.
+///
+/// # Errors
+///
+/// [`ReportError`] names the path that could not be created or written.
+pub fn check_writable(out_dir: &Path) -> Result<(), ReportError> {
+    fs::create_dir_all(out_dir).map_err(|source| ReportError::CreateDirectory {
+        path: out_dir.to_path_buf(),
+        source,
+    })?;
+    let path = out_dir.join(format!(".{}.tmp", std::process::id()));
+    fs::write(&path, [])
+        .and_then(|()| fs::remove_file(&path))
+        .map_err(|source| ReportError::WriteFile { path, source })
+}
+
 fn replace(path: &Path, content: &str) -> Result<(), ReportError> {
     let mut name = path.file_name().map(ToOwned::to_owned).unwrap_or_default();
     name.push(format!(".{}.tmp", std::process::id()));

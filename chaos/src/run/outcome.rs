@@ -233,6 +233,7 @@ fn timeline(facts: &Facts<'_>, violations: &[RunViolation]) -> Timeline {
         seed: plan.seed,
         end_ms: plan.end_ms,
         heal_ms: plan.heal_at_ms,
+        replay: String::new(),
         nodes: names.map(|name| (*name).to_owned()).collect(),
         marks,
     }
