@@ -242,12 +242,21 @@ impl Checker<'_> {
         if range.from >= min && range.to <= max {
             return Ok(());
         }
-        // The section is known, the field's line is looked for in it.
+        // The parser knows where the section begins; the field's line is looked for from there.
         let field = what.rsplit('.').next().unwrap_or(what);
-        let section = self.text.get(span.clone()).unwrap_or_default();
-        let at = section
-            .find(field)
-            .map_or(span.start, |offset| span.start + offset);
+        let section = self.text.get(span.start..).unwrap_or_default();
+        let mut at = span.start;
+        let mut found = None;
+        for (index, line) in section.split_inclusive('\n').enumerate() {
+            if index > 0 && line.starts_with('[') {
+                break;
+            }
+            if line.starts_with(field) {
+                found = Some(at);
+            }
+            at += line.len();
+        }
+        let at = found.unwrap_or(span.start);
         let allowed = if max == u64::MAX {
             format!("at least {min}")
         } else {
