@@ -339,9 +339,9 @@ mod tests {
                 "x.toml:7: workload.duration_s must be 2 to 3600, not 1",
             ),
             (
-                "duration_s = 5",
-                "duration_s = 5\nintruder_percent = 5\n[expect]\nbreaks = \"x\"",
-                "x.toml:11: there is no invariant \"x\"; there are agreement",
+                "calls_per_second = 1",
+                "calls_per_second = 1\n[expect]\nbreaks = \"x\"",
+                "x.toml:10: there is no invariant \"x\"; there are agreement",
             ),
             ("seeds = 1", "seeds = ", "x.toml:2: "),
         ] {
