@@ -50,7 +50,7 @@ fn mul_word(mut word: u64, scalar: u8) -> u64 {
         product ^= word & 0u64.wrapping_sub(u64::from(scalar >> bit & 1));
         let carries = word >> 7 & LOW_BITS;
         // Each carry is 0 or 1, so that no product reaches into the next byte.
-        word = (word & !(LOW_BITS << 7)) << 1 ^ carries * 0x1d;
+        word = ((word & !(LOW_BITS << 7)) << 1) ^ (carries * 0x1d);
     }
     product
 }

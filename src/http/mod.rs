@@ -9,6 +9,11 @@
 //! | [`error`] | the Error data format, and which status goes with which error |
 //! | [`transport`] | [`transport::HttpTransport`], over whatever streams the awc client is built on |
 
+#![allow(
+    clippy::result_large_err,
+    reason = "a refused request ends as an HttpResponse, which is large: once a request, not in a loop"
+)]
+
 pub mod client_routes;
 pub mod error;
 pub mod etsi;

@@ -45,17 +45,17 @@ impl std::fmt::Debug for Plain {
 /// What both states of a share have in common.
 pub trait ShareBytes {
     /// Length in bytes.
-    fn len(&self) -> usize;
+    fn byte_len(&self) -> usize;
 }
 
 impl ShareBytes for Encrypted {
-    fn len(&self) -> usize {
+    fn byte_len(&self) -> usize {
         self.0.len()
     }
 }
 
 impl ShareBytes for Plain {
-    fn len(&self) -> usize {
+    fn byte_len(&self) -> usize {
         self.0.len()
     }
 }
@@ -251,7 +251,7 @@ impl<S: ShareBytes> DepositBody<S> {
     /// Bytes of all shares together, which is how much pad they need.
     #[must_use]
     pub fn share_bytes(&self) -> usize {
-        self.keys.iter().map(|key| key.share.len()).sum()
+        self.keys.iter().map(|key| key.share.byte_len()).sum()
     }
 
     /// The same deposit with its shares in another state, made one by one in order.
@@ -289,7 +289,7 @@ impl<S: ShareBytes> FetchReply<S> {
         self.keys
             .iter()
             .filter_map(FetchResult::share)
-            .map(S::len)
+            .map(S::byte_len)
             .sum()
     }
 
