@@ -1,6 +1,7 @@
 //! actix-web and awc over turmoil's TCP: the only place where the simulation differs from a real network.
 
 use std::fmt;
+use std::future::pending;
 use std::io;
 use std::net::Ipv4Addr;
 use std::pin::Pin;
@@ -118,15 +119,8 @@ where
 /// An HTTP client on simulated TCP. `timeout` bounds connecting and every request, in simulated time.
 #[must_use]
 pub fn http_client(timeout: Duration) -> awc::Client {
-    let connect = fn_service(|info: ConnectInfo<Uri>| async move {
-        let host = info.hostname().to_owned();
-        let stream = turmoil::net::TcpStream::connect((host, info.port()))
-            .await
-            .map_err(ConnectError::Io)?;
-        Ok(Connection::new(info.request().clone(), Stream(stream)))
-    });
     let connector = awc::Connector::new()
-        .connector(connect)
+        .connector(fn_service(connect))
         .timeout(timeout)
         .limit(CONNECTIONS_MAX)
         .conn_keep_alive(FOREVER)
@@ -135,4 +129,40 @@ pub fn http_client(timeout: Duration) -> awc::Client {
         .connector(connector)
         .timeout(timeout)
         .finish()
+}
+
+/// Connects, or waits until the caller's timer runs out.
+///
+/// Where a partition drops the opening segment, the simulator fails the call at once with "connection refused": the
+/// client would learn of the partition in no time, which no network tells. A real one answers with silence. (The
+/// price: a host that is up but does not listen yet is silent, too.)
+async fn connect(info: ConnectInfo<Uri>) -> Result<Connection<Uri, Stream>, ConnectError> {
+    let host = info.hostname().to_owned();
+    match turmoil::net::TcpStream::connect((host, info.port())).await {
+        Ok(stream) => Ok(Connection::new(info.request().clone(), Stream(stream))),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => pending().await,
+        Err(error) => Err(ConnectError::Io(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::WorldOptions;
+
+    #[test]
+    fn connecting_through_a_partition_takes_until_the_time_out() {
+        let mut sim = WorldOptions::with_seed(1).build();
+        sim.host("server", || async { Ok(serve(App::new).await?) });
+        sim.client("client", async {
+            let client = http_client(Duration::from_secs(3));
+            let answer = client.get(format!("http://server:{PORT}/")).send().await;
+            assert!(answer.is_err());
+            Ok(())
+        });
+        sim.partition("server", "client");
+        sim.run().unwrap();
+        let took = sim.elapsed().as_millis();
+        assert!((3000..3100).contains(&took), "{took} ms");
+    }
 }
