@@ -25,6 +25,10 @@ use super::CliError;
 /// How long running requests may take to finish when the node is stopped, in seconds.
 const SHUTDOWN_S: u64 = 2;
 
+/// Connections of a client to all hubs together at most. awc counts every request under way, so that with its
+/// default of 100 one hub that hangs would keep the others waiting.
+const CONNECTIONS_MAX: usize = 4096;
+
 pub(super) fn hub(topology: &Topology, config: HubConfig) -> Result<(), CliError> {
     let name = config.name.clone();
     let address = address_of(topology, &name);
@@ -71,7 +75,11 @@ fn os_rng() -> Box<dyn CryptoRng> {
 fn http_client(request_timeout: Duration) -> awc::Client {
     awc::Client::builder()
         .timeout(request_timeout)
-        .connector(awc::Connector::new().timeout(request_timeout))
+        .connector(
+            awc::Connector::new()
+                .timeout(request_timeout)
+                .limit(CONNECTIONS_MAX),
+        )
         .finish()
 }
 

@@ -98,7 +98,12 @@ impl Nemesis {
             let down = self.down.entry(host.clone()).or_default();
             *down += 1;
             if *down == 1 {
-                sim.crash(host.as_str());
+                // Only clients make connections, to hubs.
+                let peers = match fault {
+                    Fault::CrashClient { .. } => self.hubs.as_slice(),
+                    _ => &[],
+                };
+                self.network.crash(sim, &host, peers);
             }
         }
     }
