@@ -151,22 +151,18 @@ impl Fault {
         }
     }
 
-    /// Whether the hub cannot be reached by this client at all while the fault lasts.
+    /// Whether the hub cannot be reached by this client in time while the fault lasts.
     #[must_use]
-    pub fn severs(&self, client: usize, hub: usize) -> bool {
+    pub fn severs(&self, client: usize, hub: usize, cluster: &ClusterPlan) -> bool {
         match self {
-            Self::Partition { clients, hubs }
-            | Self::PartitionToHubs { clients, hubs }
-            | Self::PartitionToClients { clients, hubs } => {
-                clients.contains(&client) && hubs.contains(&hub)
+            // Slower than anybody waits for.
+            Self::SlowLink { latency_ms, .. } if latency_ms * 2 < cluster.request_timeout_ms => {
+                false
             }
-            Self::Hold { client: c, hub: h } => *c == client && *h == hub,
-            Self::CrashHub { hub: h } => *h == hub,
-            Self::CrashClient { client: c } => *c == client,
-            Self::SlowLink { .. }
-            | Self::SlowHub { .. }
-            | Self::CutRefill { .. }
-            | Self::Flood { .. } => false,
+            Self::SlowHub { delay_ms, .. } if delay_ms * 2 < cluster.request_timeout_ms => false,
+            // PSRD is there, or it is not: that is not a matter of hubs in reach.
+            Self::CutRefill { .. } | Self::Flood { .. } => false,
+            _ => self.disturbs(client, hub, cluster),
         }
     }
 

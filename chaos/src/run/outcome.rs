@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::invariant::{Facts, Verdict};
-use crate::observer::record::{Call, CallKind, Outcome};
-use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan};
+use crate::observer::record::{CallKind, Outcome};
+use crate::plan::{CLIENT_NAMES, Fault, HUB_NAMES, Plan, PlannedFault};
 use crate::summary::{BoundaryPoint, Mark, MarkKind, Timeline};
 
 /// A broken invariant of one run.
@@ -184,7 +184,7 @@ fn timeline(facts: &Facts<'_>, violations: &[RunViolation]) -> Timeline {
     let mut marks = Vec::new();
     for planned in &plan.faults {
         let rows = match &planned.fault {
-            crate::plan::Fault::CrashClient { client } => vec![hubs + client],
+            Fault::CrashClient { client } => vec![hubs + client],
             fault => fault.hubs(),
         };
         marks.extend(rows.into_iter().map(|node| Mark {
@@ -239,7 +239,9 @@ fn timeline(facts: &Facts<'_>, violations: &[RunViolation]) -> Timeline {
     }
 }
 
-/// Exchanges by how many hubs were out of reach of one of the clients, and how many lied, at some time while they ran.
+/// Exchanges by how many hubs were out of reach of one of the clients, and how many lied, at some time while they
+/// ran or shortly before. Those during which PSRD was cut off or a client was down are left out: they say nothing
+/// about hubs.
 fn boundary(facts: &Facts<'_>) -> Vec<BoundaryPoint> {
     let plan = &facts.seen.plan;
     let mut points: BTreeMap<(u8, u8), (u64, u64)> = BTreeMap::new();
@@ -247,22 +249,19 @@ fn boundary(facts: &Facts<'_>) -> Vec<BoundaryPoint> {
         let slave = facts
             .calls(CallKind::Slave)
             .find(|slave| slave.id == master.id);
-        // The client itself was down: that says nothing about hubs.
         let Some(planned) = plan.calls.iter().find(|call| call.id == master.id) else {
             continue;
         };
-        let (from_ms, until_ms) = (
-            master.from_us / 1000,
-            slave.unwrap_or(master).until_us / 1000 + 1,
-        );
-        let clients = [planned.master, planned.slave];
-        if clients.iter().any(|&client| {
-            plan.is_client_down(client, from_ms.saturating_sub(facts.settle_ms()), until_ms)
-        }) {
+        let exchange = Exchange {
+            plan,
+            clients: [planned.master, planned.slave],
+            from_ms: (master.from_us / 1000).saturating_sub(facts.settle_ms()),
+            until_ms: slave.unwrap_or(master).until_us / 1000 + 1,
+        };
+        if exchange.says_nothing_about_hubs() {
             continue;
         }
-        let conditions = conditions(plan, master, slave, clients);
-        let point = points.entry(conditions).or_default();
+        let point = points.entry(exchange.conditions()).or_default();
         point.0 += 1;
         point.1 += u64::from(slave.is_some_and(|slave| matches!(slave.outcome, Outcome::Keys(_))));
     }
@@ -279,32 +278,50 @@ fn boundary(facts: &Facts<'_>) -> Vec<BoundaryPoint> {
     points.collect()
 }
 
-/// How many hubs were out of reach, and how many others lied, at some time during an exchange.
-fn conditions(plan: &Plan, master: &Call, slave: Option<&Call>, clients: [usize; 2]) -> (u8, u8) {
-    let span = |call: &Call| (call.from_us / 1000, call.until_us / 1000 + 1);
-    let (from_ms, master_until_ms) = span(master);
-    let until_ms = slave.map_or(master_until_ms, |slave| span(slave).1);
-    let (mut down, mut lying) = (0, 0);
-    for hub in 0..usize::from(plan.cluster.hubs) {
-        let severed = plan.faults.iter().any(|planned| {
-            let (at, until) = (planned.at_ms, planned.until_ms);
-            let during = |from: u64, to: u64| at < to && from < until;
-            let crashed =
-                matches!(planned.fault, crate::plan::Fault::CrashHub { hub: h } if h == hub);
-            (crashed && during(from_ms, until_ms))
-                || (planned.fault.severs(clients[0], hub) && during(from_ms, master_until_ms))
-                || slave.is_some_and(|slave| {
-                    let (from, to) = span(slave);
-                    planned.fault.severs(clients[1], hub) && during(from, to)
-                })
-        });
-        if severed {
-            down += 1;
-        } else if plan.is_lying(hub, from_ms, until_ms) {
-            lying += 1;
-        }
+/// A key on its way from master to slave.
+struct Exchange<'a> {
+    plan: &'a Plan,
+    clients: [usize; 2],
+    from_ms: u64,
+    until_ms: u64,
+}
+
+impl Exchange<'_> {
+    fn faults(&self) -> impl Iterator<Item = &Fault> {
+        let during = |planned: &&PlannedFault| {
+            planned.at_ms < self.until_ms && self.from_ms < planned.until_ms
+        };
+        self.plan
+            .faults
+            .iter()
+            .filter(during)
+            .map(|planned| &planned.fault)
     }
-    (down, lying)
+
+    fn says_nothing_about_hubs(&self) -> bool {
+        self.faults().any(|fault| match fault {
+            Fault::CutRefill { .. } => true,
+            Fault::CrashClient { client } => self.clients.contains(client),
+            _ => false,
+        })
+    }
+
+    /// How many hubs were out of reach, and how many others lied.
+    fn conditions(&self) -> (u8, u8) {
+        let (mut down, mut lying) = (0, 0);
+        for hub in 0..usize::from(self.plan.cluster.hubs) {
+            let severs = |fault: &Fault| {
+                let severs = |&client: &usize| fault.severs(client, hub, &self.plan.cluster);
+                self.clients.iter().any(severs)
+            };
+            if self.faults().any(severs) {
+                down += 1;
+            } else if self.plan.is_lying(hub, self.from_ms, self.until_ms) {
+                lying += 1;
+            }
+        }
+        (down, lying)
+    }
 }
 
 fn digest(facts: &Facts<'_>, outcome: &RunOutcome) -> [u8; 32] {

@@ -1,0 +1,29 @@
+# `just` lists these. Each calls what the README tells to type without just.
+
+_default:
+    @just --list --unsorted
+
+# Run all fault campaigns and write reports/index.html
+chaos *ARGS:
+    cargo chaos {{ARGS}}
+
+# Run every test: unit, properties, three kinds of clusters, determinism
+test *ARGS:
+    cargo test --workspace {{ARGS}}
+
+# Replay one run: just replay storm 17
+replay NAME SEED:
+    cargo chaos replay {{NAME}} --seed {{SEED}} --trace
+
+# Measure sharing, MAC and key tag beside other crates
+bench *ARGS:
+    cargo bench --bench sharing {{ARGS}}
+
+# Everything that has to pass before a change lands
+ci:
+    .ci/run
+
+# Format and lint
+lint:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets -- -D warnings
