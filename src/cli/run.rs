@@ -1,5 +1,6 @@
 //! Runs one node in the foreground.
 
+use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,10 +32,10 @@ const CONNECTIONS_MAX: usize = 4096;
 
 pub(super) fn hub(topology: &Topology, config: HubConfig) -> Result<(), CliError> {
     let name = config.name.clone();
-    let address = address_of(topology, &name);
+    let listener = listen(&address_of(topology, &name))?;
     actix_rt::System::new().block_on(async move {
         let handle = HubHandle::from(HubNode::new(Hub::new(config, os_rng())).start());
-        serve(&name, &address, move |app, on_stop| {
+        serve(&name, listener, move |app, on_stop| {
             hub_routes::configure(app, &handle, on_stop);
         })
         .await
@@ -43,7 +44,7 @@ pub(super) fn hub(topology: &Topology, config: HubConfig) -> Result<(), CliError
 
 pub(super) fn client(topology: &Topology, config: ClientConfig) -> Result<(), CliError> {
     let name = config.name.clone();
-    let address = address_of(topology, &name);
+    let listener = listen(&address_of(topology, &name))?;
     actix_rt::System::new().block_on(async move {
         let http = http_client(config.timing.request_timeout);
         let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
@@ -53,7 +54,7 @@ pub(super) fn client(topology: &Topology, config: ClientConfig) -> Result<(), Cl
             ))
         };
         let node = ClientNode::start(config, os_rng(), reach);
-        serve(&name, &address, move |app, on_stop| {
+        serve(&name, listener, move |app, on_stop| {
             client_routes::configure(app, &node, on_stop);
         })
         .await
@@ -83,11 +84,20 @@ fn http_client(request_timeout: Duration) -> awc::Client {
         .finish()
 }
 
+/// Before anything else is started, so that a port in use stops nothing half way.
+fn listen(address: &str) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address).map_err(|reason| CliError::Listen {
+        address: address.to_owned(),
+        reason,
+    })
+}
+
 async fn serve(
     name: &NodeName,
-    address: &str,
+    listener: TcpListener,
     configure: impl Fn(&mut ServiceConfig, &OnStop) + Send + Clone + 'static,
 ) -> Result<(), CliError> {
+    let address = listener.local_addr().map_err(CliError::Server)?;
     let stop = Arc::new(tokio::sync::Notify::new());
     let on_stop: OnStop = {
         let stop = Arc::clone(&stop);
@@ -99,11 +109,8 @@ async fn serve(
     // The node is one actor: more workers would only wait for it.
     .workers(1)
     .shutdown_timeout(SHUTDOWN_S)
-    .bind(address)
-    .map_err(|reason| CliError::Listen {
-        address: address.to_owned(),
-        reason,
-    })?
+    .listen(listener)
+    .map_err(CliError::Server)?
     .run();
     tracing::info!("{name} is listening on {address}");
     let handle = server.handle();
