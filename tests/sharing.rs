@@ -1,0 +1,315 @@
+//! Secrecy and robustness of sharing: exhaustive where that is possible, by construction everywhere, and with the
+//! biased `sharks` 0.5.0 as the negative control that the same check has to catch.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::Tape;
+use dske::crypto::gf256::{inv, mul, mul_add_slice};
+use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
+use dske::crypto::robust::{Method, ReconstructError, SearchBudget, reconstruct};
+use dske::crypto::shamir::{Share, ShareIndex, Sharing, SharingError, interpolate, recover, split};
+use proptest::prelude::*;
+use rand::rngs::ChaCha12Rng;
+use rand::{Rng, RngExt, SeedableRng};
+use sharks::Sharks;
+use zeroize::Zeroizing;
+
+const BUDGET: usize = 2_000;
+
+fn x(index: u8) -> ShareIndex {
+    ShareIndex::new(index).unwrap()
+}
+
+/// How often each value of the shares at `indices` occurs, over the dealings that `deal` makes of one secret byte.
+fn counts(dealings: impl Iterator<Item = Vec<Share>>, indices: &[u8]) -> Vec<u32> {
+    let mut counts = vec![0; 256usize.pow(indices.len() as u32)];
+    for shares in dealings {
+        let value = indices.iter().fold(0, |value, index| {
+            let share = shares.iter().find(|share| share.x.get() == *index).unwrap();
+            value * 256 + usize::from(share.y[0])
+        });
+        counts[value] += 1;
+    }
+    counts
+}
+
+/// All dealings of one byte with all coefficients, by the production code.
+fn all_dealings(secret: u8, threshold: u8, shares: u8) -> impl Iterator<Item = Vec<Share>> {
+    let sharing = Sharing::new(threshold, shares).unwrap();
+    let degrees = u32::from(threshold) - 1;
+    (0..256u32.pow(degrees)).map(move |coefficients| {
+        let bytes = coefficients.to_le_bytes()[..degrees as usize].to_vec();
+        let mut tape = Tape::new(bytes);
+        let shares = split(&[secret], sharing, &mut tape);
+        assert!(tape.is_used_up());
+        shares
+    })
+}
+
+#[test]
+fn one_share_of_threshold_two_takes_every_value_once_whatever_the_secret() {
+    for secret in 0..=255 {
+        for index in 1..=5 {
+            let counts = counts(all_dealings(secret, 2, 5), &[index]);
+            assert!(
+                counts.iter().all(|count| *count == 1),
+                "secret {secret}, share {index}"
+            );
+        }
+    }
+}
+
+#[test]
+fn two_shares_of_threshold_three_take_every_pair_of_values_once_whatever_the_secret() {
+    for secret in [0, 1, 0x53, 255] {
+        for pair in [[1, 2], [1, 5], [2, 3], [3, 5], [4, 5]] {
+            let counts = counts(all_dealings(secret, 3, 5), &pair);
+            assert!(
+                counts.iter().all(|count| *count == 1),
+                "secret {secret}, shares {pair:?}"
+            );
+        }
+    }
+}
+
+/// The largest deviation of the counts from their mean, in standard deviations of a uniform draw.
+fn deviation(counts: &[u32]) -> f64 {
+    let total: u32 = counts.iter().sum();
+    let mean = f64::from(total) / counts.len() as f64;
+    counts
+        .iter()
+        .map(|count| (f64::from(*count) - mean).abs() / mean.sqrt())
+        .fold(0.0, f64::max)
+}
+
+#[test]
+fn the_same_count_catches_sharks_and_not_us() {
+    const DEALINGS: usize = 100_000;
+    let secret = 0x42;
+    let theirs = (0..DEALINGS).map(|_| {
+        let share = Sharks(2).dealer(&[secret]).next().unwrap();
+        let bytes = Vec::from(&share);
+        vec![Share {
+            x: x(bytes[0]),
+            y: Zeroizing::new(vec![bytes[1]]),
+        }]
+    });
+    let theirs = counts(theirs, &[1]);
+    assert_eq!(
+        theirs[usize::from(secret)],
+        0,
+        "a share of sharks 0.5.0 never equals the secret"
+    );
+    assert!(deviation(&theirs) > 15.0, "{}", deviation(&theirs));
+    let mut rng = ChaCha12Rng::seed_from_u64(1);
+    let sharing = Sharing::new(2, 2).unwrap();
+    let ours = counts(
+        (0..DEALINGS).map(|_| split(&[secret], sharing, &mut rng)),
+        &[1],
+    );
+    assert!(deviation(&ours) < 5.0, "{}", deviation(&ours));
+}
+
+/// The coefficients of the polynomial with these values at zero and at the points, degree-major.
+fn coefficients(at_zero: &[u8], points: &[&Share]) -> Vec<u8> {
+    // (f(x) − f(0)) / x has one degree less and is given by its values: Newton, by repeated division.
+    let mut values: Vec<(u8, Vec<u8>)> = points.iter().map(|p| (p.x.get(), p.y.to_vec())).collect();
+    let mut low = at_zero.to_vec();
+    let mut result = Vec::new();
+    while !values.is_empty() {
+        for (at, value) in &mut values {
+            mul_add_slice(value, &low, 1);
+            let inverse = inv(*at);
+            value.iter_mut().for_each(|v| *v = mul(*v, inverse));
+        }
+        let shares: Vec<Share> = values
+            .iter()
+            .map(|(at, v)| Share {
+                x: x(*at),
+                y: Zeroizing::new(v.clone()),
+            })
+            .collect();
+        low = interpolate(&shares.iter().collect::<Vec<_>>(), 0)
+            .unwrap()
+            .to_vec();
+        result.extend_from_slice(&low);
+        values.pop();
+    }
+    result
+}
+
+/// Parameters, a secret of some length, and a seed.
+fn dealing() -> impl Strategy<Value = (Sharing, Vec<u8>, u64)> {
+    (
+        2u8..=12,
+        0u8..=12,
+        prop::collection::vec(any::<u8>(), 1..80),
+        any::<u64>(),
+    )
+        .prop_map(|(k, spare, secret, seed)| (Sharing::new(k, k + spare).unwrap(), secret, seed))
+}
+
+fn some_of(count: usize, shares: &[Share], rng: &mut ChaCha12Rng) -> Vec<Share> {
+    let mut all = shares.to_vec();
+    let mut chosen = Vec::new();
+    for _ in 0..count {
+        chosen.push(all.swap_remove(rng.random_range(0..all.len())));
+    }
+    chosen
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_other_secret_explains_the_same_shares_if_one_is_missing((sharing, secret, seed) in dealing()) {
+        let mut rng = ChaCha12Rng::seed_from_u64(seed);
+        let shares = split(&secret, sharing, &mut rng);
+        let known = some_of(usize::from(sharing.threshold()) - 1, &shares, &mut rng);
+        let mut other = secret.clone();
+        rng.fill_bytes(&mut other);
+        // A polynomial through the known shares, with the other secret at zero, and the production code run with it.
+        let mut tape = Tape::new(coefficients(&other, &known.iter().collect::<Vec<_>>()));
+        let again = split(&other, sharing, &mut tape);
+        prop_assert!(tape.is_used_up());
+        for share in &known {
+            let same = again.iter().find(|s| s.x == share.x).unwrap();
+            prop_assert_eq!(&same.y, &share.y);
+        }
+    }
+
+    #[test]
+    fn any_threshold_of_shares_recover_and_fewer_do_not((sharing, secret, seed) in dealing()) {
+        let mut rng = ChaCha12Rng::seed_from_u64(seed);
+        let shares = split(&secret, sharing, &mut rng);
+        let k = sharing.threshold();
+        let enough = some_of(k.into(), &shares, &mut rng);
+        prop_assert_eq!(&*recover(&enough, k).unwrap(), &secret);
+        let too_few = recover(&enough[1..], k).unwrap_err();
+        prop_assert_eq!(too_few, SharingError::TooFewShares { needed: k, got: usize::from(k) - 1 });
+    }
+
+    #[test]
+    fn sharks_recovers_ours_and_we_recover_sharks((sharing, secret, seed) in dealing()) {
+        let mut rng = ChaCha12Rng::seed_from_u64(seed);
+        let k = sharing.threshold();
+        let ours = some_of(k.into(), &split(&secret, sharing, &mut rng), &mut rng);
+        let as_theirs: Vec<sharks::Share> = ours.iter().map(|share| {
+            let bytes: Vec<u8> = std::iter::once(share.x.get()).chain(share.y.iter().copied()).collect();
+            sharks::Share::try_from(bytes.as_slice()).unwrap()
+        }).collect();
+        prop_assert_eq!(Sharks(k).recover(&as_theirs).unwrap(), secret.clone());
+        let theirs: Vec<Share> = Sharks(k).dealer(&secret).take(k.into()).map(|share| {
+            let bytes = Vec::from(&share);
+            Share { x: x(bytes[0]), y: Zeroizing::new(bytes[1..].to_vec()) }
+        }).collect();
+        prop_assert_eq!(&*recover(&theirs, k).unwrap(), &secret);
+    }
+
+    #[test]
+    fn wrong_shares_are_detected_corrected_and_named(
+        (sharing, key, seed) in dealing(),
+        liars in 0usize..=4,
+    ) {
+        let mut rng = ChaCha12Rng::seed_from_u64(seed);
+        let mut secret = vec![0; TAG_SECRET_BYTES];
+        rng.fill_bytes(&mut secret);
+        secret.extend_from_slice(&key);
+        let tag = KeyTag::compute(&secret[..TAG_SECRET_BYTES], &key);
+        let mut shares = split(&secret, sharing, &mut rng);
+        let (n, k) = (usize::from(sharing.shares()), usize::from(sharing.threshold()));
+        let liars = liars.min(n - 1);
+        let mut wrong = BTreeSet::new();
+        while wrong.len() < liars {
+            let index = rng.random_range(0..n);
+            if wrong.insert(shares[index].x) {
+                let at = rng.random_range(0..secret.len());
+                shares[index].y[at] ^= rng.random_range(1..=255u8);
+            }
+        }
+        let fits = |candidate: &[u8]| tag.fits(candidate);
+        let found = reconstruct(&shares, k as u8, &fits, &mut rng, SearchBudget::new(BUDGET));
+        match found {
+            Ok(found) => {
+                prop_assert_eq!(&*found.secret, &secret, "the tag fits the right secret only");
+                prop_assert_eq!(found.culprits.iter().copied().collect::<BTreeSet<_>>(), wrong.clone());
+                for share in &shares {
+                    prop_assert_eq!(found.agrees(share), !wrong.contains(&share.x));
+                }
+                if wrong.is_empty() {
+                    prop_assert_eq!(found.method, Method::FirstShares);
+                }
+            }
+            Err(ReconstructError::NoFit { .. }) => {
+                // Only where too few are right, or there are more subsets than the budget allows.
+                let located = liars <= (n - k) / 2;
+                prop_assert!(!located, "{liars} of {n} wrong, {k} needed");
+                prop_assert!(n - liars < k || binomial(n, k) > BUDGET as f64);
+            }
+            Err(error) => prop_assert!(false, "{}", error),
+        }
+    }
+
+    #[test]
+    fn odd_shares_are_errors_and_never_panic(
+        lengths in prop::collection::vec((1u8..=5, 0usize..60), 0..8),
+        threshold in 0u8..=6,
+    ) {
+        let shares: Vec<Share> =
+            lengths.iter().map(|(index, length)| Share { x: x(*index), y: Zeroizing::new(vec![7; *length]) }).collect();
+        let mut rng = ChaCha12Rng::seed_from_u64(1);
+        let fits = |_: &[u8]| false;
+        prop_assert!(reconstruct(&shares, threshold, &fits, &mut rng, SearchBudget::new(50)).is_err());
+        let _ = recover(&shares, threshold);
+    }
+}
+
+fn binomial(n: usize, k: usize) -> f64 {
+    (0..k).fold(1.0, |product, i| product * (n - i) as f64 / (i + 1) as f64)
+}
+
+#[test]
+fn up_to_half_of_the_surplus_is_located_at_once_wherever_it_is() {
+    let mut rng = ChaCha12Rng::seed_from_u64(5);
+    let sharing = Sharing::new(3, 9).unwrap();
+    let secret: Vec<u8> = (0..60).collect();
+    let tag = KeyTag::compute(&secret[..TAG_SECRET_BYTES], &secret[TAG_SECRET_BYTES..]);
+    let honest = split(&secret, sharing, &mut rng);
+    // Every set of one, two or three wrong shares out of nine; no search is allowed.
+    for wrong in (1u32..1 << 9).filter(|set| set.count_ones() <= 3) {
+        let mut shares = honest.clone();
+        for (index, share) in shares
+            .iter_mut()
+            .enumerate()
+            .filter(|(i, _)| wrong >> i & 1 == 1)
+        {
+            share.y[index] ^= 0x80;
+            share.y[59] ^= 1;
+        }
+        let fits = |candidate: &[u8]| tag.fits(candidate);
+        let found = reconstruct(&shares, 3, &fits, &mut rng, SearchBudget::new(0)).unwrap();
+        assert_eq!(
+            found.culprits.len(),
+            wrong.count_ones() as usize,
+            "{wrong:b}"
+        );
+        assert!(
+            found
+                .culprits
+                .iter()
+                .all(|x| wrong >> (x.get() - 1) & 1 == 1)
+        );
+    }
+}
+
+#[test]
+fn threshold_one_has_to_be_asked_for() {
+    assert!(Sharing::new(1, 3).is_err());
+    assert!(Sharing::allowing_single(1, 3).is_ok());
+    assert!(Sharing::allowing_single(0, 3).is_err());
+    assert!(Sharing::new(4, 3).is_err());
+    assert!(Sharing::new(255, 255).is_ok());
+}
