@@ -44,3 +44,44 @@ impl TryRng for Tape {
 }
 
 impl TryCryptoRng for Tape {}
+
+/// A generator that remembers what it has yielded.
+pub(crate) struct Recorder<R> {
+    inner: R,
+    tape: std::rc::Rc<std::cell::RefCell<Vec<u8>>>,
+}
+
+impl<R> Recorder<R> {
+    pub(crate) fn new(inner: R) -> (Self, std::rc::Rc<std::cell::RefCell<Vec<u8>>>) {
+        let tape = std::rc::Rc::default();
+        let recorder = Self {
+            inner,
+            tape: std::rc::Rc::clone(&tape),
+        };
+        (recorder, tape)
+    }
+}
+
+impl<R: TryRng<Error = Infallible>> TryRng for Recorder<R> {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, target: &mut [u8]) -> Result<(), Infallible> {
+        self.inner.try_fill_bytes(target)?;
+        self.tape.borrow_mut().extend_from_slice(target);
+        Ok(())
+    }
+}
+
+impl<R: TryCryptoRng<Error = Infallible>> TryCryptoRng for Recorder<R> {}

@@ -1,0 +1,650 @@
+//! The state machines under messages that are changed, replayed, mixed up or made up.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use dske::crypto::shamir::{ShareIndex, Sharing};
+use dske::protocol::channel::{ClientEnd, OpenError, PoolOwner};
+use dske::protocol::hub::{Hub, HubConfig, OobError, PsrdRequest, RegistrationRequest};
+use dske::protocol::initiator::{EstablishRequest, EstablishedKey, Initiator, Patience, Progress};
+use dske::protocol::message::{
+    DepositBody, DepositOutcome, DepositReply, DepositResult, FetchAnswer, FetchQuery, FetchReply,
+    Plain,
+};
+use dske::protocol::responder::{Event, FetchError, Misbehaviour, Responder};
+use dske::protocol::store::StoreLimits;
+use dske::protocol::{KeyId, Method, NodeName, Refusal, Request, Response, SaeId};
+use proptest::prelude::*;
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+
+const NOW: Duration = Duration::from_secs(1);
+const BLOCK_BYTES: usize = 16 * 1024;
+
+fn sharing() -> Sharing {
+    Sharing::new(3, 5).unwrap()
+}
+
+fn name(name: &str) -> NodeName {
+    name.parse().unwrap()
+}
+
+fn sae(name: &str) -> SaeId {
+    name.parse().unwrap()
+}
+
+fn rng(seed: u64) -> ChaCha12Rng {
+    ChaCha12Rng::seed_from_u64(seed)
+}
+
+/// Five hubs, and the ends of clients a (master), b (slave) and c (a stranger) at each.
+struct Cluster {
+    hubs: BTreeMap<ShareIndex, Hub>,
+    ends: BTreeMap<(&'static str, ShareIndex), ClientEnd>,
+}
+
+fn cluster() -> Cluster {
+    let clients: BTreeMap<NodeName, BTreeSet<SaeId>> = ["a", "b", "c"]
+        .map(|c| (name(c), BTreeSet::from([sae(c)])))
+        .into();
+    let (mut hubs, mut ends) = (BTreeMap::new(), BTreeMap::new());
+    for x in sharing().indices() {
+        let config = HubConfig {
+            name: name(&format!("hub{x}")),
+            x,
+            sharing: sharing(),
+            clients: clients.clone(),
+            store: StoreLimits {
+                shares_max: 100,
+                ttl: Duration::from_secs(60),
+                linger: NOW,
+            },
+        };
+        let mut hub = Hub::new(config, Box::new(rng(x.get().into())));
+        for client in ["a", "b", "c"] {
+            let registration = hub
+                .register(&RegistrationRequest {
+                    client: name(client),
+                })
+                .unwrap()
+                .registration;
+            let end: &mut ClientEnd = ends.entry((client, x)).or_default();
+            for owner in [PoolOwner::Client, PoolOwner::Hub] {
+                let request = PsrdRequest {
+                    client: name(client),
+                    registration,
+                    owner,
+                    size: BLOCK_BYTES,
+                };
+                end.add(owner, hub.deliver_psrd(&request).unwrap()).unwrap();
+            }
+        }
+        hubs.insert(x, hub);
+    }
+    Cluster { hubs, ends }
+}
+
+fn first() -> ShareIndex {
+    ShareIndex::new(1).unwrap()
+}
+
+fn begin(number: usize) -> (Initiator, BTreeMap<ShareIndex, DepositBody<Plain>>) {
+    let request = EstablishRequest {
+        client: name("a"),
+        master_sae: sae("a"),
+        slave_saes: vec![sae("b")],
+        size: 32,
+        number,
+    };
+    let patience = Patience {
+        deadline: 10 * NOW,
+        grace: NOW,
+    };
+    Initiator::begin(&request, sharing(), patience, &mut rng(9))
+}
+
+impl Cluster {
+    fn end(&mut self, client: &'static str, x: ShareIndex) -> &mut ClientEnd {
+        self.ends.get_mut(&(client, x)).unwrap()
+    }
+
+    fn handle(&mut self, x: ShareIndex, request: &Request) -> Response {
+        self.hubs.get_mut(&x).unwrap().handle(NOW, request)
+    }
+
+    fn left(&self, x: ShareIndex, client: &str) -> (usize, usize) {
+        let status = self.hubs[&x].status();
+        let peer = status
+            .peers
+            .iter()
+            .find(|peer| peer.client == name(client))
+            .unwrap();
+        (peer.up_bytes_left, peer.down_bytes_left)
+    }
+
+    fn deposit(
+        &mut self,
+        x: ShareIndex,
+        deposit: &DepositBody<Plain>,
+    ) -> Result<DepositReply, OpenError> {
+        let (request, sent) = self.end("a", x).seal_deposit(deposit).unwrap();
+        let response = self.handle(x, &request);
+        self.end("a", x).open_deposit_reply(&sent, &response)
+    }
+
+    /// Deposits keys at all hubs.
+    fn establish(&mut self, number: usize) -> Vec<EstablishedKey> {
+        let (mut machine, deposits) = begin(number);
+        for (x, deposit) in deposits {
+            let reply = self.deposit(x, &deposit).unwrap();
+            machine.on_reply(NOW, x, &reply);
+        }
+        match machine.progress(NOW) {
+            Progress::Done(keys) => keys,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn fetch(
+        &mut self,
+        client: &'static str,
+        x: ShareIndex,
+        ids: &[KeyId],
+    ) -> Result<FetchReply<Plain>, OpenError> {
+        let query = query(client, ids);
+        let (request, sent) = self.end(client, x).seal_fetch(&query).unwrap();
+        let response = self.handle(x, &request);
+        self.end(client, x).open_fetch_reply(&sent, &response)
+    }
+}
+
+fn query(client: &str, ids: &[KeyId]) -> FetchQuery {
+    FetchQuery {
+        client: name(client),
+        slave_sae: sae(client),
+        master_sae: sae("a"),
+        key_ids: ids.to_vec(),
+    }
+}
+
+fn ids(keys: &[EstablishedKey]) -> Vec<KeyId> {
+    keys.iter().map(|key| key.key_id).collect()
+}
+
+/// The code of an unsigned refusal.
+fn code(response: &Response) -> String {
+    assert!(response.signature.is_none(), "signing would spend PSRD");
+    let refusal: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+    refusal["code"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_changed_bit_of_a_request_is_refused_and_consumes_nothing() {
+    let mut cluster = cluster();
+    let (_, deposits) = begin(1);
+    let (request, sent) = cluster
+        .end("a", first())
+        .seal_deposit(&deposits[&first()])
+        .unwrap();
+    let before = cluster.left(first(), "a");
+    for bit in 0..request.body.len() * 8 {
+        let mut changed = request.clone();
+        changed.body[bit / 8] ^= 1 << (bit % 8);
+        let refused = code(&cluster.handle(first(), &changed));
+        let expected = [
+            "bad-mac",
+            "malformed",
+            "unregistered",
+            "bad-allocation",
+            "unknown-psrd",
+        ];
+        assert!(expected.contains(&refused.as_str()), "bit {bit}: {refused}");
+    }
+    let signature = request.signature.clone().unwrap();
+    for at in 0..signature.len() {
+        let mut bytes = signature.clone().into_bytes();
+        bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+        let changed = Request {
+            signature: String::from_utf8(bytes).ok(),
+            ..request.clone()
+        };
+        code(&cluster.handle(first(), &changed));
+    }
+    for changed in [
+        Request {
+            target: format!("{}?", request.target),
+            ..request.clone()
+        },
+        Request {
+            signature: None,
+            ..request.clone()
+        },
+    ] {
+        code(&cluster.handle(first(), &changed));
+    }
+    assert_eq!(cluster.left(first(), "a"), before);
+    // The original still works.
+    let response = cluster.handle(first(), &request);
+    let reply = cluster
+        .end("a", first())
+        .open_deposit_reply(&sent, &response)
+        .unwrap();
+    assert_eq!(reply.keys[0].outcome, DepositOutcome::Stored);
+}
+
+#[test]
+fn every_changed_bit_of_a_response_is_refused_and_consumes_nothing() {
+    let mut cluster = cluster();
+    let keys = cluster.establish(1);
+    let (request, sent) = cluster
+        .end("b", first())
+        .seal_fetch(&query("b", &ids(&keys)))
+        .unwrap();
+    let response = cluster.handle(first(), &request);
+    let before = cluster.end("b", first()).left(PoolOwner::Hub);
+    for bit in 0..response.body.len() * 8 {
+        let mut changed = response.clone();
+        changed.body[bit / 8] ^= 1 << (bit % 8);
+        let opened = cluster.end("b", first()).open_fetch_reply(&sent, &changed);
+        assert_eq!(opened.unwrap_err(), OpenError::BadMac, "bit {bit}");
+    }
+    for status in [201, 400, 503] {
+        let changed = Response {
+            status,
+            ..response.clone()
+        };
+        assert_eq!(
+            cluster
+                .end("b", first())
+                .open_fetch_reply(&sent, &changed)
+                .unwrap_err(),
+            OpenError::BadMac
+        );
+    }
+    assert_eq!(cluster.end("b", first()).left(PoolOwner::Hub), before);
+    assert!(
+        cluster
+            .end("b", first())
+            .open_fetch_reply(&sent, &response)
+            .is_ok()
+    );
+    // And once only.
+    let again = cluster.end("b", first()).open_fetch_reply(&sent, &response);
+    assert!(matches!(again, Err(OpenError::Allocation(_))), "{again:?}");
+}
+
+#[test]
+fn a_replayed_request_and_the_answer_to_another_are_refused() {
+    let mut cluster = cluster();
+    let keys = cluster.establish(2);
+    let (one, sent_one) = cluster
+        .end("b", first())
+        .seal_fetch(&query("b", &ids(&keys[..1])))
+        .unwrap();
+    let (two, _) = cluster
+        .end("b", first())
+        .seal_fetch(&query("b", &ids(&keys[1..])))
+        .unwrap();
+    let answer_one = cluster.handle(first(), &one);
+    let answer_two = cluster.handle(first(), &two);
+    assert_eq!(code(&cluster.handle(first(), &one)), "bad-allocation");
+    let mixed_up = cluster
+        .end("b", first())
+        .open_fetch_reply(&sent_one, &answer_two);
+    assert_eq!(mixed_up.unwrap_err(), OpenError::BadMac);
+    assert!(
+        cluster
+            .end("b", first())
+            .open_fetch_reply(&sent_one, &answer_one)
+            .is_ok()
+    );
+    // Nor does another hub take it.
+    let second = ShareIndex::new(2).unwrap();
+    assert_eq!(code(&cluster.handle(second, &one)), "unknown-psrd");
+}
+
+#[test]
+fn the_same_deposit_with_fresh_psrd_is_stored_and_another_conflicts() {
+    let mut cluster = cluster();
+    let (_, deposits) = begin(1);
+    let mut deposit = deposits[&first()].clone();
+    for _ in 0..2 {
+        assert_eq!(
+            cluster.deposit(first(), &deposit).unwrap().keys[0].outcome,
+            DepositOutcome::Stored
+        );
+    }
+    deposit.keys[0].share.0[0] ^= 1;
+    assert_eq!(
+        cluster.deposit(first(), &deposit).unwrap().keys[0].outcome,
+        DepositOutcome::Conflict
+    );
+}
+
+#[test]
+fn only_who_serves_a_named_sae_gets_a_share() {
+    let mut cluster = cluster();
+    let keys = cluster.establish(1);
+    let ids = ids(&keys);
+    for stranger in ["a", "c"] {
+        let reply = cluster.fetch(stranger, first(), &ids).unwrap();
+        assert!(
+            matches!(reply.keys[0].answer, FetchAnswer::Forbidden),
+            "{stranger}"
+        );
+    }
+    // Nor by claiming to be another's SAE.
+    let claim = FetchQuery {
+        client: name("c"),
+        ..query("b", &ids)
+    };
+    let (request, sent) = cluster.end("c", first()).seal_fetch(&claim).unwrap();
+    let response = cluster.handle(first(), &request);
+    let refused = cluster
+        .end("c", first())
+        .open_fetch_reply(&sent, &response)
+        .unwrap_err();
+    assert!(
+        matches!(refused, OpenError::Refused(Refusal::ForeignSae { .. })),
+        "{refused}"
+    );
+    let reply = cluster.fetch("b", first(), &ids).unwrap();
+    assert!(matches!(reply.keys[0].answer, FetchAnswer::Found(_)));
+}
+
+#[test]
+fn what_does_not_go_with_the_hubs_topology_or_limits_is_refused_by_name() {
+    let mut cluster = cluster();
+    let (_, deposits) = begin(1);
+    let deposit = &deposits[&first()];
+    let cases: [(&str, fn(&mut DepositBody<Plain>)); 7] = [
+        ("hubs is 6", |d| d.hubs = 6),
+        ("threshold is 2", |d| d.threshold = 2),
+        ("x is 2", |d| d.x = 2),
+        ("does not serve SAE b", |d| d.master_sae = sae("b")),
+        ("slave SAEs must be 1 to", |d| d.slave_saes.clear()),
+        ("named twice", |d| d.slave_saes.push(sae("b"))),
+        ("bytes of a share must be", |d| d.size = 31),
+    ];
+    for (message, change) in cases {
+        let mut changed = deposit.clone();
+        change(&mut changed);
+        let refused = cluster.deposit(first(), &changed).unwrap_err();
+        assert!(matches!(refused, OpenError::Refused(_)), "{refused}");
+        assert!(refused.to_string().contains(message), "{refused}");
+    }
+}
+
+#[test]
+fn a_stale_registration_gets_no_psrd() {
+    let mut cluster = cluster();
+    let hub = cluster.hubs.get_mut(&first()).unwrap();
+    let old = hub
+        .register(&RegistrationRequest { client: name("a") })
+        .unwrap()
+        .registration;
+    hub.register(&RegistrationRequest { client: name("a") })
+        .unwrap();
+    let request = PsrdRequest {
+        client: name("a"),
+        registration: old,
+        owner: PoolOwner::Hub,
+        size: 1024,
+    };
+    assert_eq!(
+        hub.deliver_psrd(&request).unwrap_err(),
+        OobError::StaleRegistration
+    );
+    let stranger = hub.register(&RegistrationRequest {
+        client: name("mallory"),
+    });
+    assert!(matches!(stranger, Err(OobError::UnknownClient { .. })));
+}
+
+#[test]
+fn an_initiator_is_done_with_k_after_grace_and_fails_when_k_cannot_be_reached() {
+    let stored = |keys: &[KeyId]| DepositReply {
+        keys: keys
+            .iter()
+            .map(|&key_id| DepositResult {
+                key_id,
+                outcome: DepositOutcome::Stored,
+            })
+            .collect(),
+    };
+    let (mut machine, deposits) = begin(2);
+    let keys: Vec<KeyId> = deposits[&first()]
+        .keys
+        .iter()
+        .map(|key| key.key_id)
+        .collect();
+    let hubs: Vec<ShareIndex> = sharing().indices().collect();
+    machine.on_reply(NOW, hubs[0], &stored(&keys));
+    machine.on_reply(NOW, hubs[1], &stored(&keys));
+    assert!(matches!(machine.progress(9 * NOW), Progress::WaitUntil(until) if until == 10 * NOW));
+    machine.on_reply(2 * NOW, hubs[2], &stored(&keys));
+    assert!(matches!(machine.progress(2 * NOW), Progress::WaitUntil(until) if until == 3 * NOW));
+    assert!(matches!(machine.progress(3 * NOW), Progress::Done(keys) if keys.len() == 2));
+
+    let (mut machine, _) = begin(2);
+    machine.on_reply(NOW, hubs[0], &stored(&keys[..1]));
+    machine.on_failure(hubs[1], "is on fire".to_owned());
+    assert!(matches!(machine.progress(NOW), Progress::WaitUntil(_)));
+    machine.on_failure(hubs[2], "too".to_owned());
+    let Progress::Failed(error) = machine.progress(NOW) else {
+        panic!("three of five cannot store")
+    };
+    let said = error.to_string();
+    assert!(
+        said.starts_with("0 of 5 hubs hold a share, 3 are needed"),
+        "{said}"
+    );
+    assert!(
+        said.contains("hub 2: is on fire") && said.contains("hub 4: no answer in time"),
+        "{said}"
+    );
+}
+
+/// A change of an authentic answer, and what its hub has to be blamed for.
+type Lie = (Misbehaviour, fn(&mut FetchReply<Plain>));
+
+const LIES: [Lie; 9] = [
+    (Misbehaviour::WrongShare, |reply| {
+        found(reply).share.0[50] ^= 1
+    }),
+    (Misbehaviour::WrongIndex, |reply| found(reply).x = 6),
+    (Misbehaviour::WrongHubs, |reply| found(reply).hubs = 4),
+    (Misbehaviour::WrongThreshold, |reply| {
+        found(reply).threshold = 2
+    }),
+    (Misbehaviour::WrongSaes, |reply| {
+        found(reply).master_sae = sae("c")
+    }),
+    (Misbehaviour::WrongSaes, |reply| {
+        found(reply).slave_saes = vec![sae("c")]
+    }),
+    (Misbehaviour::WrongPublicParts, |reply| {
+        found(reply).slave_saes.push(sae("c"))
+    }),
+    (Misbehaviour::WrongPublicParts, |reply| {
+        found(reply).tag = "00".repeat(16).parse().unwrap()
+    }),
+    (Misbehaviour::WrongSize, |reply| found(reply).size = 16),
+];
+
+fn found(reply: &mut FetchReply<Plain>) -> &mut dske::protocol::message::FoundShare<Plain> {
+    match &mut reply.keys[0].answer {
+        FetchAnswer::Found(found) => found,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_lie_is_blamed_on_its_hub_and_the_right_key_comes_out_in_any_order() {
+    for (what, lie) in LIES {
+        for liar in sharing().indices() {
+            for first_asked in 0..5 {
+                let mut cluster = cluster();
+                let keys = cluster.establish(1);
+                let query = query("b", &ids(&keys));
+                let mut responder = Responder::begin(query, sharing(), 10 * NOW);
+                let mut order: Vec<ShareIndex> = sharing().indices().collect();
+                order.rotate_left(first_asked);
+                let mut blamed = Vec::new();
+                for x in order {
+                    let mut reply = cluster.fetch("b", x, &ids(&keys)).unwrap();
+                    if x == liar {
+                        lie(&mut reply);
+                    }
+                    responder.on_reply(x, reply, &mut rng(3));
+                    blamed.extend(responder.take_events().into_iter().filter_map(
+                        |event| match event {
+                            Event::Blamed(blame) => Some((blame.x, blame.what)),
+                            _ => None,
+                        },
+                    ));
+                }
+                let Progress::Done(delivered) = responder.progress(NOW) else {
+                    panic!("{what}")
+                };
+                assert_eq!(delivered[0].bytes, keys[0].bytes);
+                assert_eq!(blamed, [(liar, what)]);
+                assert!(responder.is_settled());
+            }
+        }
+    }
+}
+
+#[test]
+fn too_few_right_shares_are_never_a_key() {
+    let mut cluster = cluster();
+    let keys = cluster.establish(1);
+    let mut responder = Responder::begin(query("b", &ids(&keys)), sharing(), 10 * NOW);
+    for x in sharing().indices() {
+        let mut reply = cluster.fetch("b", x, &ids(&keys)).unwrap();
+        if x.get() > 2 {
+            found(&mut reply).share.0[0] ^= 1 << x.get();
+        }
+        responder.on_reply(x, reply, &mut rng(3));
+    }
+    match responder.progress(NOW) {
+        Progress::Failed(FetchError::Unavailable {
+            usable: 5,
+            threshold: 3,
+            ..
+        }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert!(
+        responder.take_events().is_empty(),
+        "without the polynomial nobody can be blamed"
+    );
+}
+
+fn method() -> impl Strategy<Value = Method> {
+    prop_oneof![Just(Method::Get), Just(Method::Post)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_hub_never_panics(
+        method in method(),
+        target in ".{0,80}",
+        signature in prop::option::of(".{0,80}|bc490419-7d60-487f-adc1-4ddcc177c139:[0-9]{1,9}:[0-9]{1,9};[0-9a-f]{32}"),
+        body in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let mut cluster = cluster();
+        let response = cluster.handle(first(), &Request { method, target, signature, body });
+        prop_assert!((400..=503).contains(&response.status));
+        prop_assert!(response.signature.is_none());
+    }
+
+    #[test]
+    fn a_hub_never_panics_on_authentic_nonsense(cut in 0usize..200, insert in any::<u8>(), fill in any::<u8>()) {
+        let mut cluster = cluster();
+        let (_, deposits) = begin(1);
+        let mut deposit = deposits[&first()].clone();
+        deposit.hubs = fill;
+        deposit.size = usize::from(insert) << 32;
+        deposit.keys[0].share.0.resize(cut, fill);
+        prop_assert!(cluster.deposit(first(), &deposit).is_err());
+    }
+
+    #[test]
+    fn a_client_never_panics(
+        status in any::<u16>(),
+        signature in prop::option::of(".{0,80}"),
+        body in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let mut cluster = cluster();
+        let (_, sent) = cluster.end("a", first()).seal_fetch(&query("a", &[])).unwrap();
+        let response = Response { status, signature, body };
+        prop_assert!(cluster.end("a", first()).open_fetch_reply(&sent, &response).is_err());
+        prop_assert!(cluster.end("a", first()).open_deposit_reply(&sent, &response).is_err());
+    }
+
+    #[test]
+    fn a_responder_never_panics_and_never_delivers_a_wrong_key(
+        answers in prop::collection::vec((1u8..=5, 0usize..10, any::<u8>(), 0usize..100), 0..12),
+    ) {
+        let mut cluster = cluster();
+        let keys = cluster.establish(1);
+        let mut responder = Responder::begin(query("b", &ids(&keys)), sharing(), 10 * NOW);
+        for (x, kind, byte, at) in answers {
+            let x = ShareIndex::new(x).unwrap();
+            let mut reply = cluster.fetch("b", x, &ids(&keys)).unwrap();
+            match kind {
+                0 => reply.keys.clear(),
+                1 => responder.on_failure(x, "down".to_owned()),
+                2 => responder.on_malformed(x, "garbage".to_owned()),
+                3 => { let twice = reply.keys[0].clone(); reply.keys.push(twice); }
+                4 => reply.keys[0].answer = FetchAnswer::NotFound,
+                5 => { let share = &mut found(&mut reply).share.0; let at = at % share.len(); share[at] ^= byte; }
+                6 => found(&mut reply).share.0.truncate(at),
+                7 => { found(&mut reply).size = at; found(&mut reply).share.0.resize(at + 48, byte); }
+                _ => {}
+            }
+            responder.on_reply(x, reply, &mut rng(3));
+            if let Progress::Done(delivered) = responder.progress(NOW) {
+                prop_assert_eq!(&delivered[0].bytes, &keys[0].bytes);
+            }
+        }
+        let _ = responder.progress(20 * NOW);
+    }
+}
+
+#[test]
+fn the_bytes_on_the_wire_are_pinned() {
+    let deposit = r#"{"client":"carol","master_sae":"carol","slave_saes":["celia"],"hubs":5,"threshold":3,"x":2,"size":1,"keys":[{"key_id":"bc490419-7d60-487f-adc1-4ddcc177c139","tag":"000102030405060708090a0b0c0d0e0f","share":"AAEC"}]}"#;
+    let body: DepositBody = serde_json::from_str(deposit).unwrap();
+    assert_eq!(body.keys[0].share.0, [0, 1, 2]);
+    assert_eq!(serde_json::to_string(&body).unwrap(), deposit);
+    let reply =
+        r#"{"keys":[{"key_id":"bc490419-7d60-487f-adc1-4ddcc177c139","outcome":"stored"}]}"#;
+    let body: DepositReply = serde_json::from_str(reply).unwrap();
+    assert_eq!(serde_json::to_string(&body).unwrap(), reply);
+    let fetched = r#"{"keys":[{"key_id":"bc490419-7d60-487f-adc1-4ddcc177c139","answer":{"found":{"master_sae":"carol","slave_saes":["celia"],"hubs":5,"threshold":3,"x":2,"size":1,"tag":"000102030405060708090a0b0c0d0e0f","share":"AAEC"}}},{"key_id":"0a782fb5-3434-48fe-aa4d-14f41d46cf92","answer":"not-found"},{"key_id":"0a782fb5-3434-48fe-aa4d-14f41d46cf93","answer":"forbidden"}]}"#;
+    let body: FetchReply = serde_json::from_str(fetched).unwrap();
+    assert_eq!(serde_json::to_string(&body).unwrap(), fetched);
+    let refusal = r#"{"code":"topology-mismatch","what":"x","theirs":1,"ours":2}"#;
+    let body: Refusal = serde_json::from_str(refusal).unwrap();
+    assert_eq!(serde_json::to_string(&body).unwrap(), refusal);
+    // The MAC of a fixed message under a fixed key: a second implementation can check itself against it.
+    let key: Vec<u8> = (0..32).collect();
+    let key = dske::crypto::mac::MacKey::try_from(key.as_slice()).unwrap();
+    assert_eq!(
+        key.tag(&[b"dske", b"", b"0123456789abcdef0"]).to_string(),
+        MAC_VECTOR
+    );
+    let u: Vec<u8> = (0..48).collect();
+    assert_eq!(
+        dske::crypto::key_tag::KeyTag::compute(&u, b"0123456789abcdef0").to_string(),
+        KEY_TAG_VECTOR
+    );
+}
+
+const MAC_VECTOR: &str = "8cd0af7e917f3efb58462f650efbe1a0";
+const KEY_TAG_VECTOR: &str = "82066d027300a13e6c411b9388d686a3";
