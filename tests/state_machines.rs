@@ -358,7 +358,8 @@ fn what_does_not_go_with_the_hubs_topology_or_limits_is_refused_by_name() {
     let mut cluster = cluster();
     let (_, deposits) = begin(1);
     let deposit = &deposits[&first()];
-    let cases: [(&str, fn(&mut DepositBody<Plain>)); 7] = [
+    type Change = fn(&mut DepositBody<Plain>);
+    let cases: [(&str, Change); 7] = [
         ("hubs is 6", |d| d.hubs = 6),
         ("threshold is 2", |d| d.threshold = 2),
         ("x is 2", |d| d.x = 2),

@@ -13,7 +13,7 @@ use crate::campaign::{self, Campaign, CampaignError};
 use crate::plan::stream::SEED_MAX;
 use crate::report::{self, ReportError};
 use crate::run::{RunOptions, run};
-use crate::runner::run_seeds;
+use crate::runner::{capture_panics, run_seeds};
 use crate::summarize::{boundary, merge_boundary, summarize};
 use crate::summary::{CampaignSummary, Resilience};
 use crate::table;
@@ -126,7 +126,7 @@ fn sweep(names: Vec<String>, options: &Sweep) -> Result<bool, CliError> {
         .collect::<Result<Vec<_>, _>>()?;
     // Before anything runs: minutes of work must not be lost to a wrong path.
     report::check_writable(&options.out)?;
-    silence_panics_of_runs();
+    capture_panics();
     let started = tokio::time::Instant::now();
     let mut resilience = Resilience {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -188,7 +188,7 @@ fn run_campaign(
 
 fn replay(name: &str, seed: u64, trace: bool) -> Result<bool, CliError> {
     let campaign = campaign::load(name)?;
-    silence_panics_of_runs();
+    capture_panics();
     let run = |plan: &crate::plan::Plan| run(plan, RunOptions { keep_trace: true });
     let outcomes = run_seeds(&campaign, &[seed], 1, run, |_| {});
     print!("{}", table::plan(&campaign.plan(seed)));
@@ -234,20 +234,6 @@ fn progress(name: &str, length: u64) -> ProgressBar {
     progress
 }
 
-/// A panic in a run is reported as a violation: its message would only tear the progress bar apart.
-fn silence_panics_of_runs() {
-    let default = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        let in_a_run = thread::current()
-            .name()
-            .is_some_and(|name| name.contains(" seed "));
-        if !in_a_run {
-            default(info);
-        }
-    }));
-}
-
-/// Checks a path for the tests of the command line.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,8 @@
 //! Runs many seeds on all cores, each in a fresh thread, and puts what came of them in order.
 
+use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -9,6 +11,30 @@ use crate::campaign::Campaign;
 use crate::plan::Plan;
 use crate::run::RunOutcome;
 use crate::run::outcome::RunViolation;
+
+/// The first panic of each run that is under way, by the name of its thread. What a panic says is lost otherwise: the
+/// simulator replaces it by a message of its own.
+static PANICS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+/// Keeps what panics in runs say for their violations, instead of printing it over the progress bar.
+pub fn capture_panics() {
+    let default = panic::take_hook();
+    panic::set_hook(Box::new(move |info| match name_of_run() {
+        Some(run) => {
+            if let Ok(mut panics) = PANICS.lock() {
+                panics
+                    .entry(run)
+                    .or_insert_with(|| info.to_string().replace('\n', " "));
+            }
+        }
+        None => default(info),
+    }));
+}
+
+fn name_of_run() -> Option<String> {
+    let name = thread::current().name()?.to_owned();
+    name.contains(" seed ").then_some(name)
+}
 
 /// Stack of a run: futures of many nodes nest deeply in builds without optimisation.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
@@ -56,10 +82,11 @@ fn run_fresh(
     run: &(impl Fn(&Plan) -> RunOutcome + Sync),
 ) -> RunOutcome {
     let plan = campaign.plan(seed);
+    let name = format!("{} seed {seed}", campaign.name);
     let result = thread::scope(|scope| {
         let body = || panic::catch_unwind(AssertUnwindSafe(|| run(&plan)));
         let spawned = thread::Builder::new()
-            .name(format!("{} seed {seed}", campaign.name))
+            .name(name.clone())
             .stack_size(STACK_BYTES)
             .spawn_scoped(scope, body);
         spawned.expect("the system can start a thread").join()
@@ -71,17 +98,21 @@ fn run_fresh(
             violations: vec![RunViolation {
                 invariant: "panic".to_owned(),
                 at_ms: 0,
-                detail: format!("the run panicked: {}", message(cause.as_ref())),
+                detail: format!("the run panicked: {}", first_panic(&name, cause.as_ref())),
             }],
             ..RunOutcome::default()
         },
     }
 }
 
-fn message(cause: &(dyn std::any::Any + Send)) -> &str {
-    let text = cause.downcast_ref::<&str>().copied();
-    text.or_else(|| cause.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
+fn first_panic(run: &str, cause: &(dyn std::any::Any + Send)) -> String {
+    let captured = PANICS.lock().ok().and_then(|mut panics| panics.remove(run));
+    let text = || cause.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let owned = || cause.downcast_ref::<String>().cloned();
+    captured
+        .or_else(text)
+        .or_else(owned)
+        .unwrap_or_else(|| "without a message".to_owned())
 }
 
 #[cfg(test)]

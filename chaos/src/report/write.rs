@@ -8,7 +8,7 @@ use std::{
 use super::page::html;
 use crate::summary::Resilience;
 
-/// The files that [`write`] made.
+/// The files that [`write()`] made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// The page for people, `index.html`.

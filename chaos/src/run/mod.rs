@@ -2,12 +2,12 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`hooks`] | what is put between the nodes: fronts, taps, lying hubs |
-//! | [`saes`] | the SAEs: make the planned calls and record what came of them |
-//! | [`nemesis`] | starts and ends the planned faults |
-//! | [`flood`] | the outsider that floods hubs |
-//! | [`polls`] | reads the status of every node now and then |
-//! | [`digest`](mod@outcome) | what is kept of a run |
+//! | `hooks` | what is put between the nodes: fronts, taps, lying hubs |
+//! | `saes` | the SAEs: make the planned calls and record what came of them |
+//! | `nemesis` | starts and ends the planned faults |
+//! | `flood` | the outsider that floods hubs |
+//! | `polls` | reads the status of every node now and then |
+//! | [`outcome`] | what is kept of a run |
 
 mod flood;
 mod hooks;
