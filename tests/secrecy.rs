@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use common::{Recorder, Tape};
-use dske::crypto::gf256::{inv, mul, mul_add_slice};
+use common::{Recorder, Tape, coefficients};
+use dske::crypto::gf256::{mul, mul_add_slice};
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::mac::MAC_KEY_BYTES;
-use dske::crypto::shamir::{Share, ShareIndex, Sharing, interpolate};
+use dske::crypto::shamir::{ShareIndex, Sharing};
 use dske::protocol::channel::{ClientEnd, PoolOwner};
 use dske::protocol::hub::{Hub, HubConfig, PsrdRequest, RegistrationRequest};
 use dske::protocol::initiator::{EstablishRequest, Initiator, Patience, Progress};
@@ -26,7 +26,6 @@ use dske::protocol::{NodeName, Request, Response, SaeId};
 use proptest::prelude::*;
 use rand::rngs::ChaCha20Rng;
 use rand::{CryptoRng, Rng, RngExt, SeedableRng};
-use zeroize::Zeroizing;
 
 const BLOCK_BYTES: usize = 1024;
 const SECOND: Duration = Duration::from_secs(1);
@@ -213,36 +212,6 @@ fn keep_tag(secret: &mut [u8], original: &[u8]) {
     }
 }
 
-/// Coefficients of the polynomial with these values at zero and at the points, if there is one of degree below K.
-fn coefficients(at_zero: &[u8], points: &[(u8, Vec<u8>)], degrees: usize) -> Option<Vec<u8>> {
-    let mut values = points.to_vec();
-    let mut low = at_zero.to_vec();
-    let mut result = Vec::new();
-    for _ in 0..degrees {
-        for (at, value) in &mut values {
-            mul_add_slice(value, &low, 1);
-            let inverse = inv(*at);
-            value.iter_mut().for_each(|v| *v = mul(*v, inverse));
-        }
-        let shares: Vec<Share> = values
-            .iter()
-            .map(|(x, y)| Share {
-                x: ShareIndex::new(*x).unwrap(),
-                y: Zeroizing::new(y.clone()),
-            })
-            .collect();
-        low = interpolate(&shares.iter().collect::<Vec<_>>(), 0)
-            .unwrap()
-            .to_vec();
-        result.extend_from_slice(&low);
-        values.pop();
-    }
-    let fits = points
-        .iter()
-        .all(|(x, y)| share_at(at_zero, &result, *x) == *y);
-    fits.then_some(result)
-}
-
 /// The tapes of the world in which `other` is the key, as seen by the corrupted hubs: theirs are unchanged.
 fn other_world(
     sharing: Sharing,
@@ -262,7 +231,14 @@ fn other_world(
         .map(|&x| (x, share_at(secret, drawn, x)))
         .collect();
     let degrees = usize::from(sharing.threshold()) - 1;
-    let chosen = coefficients(&other_secret, &known, degrees)?;
+    let chosen = coefficients(&other_secret, &known, degrees);
+    // With K shares known there is no polynomial of this degree through all of them and another key.
+    if known
+        .iter()
+        .any(|(x, y)| share_at(&other_secret, &chosen, *x) != *y)
+    {
+        return None;
+    }
     let mut world = hubs.to_vec();
     for x in sharing
         .indices()

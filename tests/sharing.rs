@@ -6,11 +6,10 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::Tape;
-use dske::crypto::gf256::{inv, mul, mul_add_slice};
+use common::{Tape, coefficients};
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::robust::{Method, ReconstructError, SearchBudget, reconstruct};
-use dske::crypto::shamir::{Share, ShareIndex, Sharing, SharingError, interpolate, recover, split};
+use dske::crypto::shamir::{Share, ShareIndex, Sharing, SharingError, recover, split};
 use proptest::prelude::*;
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -113,34 +112,6 @@ fn the_same_count_catches_sharks_and_not_us() {
     assert!(deviation(&ours) < 5.0, "{}", deviation(&ours));
 }
 
-/// The coefficients of the polynomial with these values at zero and at the points, degree-major.
-fn coefficients(at_zero: &[u8], points: &[&Share]) -> Vec<u8> {
-    // (f(x) − f(0)) / x has one degree less and is given by its values: Newton, by repeated division.
-    let mut values: Vec<(u8, Vec<u8>)> = points.iter().map(|p| (p.x.get(), p.y.to_vec())).collect();
-    let mut low = at_zero.to_vec();
-    let mut result = Vec::new();
-    while !values.is_empty() {
-        for (at, value) in &mut values {
-            mul_add_slice(value, &low, 1);
-            let inverse = inv(*at);
-            value.iter_mut().for_each(|v| *v = mul(*v, inverse));
-        }
-        let shares: Vec<Share> = values
-            .iter()
-            .map(|(at, v)| Share {
-                x: x(*at),
-                y: Zeroizing::new(v.clone()),
-            })
-            .collect();
-        low = interpolate(&shares.iter().collect::<Vec<_>>(), 0)
-            .unwrap()
-            .to_vec();
-        result.extend_from_slice(&low);
-        values.pop();
-    }
-    result
-}
-
 /// Parameters, a secret of some length, and a seed.
 fn dealing() -> impl Strategy<Value = (Sharing, Vec<u8>, u64)> {
     (
@@ -172,7 +143,8 @@ proptest! {
         let mut other = secret.clone();
         rng.fill_bytes(&mut other);
         // A polynomial through the known shares, with the other secret at zero, and the production code run with it.
-        let mut tape = Tape::new(coefficients(&other, &known.iter().collect::<Vec<_>>()));
+        let points: Vec<(u8, Vec<u8>)> = known.iter().map(|share| (share.x.get(), share.y.to_vec())).collect();
+        let mut tape = Tape::new(coefficients(&other, &points, points.len()));
         let again = split(&other, sharing, &mut tape);
         prop_assert!(tape.is_used_up());
         for share in &known {

@@ -23,7 +23,7 @@ Examples:
   cargo chaos                                    run all campaigns, write reports/index.html
   cargo chaos list                               what each campaign does
   cargo chaos run storm --seeds 200              more seeds of one campaign
-  cargo chaos run my/own.toml --out /tmp/mine    a campaign of your own
+  cargo chaos run my/own.toml --out my/reports   a campaign of your own
   cargo chaos replay storm --seed 17 --trace     the timeline of one run
 
 Exit code: 0 if all invariants held, 1 if one broke, 2 for bad use or a bad campaign file.";

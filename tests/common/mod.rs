@@ -3,7 +3,10 @@
 
 use std::convert::Infallible;
 
+use dske::crypto::gf256::{inv, mul, mul_add_slice};
+use dske::crypto::shamir::{Share, ShareIndex, interpolate};
 use rand::{TryCryptoRng, TryRng};
+use zeroize::Zeroizing;
 
 /// A generator that yields bytes chosen beforehand, and panics when they are used up.
 pub(crate) struct Tape {
@@ -85,3 +88,32 @@ impl<R: TryRng<Error = Infallible>> TryRng for Recorder<R> {
 }
 
 impl<R: TryCryptoRng<Error = Infallible>> TryCryptoRng for Recorder<R> {}
+
+/// The coefficients of the polynomial of this degree with these values at zero and at the first points, laid out as
+/// `split` draws them: all of degree 1 first.
+pub(crate) fn coefficients(at_zero: &[u8], points: &[(u8, Vec<u8>)], degree: usize) -> Vec<u8> {
+    // (f(x) − f(0)) / x has one degree less and is known at the same points: its value at zero is the next coefficient.
+    let mut values = points.to_vec();
+    let mut low = at_zero.to_vec();
+    let mut result = Vec::new();
+    for _ in 0..degree {
+        for (x, value) in &mut values {
+            mul_add_slice(value, &low, 1);
+            let inverse = inv(*x);
+            value.iter_mut().for_each(|v| *v = mul(*v, inverse));
+        }
+        let shares: Vec<Share> = values
+            .iter()
+            .map(|(x, y)| Share {
+                x: ShareIndex::new(*x).unwrap(),
+                y: Zeroizing::new(y.clone()),
+            })
+            .collect();
+        low = interpolate(&shares.iter().collect::<Vec<_>>(), 0)
+            .unwrap()
+            .to_vec();
+        result.extend_from_slice(&low);
+        values.pop();
+    }
+    result
+}
