@@ -66,9 +66,10 @@ pub(super) fn section(summary: &Resilience) -> String {
 down or lying, and fails beyond. {found}</p>
 <figure><p class="keys">{legend}</p><div class="panels">{panels}</div>
 <figcaption>Whiskers: 95 % confidence (Wilson). Shaded, with the step: what theory promises. Under the axis, n:
-how many pairs of calls (master and slave) were measured. <b>What to look for:</b> every point on the step, at the top up to the
+how many pairs of calls (master and slave) were measured; those during which PSRD was cut off or a client was down are
+left out. <b>What to look for:</b> every point on the step, at the top up to the
 boundary and at the bottom after it; a point that hangs below the step is worth a look, for theory promises success
-there; one above it means that a hub failed or lied only after its part was done.{excluded}</figcaption></figure>
+there; one above it means that a hub failed or lied only before or after its part was done.{excluded}</figcaption></figure>
 {table}</section>"#,
         found = found(&charted),
         legend = legend(),
