@@ -4,7 +4,7 @@
 //! a world is built in which that other key was the one: a polynomial through the coalition's shares and the other
 //! key, and PSRD for the honest hubs under which the production code makes exactly the same bytes of it. If the
 //! coalition's shares determine the key, no such polynomial exists. If a byte of pad was used twice, no such PSRD
-//! does. If anything but ciphertext went over the wire, the bytes differ.
+//! does. If anything but ciphertext went over the wire, then what the pads make of it is not a share of the key.
 
 use std::collections::BTreeMap;
 
@@ -76,32 +76,59 @@ fn other_world(
         .shares
         .get(&key_id)
         .ok_or("the key was never shared")?;
+    shares_were_encrypted(facts, shares, key_id)?;
     let points = other_polynomial(facts, shares, key_id, coalition, rng)?;
     let points: Vec<&Share> = points.iter().collect();
     let mut psrd = Psrd {
         facts,
         assigned: BTreeMap::new(),
     };
-    let hubs = 0..usize::from(facts.seen.plan.cluster.hubs);
-    for hub in hubs.filter(|hub| !coalition.contains(hub)) {
+    let honest = |hub: &usize| !coalition.contains(hub);
+    let honest = (0..usize::from(facts.seen.plan.cluster.hubs)).filter(honest);
+    let mut other_shares = BTreeMap::new();
+    for hub in honest {
         let x = u8::try_from(hub + 1).map_err(|_| "too many hubs")?;
         let share = interpolate(&points, x).map_err(|e| e.to_string())?;
-        for message in facts
-            .seen
-            .messages
-            .iter()
-            .filter(|message| message.hub == hub)
-        {
+        other_shares.insert(hub, share);
+    }
+    // Twice: a byte that a later message changes may have served an earlier one.
+    for _ in 0..2 {
+        for message in &facts.seen.messages {
+            let Some(share) = other_shares.get(&message.hub) else {
+                continue;
+            };
             match &message.what {
-                Seen::Sent(request) => psrd.explain_request(request, key_id, &share)?,
+                Seen::Sent(request) => psrd.explain_request(request, key_id, share)?,
                 Seen::Said { to, response } => {
-                    psrd.explain_response(to, response, key_id, &share)?
+                    psrd.explain_response(message.hub, to, response, key_id, share)?;
                 }
                 Seen::Arrived(_) | Seen::Heard { .. } => {}
             }
         }
     }
     Ok(())
+}
+
+/// What the pads make of the deposits has to be shares of one key with its tag. Any bytes can be explained by *some*
+/// pad; only those that were made with the pads of this world are ciphertext.
+fn shares_were_encrypted(
+    facts: &Facts<'_>,
+    shares: &BTreeMap<ShareIndex, Share>,
+    key_id: KeyId,
+) -> Result<(), String> {
+    let threshold = usize::from(facts.seen.plan.cluster.threshold);
+    let Some(secret) = facts.secret(key_id) else {
+        // Fewer than K were sent: nothing to compare them with.
+        return Ok(());
+    };
+    let points: Vec<&Share> = shares.values().take(threshold).collect();
+    let fits = |share: &Share| interpolate(&points, share.x.get()).is_ok_and(|y| y == share.y);
+    let tag = tag_of(facts, key_id).ok_or("no deposit of the key was seen")?;
+    if tag.fits(&secret) && shares.values().all(fits) {
+        Ok(())
+    } else {
+        Err("a deposit carries something else than a share under its pad".to_owned())
+    }
 }
 
 /// K points of a polynomial through the coalition's shares, with another key at zero and the same tag.
@@ -204,7 +231,7 @@ impl Psrd<'_> {
         share: &[u8],
     ) -> Result<(), String> {
         let Some((signature, mut body)) = open::deposit(&self.facts.seen.blocks, request) else {
-            return Ok(());
+            return self.is_as_it_was(request.signature.as_deref());
         };
         let mut at = MAC_KEY_BYTES;
         let mut touched = false;
@@ -218,7 +245,7 @@ impl Psrd<'_> {
             at += length;
         }
         if !touched {
-            return Ok(());
+            return self.is_as_it_was(request.signature.as_deref());
         }
         let (again, _) = seal_deposit(self.spent(&signature.allocation)?, &body);
         if again == *request {
@@ -230,6 +257,7 @@ impl Psrd<'_> {
 
     fn explain_response(
         &mut self,
+        hub: usize,
         to: &Request,
         response: &Response,
         key_id: KeyId,
@@ -237,7 +265,7 @@ impl Psrd<'_> {
     ) -> Result<(), String> {
         let Some((signature, mut reply)) = open::fetch_reply(&self.facts.seen.blocks, response)
         else {
-            return Ok(());
+            return self.is_as_it_was(response.signature.as_deref());
         };
         let mut at = MAC_KEY_BYTES;
         let mut touched = false;
@@ -247,6 +275,11 @@ impl Psrd<'_> {
             };
             let length = found.share.0.len();
             if result.key_id == key_id {
+                if !self.is_share(hub, key_id, &found.share.0) {
+                    return Err(
+                        "an answer carries something else than the share under its pad".to_owned(),
+                    );
+                }
                 self.shift(&signature.allocation, at, &found.share.0, share)?;
                 found.share = Plain(Zeroizing::new(share.to_vec()));
                 touched = true;
@@ -254,7 +287,7 @@ impl Psrd<'_> {
             at += length;
         }
         if !touched {
-            return Ok(());
+            return self.is_as_it_was(response.signature.as_deref());
         }
         let to = Signature::from_header(to.signature.as_deref()).map_err(|e| e.to_string())?;
         let again = seal_reply(
@@ -267,6 +300,34 @@ impl Psrd<'_> {
         } else {
             Err("an answer with the other share does not give the same bytes".to_owned())
         }
+    }
+
+    /// Whether this is what was deposited at a hub. A liar may say what it likes.
+    fn is_share(&self, hub: usize, key_id: KeyId, share: &[u8]) -> bool {
+        let x = u8::try_from(hub + 1).ok().and_then(ShareIndex::new);
+        let deposited = x.and_then(|x| self.facts.shares.get(&key_id)?.get(&x));
+        self.facts.seen.plan.lying_hubs().contains(&hub)
+            || deposited.is_some_and(|deposited| *deposited.y == share)
+    }
+
+    /// A message that carries no share of the key must not depend on any byte that differs in the other world.
+    fn is_as_it_was(&self, signature: Option<&str>) -> Result<(), String> {
+        let Ok(signature) = Signature::from_header(signature) else {
+            return Ok(());
+        };
+        for fragment in signature.allocation.fragments() {
+            let assigned = self.assigned.get(&fragment.block());
+            let mut used = assigned
+                .into_iter()
+                .flat_map(|bytes| bytes.range(fragment.start()..fragment.end()));
+            if let Some((position, _)) = used.next() {
+                return Err(format!(
+                    "byte {position} of block {} is the pad of a share and serves another message",
+                    fragment.block()
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Chooses the pad at `at` of an allocation so that the other share gives the same ciphertext.
