@@ -393,3 +393,178 @@ impl Psrd<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dske::protocol::message::{DepositBody, Encrypted, FetchReply};
+
+    use super::super::testing::{MASTER, SLAVE, Scene, liar};
+    use super::*;
+    use crate::observer::Observation;
+    use crate::plan::Plan;
+
+    fn exchanged(plan: impl FnOnce(&mut Plan)) -> Scene {
+        let mut scene = Scene::new(plan);
+        for id in 0..2 {
+            let keys = scene.establish(id, 1_000);
+            scene.fetch(id, 2_000, &keys);
+        }
+        scene
+    }
+
+    /// The hubs that pool what they hold in the calm campaign are 0 and 1.
+    const HONEST: usize = 4;
+
+    #[test]
+    fn fewer_than_k_hubs_with_the_whole_wire_know_nothing() {
+        for coalition in 0..3 {
+            let scene = exchanged(|plan| plan.cluster.coalition = coalition);
+            let verdict = scene.judge(check);
+            verdict.must_hold();
+            assert_eq!(verdict.evaluated, 4);
+        }
+        exchanged(|plan| plan.liars.push(liar(HONEST)))
+            .judge(check)
+            .must_hold();
+    }
+
+    #[test]
+    fn k_hubs_know_every_key() {
+        let verdict = exchanged(|plan| plan.cluster.coalition = 3).judge(check);
+        assert_eq!(verdict.broken.len(), 4);
+        assert!(
+            verdict.broken[0]
+                .detail
+                .contains("3 shares are known, 3 determine the key")
+        );
+    }
+
+    /// The deposit that the master sent to a hub, decrypted, with the PSRD that it used.
+    fn deposit(scene: &Scene, hub: usize) -> (Spent, DepositBody<Plain>) {
+        let request = scene.last_sent(MASTER, hub);
+        let seen = scene.see();
+        let (signature, body) = open::deposit(&seen.blocks, &request).unwrap();
+        let spent = Spent {
+            bytes: seen.blocks.of(&signature.allocation).unwrap(),
+            allocation: signature.allocation,
+        };
+        (spent, body)
+    }
+
+    #[test]
+    fn a_pad_that_serves_shares_of_two_keys_is_seen() {
+        // The message may come before or after the one that it shares its pads with.
+        for at in [0, usize::MAX] {
+            let mut scene = Scene::new(|_| {});
+            scene.establish(0, 1_000);
+            let (spent, mut body) = deposit(&scene, HONEST);
+            for key in &mut body.keys {
+                key.key_id = KeyId::random(&mut scene.rng);
+                key.share.0[0] ^= 1;
+            }
+            let (again, _) = seal_deposit(spent, &body);
+            scene.message(MASTER, HONEST, 3_000, Seen::Sent(again));
+            if at == 0 {
+                let mut seen = scene.see();
+                let last = seen.messages.pop().unwrap();
+                seen.messages.insert(0, last);
+            }
+            let verdict = scene.judge(check);
+            assert!(!verdict.broken.is_empty(), "at {at}");
+            let why = "is the pad of a share and serves another message";
+            assert!(
+                verdict
+                    .broken
+                    .iter()
+                    .all(|broken| broken.detail.contains(why))
+            );
+        }
+    }
+
+    #[test]
+    fn a_pad_that_serves_an_answer_and_the_next_one_is_seen() {
+        let mut scene = Scene::new(|_| {});
+        let keys = scene.establish(0, 1_000);
+        scene.fetch(0, 2_000, &keys[..1]);
+        scene.fetch(1, 2_000, &keys[1..]);
+        scene.judge(check).must_hold();
+        // The answer about the second key, made again with the PSRD of the first one's.
+        let (mut first, mut again) = (None, None);
+        {
+            let seen = scene.see();
+            for message in &seen.messages {
+                let Seen::Said { to, response } = &message.what else {
+                    continue;
+                };
+                if message.hub != HONEST || message.client != Some(SLAVE) {
+                    continue;
+                }
+                let (signature, reply) = open::fetch_reply(&seen.blocks, response).unwrap();
+                let allocation = first.get_or_insert(signature.allocation).clone();
+                let spent = Spent {
+                    bytes: seen.blocks.of(&allocation).unwrap(),
+                    allocation,
+                };
+                let signature = Signature::from_header(to.signature.as_deref()).unwrap();
+                let response = seal_reply(spent, &signature, &Reply::Fetch(reply));
+                again = Some((to.clone(), response));
+            }
+        }
+        let (to, response) = again.unwrap();
+        scene.message(SLAVE, HONEST, 3_000, Seen::Said { to, response });
+        assert_eq!(scene.judge(check).broken.len(), 2);
+    }
+
+    #[test]
+    fn a_deposit_in_plaintext_is_seen() {
+        for hub in 0..5 {
+            let mut scene = Scene::new(|_| {});
+            scene.establish(0, 1_000);
+            let (_, body) = deposit(&scene, hub);
+            let bare = body
+                .try_map(|share| Ok::<_, ()>(Encrypted(share.0.to_vec())))
+                .unwrap();
+            for message in &mut scene.see().messages {
+                if let Seen::Sent(request) = &mut message.what
+                    && message.hub == hub
+                {
+                    request.body = serde_json::to_vec(&bare).unwrap();
+                }
+            }
+            let verdict = scene.judge(check);
+            assert_eq!(verdict.broken.len(), 2, "hub {hub}");
+            let why = "a deposit carries something else than a share under its pad";
+            assert!(verdict.broken[0].detail.contains(why));
+        }
+    }
+
+    #[test]
+    fn an_answer_in_plaintext_is_seen() {
+        let mut scene = Scene::new(|_| {});
+        let keys = scene.establish(0, 1_000);
+        scene.fetch(0, 2_000, &keys);
+        {
+            let mut seen = scene.see();
+            let Observation {
+                messages, blocks, ..
+            } = &mut *seen;
+            for message in messages {
+                if message.hub != HONEST || message.client != Some(SLAVE) {
+                    continue;
+                }
+                let Seen::Said { response, .. } = &mut message.what else {
+                    continue;
+                };
+                let (_, reply) = open::fetch_reply(blocks, response).unwrap();
+                let bare: FetchReply = reply
+                    .try_map(|share| Ok::<_, ()>(Encrypted(share.0.to_vec())))
+                    .unwrap();
+                response.body = serde_json::to_vec(&bare).unwrap();
+            }
+        }
+        let verdict = scene.judge(check);
+        assert_eq!(verdict.broken.len(), 2);
+        let why = "an answer carries something else than the share under its pad";
+        assert!(verdict.broken[0].detail.contains(why));
+    }
+}
