@@ -99,6 +99,31 @@ fn a_seed_alone_gives_what_it_gives_after_others() {
     );
 }
 
+/// Connections of a client that crashes are closed at once, in an order that must not come from a `HashMap`: with links
+/// that are cut it decides who draws which latency.
+#[test]
+fn crashes_of_clients_give_the_same_run_every_time() {
+    let text = "about = \"x\"\nseeds = 1\n\
+        [cluster]\nhubs = 6\nthreshold = 3\n\
+        [workload]\nduration_s = 6\ncalls_per_second = 10\n\
+        [[faults]]\nkind = \"crash-client\"\nper_minute = 100\nduration_ms = [50, 500]\n\
+        [[faults]]\nkind = \"partition-to-hubs\"\nper_minute = 100\nduration_ms = [500, 3000]\n";
+    let campaign = dske_chaos::campaign::check::parse("x", "x.toml", text).unwrap();
+    let trace = |seed| {
+        let run = |plan: &dske_chaos::plan::Plan| run(plan, RunOptions { keep_trace: true });
+        run_seeds(&campaign, &[seed], 1, run, |_| {})[0]
+            .trace
+            .join("\n")
+    };
+    for seed in [2, 3, 5] {
+        let first = trace(seed);
+        assert!(first.contains("fault begins CrashClient"));
+        for _ in 0..3 {
+            same(&first, &trace(seed));
+        }
+    }
+}
+
 #[test]
 fn another_seed_and_another_campaign_give_another_run() {
     let digest = |name: &str, seed| {
