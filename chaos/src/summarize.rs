@@ -85,7 +85,7 @@ pub fn summarize(
 
 fn timeline(campaign: &Campaign, outcome: &RunOutcome) -> Timeline {
     Timeline {
-        replay: replay_command(&campaign.name, outcome.seed),
+        replay: replay_command(&campaign.source, outcome.seed),
         ..outcome.timeline.clone()
     }
 }
@@ -96,15 +96,20 @@ fn violations(campaign: &Campaign, outcome: &RunOutcome) -> Vec<Violation> {
         invariant: violation.invariant.clone(),
         at_ms: violation.at_ms,
         detail: violation.detail.clone(),
-        replay: replay_command(&campaign.name, outcome.seed),
+        replay: replay_command(&campaign.source, outcome.seed),
     });
     violations.collect()
 }
 
-/// The command that replays a run.
+/// The command that replays a run of the campaign that [`load`](crate::campaign::load) finds by `source`.
 #[must_use]
-pub fn replay_command(campaign: &str, seed: u64) -> String {
-    format!("cargo chaos replay {campaign} --seed {seed} --trace")
+pub fn replay_command(source: &str, seed: u64) -> String {
+    let quote = if source.contains(char::is_whitespace) {
+        "'"
+    } else {
+        ""
+    };
+    format!("cargo chaos replay {quote}{source}{quote} --seed {seed} --trace")
 }
 
 fn control(invariant: &str, outcomes: &[RunOutcome]) -> Control {

@@ -13,6 +13,9 @@ pub struct Campaign {
     /// Its name: the file's.
     #[serde(skip)]
     pub name: String,
+    /// What the command has to be told to find it again: its name, or the path of its file.
+    #[serde(skip)]
+    pub source: String,
     /// What it does, in plain words.
     pub about: String,
     /// Seeds that are run by default.

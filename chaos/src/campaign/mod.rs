@@ -80,9 +80,16 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// If there is none of this name, or the file says something that cannot be.
 pub fn load(name: &str) -> Result<Campaign, CampaignError> {
-    if name.contains('/') || name.ends_with(".toml") {
-        return read(name);
-    }
+    let mut campaign = if name.contains('/') || name.ends_with(".toml") {
+        read(name)?
+    } else {
+        built_in(name)?
+    };
+    name.clone_into(&mut campaign.source);
+    Ok(campaign)
+}
+
+fn built_in(name: &str) -> Result<Campaign, CampaignError> {
     match BUILT_IN.iter().find(|(known, _)| *known == name) {
         Some((name, text)) => check::parse(name, &format!("{name}.toml"), text),
         None => Err(CampaignError {

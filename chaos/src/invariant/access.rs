@@ -51,3 +51,100 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     }
     verdict
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{MASTER, SLAVE, Scene, fault, refused, unknown};
+    use super::*;
+    use crate::observer::record::{Key, Outcome};
+    use crate::plan::{Fault, Plan};
+
+    const INTRUDER: usize = 2;
+
+    fn fetched(plan: impl FnOnce(&mut Plan)) -> (Scene, Vec<Key>) {
+        let mut scene = Scene::new(plan);
+        let keys = scene.establish(0, 1_000);
+        scene.fetch(0, 2_000, &keys);
+        (scene, keys)
+    }
+
+    #[test]
+    fn the_named_sae_gets_the_keys_and_others_and_the_second_fetch_do_not() {
+        let (scene, _) = fetched(|_| {});
+        scene.call(0, CallKind::Intruder, INTRUDER, (1_500, 1_600), refused());
+        scene.call(0, CallKind::SlaveAgain, SLAVE, (3_000, 3_100), refused());
+        let verdict = scene.judge(check);
+        verdict.must_hold();
+        assert_eq!(verdict.evaluated, 4);
+    }
+
+    #[test]
+    fn an_intruder_that_gets_keys_is_seen() {
+        let (scene, keys) = fetched(|_| {});
+        let outcome = Outcome::Keys(keys);
+        scene.call(0, CallKind::Intruder, INTRUDER, (1_500, 1_600), outcome);
+        scene
+            .judge(check)
+            .must_break("client 2 got the keys of call 0");
+    }
+
+    #[test]
+    fn a_slave_that_is_not_named_is_seen() {
+        let mut scene = Scene::new(|_| {});
+        let keys = scene.establish(0, 1_000);
+        let outcome = Outcome::Keys(vec![keys[0].clone()]);
+        scene.call(0, CallKind::Slave, MASTER, (2_000, 2_004), outcome);
+        scene.judge(check).must_break("SAE carol got key");
+    }
+
+    #[test]
+    fn a_second_fetch_that_gets_keys_is_seen() {
+        let (scene, keys) = fetched(|_| {});
+        scene.call(
+            0,
+            CallKind::SlaveAgain,
+            SLAVE,
+            (3_000, 3_100),
+            Outcome::Keys(keys),
+        );
+        scene
+            .judge(check)
+            .must_break("the slave of call 0 got its keys twice");
+    }
+
+    #[test]
+    fn a_client_that_restarted_has_forgotten_what_it_handed_out() {
+        let down = |client| {
+            move |plan: &mut Plan| {
+                plan.faults
+                    .push(fault(2_500, 2_600, Fault::CrashClient { client }));
+            }
+        };
+        for (client, excused) in [(SLAVE, true), (MASTER, false)] {
+            let (scene, keys) = fetched(down(client));
+            scene.call(
+                0,
+                CallKind::SlaveAgain,
+                SLAVE,
+                (3_000, 3_100),
+                Outcome::Keys(keys),
+            );
+            assert_eq!(scene.judge(check).broken.is_empty(), excused);
+        }
+    }
+
+    #[test]
+    fn a_second_fetch_after_one_that_failed_may_succeed() {
+        let mut scene = Scene::new(|_| {});
+        let keys = scene.establish(0, 1_000);
+        scene.call(0, CallKind::Slave, SLAVE, (2_000, 2_100), unknown());
+        scene.call(
+            0,
+            CallKind::SlaveAgain,
+            SLAVE,
+            (3_000, 3_100),
+            Outcome::Keys(keys),
+        );
+        assert_eq!(scene.judge(check), Verdict::default());
+    }
+}

@@ -67,3 +67,119 @@ fn was_met(facts: &Facts<'_>, lie: &LieTold) -> bool {
     let deadline = seen.plan.cluster.call_deadline_ms * 1000;
     delivered.is_some_and(|call| heard < call.from_us + deadline)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{MASTER, SLAVE, Scene, fault, liar, refused};
+    use super::*;
+    use crate::observer::record::Key;
+    use crate::plan::{Fault, Lie, Plan};
+
+    /// Keys that the slave fetched at 2.000 s, while hub 3 may lie.
+    fn fetched(plan: impl FnOnce(&mut Plan)) -> (Scene, Vec<Key>) {
+        let mut scene = Scene::new(|p| {
+            p.liars.push(liar(3));
+            plan(p);
+        });
+        let keys = scene.establish(0, 1_000);
+        scene.fetch(0, 2_000, &keys);
+        (scene, keys)
+    }
+
+    #[test]
+    fn nobody_blamed_where_nobody_lied_is_right() {
+        fetched(|_| {}).0.judge(check).must_hold();
+    }
+
+    #[test]
+    fn a_liar_that_was_met_and_is_blamed_is_right() {
+        let (scene, keys) = fetched(|_| {});
+        scene.lie(3, Lie::CorruptShare, 2_002, &keys);
+        scene.blamed(3, 2_500);
+        let verdict = scene.judge(check);
+        verdict.must_hold();
+        assert_eq!(verdict.evaluated, 2);
+    }
+
+    #[test]
+    fn an_honest_hub_that_is_blamed_is_seen() {
+        let (scene, keys) = fetched(|_| {});
+        scene.lie(3, Lie::CorruptShare, 2_002, &keys);
+        scene.blamed(3, 2_500);
+        scene.blamed(1, 2_500);
+        scene.judge(check).must_break("client 1 blames hub 1");
+    }
+
+    #[test]
+    fn blame_before_the_lie_or_for_what_cannot_be_proved_is_seen() {
+        let (scene, keys) = fetched(|_| {});
+        scene.lie(3, Lie::CorruptShare, 2_002, &keys);
+        scene.blamed(3, 2_001);
+        scene.judge(check).must_break("client 1 blames hub 3");
+        for lie in [Lie::Withhold, Lie::ForgeMac, Lie::ReplayAnswer, Lie::Delay] {
+            let (scene, keys) = fetched(|_| {});
+            scene.lie(3, lie, 2_002, &keys);
+            scene.judge(check).must_hold();
+            scene.blamed(3, 2_500);
+            scene.judge(check).must_break("client 1 blames hub 3");
+        }
+    }
+
+    #[test]
+    fn a_lie_that_was_met_without_blame_is_seen() {
+        let (scene, keys) = fetched(|_| {});
+        scene.lie(3, Lie::WrongTag, 2_002, &keys);
+        scene
+            .judge(check)
+            .must_break("met the lie wrong-tag of hub 3");
+    }
+
+    #[test]
+    fn a_lie_that_was_not_met_needs_no_blame() {
+        // The answer got lost.
+        let (scene, keys) = fetched(|_| {});
+        scene.lie(3, Lie::WrongTag, 2_002, &keys);
+        let heard = |what: &Seen| matches!(what, Seen::Heard { .. });
+        scene
+            .see()
+            .messages
+            .retain(|message| message.hub != 3 || !heard(&message.what));
+        scene.judge(check).must_hold();
+        // It came after the deadline.
+        let (scene, keys) = fetched(|_| {});
+        scene.lie(3, Lie::WrongTag, 2_002, &keys);
+        for message in &mut scene.see().messages {
+            if message.hub == 3 && message.client == Some(SLAVE) {
+                message.at_us = 5_000_000;
+            }
+        }
+        scene.judge(check).must_hold();
+        // The key could not be put together.
+        let (scene, keys) = fetched(|_| {});
+        scene.lie(3, Lie::WrongTag, 2_002, &keys);
+        scene.see().calls.last_mut().unwrap().outcome = refused();
+        scene.judge(check).must_hold();
+    }
+
+    #[test]
+    fn a_client_that_went_down_after_the_lie_cannot_tell() {
+        let met = |client| {
+            let (scene, keys) = fetched(|plan| {
+                plan.faults
+                    .push(fault(2_100, 2_200, Fault::CrashClient { client }));
+            });
+            scene.lie(3, Lie::WrongTag, 2_002, &keys);
+            scene.judge(check)
+        };
+        met(SLAVE).must_hold();
+        met(MASTER).must_break("met the lie wrong-tag of hub 3");
+    }
+
+    #[test]
+    fn with_k_liars_nothing_is_claimed() {
+        let (scene, keys) = fetched(|plan| plan.liars.extend([liar(0), liar(4)]));
+        scene.lie(3, Lie::WrongTag, 2_002, &keys);
+        scene.blamed(1, 2_500);
+        assert_eq!(scene.judge(check), Verdict::default());
+    }
+}

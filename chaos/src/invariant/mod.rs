@@ -25,6 +25,8 @@ pub mod no_false_key;
 pub mod one_time;
 pub mod recovery;
 pub mod secrecy;
+#[cfg(test)]
+mod testing;
 
 pub use facts::Facts;
 

@@ -30,3 +30,77 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     }
     verdict
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{MASTER, SLAVE, Scene, refused, unknown};
+    use super::*;
+
+    /// When recovery is demanded, in milliseconds.
+    fn bound_ms(scene: &Scene) -> u64 {
+        let seen = scene.see();
+        seen.plan.heal_at_ms + seen.plan.recovery_ms
+    }
+
+    #[test]
+    fn calls_that_work_after_the_bound_are_right() {
+        let mut scene = Scene::new(|_| {});
+        let at_ms = bound_ms(&scene);
+        let keys = scene.establish(0, at_ms);
+        scene.fetch(0, at_ms + 500, &keys);
+        let verdict = scene.judge(check);
+        verdict.must_hold();
+        assert_eq!(verdict.evaluated, 2);
+    }
+
+    #[test]
+    fn before_the_bound_a_call_may_fail_and_from_it_on_not() {
+        let scene = Scene::new(|_| {});
+        let at_ms = bound_ms(&scene);
+        scene.call(
+            0,
+            CallKind::Master,
+            MASTER,
+            (at_ms - 1, at_ms + 9),
+            refused(),
+        );
+        assert_eq!(scene.judge(check), Verdict::default());
+        scene.call(1, CallKind::Master, MASTER, (at_ms, at_ms + 9), refused());
+        scene
+            .judge(check)
+            .must_break("call 1 (Master at client 0) began 3000 ms after");
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_no_recovery() {
+        let scene = Scene::new(|_| {});
+        let at_ms = bound_ms(&scene);
+        scene.call(0, CallKind::Master, MASTER, (at_ms, at_ms + 9), unknown());
+        scene.judge(check).must_break("it ended with: unknown");
+    }
+
+    #[test]
+    fn a_slave_belongs_to_its_master() {
+        let mut scene = Scene::new(|_| {});
+        let at_ms = bound_ms(&scene);
+        // What was deposited before the bound may be lost.
+        scene.establish(0, at_ms - 10);
+        scene.call(
+            0,
+            CallKind::Slave,
+            SLAVE,
+            (at_ms + 10, at_ms + 20),
+            refused(),
+        );
+        assert_eq!(scene.judge(check), Verdict::default());
+        scene.establish(1, at_ms);
+        scene.call(
+            1,
+            CallKind::Slave,
+            SLAVE,
+            (at_ms + 10, at_ms + 20),
+            refused(),
+        );
+        scene.judge(check).must_break("call 1 (Slave at client 1)");
+    }
+}

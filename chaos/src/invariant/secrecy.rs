@@ -4,7 +4,7 @@
 //! a world is built in which that other key was the one: a polynomial through the coalition's shares and the other
 //! key, and PSRD for the honest hubs under which the production code makes exactly the same bytes of it. If the
 //! coalition's shares determine the key, no such polynomial exists. If a byte of pad was used twice, no such PSRD
-//! does. If anything but ciphertext went over the wire, the bytes differ.
+//! does. If anything but ciphertext went over the wire, then what the pads make of it is not a share of the key.
 
 use std::collections::BTreeMap;
 
@@ -76,32 +76,59 @@ fn other_world(
         .shares
         .get(&key_id)
         .ok_or("the key was never shared")?;
+    shares_were_encrypted(facts, shares, key_id)?;
     let points = other_polynomial(facts, shares, key_id, coalition, rng)?;
     let points: Vec<&Share> = points.iter().collect();
     let mut psrd = Psrd {
         facts,
         assigned: BTreeMap::new(),
     };
-    let hubs = 0..usize::from(facts.seen.plan.cluster.hubs);
-    for hub in hubs.filter(|hub| !coalition.contains(hub)) {
+    let honest = |hub: &usize| !coalition.contains(hub);
+    let honest = (0..usize::from(facts.seen.plan.cluster.hubs)).filter(honest);
+    let mut other_shares = BTreeMap::new();
+    for hub in honest {
         let x = u8::try_from(hub + 1).map_err(|_| "too many hubs")?;
         let share = interpolate(&points, x).map_err(|e| e.to_string())?;
-        for message in facts
-            .seen
-            .messages
-            .iter()
-            .filter(|message| message.hub == hub)
-        {
+        other_shares.insert(hub, share);
+    }
+    // Twice: a byte that a later message changes may have served an earlier one.
+    for _ in 0..2 {
+        for message in &facts.seen.messages {
+            let Some(share) = other_shares.get(&message.hub) else {
+                continue;
+            };
             match &message.what {
-                Seen::Sent(request) => psrd.explain_request(request, key_id, &share)?,
+                Seen::Sent(request) => psrd.explain_request(request, key_id, share)?,
                 Seen::Said { to, response } => {
-                    psrd.explain_response(to, response, key_id, &share)?
+                    psrd.explain_response(message.hub, to, response, key_id, share)?;
                 }
                 Seen::Arrived(_) | Seen::Heard { .. } => {}
             }
         }
     }
     Ok(())
+}
+
+/// What the pads make of the deposits has to be shares of one key with its tag. Any bytes can be explained by *some*
+/// pad; only those that were made with the pads of this world are ciphertext.
+fn shares_were_encrypted(
+    facts: &Facts<'_>,
+    shares: &BTreeMap<ShareIndex, Share>,
+    key_id: KeyId,
+) -> Result<(), String> {
+    let threshold = usize::from(facts.seen.plan.cluster.threshold);
+    let Some(secret) = facts.secret(key_id) else {
+        // Fewer than K were sent: nothing to compare them with.
+        return Ok(());
+    };
+    let points: Vec<&Share> = shares.values().take(threshold).collect();
+    let fits = |share: &Share| interpolate(&points, share.x.get()).is_ok_and(|y| y == share.y);
+    let tag = tag_of(facts, key_id).ok_or("no deposit of the key was seen")?;
+    if tag.fits(&secret) && shares.values().all(fits) {
+        Ok(())
+    } else {
+        Err("a deposit carries something else than a share under its pad".to_owned())
+    }
 }
 
 /// K points of a polynomial through the coalition's shares, with another key at zero and the same tag.
@@ -204,7 +231,7 @@ impl Psrd<'_> {
         share: &[u8],
     ) -> Result<(), String> {
         let Some((signature, mut body)) = open::deposit(&self.facts.seen.blocks, request) else {
-            return Ok(());
+            return self.is_as_it_was(request.signature.as_deref());
         };
         let mut at = MAC_KEY_BYTES;
         let mut touched = false;
@@ -218,7 +245,7 @@ impl Psrd<'_> {
             at += length;
         }
         if !touched {
-            return Ok(());
+            return self.is_as_it_was(request.signature.as_deref());
         }
         let (again, _) = seal_deposit(self.spent(&signature.allocation)?, &body);
         if again == *request {
@@ -230,6 +257,7 @@ impl Psrd<'_> {
 
     fn explain_response(
         &mut self,
+        hub: usize,
         to: &Request,
         response: &Response,
         key_id: KeyId,
@@ -237,7 +265,7 @@ impl Psrd<'_> {
     ) -> Result<(), String> {
         let Some((signature, mut reply)) = open::fetch_reply(&self.facts.seen.blocks, response)
         else {
-            return Ok(());
+            return self.is_as_it_was(response.signature.as_deref());
         };
         let mut at = MAC_KEY_BYTES;
         let mut touched = false;
@@ -247,6 +275,11 @@ impl Psrd<'_> {
             };
             let length = found.share.0.len();
             if result.key_id == key_id {
+                if !self.is_share(hub, key_id, &found.share.0) {
+                    return Err(
+                        "an answer carries something else than the share under its pad".to_owned(),
+                    );
+                }
                 self.shift(&signature.allocation, at, &found.share.0, share)?;
                 found.share = Plain(Zeroizing::new(share.to_vec()));
                 touched = true;
@@ -254,7 +287,7 @@ impl Psrd<'_> {
             at += length;
         }
         if !touched {
-            return Ok(());
+            return self.is_as_it_was(response.signature.as_deref());
         }
         let to = Signature::from_header(to.signature.as_deref()).map_err(|e| e.to_string())?;
         let again = seal_reply(
@@ -267,6 +300,34 @@ impl Psrd<'_> {
         } else {
             Err("an answer with the other share does not give the same bytes".to_owned())
         }
+    }
+
+    /// Whether this is what was deposited at a hub. A liar may say what it likes.
+    fn is_share(&self, hub: usize, key_id: KeyId, share: &[u8]) -> bool {
+        let x = u8::try_from(hub + 1).ok().and_then(ShareIndex::new);
+        let deposited = x.and_then(|x| self.facts.shares.get(&key_id)?.get(&x));
+        self.facts.seen.plan.lying_hubs().contains(&hub)
+            || deposited.is_some_and(|deposited| *deposited.y == share)
+    }
+
+    /// A message that carries no share of the key must not depend on any byte that differs in the other world.
+    fn is_as_it_was(&self, signature: Option<&str>) -> Result<(), String> {
+        let Ok(signature) = Signature::from_header(signature) else {
+            return Ok(());
+        };
+        for fragment in signature.allocation.fragments() {
+            let assigned = self.assigned.get(&fragment.block());
+            let mut used = assigned
+                .into_iter()
+                .flat_map(|bytes| bytes.range(fragment.start()..fragment.end()));
+            if let Some((position, _)) = used.next() {
+                return Err(format!(
+                    "byte {position} of block {} is the pad of a share and serves another message",
+                    fragment.block()
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Chooses the pad at `at` of an allocation so that the other share gives the same ciphertext.
@@ -330,5 +391,180 @@ impl Psrd<'_> {
             allocation: allocation.clone(),
             bytes,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dske::protocol::message::{DepositBody, Encrypted, FetchReply};
+
+    use super::super::testing::{MASTER, SLAVE, Scene, liar};
+    use super::*;
+    use crate::observer::Observation;
+    use crate::plan::Plan;
+
+    fn exchanged(plan: impl FnOnce(&mut Plan)) -> Scene {
+        let mut scene = Scene::new(plan);
+        for id in 0..2 {
+            let keys = scene.establish(id, 1_000);
+            scene.fetch(id, 2_000, &keys);
+        }
+        scene
+    }
+
+    /// The hubs that pool what they hold in the calm campaign are 0 and 1.
+    const HONEST: usize = 4;
+
+    #[test]
+    fn fewer_than_k_hubs_with_the_whole_wire_know_nothing() {
+        for coalition in 0..3 {
+            let scene = exchanged(|plan| plan.cluster.coalition = coalition);
+            let verdict = scene.judge(check);
+            verdict.must_hold();
+            assert_eq!(verdict.evaluated, 4);
+        }
+        exchanged(|plan| plan.liars.push(liar(HONEST)))
+            .judge(check)
+            .must_hold();
+    }
+
+    #[test]
+    fn k_hubs_know_every_key() {
+        let verdict = exchanged(|plan| plan.cluster.coalition = 3).judge(check);
+        assert_eq!(verdict.broken.len(), 4);
+        assert!(
+            verdict.broken[0]
+                .detail
+                .contains("3 shares are known, 3 determine the key")
+        );
+    }
+
+    /// The deposit that the master sent to a hub, decrypted, with the PSRD that it used.
+    fn deposit(scene: &Scene, hub: usize) -> (Spent, DepositBody<Plain>) {
+        let request = scene.last_sent(MASTER, hub);
+        let seen = scene.see();
+        let (signature, body) = open::deposit(&seen.blocks, &request).unwrap();
+        let spent = Spent {
+            bytes: seen.blocks.of(&signature.allocation).unwrap(),
+            allocation: signature.allocation,
+        };
+        (spent, body)
+    }
+
+    #[test]
+    fn a_pad_that_serves_shares_of_two_keys_is_seen() {
+        // The message may come before or after the one that it shares its pads with.
+        for at in [0, usize::MAX] {
+            let mut scene = Scene::new(|_| {});
+            scene.establish(0, 1_000);
+            let (spent, mut body) = deposit(&scene, HONEST);
+            for key in &mut body.keys {
+                key.key_id = KeyId::random(&mut scene.rng);
+                key.share.0[0] ^= 1;
+            }
+            let (again, _) = seal_deposit(spent, &body);
+            scene.message(MASTER, HONEST, 3_000, Seen::Sent(again));
+            if at == 0 {
+                let mut seen = scene.see();
+                let last = seen.messages.pop().unwrap();
+                seen.messages.insert(0, last);
+            }
+            let verdict = scene.judge(check);
+            assert!(!verdict.broken.is_empty(), "at {at}");
+            let why = "is the pad of a share and serves another message";
+            assert!(
+                verdict
+                    .broken
+                    .iter()
+                    .all(|broken| broken.detail.contains(why))
+            );
+        }
+    }
+
+    #[test]
+    fn a_pad_that_serves_an_answer_and_the_next_one_is_seen() {
+        let mut scene = Scene::new(|_| {});
+        let keys = scene.establish(0, 1_000);
+        scene.fetch(0, 2_000, &keys[..1]);
+        scene.fetch(1, 2_000, &keys[1..]);
+        scene.judge(check).must_hold();
+        // The answer about the second key, made again with the PSRD of the first one's.
+        let (mut first, mut again) = (None, None);
+        {
+            let seen = scene.see();
+            for message in &seen.messages {
+                let Seen::Said { to, response } = &message.what else {
+                    continue;
+                };
+                if message.hub != HONEST || message.client != Some(SLAVE) {
+                    continue;
+                }
+                let (signature, reply) = open::fetch_reply(&seen.blocks, response).unwrap();
+                let allocation = first.get_or_insert(signature.allocation).clone();
+                let spent = Spent {
+                    bytes: seen.blocks.of(&allocation).unwrap(),
+                    allocation,
+                };
+                let signature = Signature::from_header(to.signature.as_deref()).unwrap();
+                let response = seal_reply(spent, &signature, &Reply::Fetch(reply));
+                again = Some((to.clone(), response));
+            }
+        }
+        let (to, response) = again.unwrap();
+        scene.message(SLAVE, HONEST, 3_000, Seen::Said { to, response });
+        assert_eq!(scene.judge(check).broken.len(), 2);
+    }
+
+    #[test]
+    fn a_deposit_in_plaintext_is_seen() {
+        for hub in 0..5 {
+            let mut scene = Scene::new(|_| {});
+            scene.establish(0, 1_000);
+            let (_, body) = deposit(&scene, hub);
+            let bare = body
+                .try_map(|share| Ok::<_, ()>(Encrypted(share.0.to_vec())))
+                .unwrap();
+            for message in &mut scene.see().messages {
+                if let Seen::Sent(request) = &mut message.what
+                    && message.hub == hub
+                {
+                    request.body = serde_json::to_vec(&bare).unwrap();
+                }
+            }
+            let verdict = scene.judge(check);
+            assert_eq!(verdict.broken.len(), 2, "hub {hub}");
+            let why = "a deposit carries something else than a share under its pad";
+            assert!(verdict.broken[0].detail.contains(why));
+        }
+    }
+
+    #[test]
+    fn an_answer_in_plaintext_is_seen() {
+        let mut scene = Scene::new(|_| {});
+        let keys = scene.establish(0, 1_000);
+        scene.fetch(0, 2_000, &keys);
+        {
+            let mut seen = scene.see();
+            let Observation {
+                messages, blocks, ..
+            } = &mut *seen;
+            for message in messages {
+                if message.hub != HONEST || message.client != Some(SLAVE) {
+                    continue;
+                }
+                let Seen::Said { response, .. } = &mut message.what else {
+                    continue;
+                };
+                let (_, reply) = open::fetch_reply(blocks, response).unwrap();
+                let bare: FetchReply = reply
+                    .try_map(|share| Ok::<_, ()>(Encrypted(share.0.to_vec())))
+                    .unwrap();
+                response.body = serde_json::to_vec(&bare).unwrap();
+            }
+        }
+        let verdict = scene.judge(check);
+        assert_eq!(verdict.broken.len(), 2);
+        let why = "an answer carries something else than the share under its pad";
+        assert!(verdict.broken[0].detail.contains(why));
     }
 }

@@ -40,11 +40,11 @@ pub(super) fn add(sim: &mut turmoil::Sim<'_>, topology: &Rc<Topology>, observer:
     }
     let (topology, observer) = (Rc::clone(topology), observer.clone());
     sim.client("mallory", async move {
-        let http = http_client(Duration::from_millis(500));
         for (index, (hub, per_second, from_ms, until_ms)) in floods.into_iter().enumerate() {
             let rng = stream(&plan.campaign, plan.seed, &format!("flood {index}"));
+            let http = http_client(Duration::from_millis(500));
             let transport =
-                HttpTransport::new(http.clone(), &format!("{}:{PORT}", topology.hubs[hub].name));
+                HttpTransport::new(http, &format!("{}:{PORT}", topology.hubs[hub].name));
             let flood = flood(
                 transport,
                 observer.clone(),

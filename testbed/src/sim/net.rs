@@ -25,7 +25,7 @@ pub const PORT: u16 = 8100;
 /// longer than any simulation takes.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Connections of one client to all hosts together at most.
+/// Connections of one HTTP client at most.
 const CONNECTIONS_MAX: usize = 4096;
 
 /// A simulated TCP stream, as actix wants it.
@@ -117,6 +117,10 @@ where
 }
 
 /// An HTTP client on simulated TCP. `timeout` bounds connecting and every request, in simulated time.
+///
+/// Who may go away before the run ends needs one for *each* host that it talks to: awc keeps connections in a
+/// `HashMap` by host, so that they would be closed in an order that differs from run to run, and closing draws
+/// latencies.
 #[must_use]
 pub fn http_client(timeout: Duration) -> awc::Client {
     let connector = awc::Connector::new()

@@ -121,10 +121,10 @@ async fn run_client(
         .client(&name)
         .expect("the client is in its own topology");
     hooks.client_starts(&name, life);
-    let http = http_client(config.timing.request_timeout);
+    let timeout = config.timing.request_timeout;
     let reach = |hub: &HubPeer| {
         let address = format!("{}:{PORT}", hub.name);
-        let inner = Rc::new(HttpTransport::new(http.clone(), &address));
+        let inner = Rc::new(HttpTransport::new(http_client(timeout), &address));
         hooks.transport(&name, &hub.name, inner)
     };
     let rng = Box::new(node_rng(seed, name.as_str(), life));

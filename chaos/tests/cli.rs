@@ -1,0 +1,307 @@
+//! The command as a person meets it: exit codes, messages, the files it leaves behind.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A campaign of two seconds.
+const SMALL: &str = "\
+about = \"Small\"
+seeds = 1
+[cluster]
+hubs = 4
+threshold = 2
+[workload]
+duration_s = 2
+calls_per_second = 5
+";
+
+/// What K hubs do that know every key: it has to break something.
+const FORGERS: &str = "\
+[lies]
+liars = \"K\"
+kinds = [\"forge-together\"]
+rate_percent = 100
+";
+
+fn chaos(dir: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
+    command.current_dir(dir).args(args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn file(dir: &TempDir, name: &str, text: &str) -> PathBuf {
+    let path = dir.path().join(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+/// Bad use: exit code 2, a message, and nothing has run.
+#[track_caller]
+fn refused(dir: &Path, args: &[&str]) -> String {
+    let output = chaos(dir, args);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+    assert_eq!(stdout(&output), "", "{args:?}");
+    assert!(said.starts_with("error: "), "{args:?}: {said}");
+    assert!(!dir.join("reports").exists(), "{args:?}");
+    said
+}
+
+#[test]
+fn an_unknown_campaign_is_refused_with_the_names_there_are() {
+    let dir = TempDir::new().unwrap();
+    for args in [
+        &["run", "clam"][..],
+        &["run", "calm", "clam"],
+        &["replay", "clam", "--seed", "1"],
+    ] {
+        let said = refused(dir.path(), args);
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(
+            said.starts_with("error: clam: there is no such campaign"),
+            "{said}"
+        );
+        for name in dske_chaos::campaign::names() {
+            assert!(said.contains(name), "{name} is missing: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_bad_campaign_file_is_refused_with_its_line() {
+    let dir = TempDir::new().unwrap();
+    let fault = "[[faults]]\nkind = \"quake\"\nper_minute = 1\nduration_ms = 5\n";
+    for (text, line, why) in [
+        (SMALL.replace("hubs = 4", "hubs = = 4"), 4, ""),
+        (
+            SMALL.replace("threshold = 2", "threshold = 5"),
+            3,
+            "cannot be larger",
+        ),
+        (format!("{SMALL}{fault}"), 10, "there is no fault \"quake\""),
+    ] {
+        file(&dir, "own.toml", &text);
+        for args in [
+            &["run", "own.toml"][..],
+            &["replay", "own.toml", "--seed", "1"],
+        ] {
+            let said = refused(dir.path(), args);
+            assert_eq!(said.lines().count(), 1, "{said}");
+            assert!(
+                said.starts_with(&format!("error: own.toml:{line}: ")),
+                "{said}"
+            );
+            assert!(said.contains(why), "{said}");
+        }
+    }
+    let said = refused(dir.path(), &["run", "none.toml"]);
+    assert!(
+        said.starts_with("error: none.toml: cannot be read: "),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn numbers_outside_their_limits_and_unknown_options_are_refused() {
+    let dir = TempDir::new().unwrap();
+    for (args, what) in [
+        (&["run", "calm", "--seeds", "0"][..], "'--seeds <SEEDS>'"),
+        (&["run", "calm", "--jobs", "0"], "'--jobs <JOBS>'"),
+        // 2^53: a browser could not say which seed it was.
+        (
+            &["run", "calm", "--seed", "9007199254740992"],
+            "'--seed <SEED>'",
+        ),
+        (
+            &["replay", "calm", "--seed", "9007199254740992"],
+            "'--seed <SEED>'",
+        ),
+        (&["replay", "calm"], "--seed <SEED>"),
+        (&["run"], "<NAME>"),
+        (&["run", "calm", "--sedes", "3"], "'--sedes'"),
+        (&["rnu"], "'rnu'"),
+    ] {
+        let said = refused(dir.path(), args);
+        assert!(said.contains(what), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_refused_before_anything_runs() {
+    let dir = TempDir::new().unwrap();
+    file(&dir, "taken", "a regular file");
+    for out in ["taken", "taken/below"] {
+        let said = refused(dir.path(), &["run", "calm", "--seed", "1", "--out", out]);
+        assert!(
+            said.starts_with(&format!("error: cannot create the report directory {out}")),
+            "{said}"
+        );
+        // What ran would have said so, in a line with the number of its seeds.
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn list_names_every_campaign_and_what_it_does() {
+    let dir = TempDir::new().unwrap();
+    let output = chaos(dir.path(), &["list"]);
+    assert_eq!(output.status.code(), Some(0));
+    let listed = stdout(&output);
+    for name in dske_chaos::campaign::names() {
+        let about = dske_chaos::campaign::load(name).unwrap().about;
+        assert!(
+            listed
+                .lines()
+                .any(|line| line.starts_with(&format!("{name} ("))),
+            "{listed}"
+        );
+        assert!(listed.contains(&about), "{listed}");
+    }
+}
+
+#[test]
+fn a_run_leaves_a_page_and_the_numbers() {
+    let dir = TempDir::new().unwrap();
+    let output = chaos(dir.path(), &["run", "calm", "--seed", "1", "--out", "a/b"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("report: a/b/index.html"));
+    let page = fs::read_to_string(dir.path().join("a/b/index.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
+    let report = numbers(&dir.path().join("a/b"));
+    let [calm] = report["campaigns"].as_array().unwrap().as_slice() else {
+        panic!("one campaign ran")
+    };
+    assert_eq!(calm["name"], "calm");
+    assert_eq!(calm["seeds"], 1);
+    let count = |field: &str| {
+        calm[field]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{field} is no number"))
+    };
+    assert!(count("keys_requested") > 100);
+    assert_eq!(count("keys_established"), count("keys_requested"));
+    assert_eq!(count("keys_failed"), 0);
+    assert!(calm["violations"].as_array().unwrap().is_empty());
+    assert!(calm["reached"]["branch:refill"].as_u64().unwrap() > 0);
+    assert!(calm["simulated_seconds"].as_f64().unwrap() > 20.0);
+    assert!(calm["wall_seconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(calm["digest"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn a_campaign_of_ones_own_runs_by_its_path() {
+    let dir = TempDir::new().unwrap();
+    let path = file(&dir, "own.toml", SMALL);
+    for name in ["own.toml", "./own.toml", path.to_str().unwrap()] {
+        let output = chaos(dir.path(), &["run", name]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let report = numbers(&dir.path().join("reports"));
+        assert_eq!(report["campaigns"][0]["name"], "own");
+        assert!(report["campaigns"][0]["keys_established"].as_u64().unwrap() > 0);
+    }
+}
+
+#[test]
+fn what_breaks_is_told_with_a_command_that_replays_it() {
+    let dir = TempDir::new().unwrap();
+    let path = file(&dir, "own.toml", &format!("{SMALL}{FORGERS}"));
+    for name in ["own.toml", path.to_str().unwrap()] {
+        let output = chaos(dir.path(), &["run", name, "--seed", "7"]);
+        let said = stdout(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let broken = said.lines().find(|line| line.starts_with("BROKEN: "));
+        let broken = broken.unwrap_or_else(|| panic!("{said}"));
+        assert!(
+            broken.starts_with("BROKEN: agreement in campaign own, seed 7, at ")
+                && broken.contains(" s: key "),
+            "{broken}"
+        );
+        assert!(
+            said.contains("  BROKEN: "),
+            "the table has a verdict: {said}"
+        );
+
+        let replay = said.lines().find_map(|line| line.strip_prefix("REPLAY: "));
+        let replay = replay.unwrap_or_else(|| panic!("{said}"));
+        let args: Vec<&str> = replay.split_whitespace().collect();
+        let ["cargo", "chaos", args @ ..] = args.as_slice() else {
+            panic!("{replay}")
+        };
+        let again = chaos(dir.path(), args);
+        assert_eq!(again.status.code(), Some(1), "{replay}: {}", stderr(&again));
+        assert!(stdout(&again).contains(broken), "{replay}");
+    }
+}
+
+#[test]
+fn a_replay_shows_the_timeline_and_with_trace_every_message() {
+    let dir = TempDir::new().unwrap();
+    let lines = |trace: &[&str]| {
+        let args = [&["replay", "storm", "--seed", "3"], trace].concat();
+        let output = chaos(dir.path(), &args);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let (brief, full) = (lines(&[]), lines(&["--trace"]));
+    for shown in [&brief, &full] {
+        assert!(shown.starts_with("campaign storm, seed 3: "), "{shown}");
+        for kind in [" call ", " fault ", " lie ", " start "] {
+            assert!(shown.contains(kind), "no{kind}in it");
+        }
+        assert!(shown.lines().any(|line| line == "held"));
+        assert!(
+            shown
+                .lines()
+                .last()
+                .is_some_and(|line| line.starts_with("digest "))
+        );
+    }
+    assert!(full.contains(" sent c") && full.contains(" heard h"));
+    assert!(!brief.contains(" sent c") && !brief.contains(" heard h"));
+    assert!(!dir.path().join("reports").exists());
+}
+
+#[test]
+fn a_control_whose_break_is_not_seen_fails() {
+    let dir = TempDir::new().unwrap();
+    file(
+        &dir,
+        "blind.toml",
+        &format!("{SMALL}[expect]\nbreaks = \"one-time\"\n"),
+    );
+    let output = chaos(dir.path(), &["run", "blind.toml"]);
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("NOT CAUGHT: one-time was seen to break in 0 of 1 seeds only"),
+        "{said}"
+    );
+    file(
+        &dir,
+        "seen.toml",
+        &format!("{SMALL}{FORGERS}[expect]\nbreaks = \"no-false-key\"\n"),
+    );
+    let output = chaos(dir.path(), &["run", "seen.toml"]);
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("control: no-false-key was seen to break, as it must"),
+        "{said}"
+    );
+}
+
+fn numbers(dir: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(dir.join("resilience.json")).unwrap()).unwrap()
+}
