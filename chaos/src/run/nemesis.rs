@@ -98,12 +98,7 @@ impl Nemesis {
             let down = self.down.entry(host.clone()).or_default();
             *down += 1;
             if *down == 1 {
-                // Only clients make connections, to hubs.
-                let peers = match fault {
-                    Fault::CrashClient { .. } => self.hubs.as_slice(),
-                    _ => &[],
-                };
-                self.network.crash(sim, &host, peers);
+                sim.crash(host.as_str());
             }
         }
     }

@@ -85,24 +85,6 @@ impl Network {
         self.apply(sim);
     }
 
-    /// Crashes a host without leaving anything to chance.
-    ///
-    /// The crash drops the host's connections, and each says goodbye to its peer. Those of an awc pool do so in the
-    /// order of a hash map, another in every run, and would each draw a latency from the seeded generator. So links
-    /// to `peers`, to which the host has connected, are held meanwhile: nothing is drawn then. What is in flight on
-    /// them arrives with the next step.
-    pub fn crash(&mut self, sim: &mut turmoil::Sim<'_>, host: &str, peers: &[String]) {
-        let id = self.start(
-            sim,
-            NetFault::Hold {
-                a: vec![host.to_owned()],
-                b: peers.to_vec(),
-            },
-        );
-        sim.crash(host);
-        self.stop(sim, id);
-    }
-
     fn apply(&mut self, sim: &turmoil::Sim<'_>) {
         let wanted = self.wanted();
         let mut links: BTreeSet<(String, String)> = wanted.keys().cloned().collect();
@@ -336,84 +318,5 @@ mod tests {
             (vec![], &[1]),
         ]);
         assert_eq!(answered, [false, false, true]);
-    }
-
-    /// When each of several servers sees the connection of a crashed client end, in milliseconds.
-    fn goodbyes(seed: u64) -> Vec<u128> {
-        use crate::sim::net::{PORT, http_client, serve};
-        use actix_web::{App, HttpResponse, web};
-        use std::cell::RefCell;
-        use std::rc::Rc;
-        struct Ended(Rc<RefCell<BTreeMap<String, u128>>>, String);
-        impl Drop for Ended {
-            fn drop(&mut self) {
-                if let Some(at) = turmoil::sim_elapsed() {
-                    self.0.borrow_mut().insert(self.1.clone(), at.as_millis());
-                }
-            }
-        }
-        let mut options = crate::sim::WorldOptions::with_seed(seed);
-        options.latency.1 = Duration::from_millis(500);
-        let mut sim = options.build();
-        let servers: Vec<String> = (0..6).map(|i| format!("server{i}")).collect();
-        let ended = Rc::new(RefCell::new(BTreeMap::new()));
-        for name in &servers {
-            let (name, ended) = (name.clone(), Rc::clone(&ended));
-            sim.host(name.clone(), move || {
-                let (name, ended) = (name.clone(), Rc::clone(&ended));
-                async move {
-                    let listener = turmoil::net::TcpListener::bind(("0.0.0.0", 9)).await?;
-                    tokio::task::spawn_local(async move {
-                        // A second port whose one connection is only watched.
-                        let (mut stream, _) = listener.accept().await?;
-                        let _ended = Ended(ended, name);
-                        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-                        tokio::io::AsyncWriteExt::write_all(&mut stream, head).await?;
-                        let mut rest = [0; 4096];
-                        while tokio::io::AsyncReadExt::read(&mut stream, &mut rest).await? > 0 {}
-                        Ok::<_, std::io::Error>(())
-                    });
-                    let app = || App::new().route("/", web::get().to(HttpResponse::Ok));
-                    Ok(serve(app).await?)
-                }
-            });
-        }
-        let peers = servers.clone();
-        sim.host("client", move || {
-            let peers = peers.clone();
-            async move {
-                let client = http_client(Duration::from_secs(5));
-                for peer in &peers {
-                    for port in [PORT, 9] {
-                        client.get(format!("http://{peer}:{port}/")).send().await?;
-                    }
-                }
-                std::future::pending().await
-            }
-        });
-        let mut network = Network::new(options.latency);
-        while sim.elapsed() < Duration::from_secs(20) {
-            sim.step().unwrap();
-        }
-        assert!(ended.borrow().is_empty());
-        network.crash(&mut sim, "client", &servers);
-        while sim.elapsed() < Duration::from_secs(22) {
-            sim.step().unwrap();
-        }
-        let ended = ended.borrow();
-        servers
-            .iter()
-            .filter_map(|name| ended.get(name).copied())
-            .collect()
-    }
-
-    #[test]
-    fn a_crash_is_noticed_by_all_peers_at_the_same_time_in_every_run() {
-        let run = || std::thread::spawn(|| goodbyes(1)).join().unwrap();
-        let first = run();
-        assert_eq!(first.len(), 6);
-        for _ in 0..4 {
-            assert_eq!(run(), first);
-        }
     }
 }
