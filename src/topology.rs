@@ -301,6 +301,14 @@ impl Checker<'_> {
         let file: File =
             toml::from_str(self.text).map_err(|e| self.error(e.span(), e.message()))?;
         let sharing = self.sharing(&file)?;
+        let base_port = &file.base_port;
+        self.within(
+            "base_port",
+            base_port.span(),
+            u64::from(*base_port.get_ref()),
+            1,
+            65_535,
+        )?;
         let mut taken = BTreeMap::new();
         let hubs = file
             .hubs
@@ -710,6 +718,21 @@ mod tests {
             let error = parse(&text).unwrap_err();
             assert!(error.contains(expected), "{section}: {error}");
         }
+    }
+
+    #[test]
+    fn ports_have_to_be_ports_and_to_be_enough() {
+        assert!(
+            with("base_port = 8100", "base_port = 0")
+                .unwrap_err()
+                .contains("base_port must be 1 to 65535")
+        );
+        assert!(
+            with("base_port = 8100", "base_port = 65530")
+                .unwrap_err()
+                .contains("leaves no port for this node")
+        );
+        assert!(with("base_port = 8100", "base_port = 70000").is_err());
     }
 
     #[test]
