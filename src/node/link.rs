@@ -238,7 +238,9 @@ impl Core {
         open: impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
     ) -> Result<T, LinkError> {
         if !self.state.borrow().is_ready_for(cost) {
-            self.state.borrow_mut().counters.psrd_exhausted += 1;
+            // Before the first registration there is no pool that could be exhausted.
+            let registered = self.state.borrow().registration.is_some();
+            self.state.borrow_mut().counters.psrd_exhausted += u64::from(registered);
             let provisioned = self.provision(cost).await;
             // One pool may have been refilled before the other failed, and that may do.
             if !self.state.borrow().is_ready_for(cost) {
