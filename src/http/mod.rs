@@ -6,6 +6,7 @@
 //! | [`client_routes`] | a client's routes: ETSI GS QKD 014, management |
 //! | [`etsi`] | the data formats of ETSI GS QKD 014 clause 6 |
 //! | [`key_request`] | reading an ETSI Key request, strictly |
+//! | [`etsi_client`] | an SAE's side of it |
 //! | [`error`] | the Error data format, and which status goes with which error |
 //! | [`transport`] | [`transport::HttpTransport`], over whatever streams the awc client is built on |
 
@@ -17,6 +18,7 @@
 pub mod client_routes;
 pub mod error;
 pub mod etsi;
+pub mod etsi_client;
 pub mod hub_routes;
 pub mod key_request;
 pub mod transport;

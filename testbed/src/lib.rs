@@ -6,13 +6,12 @@
 //! | [`process`] | as one operating-system process each; real HTTP on loopback |
 //! | [`sim`] | in a deterministic simulation (turmoil); the same HTTP over simulated TCP |
 //!
-//! [`EtsiClient`] is an SAE's side of ETSI GS QKD 014, over whatever carries HTTP.
+//! [`EtsiClient`], from `dske`, is an SAE's side of ETSI GS QKD 014, over whatever carries HTTP.
 
 mod cluster;
-mod etsi_client;
 pub mod local;
 pub mod process;
 pub mod sim;
 
 pub use cluster::Cluster;
-pub use etsi_client::{CallError, EtsiClient, KeyWish};
+pub use dske::http::etsi_client::{CallError, EtsiClient, KeyWish};

@@ -126,10 +126,6 @@ fn reached(facts: &Facts<'_>) -> BTreeMap<String, u64> {
         add("branch:error-correction", counters.error_corrections);
         add("branch:subset-search", counters.subset_searches);
         add("branch:two-keys-fit", counters.alarms);
-        add(
-            "branch:call-failed",
-            counters.establish_failures + counters.fetch_failures,
-        );
         for hub in &status.hubs {
             add("branch:refill", hub.link.refills);
             add(
@@ -154,6 +150,10 @@ fn reached(facts: &Facts<'_>) -> BTreeMap<String, u64> {
             }
             (CallKind::SlaveAgain, Outcome::Refused(status, _)) => {
                 add(&format!("second-fetch:{status}"), 1)
+            }
+            // Not what the nodes count: they count intruders too, who have to be refused.
+            (CallKind::Master | CallKind::Slave, Outcome::Refused(..)) => {
+                add("branch:call-failed", 1)
             }
             (_, Outcome::Unknown(_)) => add("call:no-answer", 1),
             _ => {}

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use dske::http::error::MessageBody;
-use dske::http::etsi::{KeyContainer, Status};
-use dske::protocol::{KeyId, SaeId};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+use crate::protocol::{KeyId, SaeId};
+
+use super::error::MessageBody;
+use super::etsi::{KeyContainer, Status};
 
 /// Answers larger than this are not read: 128 keys of 64 kbit fit several times.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
