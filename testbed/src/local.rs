@@ -1,6 +1,6 @@
 //! A cluster of actors in this process. Messages go from actor to actor, authenticated like those on a network.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -10,15 +10,12 @@ use dske::http::etsi::{KeyContainer, Status};
 use dske::node::client::{
     ClientNode, ClientStatus, GetClientStatus, GetKey, GetKeyWithIds, GetStatus, HubPeer, KmeError,
 };
-use dske::node::hub::{GetHubStatus, HubHandle, HubNode};
-use dske::node::transport::{Transport, Unreachable};
-use dske::protocol::hub::{
-    Hub, HubStatus, OobError, PsrdRequest, Registration, RegistrationRequest,
-};
-use dske::protocol::{KeyId, NodeName, Request, Response, SaeId};
-use dske::psrd::Block;
+use dske::node::hub::{GetHubStatus, HubNode};
+use dske::node::switch::Switch;
+use dske::node::transport::Transport;
+use dske::protocol::hub::{Hub, HubStatus};
+use dske::protocol::{KeyId, NodeName, SaeId};
 use dske::topology::Topology;
-use futures_util::future::{FutureExt, LocalBoxFuture};
 
 use crate::cluster::home_of;
 use crate::sim::node_rng;
@@ -28,47 +25,15 @@ use crate::{CallError, Cluster, KeyWish};
 pub struct LocalCluster {
     topology: Topology,
     seed: u64,
-    hubs: BTreeMap<NodeName, Switch>,
+    hubs: BTreeMap<NodeName, LocalHub>,
     clients: BTreeMap<NodeName, Addr<ClientNode>>,
 }
 
-/// A hub that may be off.
-#[derive(Clone, Default)]
-struct Switch {
-    hub: Rc<RefCell<Option<HubHandle>>>,
-    lives: Rc<RefCell<u32>>,
-}
-
-impl Switch {
-    fn with<T: 'static>(
-        &self,
-        call: impl FnOnce(&HubHandle) -> LocalBoxFuture<'static, Result<T, Unreachable>>,
-    ) -> LocalBoxFuture<'static, Result<T, Unreachable>> {
-        match self.hub.borrow().as_ref() {
-            Some(hub) => call(hub),
-            None => async { Err(Unreachable("the hub is stopped".to_owned())) }.boxed_local(),
-        }
-    }
-}
-
-impl Transport for Switch {
-    fn ask(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, Unreachable>> {
-        self.with(|hub| Transport::ask(hub, request))
-    }
-
-    fn register(
-        &self,
-        request: RegistrationRequest,
-    ) -> LocalBoxFuture<'static, Result<Result<Registration, OobError>, Unreachable>> {
-        self.with(|hub| Transport::register(hub, request))
-    }
-
-    fn deliver_psrd(
-        &self,
-        request: PsrdRequest,
-    ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
-        self.with(|hub| Transport::deliver_psrd(hub, request))
-    }
+/// A hub, and how often it was started.
+#[derive(Default)]
+struct LocalHub {
+    switch: Switch,
+    lives: Cell<u32>,
 }
 
 impl LocalCluster {
@@ -77,7 +42,7 @@ impl LocalCluster {
     pub fn start(topology: Topology, seed: u64) -> Self {
         let names = topology.hubs.iter().map(|hub| hub.name.clone());
         let mut cluster = Self {
-            hubs: names.map(|name| (name, Switch::default())).collect(),
+            hubs: names.map(|name| (name, LocalHub::default())).collect(),
             clients: BTreeMap::new(),
             topology,
             seed,
@@ -92,7 +57,8 @@ impl LocalCluster {
                 .expect("it is in its own topology");
             let rng = Box::new(node_rng(seed, node.name.as_str(), 0));
             let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
-                Rc::new(cluster.hubs.get(&hub.name).cloned().unwrap_or_default())
+                let hub = cluster.hubs.get(&hub.name);
+                Rc::new(hub.map(|hub| hub.switch.clone()).unwrap_or_default())
             };
             let client = ClientNode::start(config, rng, reach);
             cluster.clients.insert(node.name.clone(), client);
@@ -101,14 +67,13 @@ impl LocalCluster {
     }
 
     fn switch_on(&self, name: &NodeName) {
-        let (Some(switch), Some(config)) = (self.hubs.get(name), self.topology.hub(name)) else {
+        let (Some(local), Some(config)) = (self.hubs.get(name), self.topology.hub(name)) else {
             return;
         };
-        let life = *switch.lives.borrow();
-        *switch.lives.borrow_mut() += 1;
+        let life = local.lives.replace(local.lives.get() + 1);
         let rng = Box::new(node_rng(self.seed, name.as_str(), life));
         let hub = HubNode::new(Hub::new(config, rng)).start();
-        *switch.hub.borrow_mut() = Some(hub.into());
+        local.switch.on(hub.into());
     }
 
     fn client_of(&self, sae: &SaeId) -> Result<&Addr<ClientNode>, CallError> {
@@ -182,10 +147,7 @@ impl Cluster for LocalCluster {
     }
 
     async fn hub_status(&self, hub: &NodeName) -> Result<HubStatus, CallError> {
-        let handle = self
-            .hubs
-            .get(hub)
-            .and_then(|switch| switch.hub.borrow().clone());
+        let handle = self.hubs.get(hub).and_then(|hub| hub.switch.hub());
         let handle = handle.ok_or_else(|| unknown("the hub is stopped"))?;
         handle.status.send(GetHubStatus).await.map_err(unknown)
     }
@@ -198,9 +160,8 @@ impl Cluster for LocalCluster {
     }
 
     async fn stop_hub(&self, hub: &NodeName) {
-        if let Some(switch) = self.hubs.get(hub) {
-            // The actor stops with its last address.
-            switch.hub.borrow_mut().take();
+        if let Some(hub) = self.hubs.get(hub) {
+            hub.switch.off();
         }
     }
 
