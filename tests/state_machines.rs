@@ -114,7 +114,7 @@ impl Cluster {
     }
 
     fn left(&self, x: ShareIndex, client: &str) -> (usize, usize) {
-        let status = self.hubs[&x].status();
+        let status = self.hubs[&x].status(NOW);
         let peer = status
             .peers
             .iter()

@@ -90,7 +90,7 @@ impl Handler<GetHubStatus> for HubNode {
     type Result = MessageResult<GetHubStatus>;
 
     fn handle(&mut self, _: GetHubStatus, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.hub.status())
+        MessageResult(self.hub.status(self.now()))
     }
 }
 

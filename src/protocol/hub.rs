@@ -108,6 +108,8 @@ pub struct HubStatus {
     pub name: NodeName,
     /// Its x coordinate.
     pub x: ShareIndex,
+    /// Milliseconds since its start.
+    pub uptime_ms: u64,
     /// Shares held.
     pub shares_held: usize,
     /// Shares at most.
@@ -268,7 +270,7 @@ impl Hub {
 
     /// What the hub tells about itself.
     #[must_use]
-    pub fn status(&self) -> HubStatus {
+    pub fn status(&self, now: Duration) -> HubStatus {
         let owned = |counters: &BTreeMap<&'static str, u64>| {
             counters
                 .iter()
@@ -278,6 +280,7 @@ impl Hub {
         HubStatus {
             name: self.config.name.clone(),
             x: self.config.x,
+            uptime_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
             shares_held: self.store.len(),
             shares_max: self.config.store.shares_max,
             peers: self

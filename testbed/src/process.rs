@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use dske::http::etsi::{KeyContainer, Status};
@@ -239,19 +241,32 @@ fn failed(what: &str, error: io::Error) -> StartError {
     }
 }
 
-/// The first of `count` consecutive loopback ports that are free at the moment.
+/// Ports that are handed out: below those that systems commonly give to outgoing connections (from 32,768 on Linux),
+/// any of which could take a port between the look at it and its use.
+const PORTS: Range<u16> = 10_000..30_000;
+
+/// Where this process looks next, counted from the first of [`PORTS`].
+static NEXT_PORT: AtomicU32 = AtomicU32::new(0);
+
+/// The first of `count` consecutive loopback ports that are free at the moment. No two calls in one process get the
+/// same ports, and processes begin to look at different places.
 ///
 /// # Errors
 /// If there are none.
 pub fn free_ports(count: usize) -> io::Result<u16> {
-    for _ in 0..100 {
-        let base = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port();
-        let mut ports = (0..count).map(|i| u16::try_from(i).ok().and_then(|i| base.checked_add(i)));
-        let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        if ports.all(|port| port.is_some_and(free)) {
-            return Ok(base);
+    let size = u32::from(PORTS.end - PORTS.start);
+    let step = u32::try_from(count.max(1)).unwrap_or(size);
+    let offset = std::process::id().wrapping_mul(101);
+    for _ in 0..size / step {
+        let at = NEXT_PORT.fetch_add(step, Ordering::Relaxed);
+        let first = u32::from(PORTS.start) + offset.wrapping_add(at) % size;
+        let mut ports = first..first + step;
+        let free = |port: u32| {
+            let port = u16::try_from(port).ok().filter(|port| PORTS.contains(port));
+            port.is_some_and(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
+        };
+        if ports.all(free) {
+            return Ok(u16::try_from(first).unwrap_or(PORTS.start));
         }
     }
     Err(io::Error::new(

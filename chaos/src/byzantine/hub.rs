@@ -282,6 +282,6 @@ impl Handler<GetHubStatus> for LyingHub {
     fn handle(&mut self, _: GetHubStatus, _: &mut Self::Context) -> Self::Result {
         let now = self.now();
         self.hub.expire(now);
-        MessageResult(self.hub.status())
+        MessageResult(self.hub.status(now))
     }
 }

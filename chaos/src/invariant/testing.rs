@@ -242,7 +242,7 @@ impl Scene {
 
     /// A hub's status, as it is now, is polled.
     pub(super) fn poll(&self, hub: usize, at_ms: u64, change: impl FnOnce(&mut HubStatus)) {
-        let mut status = self.hubs[hub].status();
+        let mut status = self.hubs[hub].status(Duration::ZERO);
         change(&mut status);
         self.see().hub_statuses.push((at_ms * 1000, hub, status));
     }

@@ -19,6 +19,8 @@ use super::{Core, GetStatus, KmeError, KmeStatus};
 pub struct ClientStatus {
     /// Its name.
     pub name: NodeName,
+    /// Milliseconds since its start.
+    pub uptime_ms: u64,
     /// The SAEs that it serves.
     pub saes: Vec<SaeId>,
     /// Its hubs.
@@ -90,6 +92,7 @@ impl Core {
         let own = self.config.saes.iter();
         ClientStatus {
             name: self.config.name.clone(),
+            uptime_ms: u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX),
             saes: own
                 .filter(|(_, home)| **home == self.config.name)
                 .map(|(sae, _)| sae.clone())
