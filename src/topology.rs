@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,17 @@ pub struct Topology {
     pub timing: TimingSection,
     /// Shares that a hub holds at most.
     pub shares_per_hub_max: usize,
+    /// How a client knows which SAE is calling.
+    pub sae_identity: SaeIdentity,
+    /// Where nodes that run in the background keep their logs and their run state.
+    pub log_dir: PathBuf,
+}
+
+/// How a client knows which SAE is calling, ETSI GS QKD 014 clause 5.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaeIdentity {
+    /// By the value of the `Authorization` header, on plain HTTP: whoever reaches the port can claim to be any SAE.
+    AuthorizationHeader,
 }
 
 /// The section `[psrd]`.
@@ -165,6 +176,10 @@ struct File {
     timing: Option<Spanned<TimingSection>>,
     #[serde(default)]
     shares_per_hub_max: Option<Spanned<usize>>,
+    #[serde(default)]
+    sae_identity: Option<Spanned<String>>,
+    #[serde(default)]
+    log_dir: Option<PathBuf>,
     hubs: Vec<HubEntry>,
     clients: Vec<ClientEntry>,
 }
@@ -213,7 +228,11 @@ impl Topology {
         }
         let text =
             std::fs::read_to_string(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
-        Self::parse(&file, &text)
+        let mut topology = Self::parse(&file, &text)?;
+        // Commands typed in another folder have to find the same logs and run state.
+        let folder = path.parent().unwrap_or(Path::new(""));
+        topology.log_dir = folder.join(topology.log_dir);
+        Ok(topology)
     }
 
     /// Checks the text of a topology file. `file` is its name, for errors.
@@ -343,7 +362,22 @@ impl Checker<'_> {
             keys,
             timing,
             shares_per_hub_max: shares_per_hub_max.map_or(SHARES_MAX, |max| *max.get_ref()),
+            sae_identity: self.sae_identity(file.sae_identity.as_ref())?,
+            log_dir: file.log_dir.unwrap_or_else(|| PathBuf::from("logs")),
         })
+    }
+
+    fn sae_identity(
+        &self,
+        identity: Option<&Spanned<String>>,
+    ) -> Result<SaeIdentity, TopologyError> {
+        match identity.map(|identity| (identity.get_ref().as_str(), identity.span())) {
+            None | Some(("authorization-header", _)) => Ok(SaeIdentity::AuthorizationHeader),
+            Some((other, span)) => Err(self.error(
+                Some(span),
+                &format!("sae_identity must be \"authorization-header\", not {other:?}; there is no mutual TLS yet"),
+            )),
+        }
     }
 
     fn sharing(&self, file: &File) -> Result<Sharing, TopologyError> {

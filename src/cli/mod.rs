@@ -1,23 +1,56 @@
 //! The `dske` command line.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `run` | runs one node in the foreground: `hub`, `client` |
+//! | `start`, `stop`, `status` | manages nodes in the background |
+//! | `etsi_qkd` | calls clients as an SAE would |
+//! | `demo` | shows a cluster at work, in one process |
+//! | `convert` | reads a topology of dske-python |
+//! | `nodes` | which nodes a command is about |
+//! | `mgmt` | talks to the management routes of nodes |
+//! | `run_file` | the run state of a node, which outlives a crash |
+//! | `print` | colours, tables and progress |
 
+mod convert;
+mod demo;
+mod error;
+mod etsi_qkd;
+mod mgmt;
+mod nodes;
+mod print;
 mod run;
+mod run_file;
+mod start;
+mod status;
+mod stop;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
-use crate::protocol::NodeName;
-use crate::topology::{NodeAddress, Topology, TopologyError};
+use crate::protocol::{KeyId, NodeName, SaeId};
+use crate::topology::Topology;
+
+pub use error::CliError;
+use nodes::{Role, Selection};
 
 const EXAMPLES: &str = "\
 Examples:
-  dske hub hank                       run hub hank of topology.toml in the foreground
-  dske client carol                   run client carol
-  dske --topology lab.toml hub hank   with another topology
+  dske demo                                        a first look: no files, no ports, ten seconds
+  dske start                                       start all nodes of topology.toml in the background
+  dske status                                      what they do
+  dske etsi-qkd carol celia get-key-pair           a key for SAE carol and SAE celia
+  dske stop --hub hank                             stop one hub; keys are set up all the same
+  dske stop                                        stop all nodes
+  dske --topology lab.toml hub hank                run one hub of another topology in the foreground
 
 SAEs call a client over ETSI GS QKD 014, for example:
-  curl -H 'Authorization: carol' http://127.0.0.1:8105/api/v1/keys/celia/enc_keys";
+  curl -H 'Authorization: carol' http://127.0.0.1:8105/api/v1/keys/celia/enc_keys
+
+Exit code: 0 if all went well, 1 if not, 2 for bad use or a bad topology file.";
 
 /// Distributed Symmetric Key Establishment: clients agree on keys through security hubs.
 #[derive(Debug, Parser)]
@@ -31,12 +64,42 @@ struct Cli {
         default_value = "topology.toml"
     )]
     topology: PathBuf,
+    /// Only this client, with start, stop and status; may be repeated.
+    #[arg(
+        long = "client",
+        id = "only_client",
+        global = true,
+        value_name = "NAME"
+    )]
+    clients: Vec<NodeName>,
+    /// Only this hub, with start, stop and status; may be repeated.
+    #[arg(long = "hub", id = "only_hub", global = true, value_name = "NAME")]
+    hubs: Vec<NodeName>,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start nodes in the background, hubs first, and wait until they are ready.
+    Start,
+    /// Stop nodes, in reverse order, and wait until they are gone.
+    Stop,
+    /// Show what nodes do; exit code 1 if one does not run.
+    Status {
+        /// Print what the management routes return, as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Call clients over ETSI GS QKD 014, as SAEs would.
+    EtsiQkd(EtsiQkd),
+    /// Show a cluster at work, hubs that fail included: in this process, without files or ports.
+    Demo,
+    /// Check a topology file, or make one.
+    Topology {
+        #[command(subcommand)]
+        command: TopologyCommand,
+    },
     /// Run one hub in the foreground, until Ctrl-C, SIGTERM or its stop route.
     Hub {
         /// Its name in the topology.
@@ -47,35 +110,61 @@ enum Command {
         /// Its name in the topology.
         name: NodeName,
     },
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_parser = ["bash", "zsh", "fish"])]
+        shell: String,
+    },
 }
 
-/// Why a command failed. One line, which says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum CliError {
-    /// The topology cannot be used.
-    #[error("{0}")]
-    Topology(#[from] TopologyError),
-    /// There is no node with this name.
-    #[error("there is no {role} {name} in the topology; there are {known}")]
-    UnknownNode {
-        /// `hub` or `client`.
-        role: &'static str,
-        /// The name.
-        name: NodeName,
-        /// The names there are.
-        known: String,
+#[derive(Debug, Subcommand)]
+enum TopologyCommand {
+    /// Say what is wrong with the topology file, or what it describes.
+    Check,
+    /// Read a topology of dske-python (YAML) and write ours.
+    Convert {
+        /// The YAML file.
+        yaml: PathBuf,
+        /// Write to this file, which must not exist, instead of standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
-    /// The node's address cannot be listened on.
-    #[error("cannot listen on {address}: {reason}; is another program using the port?")]
-    Listen {
-        /// The address.
-        address: String,
-        /// What the system says.
-        reason: std::io::Error,
+}
+
+#[derive(Debug, Args)]
+struct EtsiQkd {
+    /// The SAE that asks for keys first.
+    master: SaeId,
+    /// The SAE that gets the same keys by their IDs.
+    slave: SaeId,
+    /// Bits of each key [default: what the topology says].
+    #[arg(long, global = true, value_name = "BITS")]
+    size: Option<usize>,
+    /// Number of keys [default: 1].
+    #[arg(long, global = true, value_name = "N")]
+    number: Option<usize>,
+    /// A further slave SAE for the same keys; may be repeated.
+    #[arg(long, global = true, value_name = "SAE")]
+    also: Vec<SaeId>,
+    #[command(subcommand)]
+    call: EtsiCall,
+}
+
+#[derive(Debug, Subcommand)]
+enum EtsiCall {
+    /// Get status, as the master.
+    Status,
+    /// Get key, as the master.
+    GetKey,
+    /// Get key with key IDs, as the slave.
+    GetKeyWithKeyIds {
+        /// The keys' IDs.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<KeyId>,
     },
-    /// The server ended badly.
-    #[error("the server failed: {0}")]
-    Server(std::io::Error),
+    /// Both, and compare: get keys as the master, then the same keys as each slave.
+    GetKeyPair,
 }
 
 /// Runs the command line of this process.
@@ -92,36 +181,91 @@ pub fn main() -> ExitCode {
     match execute(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
-            match error {
-                CliError::Topology(_) | CliError::UnknownNode { .. } => ExitCode::from(2),
-                CliError::Listen { .. } | CliError::Server(_) => ExitCode::FAILURE,
-            }
+            print::error(&error);
+            error.exit_code()
         }
     }
 }
 
 fn execute(cli: &Cli) -> Result<(), CliError> {
+    let selection = Selection {
+        hubs: &cli.hubs,
+        clients: &cli.clients,
+    };
+    let manages = matches!(
+        cli.command,
+        Command::Start | Command::Stop | Command::Status { .. }
+    );
+    if !manages && !selection.is_everything() {
+        return Err(CliError::SelectionUnused);
+    }
+    match &cli.command {
+        Command::Demo => return demo::demo(),
+        Command::Completions { shell } => {
+            completions(shell);
+            return Ok(());
+        }
+        Command::Topology {
+            command: TopologyCommand::Convert { yaml, out },
+        } => return convert::convert(yaml, out.as_deref()),
+        _ => {}
+    }
     let topology = Topology::read(&cli.topology)?;
     match &cli.command {
-        Command::Hub { name } => {
-            let config = topology.hub(name);
-            let config = config.ok_or_else(|| unknown("hub", name, &topology.hubs))?;
-            run::hub(&topology, config)
-        }
+        Command::Start => start::start(&cli.topology, &topology, &selection),
+        Command::Stop => stop::stop(&topology, &selection),
+        Command::Status { json } => status::status(&topology, &selection, *json),
+        Command::EtsiQkd(call) => etsi_qkd::call(&topology, call),
+        Command::Hub { name } => run::hub(&topology, nodes::find(&topology, Role::Hub, name)?),
         Command::Client { name } => {
-            let config = topology.client(name);
-            let config = config.ok_or_else(|| unknown("client", name, &topology.clients))?;
-            run::client(&topology, config)
+            run::client(&topology, nodes::find(&topology, Role::Client, name)?)
         }
+        Command::Topology { .. } => {
+            print::summary(&cli.topology, &topology);
+            Ok(())
+        }
+        Command::Demo | Command::Completions { .. } => Ok(()),
     }
 }
 
-fn unknown(role: &'static str, name: &NodeName, known: &[NodeAddress]) -> CliError {
-    let known: Vec<&str> = known.iter().map(|node| node.name.as_str()).collect();
-    CliError::UnknownNode {
-        role,
-        name: name.clone(),
-        known: known.join(", "),
+fn completions(shell: &str) {
+    let shell = match shell {
+        "bash" => Shell::Bash,
+        "zsh" => Shell::Zsh,
+        _ => Shell::Fish,
+    };
+    clap_complete::generate(shell, &mut Cli::command(), "dske", &mut std::io::stdout());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_stand_before_or_after_the_command() {
+        for line in [
+            "dske --topology x.toml --hub hank start",
+            "dske start --topology x.toml --hub hank",
+            "dske --hub hank start --topology x.toml",
+        ] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.topology, PathBuf::from("x.toml"), "{line}");
+            assert_eq!(cli.hubs, ["hank".parse().unwrap()], "{line}");
+        }
+        for line in [
+            "dske etsi-qkd carol celia --size 128 get-key",
+            "dske etsi-qkd carol celia get-key --size 128",
+        ] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            let Command::EtsiQkd(call) = cli.command else {
+                panic!("{line}")
+            };
+            assert_eq!(call.size, Some(128), "{line}");
+        }
     }
 }

@@ -14,14 +14,16 @@ use rand::rngs::SysRng;
 
 use crate::http::transport::HttpTransport;
 use crate::http::{OnStop, client_routes, hub_routes};
-use crate::node::client::{ClientConfig, ClientNode, HubPeer};
+use crate::node::client::{ClientNode, HubPeer};
 use crate::node::hub::{HubHandle, HubNode};
 use crate::node::transport::Transport;
 use crate::protocol::NodeName;
-use crate::protocol::hub::{Hub, HubConfig};
+use crate::protocol::hub::Hub;
 use crate::topology::Topology;
 
 use super::CliError;
+use super::nodes::Node;
+use super::run_file::{RunFile, RunFileError};
 
 /// How long running requests may take to finish when the node is stopped, in seconds.
 const SHUTDOWN_S: u64 = 2;
@@ -30,46 +32,56 @@ const SHUTDOWN_S: u64 = 2;
 /// default of 100 one hub that hangs would keep the others waiting.
 const CONNECTIONS_MAX: usize = 4096;
 
-pub(super) fn hub(topology: &Topology, config: HubConfig) -> Result<(), CliError> {
-    let name = config.name.clone();
-    let listener = listen(&address_of(topology, &name))?;
+pub(super) fn hub(topology: &Topology, node: Node) -> Result<(), CliError> {
+    let config = topology.hub(&node.name).expect(IN_TOPOLOGY);
+    let _run_file = take_run_file(&node)?;
+    let listener = listen(&node.address)?;
     actix_rt::System::new().block_on(async move {
         let handle = HubHandle::from(HubNode::new(Hub::new(config, os_rng())).start());
-        serve(&name, listener, move |app, on_stop| {
+        serve(&node.name, listener, move |app, on_stop| {
             hub_routes::configure(app, &handle, on_stop);
         })
         .await
     })
 }
 
-pub(super) fn client(topology: &Topology, config: ClientConfig) -> Result<(), CliError> {
-    let name = config.name.clone();
-    let listener = listen(&address_of(topology, &name))?;
+pub(super) fn client(topology: &Topology, node: Node) -> Result<(), CliError> {
+    let config = topology.client(&node.name).expect(IN_TOPOLOGY);
+    let _run_file = take_run_file(&node)?;
+    let listener = listen(&node.address)?;
     actix_rt::System::new().block_on(async move {
         let http = http_client(config.timing.request_timeout);
         let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
-            Rc::new(HttpTransport::new(
-                http.clone(),
-                &address_of(topology, &hub.name),
-            ))
+            let address = topology.address(&hub.name).expect(IN_TOPOLOGY);
+            Rc::new(HttpTransport::new(http.clone(), address))
         };
-        let node = ClientNode::start(config, os_rng(), reach);
-        serve(&name, listener, move |app, on_stop| {
-            client_routes::configure(app, &node, on_stop);
+        let client = ClientNode::start(config, os_rng(), reach);
+        serve(&node.name, listener, move |app, on_stop| {
+            client_routes::configure(app, &client, on_stop);
         })
         .await
     })
 }
 
-fn address_of(topology: &Topology, name: &NodeName) -> String {
-    topology
-        .address(name)
-        .expect("the node's configuration was made from the same topology")
-        .to_owned()
+const IN_TOPOLOGY: &str = "the node was found in the same topology";
+
+fn take_run_file(node: &Node) -> Result<RunFile, CliError> {
+    let path = node.run_file();
+    RunFile::take(&path).map_err(|error| match error {
+        RunFileError::Taken { pid } => CliError::AlreadyRuns {
+            node: node.to_string(),
+            pid,
+        },
+        RunFileError::Io(reason) => CliError::File {
+            path,
+            what: "the run state cannot be written; set log_dir in the topology to a folder that can",
+            reason,
+        },
+    })
 }
 
 /// The operating system's generator: nothing of our own between it and the keys.
-fn os_rng() -> Box<dyn CryptoRng> {
+pub(super) fn os_rng() -> Box<dyn CryptoRng> {
     Box::new(UnwrapErr(SysRng))
 }
 

@@ -1,0 +1,147 @@
+//! What goes between a client and the hubs, to be shown as a ladder.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use anstream::println;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::future::{FutureExt, LocalBoxFuture};
+
+use crate::node::switch::Switch;
+use crate::node::transport::{Transport, Unreachable};
+use crate::protocol::hub::{OobError, PsrdRequest, Registration, RegistrationRequest};
+use crate::protocol::message::{
+    DepositBody, DepositOutcome, DepositReply, Encrypted, FetchAnswer, FetchReply,
+};
+use crate::protocol::{Method, NodeName, Request, Response};
+use crate::psrd::Block;
+use crate::topology::Topology;
+
+use super::super::print::{BAD, FAINT, GOOD};
+
+/// Characters of a ciphertext that are shown.
+const SHOWN: usize = 24;
+
+/// The last thing that went between a client and each hub.
+#[derive(Clone)]
+pub(super) struct Ladder {
+    client: String,
+    rungs: Rc<RefCell<BTreeMap<NodeName, String>>>,
+}
+
+impl Ladder {
+    pub(super) fn new(client: String) -> Self {
+        Self {
+            client,
+            rungs: Rc::default(),
+        }
+    }
+
+    fn set(&self, hub: &NodeName, rung: String) {
+        self.rungs.borrow_mut().insert(hub.clone(), rung);
+    }
+
+    /// Prints the rungs in order of the hubs, and forgets them.
+    pub(super) fn print(&self, topology: &Topology) {
+        let rungs = self.rungs.take();
+        for hub in &topology.hubs {
+            if let Some(rung) = rungs.get(&hub.name) {
+                println!("   {rung}");
+            }
+        }
+    }
+}
+
+/// A way to a hub that writes down what goes over it.
+pub(super) struct Wire {
+    inner: Switch,
+    hub: NodeName,
+    ladder: Ladder,
+}
+
+impl Wire {
+    pub(super) fn new(inner: Switch, hub: NodeName, ladder: Ladder) -> Self {
+        Self { inner, hub, ladder }
+    }
+}
+
+impl Transport for Wire {
+    fn ask(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, Unreachable>> {
+        let (ladder, hub) = (self.ladder.clone(), self.hub.clone());
+        let answer = self.inner.ask(request.clone());
+        async move {
+            let answer = answer.await;
+            ladder.set(&hub, rung(&ladder.client, &hub, &request, &answer));
+            answer
+        }
+        .boxed_local()
+    }
+
+    fn register(
+        &self,
+        request: RegistrationRequest,
+    ) -> LocalBoxFuture<'static, Result<Result<Registration, OobError>, Unreachable>> {
+        self.inner.register(request)
+    }
+
+    fn deliver_psrd(
+        &self,
+        request: PsrdRequest,
+    ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
+        self.inner.deliver_psrd(request)
+    }
+}
+
+fn rung(
+    client: &str,
+    hub: &NodeName,
+    request: &Request,
+    answer: &Result<Response, Unreachable>,
+) -> String {
+    let arrow = match request.method {
+        Method::Post => "──▶",
+        Method::Get => "◀──",
+    };
+    let what = match answer {
+        Err(Unreachable(why)) => Err(why.clone()),
+        Ok(response) => match request.method {
+            Method::Post => deposited(request, response),
+            Method::Get => fetched(response),
+        },
+    };
+    match what {
+        Ok(what) => format!("{client} {arrow} {hub:<7} {what}"),
+        Err(why) => format!("{client} {FAINT}─ ─{FAINT:#} {hub:<7} {BAD}{why}{BAD:#}"),
+    }
+}
+
+fn deposited(request: &Request, response: &Response) -> Result<String, String> {
+    let body: Option<DepositBody> = serde_json::from_slice(&request.body).ok();
+    let reply: Option<DepositReply> = serde_json::from_slice(&response.body).ok();
+    let (body, reply) = body.zip(reply).ok_or("refused")?;
+    let (key, result) = body.keys.first().zip(reply.keys.first()).ok_or("empty")?;
+    let share = share(body.x, &key.share);
+    Ok(match result.outcome {
+        DepositOutcome::Stored => format!("{share} {GOOD}stored{GOOD:#}"),
+        other => format!("{share} {BAD}{other:?}{BAD:#}"),
+    })
+}
+
+fn fetched(response: &Response) -> Result<String, String> {
+    let reply: FetchReply = serde_json::from_slice(&response.body).map_err(|_| "refused")?;
+    match reply.keys.first().map(|key| &key.answer) {
+        Some(FetchAnswer::Found(found)) => Ok(share(found.x, &found.share)),
+        _ => Err("has no share of this key".to_owned()),
+    }
+}
+
+fn share(x: u8, share: &Encrypted) -> String {
+    let text = STANDARD.encode(&share.0);
+    let start: String = text.chars().take(SHOWN).collect();
+    format!(
+        "share {x}, encrypted: {start}… {FAINT}({} bytes){FAINT:#}",
+        share.0.len()
+    )
+}
