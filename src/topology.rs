@@ -712,6 +712,11 @@ mod tests {
                 format!("t.toml:{celia}: the address 127.0.0.1:8100 is taken"),
             ),
             (
+                "threshold = 3",
+                "sae_identity = \"mutual-tls\"\nthreshold = 3",
+                format!("t.toml:{threshold}: sae_identity must be \"authorization-header\""),
+            ),
+            (
                 "\"celia\"",
                 "\"celia\", address = \"here\"",
                 format!("t.toml:{celia}: \"here\" is no address"),
