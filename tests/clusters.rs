@@ -17,6 +17,12 @@ fn topology() -> Topology {
     Topology::parse("topology.toml", TOPOLOGY).unwrap()
 }
 
+/// The same cluster, with clients that make keys of PSRD.
+fn topology_with_keys_from_psrd() -> Topology {
+    let text = format!("{TOPOLOGY}\n[keys]\nsource = \"psrd\"\n");
+    Topology::parse("topology.toml", &text).unwrap()
+}
+
 fn sae(name: &str) -> SaeId {
     name.parse().unwrap()
 }
@@ -229,6 +235,12 @@ fn on_local_actors() {
 }
 
 #[test]
+fn on_local_actors_with_keys_from_psrd() {
+    let topology = topology_with_keys_from_psrd();
+    actix_rt::System::new().block_on(async { all(LocalCluster::start(topology, 1)).await });
+}
+
+#[test]
 fn on_processes() {
     actix_rt::System::new().block_on(async {
         let binary = Path::new(env!("CARGO_BIN_EXE_dske"));
@@ -239,4 +251,10 @@ fn on_processes() {
 #[test]
 fn on_a_simulation() {
     sim::run(topology(), WorldOptions::with_seed(1), all).unwrap();
+}
+
+#[test]
+fn on_a_simulation_with_keys_from_psrd() {
+    let topology = topology_with_keys_from_psrd();
+    sim::run(topology, WorldOptions::with_seed(1), all).unwrap();
 }

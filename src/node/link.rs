@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
-use crate::protocol::channel::{ClientEnd, OpenError, PoolOwner, Sent};
+use crate::protocol::channel::{ClientEnd, OpenError, PoolOwner, Sent, seal_deposit, seal_fetch};
 use crate::protocol::hub::{OobError, PsrdRequest, RegistrationRequest};
 use crate::protocol::limits::ATTEMPTS_MAX;
 use crate::protocol::message::{DepositBody, DepositReply, FetchQuery, FetchReply, Plain};
 use crate::protocol::{NodeName, Refusal, Request, Response};
-use crate::psrd::PoolError;
+use crate::psrd::{PoolError, Spent};
 
 use super::transport::Transport;
 
@@ -91,12 +91,40 @@ pub struct LinkStatus {
     pub psrd_exhausted: u64,
 }
 
+/// PSRD for one message to the hub, set aside. There is no way to give it back: dropped, it is lost and wiped.
+#[derive(Debug)]
+pub struct Reservation {
+    /// The registration under which it was delivered.
+    registration: Uuid,
+    spent: Spent,
+}
+
+impl Reservation {
+    /// The PSRD.
+    #[must_use]
+    pub fn spent(&self) -> &Spent {
+        &self.spent
+    }
+}
+
+/// Set PSRD for a message aside. Where there is enough in the pool, the hub need not be in reach.
+#[derive(Message)]
+#[rtype(result = "Result<Reservation, LinkError>")]
+pub struct Reserve {
+    /// Bytes that the message will spend.
+    pub bytes: usize,
+    /// When to give up.
+    pub deadline: Instant,
+}
+
 /// Deposit shares at the hub.
 #[derive(Message)]
 #[rtype(result = "Result<DepositReply, LinkError>")]
 pub struct Deposit {
     /// What to deposit.
     pub deposit: DepositBody<Plain>,
+    /// PSRD for the first attempt, if it has been set aside.
+    pub reserved: Option<Reservation>,
     /// When to give up.
     pub deadline: Instant,
 }
@@ -145,17 +173,32 @@ impl Actor for Link {
     }
 }
 
+impl Handler<Reserve> for Link {
+    type Result = ResponseFuture<Result<Reservation, LinkError>>;
+
+    fn handle(&mut self, message: Reserve, _: &mut Self::Context) -> Self::Result {
+        let core = Rc::clone(&self.core);
+        Box::pin(async move { core.reserve(message.deadline, message.bytes).await })
+    }
+}
+
 impl Handler<Deposit> for Link {
     type Result = ResponseFuture<Result<DepositReply, LinkError>>;
 
     fn handle(&mut self, message: Deposit, _: &mut Self::Context) -> Self::Result {
         let core = Rc::clone(&self.core);
         Box::pin(async move {
-            let Deposit { deposit, deadline } = message;
-            let seal = |end: &mut ClientEnd| end.seal_deposit(&deposit);
-            let cost = ClientEnd::deposit_cost(&deposit);
-            core.exchange(deadline, cost, seal, ClientEnd::open_deposit_reply)
-                .await
+            let Deposit {
+                deposit,
+                reserved,
+                deadline,
+            } = message;
+            let exchange = Exchange {
+                cost: ClientEnd::deposit_cost(&deposit),
+                seal: |spent| seal_deposit(spent, &deposit),
+                open: ClientEnd::open_deposit_reply,
+            };
+            core.exchange(deadline, reserved, exchange).await
         })
     }
 }
@@ -167,10 +210,12 @@ impl Handler<Fetch> for Link {
         let core = Rc::clone(&self.core);
         Box::pin(async move {
             let Fetch { query, deadline } = message;
-            let seal = |end: &mut ClientEnd| end.seal_fetch(&query);
-            let cost = ClientEnd::FETCH_COST;
-            core.exchange(deadline, cost, seal, ClientEnd::open_fetch_reply)
-                .await
+            let exchange = Exchange {
+                cost: ClientEnd::FETCH_COST,
+                seal: |spent| seal_fetch(spent, &query),
+                open: ClientEnd::open_fetch_reply,
+            };
+            core.exchange(deadline, None, exchange).await
         })
     }
 }
@@ -202,18 +247,53 @@ struct State {
     counters: LinkStatus,
 }
 
+/// A question to the hub: what it spends, how it is asked, and how the answer is read.
+struct Exchange<S, O> {
+    cost: usize,
+    seal: S,
+    open: O,
+}
+
 impl Core {
+    /// Sets PSRD aside, which is provisioned first if it has to be.
+    async fn reserve(
+        self: &Rc<Self>,
+        deadline: Instant,
+        bytes: usize,
+    ) -> Result<Reservation, LinkError> {
+        self.persist(deadline, async || {
+            self.make_ready(bytes, |state| state.holds(bytes)).await?;
+            self.state.borrow_mut().reserve(bytes)
+        })
+        .await
+    }
+
+    /// Asks until there is an answer. The first attempt spends what is reserved for it, each further one fresh PSRD.
     async fn exchange<T>(
         self: &Rc<Self>,
         deadline: Instant,
-        cost: usize,
-        seal: impl Fn(&mut ClientEnd) -> Result<(Request, Sent), PoolError>,
-        open: impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
+        mut reserved: Option<Reservation>,
+        exchange: Exchange<
+            impl Fn(Spent) -> (Request, Sent),
+            impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
+        >,
+    ) -> Result<T, LinkError> {
+        self.persist(deadline, async || {
+            self.attempt(reserved.take(), &exchange).await
+        })
+        .await
+    }
+
+    /// Tries, and tries again with doubled pauses.
+    async fn persist<T>(
+        &self,
+        deadline: Instant,
+        mut attempt: impl AsyncFnMut() -> Result<T, LinkError>,
     ) -> Result<T, LinkError> {
         let mut last = None;
         let mut delay = self.config.retry_delay;
-        for attempt in 0..ATTEMPTS_MAX {
-            if attempt > 0 {
+        for number in 0..ATTEMPTS_MAX {
+            if number > 0 {
                 self.state.borrow_mut().counters.retries += 1;
                 let pause = tokio::time::sleep(delay);
                 if timeout_at(deadline, pause).await.is_err() {
@@ -221,7 +301,7 @@ impl Core {
                 }
                 delay *= 2;
             }
-            match timeout_at(deadline, self.attempt(cost, &seal, &open)).await {
+            match timeout_at(deadline, attempt()).await {
                 Ok(Ok(reply)) => return Ok(reply),
                 Ok(Err(error)) if error.is_final() => return Err(error),
                 Ok(Err(error)) => last = Some(error),
@@ -231,26 +311,49 @@ impl Core {
         Err(last.unwrap_or(LinkError::Deadline(None)))
     }
 
+    /// Provisions unless that is not necessary. `needed` are the bytes that have to be in the client's pool.
+    async fn make_ready(
+        self: &Rc<Self>,
+        needed: usize,
+        is_ready: impl Fn(&State) -> bool,
+    ) -> Result<(), LinkError> {
+        if is_ready(&self.state.borrow()) {
+            return Ok(());
+        }
+        // Before the first registration there is no pool that could be exhausted.
+        let registered = self.state.borrow().registration.is_some();
+        self.state.borrow_mut().counters.psrd_exhausted += u64::from(registered);
+        let provisioned = self.provision(needed).await;
+        // One pool may have been refilled before the other failed, and that may do.
+        if is_ready(&self.state.borrow()) {
+            return Ok(());
+        }
+        provisioned
+    }
+
     async fn attempt<T>(
         self: &Rc<Self>,
-        cost: usize,
-        seal: impl Fn(&mut ClientEnd) -> Result<(Request, Sent), PoolError>,
-        open: impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
+        reserved: Option<Reservation>,
+        exchange: &Exchange<
+            impl Fn(Spent) -> (Request, Sent),
+            impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
+        >,
     ) -> Result<T, LinkError> {
-        if !self.state.borrow().is_ready_for(cost) {
-            // Before the first registration there is no pool that could be exhausted.
-            let registered = self.state.borrow().registration.is_some();
-            self.state.borrow_mut().counters.psrd_exhausted += u64::from(registered);
-            let provisioned = self.provision(cost).await;
-            // One pool may have been refilled before the other failed, and that may do.
-            if !self.state.borrow().is_ready_for(cost) {
-                provisioned?;
-            }
-        }
+        let Exchange { cost, seal, open } = exchange;
+        let is_good = |reserved: &Reservation| self.state.borrow().accepts(reserved, *cost);
+        let reserved = reserved.filter(is_good);
+        let needed = if reserved.is_some() { 0 } else { *cost };
+        self.make_ready(needed, |state| state.is_ready_for(needed))
+            .await?;
+        // Getting ready may have replaced the registration, and with it what was reserved.
+        let reserved = reserved.filter(is_good);
         let (epoch, (request, sent)) = {
             let mut state = self.state.borrow_mut();
-            let sealed = seal(&mut state.end).map_err(|e| LinkError::NoPsrd(e.to_string()))?;
-            (state.epoch, sealed)
+            let reservation = match reserved {
+                Some(reservation) => reservation,
+                None => state.reserve(*cost)?,
+            };
+            (state.epoch, seal(reservation.spent))
         };
         let response = timeout(self.config.request_timeout, self.transport.ask(request))
             .await
@@ -412,8 +515,31 @@ enum Provisioning {
 }
 
 impl State {
+    /// Whether a message of this cost can be sent, and answered.
     fn is_ready_for(&self, cost: usize) -> bool {
-        self.registration.is_some() && !self.hub_is_dry && self.end.left(PoolOwner::Client) >= cost
+        self.holds(cost) && !self.hub_is_dry
+    }
+
+    /// Whether there is PSRD for a message of this cost.
+    fn holds(&self, cost: usize) -> bool {
+        self.registration.is_some() && self.end.left(PoolOwner::Client) >= cost
+    }
+
+    fn reserve(&mut self, bytes: usize) -> Result<Reservation, LinkError> {
+        let no_psrd = |reason: String| LinkError::NoPsrd(reason);
+        let registration = self.registration;
+        let registration = registration.ok_or_else(|| no_psrd("not registered".to_owned()))?;
+        let spent = self.end.spend(bytes);
+        let spent = spent.map_err(|e| no_psrd(e.to_string()))?;
+        Ok(Reservation {
+            registration,
+            spent,
+        })
+    }
+
+    /// Whether what is reserved goes with a message of this cost, and the hub still has it too.
+    fn accepts(&self, reserved: &Reservation, cost: usize) -> bool {
+        self.registration == Some(reserved.registration) && reserved.spent.bytes.len() == cost
     }
 
     fn is_low(&self, low_water_bytes: usize) -> bool {
