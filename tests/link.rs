@@ -1,5 +1,5 @@
 //! A client's link to one hub, against the production hub behind a transport that can lose messages: what is reserved
-//! is spent once or never.
+//! is spent once or never, and the link looks after itself.
 #![allow(clippy::unwrap_used)]
 
 use std::cell::{Cell, RefCell};
@@ -348,5 +348,60 @@ fn psrd_at_hand_is_reserved_without_the_hub_and_none_is_made_up() {
         wire.start_hub();
         assert!(reserve(&link, 3 * BLOCK_BYTES).await.is_ok());
         assert!(status(&link).await.refills > refills);
+    });
+}
+
+#[test]
+fn a_link_registers_and_refills_by_itself() {
+    run(|wire| async move {
+        let link = link(&wire);
+        sleep(5 * SECOND).await;
+        assert!(!status(&link).await.registered);
+        wire.start_hub();
+        sleep(5 * SECOND).await;
+        let provisioned = status(&link).await;
+        assert!(provisioned.registered && provisioned.retries == 0);
+        assert_eq!(provisioned.up_bytes_left, BLOCK_BYTES);
+        // A reservation that nobody uses leaves the pool low.
+        reserve(&link, BLOCK_BYTES - 1).await.unwrap();
+        assert_eq!(status(&link).await.up_bytes_left, 1);
+        sleep(2 * SECOND).await;
+        assert_eq!(status(&link).await.up_bytes_left, 1 + BLOCK_BYTES);
+        assert!(wire.sent.borrow().is_empty(), "nobody asked for anything");
+    });
+}
+
+#[test]
+fn a_link_does_not_bother_a_hub_that_is_away_nor_one_that_it_does_not_need() {
+    run(|wire| async move {
+        let link = link(&wire);
+        sleep(60 * SECOND).await;
+        // After 0, 1, 3, 7, 15, 23, 31, 39, 47 and 55 seconds.
+        assert_eq!(wire.tried_to_register.get(), 10);
+        wire.start_hub();
+        sleep(8 * SECOND).await;
+        assert_eq!(wire.registered.get(), 1);
+        let provisioned = status(&link).await;
+        sleep(60 * SECOND).await;
+        assert_eq!(status(&link).await, provisioned);
+        assert_eq!(wire.tried_to_register.get(), 11);
+        // Away again, and found as soon as before.
+        reserve(&link, BLOCK_BYTES - 1).await.unwrap();
+        wire.stop_hub();
+        sleep(2 * SECOND).await;
+        wire.start_hub();
+        sleep(4 * SECOND).await;
+        assert_eq!(wire.registered.get(), 2);
+        assert!(status(&link).await.registered);
+    });
+}
+
+#[test]
+fn a_link_that_is_gone_leaves_the_hub_alone() {
+    run(|wire| async move {
+        drop(link(&wire));
+        sleep(60 * SECOND).await;
+        assert!(wire.tried_to_register.get() <= 1);
+        assert_eq!(Rc::strong_count(&wire), 1, "nothing is left of the link");
     });
 }

@@ -2,11 +2,12 @@
 //!
 //! An exchange that fails is tried again with fresh PSRD until its deadline, so that no byte is used twice even
 //! when nobody knows whether the first message arrived. Whatever a response shows of a hub that has forgotten the
-//! client (a restart, a lost delivery) ends in a new registration with new PSRD.
+//! client (a restart, a lost delivery) ends in a new registration with new PSRD. Between exchanges the link looks
+//! after itself: it registers and refills when it has to, also where nobody asks for keys.
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -22,6 +23,14 @@ use crate::protocol::{NodeName, Refusal, Request, Response};
 use crate::psrd::{PoolError, Spent};
 
 use super::transport::Transport;
+
+/// How often a link looks after itself. Often enough that a hub which starts after its clients serves them within a
+/// second or two; seldom enough to cost nothing beside a single exchange.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Longest pause between two vain attempts to reach a hub, to which [`UPKEEP_INTERVAL`] is doubled: a hub that is
+/// away for long is not bothered more often, and is back in use this soon.
+const UPKEEP_PAUSE_MAX: Duration = Duration::from_secs(8);
 
 /// What a link is told when it is built.
 #[derive(Debug, Clone)]
@@ -167,9 +176,9 @@ impl Link {
 impl Actor for Link {
     type Context = Context<Self>;
 
-    /// Gets PSRD at once, so that the first key does not have to wait for it.
+    /// Gets PSRD at once, so that the first key does not have to wait for it, and looks after it from then on.
     fn started(&mut self, _: &mut Self::Context) {
-        self.core.provision_in_background();
+        tokio::task::spawn_local(upkeep(Rc::downgrade(&self.core)));
     }
 }
 
@@ -252,6 +261,26 @@ struct Exchange<S, O> {
     cost: usize,
     seal: S,
     open: O,
+}
+
+/// Keeps a link registered and its pools filled, for as long as there is a link: without this, a hub that starts after
+/// its clients would have to wait for a call. What an exchange needs at once it gets by itself.
+async fn upkeep(link: Weak<Core>) {
+    let mut in_vain = UPKEEP_INTERVAL;
+    while let Some(core) = link.upgrade() {
+        let mut pause = UPKEEP_INTERVAL;
+        match core.provision_if_needed().await {
+            Err(LinkError::Unreachable(_) | LinkError::Timeout(_)) => {
+                pause = in_vain;
+                in_vain = (in_vain * 2).min(UPKEEP_PAUSE_MAX);
+            }
+            // Also a hub that refuses is there: one that has restarted is to be registered with as soon as possible.
+            Ok(()) | Err(_) => in_vain = UPKEEP_INTERVAL,
+        }
+        // The link may be gone by the next time.
+        drop(core);
+        tokio::time::sleep(pause).await;
+    }
 }
 
 impl Core {
@@ -382,6 +411,18 @@ impl Core {
         if self.provisioning.try_lock().is_ok() {
             drop(self.spawn_provisioning(0));
         }
+    }
+
+    /// Provisions unless there is no need, or it is being done.
+    async fn provision_if_needed(self: &Rc<Self>) -> Result<(), LinkError> {
+        let needed = self
+            .state
+            .borrow()
+            .needs_provisioning(self.config.low_water_bytes);
+        if needed && self.provisioning.try_lock().is_ok() {
+            return self.provision(0).await;
+        }
+        Ok(())
     }
 
     async fn provision(self: &Rc<Self>, cost: usize) -> Result<(), LinkError> {
@@ -540,6 +581,10 @@ impl State {
     /// Whether what is reserved goes with a message of this cost, and the hub still has it too.
     fn accepts(&self, reserved: &Reservation, cost: usize) -> bool {
         self.registration == Some(reserved.registration) && reserved.spent.bytes.len() == cost
+    }
+
+    fn needs_provisioning(&self, low_water_bytes: usize) -> bool {
+        self.registration.is_none() || self.hub_is_dry || self.is_low(low_water_bytes)
     }
 
     fn is_low(&self, low_water_bytes: usize) -> bool {
