@@ -13,6 +13,7 @@ use toml::Spanned;
 use crate::crypto::shamir::Sharing;
 use crate::node::client::{ClientConfig, HubPeer, KeyLimits, Timing};
 use crate::protocol::hub::HubConfig;
+use crate::protocol::initiator::KeySource;
 use crate::protocol::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, SHARES_MAX};
 use crate::protocol::store::StoreLimits;
 use crate::protocol::{NodeName, SaeId};
@@ -115,6 +116,8 @@ pub struct KeysSection {
     pub per_request_max: usize,
     /// Largest `stored_key_count` that is ever reported.
     pub stored_max: usize,
+    /// Where the randomness of keys comes from.
+    pub source: KeySource,
 }
 
 impl Default for KeysSection {
@@ -125,6 +128,7 @@ impl Default for KeysSection {
             max_bits: 65_536,
             per_request_max: 128,
             stored_max: 100_000,
+            source: KeySource::Generator,
         }
     }
 }
@@ -290,6 +294,7 @@ impl Topology {
                 per_request_max: self.keys.per_request_max,
                 stored_max: self.keys.stored_max,
             },
+            key_source: self.keys.source,
             timing: Timing {
                 request_timeout: Duration::from_millis(self.timing.request_timeout_ms),
                 call_deadline: Duration::from_millis(self.timing.call_deadline_ms),
@@ -757,6 +762,27 @@ mod tests {
             let error = parse(&text).unwrap_err();
             assert!(error.contains(expected), "{section}: {error}");
         }
+    }
+
+    #[test]
+    fn keys_come_from_the_generator_unless_psrd_is_asked_for() {
+        let source = |text: &str| {
+            let topology = parse(text).unwrap();
+            topology
+                .client(&"carol".parse().unwrap())
+                .unwrap()
+                .key_source
+        };
+        assert_eq!(source(EXAMPLE), KeySource::Generator);
+        for expected in [KeySource::Generator, KeySource::Psrd] {
+            let text = format!("{EXAMPLE}\n[keys]\nsource = \"{}\"\n", expected.as_str());
+            assert_eq!(source(&text), expected);
+        }
+        let text = format!("{EXAMPLE}\n[keys]\nmin_bits = 64\nsource = \"dice\"\n");
+        let line = EXAMPLE.lines().count() + 4;
+        let expected =
+            format!("t.toml:{line}: unknown variant `dice`, expected `generator` or `psrd`");
+        assert_eq!(parse(&text).unwrap_err(), expected);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
+use std::time::Duration;
 
 use dske::http::etsi::KeyContainer;
 use dske::protocol::{KeyId, NodeName, SaeId};
@@ -15,6 +16,12 @@ const TOPOLOGY: &str = include_str!("../topology.toml");
 
 fn topology() -> Topology {
     Topology::parse("topology.toml", TOPOLOGY).unwrap()
+}
+
+/// The same cluster, with clients that make keys of PSRD.
+fn topology_with_keys_from_psrd() -> Topology {
+    let text = format!("{TOPOLOGY}\n[keys]\nsource = \"psrd\"\n");
+    Topology::parse("topology.toml", &text).unwrap()
 }
 
 fn sae(name: &str) -> SaeId {
@@ -229,6 +236,12 @@ fn on_local_actors() {
 }
 
 #[test]
+fn on_local_actors_with_keys_from_psrd() {
+    let topology = topology_with_keys_from_psrd();
+    actix_rt::System::new().block_on(async { all(LocalCluster::start(topology, 1)).await });
+}
+
+#[test]
 fn on_processes() {
     actix_rt::System::new().block_on(async {
         let binary = Path::new(env!("CARGO_BIN_EXE_dske"));
@@ -239,4 +252,53 @@ fn on_processes() {
 #[test]
 fn on_a_simulation() {
     sim::run(topology(), WorldOptions::with_seed(1), all).unwrap();
+}
+
+#[test]
+fn a_hub_that_starts_after_its_clients_is_in_use_without_any_call() {
+    sim::run(
+        topology(),
+        WorldOptions::with_seed(1),
+        |cluster| async move {
+            let hank = node("hank");
+            let clients = ["carol", "celia", "cindy", "connie", "curtis"].map(node);
+            // Before any message has crossed the network.
+            cluster.stop_hub(&hank).await;
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            for client in &clients {
+                let status = cluster.client_status(client).await.unwrap();
+                for hub in &status.hubs {
+                    assert_eq!(
+                        hub.link.registered,
+                        hub.name != hank,
+                        "{client} {}",
+                        hub.name
+                    );
+                }
+            }
+            cluster.start_hub(&hank).await;
+            // The longest pause, and the time that a vain attempt takes.
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            for client in &clients {
+                let status = cluster.client_status(client).await.unwrap();
+                let link = &status
+                    .hubs
+                    .iter()
+                    .find(|hub| hub.name == hank)
+                    .unwrap()
+                    .link;
+                assert!(link.registered && link.up_bytes_left > 0 && link.down_bytes_left > 0);
+                assert_eq!((link.registrations, link.retries), (1, 0), "{client}");
+            }
+            let status = cluster.hub_status(&hank).await.unwrap();
+            assert_eq!(status.peers.len(), clients.len());
+        },
+    )
+    .unwrap();
+}
+
+#[test]
+fn on_a_simulation_with_keys_from_psrd() {
+    let topology = topology_with_keys_from_psrd();
+    sim::run(topology, WorldOptions::with_seed(1), all).unwrap();
 }

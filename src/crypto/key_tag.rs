@@ -8,6 +8,9 @@
 //! shifted equation hold for one value of the unknown e in 2^128. Otherwise it is a polynomial in the unknown c that
 //! is not zero, of degree at most n + 1. So the tag fits a wrong Y with probability at most (n + 2) / 2^128. And o
 //! tells nothing about S, since d is uniform and occurs nowhere else.
+//!
+//! Secrets are read where they are, and what has to be copied is wiped, as is the state of `polyval` when it is
+//! dropped. What is *not* wiped: registers, and what the compiler moves about on the stack here and inside `polyval`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +19,7 @@ use polyval::Polyval;
 use polyval::universal_hash::UniversalHash;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use super::{read_hex, write_hex};
 
@@ -34,14 +38,9 @@ impl KeyTag {
     #[must_use]
     pub fn compute(u: &[u8], key: &[u8]) -> Self {
         let u: &[u8; TAG_SECRET_BYTES] = u.try_into().expect("u has 48 bytes");
-        let [c, d, e] = [0, 16, 32].map(|at| {
-            let mut part = [0; 16];
-            part.iter_mut()
-                .zip(u.iter().skip(at))
-                .for_each(|(p, u)| *p = *u);
-            part
-        });
-        let mut hash = Polyval::new(&c.into());
+        let (c, rest) = u.split_at(16);
+        let (d, e) = rest.split_at(16);
+        let mut hash = Polyval::new(c.try_into().expect("c has 16 bytes"));
         let mut length = [0; 16];
         length
             .iter_mut()
@@ -49,8 +48,15 @@ impl KeyTag {
             .for_each(|(l, b)| *l = b);
         // The last block is multiplied by c, the one before it by c², and so on.
         hash.update(&[length.into()]);
-        hash.update_padded(key);
-        hash.update(&[e.into()]);
+        let (blocks, rest) = key.split_at(key.len() - key.len() % 16);
+        hash.update_padded(blocks);
+        if !rest.is_empty() {
+            // Padded here, where it is wiped: `update_padded` leaves its copy behind.
+            let mut last = Zeroizing::new([0; 16]);
+            last.iter_mut().zip(rest).for_each(|(l, k)| *l = *k);
+            hash.update_padded(last.as_slice());
+        }
+        hash.update_padded(e);
         let mut tag: [u8; 16] = hash.finalize().into();
         tag.iter_mut().zip(d).for_each(|(t, d)| *t ^= d);
         Self(tag)

@@ -5,6 +5,9 @@
 //! bijection of c. A forger who has seen one message with its tag knows d only as a function of c, which remains
 //! uniform; another message fits for the roots of a non-zero polynomial, of which there are at most as many as blocks
 //! plus one. So a forgery succeeds with probability at most (blocks + 1) / 2^128, whatever the forger computes.
+//!
+//! A key is wiped when it is dropped, and `polyval` wipes its state. What is *not* wiped: registers, and what the
+//! compiler moves about on the stack here and inside `polyval`. Messages are what the network sees: no secrets.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,8 +40,13 @@ impl TryFrom<&[u8]> for MacKey {
     type Error = MacKeyLength;
 
     fn try_from(bytes: &[u8]) -> Result<Self, MacKeyLength> {
-        let key = bytes.try_into().map_err(|_| MacKeyLength(bytes.len()))?;
-        Ok(Self(Zeroizing::new(key)))
+        if bytes.len() != MAC_KEY_BYTES {
+            return Err(MacKeyLength(bytes.len()));
+        }
+        // Copied to where it is wiped, and nowhere else.
+        let mut key = Zeroizing::new([0; MAC_KEY_BYTES]);
+        key.copy_from_slice(bytes);
+        Ok(Self(key))
     }
 }
 
@@ -75,8 +83,7 @@ impl MacKey {
     #[must_use]
     pub fn tag(&self, parts: &[&[u8]]) -> MacTag {
         let (c, d) = self.0.split_at(16);
-        let c: [u8; 16] = c.try_into().expect("half of 32 bytes");
-        let mut hash = Polyval::new(&c.into());
+        let mut hash = Polyval::new(c.try_into().expect("half of 32 bytes"));
         // The number of parts, then each length before its part: no two messages give the same blocks. The first
         // block is never zero and has the highest power of c, so that messages of different length differ too.
         hash.update(&[block(parts.len() as u64, u64::MAX)]);

@@ -159,6 +159,25 @@ pub fn split(secret: &[u8], sharing: Sharing, rng: &mut dyn CryptoRng) -> Vec<Sh
     shares.collect()
 }
 
+/// The sharing of which the first K shares are given: its secret, and all N shares.
+///
+/// Nothing is drawn. Where one of the K given shares is uniform and independent of the others, so is the secret.
+///
+/// # Errors
+/// If fewer than K are given, or they do not go together.
+pub fn complete(
+    given: &[Share],
+    sharing: Sharing,
+) -> Result<(Zeroizing<Vec<u8>>, Vec<Share>), SharingError> {
+    let secret = recover(given, sharing.threshold)?;
+    let points: Vec<&Share> = given.iter().take(sharing.threshold.into()).collect();
+    let shares = sharing.indices().map(|x| {
+        let y = interpolate(&points, x.get())?;
+        Ok(Share { x, y })
+    });
+    Ok((secret, shares.collect::<Result<_, SharingError>>()?))
+}
+
 /// The secret of which at least `threshold` correct shares are given: the first ones are used.
 ///
 /// # Errors

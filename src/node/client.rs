@@ -14,7 +14,7 @@ use rand::CryptoRng;
 use tokio::time::Instant;
 
 use crate::crypto::shamir::{ShareIndex, Sharing};
-use crate::protocol::initiator::{EstablishError, EstablishedKey};
+use crate::protocol::initiator::{EstablishError, EstablishedKey, KeySource};
 use crate::protocol::limits::HANDED_OUT_MAX;
 use crate::protocol::responder::FetchError;
 use crate::protocol::{KeyId, NodeName, SaeId};
@@ -74,6 +74,8 @@ pub struct ClientConfig {
     pub sharing: Sharing,
     /// Sizes and numbers of keys.
     pub keys: KeyLimits,
+    /// Where the randomness of keys comes from.
+    pub key_source: KeySource,
     /// How long things may take.
     pub timing: Timing,
     /// Bytes of a block of PSRD.

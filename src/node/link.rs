@@ -2,11 +2,12 @@
 //!
 //! An exchange that fails is tried again with fresh PSRD until its deadline, so that no byte is used twice even
 //! when nobody knows whether the first message arrived. Whatever a response shows of a hub that has forgotten the
-//! client (a restart, a lost delivery) ends in a new registration with new PSRD.
+//! client (a restart, a lost delivery) ends in a new registration with new PSRD. Between exchanges the link looks
+//! after itself: it registers and refills when it has to, also where nobody asks for keys.
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -14,14 +15,22 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
-use crate::protocol::channel::{ClientEnd, OpenError, PoolOwner, Sent};
+use crate::protocol::channel::{ClientEnd, OpenError, PoolOwner, Sent, seal_deposit, seal_fetch};
 use crate::protocol::hub::{OobError, PsrdRequest, RegistrationRequest};
 use crate::protocol::limits::ATTEMPTS_MAX;
 use crate::protocol::message::{DepositBody, DepositReply, FetchQuery, FetchReply, Plain};
 use crate::protocol::{NodeName, Refusal, Request, Response};
-use crate::psrd::PoolError;
+use crate::psrd::{PoolError, Spent};
 
 use super::transport::Transport;
+
+/// How often a link looks after itself. Often enough that a hub which starts after its clients serves them within a
+/// second or two; seldom enough to cost nothing beside a single exchange.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Longest pause between two vain attempts to reach a hub, to which [`UPKEEP_INTERVAL`] is doubled: a hub that is
+/// away for long is not bothered more often, and is back in use this soon.
+const UPKEEP_PAUSE_MAX: Duration = Duration::from_secs(8);
 
 /// What a link is told when it is built.
 #[derive(Debug, Clone)]
@@ -91,12 +100,40 @@ pub struct LinkStatus {
     pub psrd_exhausted: u64,
 }
 
+/// PSRD for one message to the hub, set aside. There is no way to give it back: dropped, it is lost and wiped.
+#[derive(Debug)]
+pub struct Reservation {
+    /// The registration under which it was delivered.
+    registration: Uuid,
+    spent: Spent,
+}
+
+impl Reservation {
+    /// The PSRD.
+    #[must_use]
+    pub fn spent(&self) -> &Spent {
+        &self.spent
+    }
+}
+
+/// Set PSRD for a message aside. Where there is enough in the pool, the hub need not be in reach.
+#[derive(Message)]
+#[rtype(result = "Result<Reservation, LinkError>")]
+pub struct Reserve {
+    /// Bytes that the message will spend.
+    pub bytes: usize,
+    /// When to give up.
+    pub deadline: Instant,
+}
+
 /// Deposit shares at the hub.
 #[derive(Message)]
 #[rtype(result = "Result<DepositReply, LinkError>")]
 pub struct Deposit {
     /// What to deposit.
     pub deposit: DepositBody<Plain>,
+    /// PSRD for the first attempt, if it has been set aside.
+    pub reserved: Option<Reservation>,
     /// When to give up.
     pub deadline: Instant,
 }
@@ -139,9 +176,18 @@ impl Link {
 impl Actor for Link {
     type Context = Context<Self>;
 
-    /// Gets PSRD at once, so that the first key does not have to wait for it.
+    /// Gets PSRD at once, so that the first key does not have to wait for it, and looks after it from then on.
     fn started(&mut self, _: &mut Self::Context) {
-        self.core.provision_in_background();
+        tokio::task::spawn_local(upkeep(Rc::downgrade(&self.core)));
+    }
+}
+
+impl Handler<Reserve> for Link {
+    type Result = ResponseFuture<Result<Reservation, LinkError>>;
+
+    fn handle(&mut self, message: Reserve, _: &mut Self::Context) -> Self::Result {
+        let core = Rc::clone(&self.core);
+        Box::pin(async move { core.reserve(message.deadline, message.bytes).await })
     }
 }
 
@@ -151,11 +197,17 @@ impl Handler<Deposit> for Link {
     fn handle(&mut self, message: Deposit, _: &mut Self::Context) -> Self::Result {
         let core = Rc::clone(&self.core);
         Box::pin(async move {
-            let Deposit { deposit, deadline } = message;
-            let seal = |end: &mut ClientEnd| end.seal_deposit(&deposit);
-            let cost = ClientEnd::deposit_cost(&deposit);
-            core.exchange(deadline, cost, seal, ClientEnd::open_deposit_reply)
-                .await
+            let Deposit {
+                deposit,
+                reserved,
+                deadline,
+            } = message;
+            let exchange = Exchange {
+                cost: ClientEnd::deposit_cost(&deposit),
+                seal: |spent| seal_deposit(spent, &deposit),
+                open: ClientEnd::open_deposit_reply,
+            };
+            core.exchange(deadline, reserved, exchange).await
         })
     }
 }
@@ -167,10 +219,12 @@ impl Handler<Fetch> for Link {
         let core = Rc::clone(&self.core);
         Box::pin(async move {
             let Fetch { query, deadline } = message;
-            let seal = |end: &mut ClientEnd| end.seal_fetch(&query);
-            let cost = ClientEnd::FETCH_COST;
-            core.exchange(deadline, cost, seal, ClientEnd::open_fetch_reply)
-                .await
+            let exchange = Exchange {
+                cost: ClientEnd::FETCH_COST,
+                seal: |spent| seal_fetch(spent, &query),
+                open: ClientEnd::open_fetch_reply,
+            };
+            core.exchange(deadline, None, exchange).await
         })
     }
 }
@@ -202,18 +256,73 @@ struct State {
     counters: LinkStatus,
 }
 
+/// A question to the hub: what it spends, how it is asked, and how the answer is read.
+struct Exchange<S, O> {
+    cost: usize,
+    seal: S,
+    open: O,
+}
+
+/// Keeps a link registered and its pools filled, for as long as there is a link: without this, a hub that starts after
+/// its clients would have to wait for a call. What an exchange needs at once it gets by itself.
+async fn upkeep(link: Weak<Core>) {
+    let mut in_vain = UPKEEP_INTERVAL;
+    while let Some(core) = link.upgrade() {
+        let mut pause = UPKEEP_INTERVAL;
+        match core.provision_if_needed().await {
+            Err(LinkError::Unreachable(_) | LinkError::Timeout(_)) => {
+                pause = in_vain;
+                in_vain = (in_vain * 2).min(UPKEEP_PAUSE_MAX);
+            }
+            // Also a hub that refuses is there: one that has restarted is to be registered with as soon as possible.
+            Ok(()) | Err(_) => in_vain = UPKEEP_INTERVAL,
+        }
+        // The link may be gone by the next time.
+        drop(core);
+        tokio::time::sleep(pause).await;
+    }
+}
+
 impl Core {
+    /// Sets PSRD aside, which is provisioned first if it has to be.
+    async fn reserve(
+        self: &Rc<Self>,
+        deadline: Instant,
+        bytes: usize,
+    ) -> Result<Reservation, LinkError> {
+        self.persist(deadline, async || {
+            self.make_ready(bytes, |state| state.holds(bytes)).await?;
+            self.state.borrow_mut().reserve(bytes)
+        })
+        .await
+    }
+
+    /// Asks until there is an answer. The first attempt spends what is reserved for it, each further one fresh PSRD.
     async fn exchange<T>(
         self: &Rc<Self>,
         deadline: Instant,
-        cost: usize,
-        seal: impl Fn(&mut ClientEnd) -> Result<(Request, Sent), PoolError>,
-        open: impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
+        mut reserved: Option<Reservation>,
+        exchange: Exchange<
+            impl Fn(Spent) -> (Request, Sent),
+            impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
+        >,
+    ) -> Result<T, LinkError> {
+        self.persist(deadline, async || {
+            self.attempt(reserved.take(), &exchange).await
+        })
+        .await
+    }
+
+    /// Tries, and tries again with doubled pauses.
+    async fn persist<T>(
+        &self,
+        deadline: Instant,
+        mut attempt: impl AsyncFnMut() -> Result<T, LinkError>,
     ) -> Result<T, LinkError> {
         let mut last = None;
         let mut delay = self.config.retry_delay;
-        for attempt in 0..ATTEMPTS_MAX {
-            if attempt > 0 {
+        for number in 0..ATTEMPTS_MAX {
+            if number > 0 {
                 self.state.borrow_mut().counters.retries += 1;
                 let pause = tokio::time::sleep(delay);
                 if timeout_at(deadline, pause).await.is_err() {
@@ -221,7 +330,7 @@ impl Core {
                 }
                 delay *= 2;
             }
-            match timeout_at(deadline, self.attempt(cost, &seal, &open)).await {
+            match timeout_at(deadline, attempt()).await {
                 Ok(Ok(reply)) => return Ok(reply),
                 Ok(Err(error)) if error.is_final() => return Err(error),
                 Ok(Err(error)) => last = Some(error),
@@ -231,26 +340,49 @@ impl Core {
         Err(last.unwrap_or(LinkError::Deadline(None)))
     }
 
+    /// Provisions unless that is not necessary. `needed` are the bytes that have to be in the client's pool.
+    async fn make_ready(
+        self: &Rc<Self>,
+        needed: usize,
+        is_ready: impl Fn(&State) -> bool,
+    ) -> Result<(), LinkError> {
+        if is_ready(&self.state.borrow()) {
+            return Ok(());
+        }
+        // Before the first registration there is no pool that could be exhausted.
+        let registered = self.state.borrow().registration.is_some();
+        self.state.borrow_mut().counters.psrd_exhausted += u64::from(registered);
+        let provisioned = self.provision(needed).await;
+        // One pool may have been refilled before the other failed, and that may do.
+        if is_ready(&self.state.borrow()) {
+            return Ok(());
+        }
+        provisioned
+    }
+
     async fn attempt<T>(
         self: &Rc<Self>,
-        cost: usize,
-        seal: impl Fn(&mut ClientEnd) -> Result<(Request, Sent), PoolError>,
-        open: impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
+        reserved: Option<Reservation>,
+        exchange: &Exchange<
+            impl Fn(Spent) -> (Request, Sent),
+            impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
+        >,
     ) -> Result<T, LinkError> {
-        if !self.state.borrow().is_ready_for(cost) {
-            // Before the first registration there is no pool that could be exhausted.
-            let registered = self.state.borrow().registration.is_some();
-            self.state.borrow_mut().counters.psrd_exhausted += u64::from(registered);
-            let provisioned = self.provision(cost).await;
-            // One pool may have been refilled before the other failed, and that may do.
-            if !self.state.borrow().is_ready_for(cost) {
-                provisioned?;
-            }
-        }
+        let Exchange { cost, seal, open } = exchange;
+        let is_good = |reserved: &Reservation| self.state.borrow().accepts(reserved, *cost);
+        let reserved = reserved.filter(is_good);
+        let needed = if reserved.is_some() { 0 } else { *cost };
+        self.make_ready(needed, |state| state.is_ready_for(needed))
+            .await?;
+        // Getting ready may have replaced the registration, and with it what was reserved.
+        let reserved = reserved.filter(is_good);
         let (epoch, (request, sent)) = {
             let mut state = self.state.borrow_mut();
-            let sealed = seal(&mut state.end).map_err(|e| LinkError::NoPsrd(e.to_string()))?;
-            (state.epoch, sealed)
+            let reservation = match reserved {
+                Some(reservation) => reservation,
+                None => state.reserve(*cost)?,
+            };
+            (state.epoch, seal(reservation.spent))
         };
         let response = timeout(self.config.request_timeout, self.transport.ask(request))
             .await
@@ -279,6 +411,18 @@ impl Core {
         if self.provisioning.try_lock().is_ok() {
             drop(self.spawn_provisioning(0));
         }
+    }
+
+    /// Provisions unless there is no need, or it is being done.
+    async fn provision_if_needed(self: &Rc<Self>) -> Result<(), LinkError> {
+        let needed = self
+            .state
+            .borrow()
+            .needs_provisioning(self.config.low_water_bytes);
+        if needed && self.provisioning.try_lock().is_ok() {
+            return self.provision(0).await;
+        }
+        Ok(())
     }
 
     async fn provision(self: &Rc<Self>, cost: usize) -> Result<(), LinkError> {
@@ -412,8 +556,35 @@ enum Provisioning {
 }
 
 impl State {
+    /// Whether a message of this cost can be sent, and answered.
     fn is_ready_for(&self, cost: usize) -> bool {
-        self.registration.is_some() && !self.hub_is_dry && self.end.left(PoolOwner::Client) >= cost
+        self.holds(cost) && !self.hub_is_dry
+    }
+
+    /// Whether there is PSRD for a message of this cost.
+    fn holds(&self, cost: usize) -> bool {
+        self.registration.is_some() && self.end.left(PoolOwner::Client) >= cost
+    }
+
+    fn reserve(&mut self, bytes: usize) -> Result<Reservation, LinkError> {
+        let no_psrd = |reason: String| LinkError::NoPsrd(reason);
+        let registration = self.registration;
+        let registration = registration.ok_or_else(|| no_psrd("not registered".to_owned()))?;
+        let spent = self.end.spend(bytes);
+        let spent = spent.map_err(|e| no_psrd(e.to_string()))?;
+        Ok(Reservation {
+            registration,
+            spent,
+        })
+    }
+
+    /// Whether what is reserved goes with a message of this cost, and the hub still has it too.
+    fn accepts(&self, reserved: &Reservation, cost: usize) -> bool {
+        self.registration == Some(reserved.registration) && reserved.spent.bytes.len() == cost
+    }
+
+    fn needs_provisioning(&self, low_water_bytes: usize) -> bool {
+        self.registration.is_none() || self.hub_is_dry || self.is_low(low_water_bytes)
     }
 
     fn is_low(&self, low_water_bytes: usize) -> bool {

@@ -99,6 +99,14 @@ impl ClientEnd {
         }
     }
 
+    /// Takes out the PSRD of a message to come. It is spent, whatever becomes of the message.
+    ///
+    /// # Errors
+    /// [`PoolError::Exhausted`], with nothing spent.
+    pub fn spend(&mut self, bytes: usize) -> Result<Spent, PoolError> {
+        self.up.allocate(bytes)
+    }
+
     /// PSRD that a deposit spends.
     #[must_use]
     pub fn deposit_cost(deposit: &DepositBody<Plain>) -> usize {
@@ -116,7 +124,7 @@ impl ClientEnd {
         &mut self,
         deposit: &DepositBody<Plain>,
     ) -> Result<(Request, Sent), PoolError> {
-        let spent = self.up.allocate(Self::deposit_cost(deposit))?;
+        let spent = self.spend(Self::deposit_cost(deposit))?;
         Ok(seal_deposit(spent, deposit))
     }
 
@@ -125,14 +133,8 @@ impl ClientEnd {
     /// # Errors
     /// [`PoolError::Exhausted`], with nothing spent.
     pub fn seal_fetch(&mut self, query: &FetchQuery) -> Result<(Request, Sent), PoolError> {
-        let spent = self.up.allocate(Self::FETCH_COST)?;
-        let request = Request {
-            method: Method::Get,
-            target: query.target(),
-            signature: None,
-            body: Vec::new(),
-        };
-        Ok(sign(spent, request))
+        let spent = self.spend(Self::FETCH_COST)?;
+        Ok(seal_fetch(spent, query))
     }
 
     /// Verifies the answer to a deposit.
@@ -411,6 +413,21 @@ pub fn seal_deposit(spent: Spent, deposit: &DepositBody<Plain>) -> (Request, Sen
     sign(spent, request)
 }
 
+/// The request that `spent` makes of a fetch: a function of its arguments alone.
+///
+/// # Panics
+/// If `spent` is shorter than [`ClientEnd::FETCH_COST`].
+#[must_use]
+pub fn seal_fetch(spent: Spent, query: &FetchQuery) -> (Request, Sent) {
+    let request = Request {
+        method: Method::Get,
+        target: query.target(),
+        signature: None,
+        body: Vec::new(),
+    };
+    sign(spent, request)
+}
+
 /// The response that `spent` makes of a reply to the request with signature `to`: a function of its arguments alone.
 ///
 /// # Panics
@@ -475,15 +492,15 @@ fn key_of(spent: &Spent) -> MacKey {
 }
 
 /// One-time pads, used up in order.
-struct Pads<'a>(&'a [u8]);
+pub(super) struct Pads<'a>(&'a [u8]);
 
 #[derive(Debug)]
-struct PadError;
+pub(super) struct PadError;
 
 const SPENT_FOR_THESE: &str = "the allocation was made for exactly these shares";
 
 impl<'a> Pads<'a> {
-    fn after_key(bytes: &'a [u8]) -> Self {
+    pub(super) fn after_key(bytes: &'a [u8]) -> Self {
         Self(bytes.get(MAC_KEY_BYTES..).unwrap_or_default())
     }
 
@@ -491,7 +508,7 @@ impl<'a> Pads<'a> {
         self.0.is_empty()
     }
 
-    fn next(&mut self, size: usize) -> Result<&'a [u8], PadError> {
+    pub(super) fn next(&mut self, size: usize) -> Result<&'a [u8], PadError> {
         let (pad, rest) = self.0.split_at_checked(size).ok_or(PadError)?;
         self.0 = rest;
         Ok(pad)

@@ -1,20 +1,55 @@
 //! The initiator: client A, which serves the master SAE, draws keys and deposits their shares. `docs/protocol.md` §5.
 //!
+//! Keys come from the client's generator ([`Initiator::begin`]), or from PSRD ([`Reserving`], then
+//! [`Initiator::begin_from_psrd`]). The rest is the same.
+//!
 //! The call is over as soon as every hub has answered, or K have and the grace period is over, or K cannot be
 //! reached any more, or the deadline has come. Who drives it keeps sending the remaining shares in the background.
 
+mod quorum;
+mod reserving;
+
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
 use rand::CryptoRng;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
-use crate::crypto::shamir::{self, ShareIndex, Sharing};
+use crate::crypto::mac::MAC_KEY_BYTES;
+use crate::crypto::shamir::{self, Share, ShareIndex, Sharing, SharingError};
+use crate::psrd::Spent;
 
+use self::quorum::Quorum;
+pub use self::reserving::Reserving;
+use super::channel::{PadError, Pads};
 use super::message::{DepositBody, DepositOutcome, DepositReply, DepositedKey, Plain};
 use super::names::{KeyId, NodeName, SaeId};
+
+/// Where the randomness of keys comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeySource {
+    /// The client's generator.
+    #[default]
+    Generator,
+    /// PSRD: the first K shares *are* PSRD, and the key is what they interpolate to. No generator has a part in it.
+    Psrd,
+}
+
+impl KeySource {
+    /// Its name, as files spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Generator => "generator",
+            Self::Psrd => "psrd",
+        }
+    }
+}
 
 /// A key that both sides may use.
 #[derive(Clone)]
@@ -45,6 +80,22 @@ pub struct EstablishRequest {
     /// Number of keys.
     pub number: usize,
 }
+
+impl EstablishRequest {
+    /// PSRD that the deposit at a hub spends: a MAC key, and a pad for the hub's share of each key.
+    #[must_use]
+    pub fn deposit_cost(&self) -> usize {
+        MAC_KEY_BYTES + self.number * self.secret_bytes()
+    }
+
+    /// Length of Y = u ‖ S, and of each of its shares.
+    fn secret_bytes(&self) -> usize {
+        TAG_SECRET_BYTES + self.size
+    }
+}
+
+/// What each hub has to be sent.
+pub type Deposits = BTreeMap<ShareIndex, DepositBody<Plain>>;
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
@@ -92,11 +143,8 @@ pub(super) fn list(reasons: &[(ShareIndex, String)]) -> String {
 
 /// One call to establish keys.
 pub struct Initiator {
-    sharing: Sharing,
-    patience: Patience,
     keys: Vec<EstablishedKey>,
-    outcomes: BTreeMap<ShareIndex, Result<(), String>>,
-    threshold_reached: Option<Duration>,
+    quorum: Quorum,
 }
 
 impl Initiator {
@@ -109,19 +157,67 @@ impl Initiator {
         sharing: Sharing,
         patience: Patience,
         rng: &mut dyn CryptoRng,
-    ) -> (Self, BTreeMap<ShareIndex, DepositBody<Plain>>) {
-        let mut deposits: BTreeMap<ShareIndex, DepositBody<Plain>> = sharing
+    ) -> (Self, Deposits) {
+        let Ok(begun) = Self::begin_with(request, sharing, patience, rng, |rng| {
+            let mut secret = Zeroizing::new(vec![0; request.secret_bytes()]);
+            rng.fill_bytes(&mut secret);
+            let shares = shamir::split(&secret, sharing, rng);
+            Ok::<_, Infallible>((secret, shares))
+        });
+        begun
+    }
+
+    /// Makes the keys of PSRD: of what is reserved for each hub's deposit. The second part is what each hub has to be
+    /// sent, together with what is reserved for it, if anything is.
+    ///
+    /// The pads of the K hubs with the lowest x are their shares, and Y = u ‖ S is what those interpolate to. From the
+    /// generator come the key IDs, and nothing else.
+    ///
+    /// # Errors
+    /// If fewer than K hubs have reservations, or one of theirs is shorter than [`EstablishRequest::deposit_cost`].
+    pub fn begin_from_psrd(
+        request: &EstablishRequest,
+        sharing: Sharing,
+        patience: Patience,
+        reserved: &BTreeMap<ShareIndex, &Spent>,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(Self, Deposits), SharingError> {
+        let lowest = reserved.iter().take(sharing.threshold().into());
+        // The same reader by which the deposit is encrypted: the pad at a key's place is the one that it will get.
+        let mut pads: Vec<(ShareIndex, Pads<'_>)> = lowest
+            .map(|(&x, spent)| (x, Pads::after_key(&spent.bytes)))
+            .collect();
+        Self::begin_with(request, sharing, patience, rng, |_| {
+            let shares = pads.iter_mut().map(|(x, pads)| {
+                let pad = pads.next(request.secret_bytes());
+                let pad = pad.map_err(|PadError| SharingError::Lengths)?;
+                let y = Zeroizing::new(pad.to_vec());
+                Ok(Share { x: *x, y })
+            });
+            let given = shares.collect::<Result<Vec<Share>, SharingError>>()?;
+            shamir::complete(&given, sharing)
+        })
+    }
+
+    /// Whatever the source is: `share` makes Y = u ‖ S and its shares for one key after the other.
+    fn begin_with<E>(
+        request: &EstablishRequest,
+        sharing: Sharing,
+        patience: Patience,
+        rng: &mut dyn CryptoRng,
+        mut share: impl FnMut(&mut dyn CryptoRng) -> Result<(Zeroizing<Vec<u8>>, Vec<Share>), E>,
+    ) -> Result<(Self, Deposits), E> {
+        let mut deposits: Deposits = sharing
             .indices()
             .map(|x| (x, empty_deposit(request, sharing, x)))
             .collect();
         let mut keys = Vec::with_capacity(request.number);
         for _ in 0..request.number {
             let key_id = KeyId::random(rng);
-            let mut secret = Zeroizing::new(vec![0; TAG_SECRET_BYTES + request.size]);
-            rng.fill_bytes(&mut secret);
+            let (secret, shares) = share(rng)?;
             let (u, s) = secret.split_at(TAG_SECRET_BYTES);
             let tag = KeyTag::compute(u, s);
-            for share in shamir::split(&secret, sharing, rng) {
+            for share in shares {
                 if let Some(deposit) = deposits.get_mut(&share.x) {
                     deposit.keys.push(DepositedKey {
                         key_id,
@@ -135,14 +231,8 @@ impl Initiator {
                 bytes: Zeroizing::new(s.to_vec()),
             });
         }
-        let initiator = Self {
-            sharing,
-            patience,
-            keys,
-            outcomes: BTreeMap::new(),
-            threshold_reached: None,
-        };
-        (initiator, deposits)
+        let quorum = Quorum::new(sharing, patience);
+        Ok((Self { keys, quorum }, deposits))
     }
 
     /// A hub has answered.
@@ -165,55 +255,21 @@ impl Initiator {
             }),
             None => Ok(()),
         };
-        self.outcomes.insert(x, outcome);
-        if self.threshold_reached.is_none()
-            && self.stored() >= usize::from(self.sharing.threshold())
-        {
-            self.threshold_reached = Some(now);
-        }
+        self.quorum.on_outcome(now, x, outcome);
     }
 
     /// A hub could not be made to answer.
     pub fn on_failure(&mut self, x: ShareIndex, reason: String) {
-        self.outcomes.insert(x, Err(reason));
+        self.quorum.on_failure(x, reason);
     }
 
     /// Where the call stands at `now`.
     #[must_use]
     pub fn progress(&self, now: Duration) -> Progress<Vec<EstablishedKey>, EstablishError> {
-        let hubs = usize::from(self.sharing.shares());
-        let all_answered = self.outcomes.len() == hubs;
-        match self.threshold_reached {
-            Some(since) => {
-                let until = (since + self.patience.grace).min(self.patience.deadline);
-                if all_answered || now >= until {
-                    Progress::Done(self.keys.clone())
-                } else {
-                    Progress::WaitUntil(until)
-                }
-            }
-            None => {
-                let failed = self.outcomes.len() - self.stored();
-                let hopeless = hubs - failed < usize::from(self.sharing.threshold());
-                if all_answered || hopeless || now >= self.patience.deadline {
-                    Progress::Failed(self.error())
-                } else {
-                    Progress::WaitUntil(self.patience.deadline)
-                }
-            }
-        }
-    }
-
-    fn stored(&self) -> usize {
-        self.outcomes.values().filter(|o| o.is_ok()).count()
-    }
-
-    fn error(&self) -> EstablishError {
-        EstablishError {
-            stored: self.stored(),
-            hubs: self.sharing.shares(),
-            threshold: self.sharing.threshold(),
-            reasons: reasons(self.sharing, &self.outcomes),
+        match self.quorum.progress(now) {
+            Progress::WaitUntil(until) => Progress::WaitUntil(until),
+            Progress::Done(()) => Progress::Done(self.keys.clone()),
+            Progress::Failed(error) => Progress::Failed(error),
         }
     }
 }

@@ -334,6 +334,16 @@ mod tests {
                 "x.toml:4: unknown field `hubz`, expected one of `hubs`",
             ),
             (
+                "hubs = 5",
+                "hubs = 5\nkey_source = \"dice\"",
+                "x.toml:5: expected \"generator\", \"psrd\", or a list of them",
+            ),
+            (
+                "hubs = 5",
+                "hubs = 5\nkey_source = []",
+                "x.toml:5: the list is empty",
+            ),
+            (
                 "duration_s = 5",
                 "duration_s = 1",
                 "x.toml:7: workload.duration_s must be 2 to 3600, not 1",

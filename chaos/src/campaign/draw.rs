@@ -30,7 +30,7 @@ impl Campaign {
     #[must_use]
     pub fn plan(&self, seed: u64) -> Plan {
         let stream = |part: &str| stream(&self.name, seed, part);
-        let cluster = self.draw_cluster(&mut stream("cluster"));
+        let cluster = self.draw_cluster(&mut stream("cluster"), &mut stream("key source"));
         let heal_at_ms = self.workload.get_ref().duration_s * 1000;
         let recovery_ms = self.nemesis.recovery_ms;
         let calls_until_ms = heal_at_ms + recovery_ms + AFTER_RECOVERY_MS;
@@ -54,7 +54,7 @@ impl Campaign {
         }
     }
 
-    fn draw_cluster(&self, rng: &mut ChaCha12Rng) -> ClusterPlan {
+    fn draw_cluster(&self, rng: &mut ChaCha12Rng, key_source_rng: &mut ChaCha12Rng) -> ClusterPlan {
         let section = self.cluster.get_ref();
         let hubs = section.hubs.draw(rng);
         let threshold = Range {
@@ -76,6 +76,7 @@ impl Campaign {
             grace_ms: section.grace_ms,
             share_ttl_ms: section.share_ttl_ms,
             coalition: section.coalition.draw(hubs, threshold, rng) as u8,
+            key_source: section.key_source.draw(key_source_rng),
         }
     }
 
@@ -274,6 +275,9 @@ fn some_of(of: usize, number: usize, rng: &mut ChaCha12Rng) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use dske::protocol::initiator::KeySource;
+
+    use super::super::value::Choice;
     use super::super::{load, names};
     use super::*;
 
@@ -319,6 +323,23 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_key_source_is_drawn_and_moves_no_other_draw() {
+        let campaign = load("storm").unwrap();
+        let mut fixed = campaign.clone();
+        let mut psrd_seeds = 0;
+        for seed in 0..50 {
+            let plan = campaign.plan(seed);
+            let topology = dske::topology::Topology::parse("plan", &plan.topology()).unwrap();
+            let source = topology.keys.source;
+            assert_eq!(source, plan.cluster.key_source, "it reaches the nodes");
+            psrd_seeds += usize::from(source == KeySource::Psrd);
+            fixed.cluster.get_mut().key_source = Choice::just(source);
+            assert_eq!(fixed.plan(seed), plan);
+        }
+        assert!((10..40).contains(&psrd_seeds), "{psrd_seeds} of 50");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The format of a campaign file. Every field is explained in `docs/campaigns.md`.
 
+use dske::protocol::initiator::KeySource;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::value::{Count, Range};
+use super::value::{Choice, Count, Range};
 use crate::plan::Lie;
 
 /// A campaign.
@@ -79,6 +80,9 @@ pub struct ClusterSection {
     /// Hubs that pool all that they hold.
     #[serde(default = "below_threshold")]
     pub coalition: Count,
+    /// Where the randomness of keys comes from.
+    #[serde(default = "generator")]
+    pub key_source: Choice<KeySource>,
 }
 
 fn three() -> Range {
@@ -119,6 +123,10 @@ fn share_ttl_ms() -> u64 {
 
 fn below_threshold() -> Count {
     Count::BelowThreshold
+}
+
+fn generator() -> Choice<KeySource> {
+    Choice::just(KeySource::Generator)
 }
 
 /// The section `[workload]`.

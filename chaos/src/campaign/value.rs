@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use dske::protocol::initiator::KeySource;
 use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 use serde::{Deserialize, Deserializer};
@@ -58,6 +59,47 @@ impl<'de> Deserialize<'de> for Range {
             Form::Pair([from, to]) => Err(serde::de::Error::custom(format!(
                 "the range [{from}, {to}] is the wrong way round"
             ))),
+        }
+    }
+}
+
+/// A value, or a list of values from which the seed draws.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice<T>(Vec<T>);
+
+impl<T: Copy> Choice<T> {
+    /// Always the same.
+    #[must_use]
+    pub fn just(value: T) -> Self {
+        Self(vec![value])
+    }
+
+    /// Draws a value.
+    ///
+    /// # Panics
+    /// Never: a list in a file has at least one value.
+    pub fn draw(&self, rng: &mut ChaCha12Rng) -> T {
+        self.0[rng.random_range(0..self.0.len())]
+    }
+}
+
+impl<'de> Deserialize<'de> for Choice<KeySource> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(
+            untagged,
+            expecting = "expected \"generator\", \"psrd\", or a list of them"
+        )]
+        enum Form {
+            One(KeySource),
+            List(Vec<KeySource>),
+        }
+        match Form::deserialize(deserializer)? {
+            Form::One(value) => Ok(Self::just(value)),
+            Form::List(values) if values.is_empty() => Err(serde::de::Error::custom(
+                "the list is empty: there is nothing to draw from",
+            )),
+            Form::List(values) => Ok(Self(values)),
         }
     }
 }

@@ -5,6 +5,9 @@
 //! key, and PSRD for the honest hubs under which the production code makes exactly the same bytes of it. If the
 //! coalition's shares determine the key, no such polynomial exists. If a byte of pad was used twice, no such PSRD
 //! does. If anything but ciphertext went over the wire, then what the pads make of it is not a share of the key.
+//!
+//! It does not matter where keys come from. Where the first K shares are pads, the world has the other polynomial's
+//! shares as the pads of the honest hubs, so that an initiator that interpolates its pads gets the other key.
 
 use std::collections::BTreeMap;
 
@@ -396,6 +399,7 @@ impl Psrd<'_> {
 
 #[cfg(test)]
 mod tests {
+    use dske::protocol::initiator::KeySource;
     use dske::protocol::message::{DepositBody, Encrypted, FetchReply};
 
     use super::super::testing::{MASTER, SLAVE, Scene, liar};
@@ -417,11 +421,16 @@ mod tests {
 
     #[test]
     fn fewer_than_k_hubs_with_the_whole_wire_know_nothing() {
-        for coalition in 0..3 {
-            let scene = exchanged(|plan| plan.cluster.coalition = coalition);
-            let verdict = scene.judge(check);
-            verdict.must_hold();
-            assert_eq!(verdict.evaluated, 4);
+        for source in [KeySource::Generator, KeySource::Psrd] {
+            for coalition in 0..3 {
+                let scene = exchanged(|plan| {
+                    plan.cluster.coalition = coalition;
+                    plan.cluster.key_source = source;
+                });
+                let verdict = scene.judge(check);
+                verdict.must_hold();
+                assert_eq!(verdict.evaluated, 4);
+            }
         }
         exchanged(|plan| plan.liars.push(liar(HONEST)))
             .judge(check)
@@ -430,13 +439,26 @@ mod tests {
 
     #[test]
     fn k_hubs_know_every_key() {
-        let verdict = exchanged(|plan| plan.cluster.coalition = 3).judge(check);
-        assert_eq!(verdict.broken.len(), 4);
-        assert!(
-            verdict.broken[0]
-                .detail
-                .contains("3 shares are known, 3 determine the key")
-        );
+        for source in [KeySource::Generator, KeySource::Psrd] {
+            let scene = exchanged(|plan| {
+                plan.cluster.coalition = 3;
+                plan.cluster.key_source = source;
+            });
+            let verdict = scene.judge(check);
+            assert_eq!(verdict.broken.len(), 4);
+            let why = "3 shares are known, 3 determine the key";
+            assert!(verdict.broken[0].detail.contains(why));
+        }
+    }
+
+    #[test]
+    fn a_share_that_is_its_pad_and_is_sent_again_under_a_fresh_one_tells_nothing() {
+        let mut scene = Scene::new(|plan| plan.cluster.key_source = KeySource::Psrd);
+        scene.establish(0, 1_000);
+        // Hub 2 is the last of the K whose shares are pads, and the only honest one of them.
+        let (_, body) = deposit(&scene, 2);
+        scene.deposit_again(2, 1_500, &body);
+        scene.judge(check).must_hold();
     }
 
     /// The deposit that the master sent to a hub, decrypted, with the PSRD that it used.

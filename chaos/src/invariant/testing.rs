@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dske::crypto::shamir::{ShareIndex, Sharing};
-use dske::protocol::channel::{ClientEnd, PoolOwner};
+use dske::protocol::channel::{ClientEnd, PoolOwner, seal_deposit};
 use dske::protocol::hub::{Hub, HubStatus, PsrdRequest, RegistrationRequest};
-use dske::protocol::initiator::{EstablishRequest, Initiator, Patience, Progress};
-use dske::protocol::message::FetchQuery;
+use dske::protocol::initiator::{EstablishRequest, Initiator, KeySource, Patience, Progress};
+use dske::protocol::message::{DepositBody, FetchQuery, Plain};
 use dske::protocol::responder::Responder;
 use dske::protocol::{Request, Response};
 use dske::topology::Topology;
@@ -106,12 +106,27 @@ impl Scene {
             deadline: Duration::from_secs(3),
             grace: Duration::from_millis(200),
         };
-        let (mut initiator, deposits) =
-            Initiator::begin(&request, self.sharing, patience, &mut self.rng);
+        let mut reserved = BTreeMap::new();
+        for x in self.sharing.indices() {
+            let end = self.ends.get_mut(&(MASTER, usize::from(x.get()) - 1));
+            let spent = end.unwrap().spend(request.deposit_cost()).unwrap();
+            reserved.insert(x, spent);
+        }
+        let source = self.see().plan.cluster.key_source;
+        let (mut initiator, deposits) = match source {
+            KeySource::Generator => {
+                Initiator::begin(&request, self.sharing, patience, &mut self.rng)
+            }
+            KeySource::Psrd => {
+                let reserved = reserved.iter().map(|(&x, spent)| (x, spent)).collect();
+                let rng = &mut self.rng;
+                Initiator::begin_from_psrd(&request, self.sharing, patience, &reserved, rng)
+                    .unwrap()
+            }
+        };
         for (x, deposit) in deposits {
             let hub = usize::from(x.get()) - 1;
-            let end = self.ends.get_mut(&(MASTER, hub)).unwrap();
-            let (request, sent) = end.seal_deposit(&deposit).unwrap();
+            let (request, sent) = seal_deposit(reserved.remove(&x).unwrap(), &deposit);
             let response = self.exchange(MASTER, hub, at_ms, request);
             let end = self.ends.get_mut(&(MASTER, hub)).unwrap();
             let reply = end.open_deposit_reply(&sent, &response).unwrap();
@@ -149,6 +164,13 @@ impl Scene {
         };
         let outcome = Outcome::Keys(keys.into_iter().map(key).collect());
         self.call(id, CallKind::Slave, SLAVE, (at_ms, at_ms + 4), outcome);
+    }
+
+    /// The master sends a deposit to a hub once more, with fresh PSRD.
+    pub(super) fn deposit_again(&mut self, hub: usize, at_ms: u64, body: &DepositBody<Plain>) {
+        let end = self.ends.get_mut(&(MASTER, hub)).unwrap();
+        let (request, _) = end.seal_deposit(body).unwrap();
+        self.exchange(MASTER, hub, at_ms, request);
     }
 
     /// A request goes to a hub and is answered, seen at every place.

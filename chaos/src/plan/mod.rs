@@ -10,6 +10,7 @@ pub mod fault;
 pub mod lie;
 pub mod stream;
 
+use dske::protocol::initiator::KeySource;
 use serde::Serialize;
 
 pub use fault::{Fault, PlannedFault};
@@ -74,6 +75,8 @@ pub struct ClusterPlan {
     pub share_ttl_ms: u64,
     /// Hubs that pool all that they hold, beside reading the whole wire.
     pub coalition: u8,
+    /// Where the randomness of keys comes from.
+    pub key_source: KeySource,
 }
 
 /// One key exchange between two SAEs.
@@ -151,6 +154,7 @@ impl Plan {
         format!(
             "threshold = {}\nallow_threshold_one = true\nhubs = [{}]\nclients = [{}]\n\
              [psrd]\nblock_bytes = {}\nlow_water_bytes = {}\n\
+             [keys]\nsource = \"{}\"\n\
              [timing]\nrequest_timeout_ms = {}\ncall_deadline_ms = {}\ngrace_ms = {}\nbackground_ms = {}\n\
              share_ttl_ms = {}\nlinger_ms = {}\n",
             cluster.threshold,
@@ -158,6 +162,7 @@ impl Plan {
             nodes(&CLIENT_NAMES, cluster.clients),
             cluster.psrd_block_bytes,
             cluster.psrd_low_water_bytes,
+            cluster.key_source.as_str(),
             cluster.request_timeout_ms,
             cluster.call_deadline_ms,
             cluster.grace_ms,

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use dske::protocol::message::DepositBody;
+
 use crate::invariant::{Facts, Verdict};
-use crate::observer::record::{CallKind, Outcome};
+use crate::observer::record::{CallKind, Outcome, Seen};
 use crate::plan::{CLIENT_NAMES, Fault, HUB_NAMES, Plan, PlannedFault};
 use crate::summary::{BoundaryPoint, Mark, MarkKind, Timeline};
 
@@ -138,6 +140,7 @@ fn reached(facts: &Facts<'_>) -> BTreeMap<String, u64> {
             add("branch:blame", hub.blame.values().sum());
         }
     }
+    add("branch:share-is-pad", shares_that_are_pads(facts));
     for (_, _, status) in last_statuses(facts) {
         for (what, count) in &status.refused {
             add(&format!("refused:{what}"), *count);
@@ -160,6 +163,21 @@ fn reached(facts: &Facts<'_>) -> BTreeMap<String, u64> {
         }
     }
     reached
+}
+
+/// Keys made of PSRD, as the wire shows them: deposits in which a share under its pad is zero.
+fn shares_that_are_pads(facts: &Facts<'_>) -> u64 {
+    let sent = facts.seen.messages.iter().filter_map(|message| {
+        let Seen::Sent(request) = &message.what else {
+            return None;
+        };
+        serde_json::from_slice::<DepositBody>(&request.body).ok()
+    });
+    let is_pad = |body: &DepositBody| {
+        let mut keys = body.keys.iter();
+        keys.any(|key| key.share.0.iter().all(|byte| *byte == 0))
+    };
+    sent.filter(is_pad).count() as u64
 }
 
 fn last_statuses<'a>(

@@ -1,19 +1,30 @@
 //! Get key: drives an [`Initiator`] and the links.
 
+use std::collections::BTreeMap;
+use std::future::Future;
 use std::rc::Rc;
+use std::time::Duration;
 
+use actix::prelude::*;
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
 use crate::crypto::shamir::ShareIndex;
-use crate::protocol::initiator::{EstablishRequest, EstablishedKey, Initiator, Patience, Progress};
+use crate::protocol::initiator::{
+    Deposits, EstablishError, EstablishRequest, EstablishedKey, Initiator, KeySource, Patience,
+    Progress, Reserving,
+};
 use crate::protocol::limits::SLAVE_SAES_MAX;
-use crate::protocol::message::{DepositBody, DepositReply, Plain};
+use crate::protocol::message::DepositReply;
 
-use super::super::link::{Deposit, LinkError};
+use super::super::link::{Deposit, Link, LinkError, Reservation, Reserve};
 use super::{Core, GetKey, KmeError, check_distinct, check_range};
 
-type Answer = (ShareIndex, Result<DepositReply, LinkError>);
+/// What a hub's link says.
+type Answer<T> = (ShareIndex, Result<T, LinkError>);
+
+/// PSRD that is set aside for deposits.
+type Reservations = BTreeMap<ShareIndex, Reservation>;
 
 impl Core {
     pub(super) async fn get_key(
@@ -21,36 +32,168 @@ impl Core {
         message: GetKey,
     ) -> Result<Vec<EstablishedKey>, KmeError> {
         let request = self.check_get_key(message)?;
-        let number = request.number;
-        self.counters.borrow_mut().keys_requested += number as u64;
-        let now = self.now();
+        self.counters.borrow_mut().keys_requested += request.number as u64;
+        let established = self.establish(&request).await;
+        let mut counters = self.counters.borrow_mut();
+        match &established {
+            Ok(keys) => counters.keys_established += keys.len() as u64,
+            Err(_) => counters.establish_failures += 1,
+        }
+        Ok(established?)
+    }
+
+    async fn establish(
+        self: &Rc<Self>,
+        request: &EstablishRequest,
+    ) -> Result<Vec<EstablishedKey>, EstablishError> {
+        let started = self.now();
         let patience = Patience {
-            deadline: now + self.config.timing.call_deadline,
+            deadline: started + self.config.timing.call_deadline,
             grace: self.config.timing.grace,
         };
-        let (mut initiator, deposits) = {
-            let mut rng = self.rng.borrow_mut();
-            Initiator::begin(&request, self.config.sharing, patience, rng.as_mut())
+        let (initiator, deposits, reserved) = match self.config.key_source {
+            KeySource::Generator => {
+                let mut rng = self.rng.borrow_mut();
+                let (initiator, deposits) =
+                    Initiator::begin(request, self.config.sharing, patience, rng.as_mut());
+                (initiator, deposits, Reservations::new())
+            }
+            KeySource::Psrd => self.begin_from_psrd(request, patience).await?,
         };
-        let mut answers = self.deposit_at_all_hubs(deposits);
+        let background = started + self.config.timing.background;
+        let answers = self.deposit_at_all_hubs(deposits, reserved, background);
+        self.hear_answers(initiator, answers).await
+    }
+
+    /// Makes keys of the PSRD that their deposits will spend. `docs/protocol.md` §5.
+    async fn begin_from_psrd(
+        self: &Rc<Self>,
+        request: &EstablishRequest,
+        patience: Patience,
+    ) -> Result<(Initiator, Deposits, Reservations), EstablishError> {
+        let reserved = self
+            .reserve_at_all_hubs(request.deposit_cost(), patience.deadline)
+            .await?;
+        let spent = reserved
+            .iter()
+            .map(|(&x, reservation)| (x, reservation.spent()));
+        let spent = spent.collect();
+        let mut rng = self.rng.borrow_mut();
+        let sharing = self.config.sharing;
+        let (initiator, deposits) =
+            Initiator::begin_from_psrd(request, sharing, patience, &spent, rng.as_mut())
+                .expect("K hubs or more have reserved just what this request needs");
+        Ok((initiator, deposits, reserved))
+    }
+
+    /// Asks all links at once for the PSRD of a message.
+    async fn reserve_at_all_hubs(
+        self: &Rc<Self>,
+        bytes: usize,
+        deadline: Duration,
+    ) -> Result<Reservations, EstablishError> {
+        let (sender, mut answers) = mpsc::unbounded_channel();
+        for &x in self.links.keys() {
+            let message = Reserve {
+                bytes,
+                deadline: self.started + deadline,
+            };
+            let asked = self.ask_link(x, message);
+            let sender = sender.clone();
+            tokio::task::spawn_local(async move {
+                // A reservation that comes too late is dropped, and wiped.
+                let _ = sender.send((x, asked.await));
+            });
+        }
+        drop(sender);
+        let mut reserving = Reserving::begin(self.config.sharing, deadline);
+        loop {
+            match reserving.progress(self.now()) {
+                Progress::Done(reserved) => return Ok(reserved),
+                Progress::Failed(error) => return Err(error),
+                Progress::WaitUntil(until) => match self.next(&mut answers, until).await {
+                    Some((x, Ok(reservation))) => reserving.on_reserved(self.now(), x, reservation),
+                    Some((x, Err(error))) => reserving.on_failure(x, error.to_string()),
+                    None => {}
+                },
+            }
+        }
+    }
+
+    /// Contacts all hubs at once. What has not arrived when the call returns keeps going out until `deadline`.
+    fn deposit_at_all_hubs(
+        self: &Rc<Self>,
+        deposits: Deposits,
+        mut reserved: Reservations,
+        deadline: Duration,
+    ) -> mpsc::UnboundedReceiver<Answer<DepositReply>> {
+        // As many answers as there are hubs.
+        let (sender, receiver) = mpsc::unbounded_channel();
+        for (x, deposit) in deposits {
+            let message = Deposit {
+                deposit,
+                reserved: reserved.remove(&x),
+                deadline: self.started + deadline,
+            };
+            let asked = self.ask_link(x, message);
+            let sender = sender.clone();
+            let core = Rc::clone(self);
+            tokio::task::spawn_local(async move {
+                let answer = asked.await;
+                let stored = answer.is_ok();
+                if sender.send((x, answer)).is_err() && stored {
+                    core.counters.borrow_mut().late_shares += 1;
+                }
+            });
+        }
+        receiver
+    }
+
+    async fn hear_answers(
+        &self,
+        mut initiator: Initiator,
+        mut answers: mpsc::UnboundedReceiver<Answer<DepositReply>>,
+    ) -> Result<Vec<EstablishedKey>, EstablishError> {
         loop {
             match initiator.progress(self.now()) {
-                Progress::Done(keys) => {
-                    self.counters.borrow_mut().keys_established += number as u64;
-                    return Ok(keys);
-                }
-                Progress::Failed(error) => {
-                    self.counters.borrow_mut().establish_failures += 1;
-                    return Err(error.into());
-                }
-                Progress::WaitUntil(until) => {
-                    match timeout_at(self.started + until, answers.recv()).await {
-                        Ok(Some((x, Ok(reply)))) => initiator.on_reply(self.now(), x, &reply),
-                        Ok(Some((x, Err(error)))) => initiator.on_failure(x, error.to_string()),
-                        // The time has come, or all hubs have answered: the next look at the progress says what.
-                        Ok(None) | Err(_) => {}
-                    }
-                }
+                Progress::Done(keys) => return Ok(keys),
+                Progress::Failed(error) => return Err(error),
+                Progress::WaitUntil(until) => match self.next(&mut answers, until).await {
+                    Some((x, Ok(reply))) => initiator.on_reply(self.now(), x, &reply),
+                    Some((x, Err(error))) => initiator.on_failure(x, error.to_string()),
+                    None => {}
+                },
+            }
+        }
+    }
+
+    /// The next answer. `None` when the time has come, or all hubs have answered: the next look at the progress says
+    /// what that means.
+    async fn next<T>(
+        &self,
+        answers: &mut mpsc::UnboundedReceiver<Answer<T>>,
+        until: Duration,
+    ) -> Option<Answer<T>> {
+        let answer = timeout_at(self.started + until, answers.recv()).await;
+        answer.ok().flatten()
+    }
+
+    /// Asks the link to a hub.
+    fn ask_link<M, T>(
+        &self,
+        x: ShareIndex,
+        message: M,
+    ) -> impl Future<Output = Result<T, LinkError>> + use<M, T>
+    where
+        M: Message<Result = Result<T, LinkError>> + Send + 'static,
+        T: Send + 'static,
+        Link: Handler<M>,
+    {
+        let sent = self.links.get(&x).map(|link| link.send(message));
+        async move {
+            match sent {
+                Some(sent) => sent.await.unwrap_or_else(|_| Err(stopped())),
+                None => Err(stopped()),
             }
         }
     }
@@ -84,33 +227,8 @@ impl Core {
             number,
         })
     }
+}
 
-    /// Contacts all hubs at once. What has not arrived when the call returns keeps going out in the background.
-    fn deposit_at_all_hubs(
-        self: &Rc<Self>,
-        deposits: std::collections::BTreeMap<ShareIndex, DepositBody<Plain>>,
-    ) -> mpsc::UnboundedReceiver<Answer> {
-        // As many answers as there are hubs.
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let deadline = self.started + self.now() + self.config.timing.background;
-        for (x, deposit) in deposits {
-            let Some(link) = self.links.get(&x) else {
-                continue;
-            };
-            let sent = link.send(Deposit { deposit, deadline });
-            let sender = sender.clone();
-            let core = Rc::clone(self);
-            tokio::task::spawn_local(async move {
-                let answer = match sent.await {
-                    Ok(answer) => answer,
-                    Err(_) => Err(LinkError::Unreachable("the link has stopped".to_owned())),
-                };
-                let stored = answer.is_ok();
-                if sender.send((x, answer)).is_err() && stored {
-                    core.counters.borrow_mut().late_shares += 1;
-                }
-            });
-        }
-        receiver
-    }
+fn stopped() -> LinkError {
+    LinkError::Unreachable("the link has stopped".to_owned())
 }

@@ -1,0 +1,79 @@
+//! Counting hubs that have done their part: K suffice, and the others are waited for a little longer.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::crypto::shamir::{ShareIndex, Sharing};
+
+use super::{EstablishError, Patience, Progress, reasons};
+
+/// It is over as soon as every hub has answered, or K have done their part and the grace period is over, or K cannot
+/// be reached any more, or the deadline has come.
+pub(super) struct Quorum {
+    sharing: Sharing,
+    patience: Patience,
+    outcomes: BTreeMap<ShareIndex, Result<(), String>>,
+    threshold_reached: Option<Duration>,
+}
+
+impl Quorum {
+    pub(super) fn new(sharing: Sharing, patience: Patience) -> Self {
+        Self {
+            sharing,
+            patience,
+            outcomes: BTreeMap::new(),
+            threshold_reached: None,
+        }
+    }
+
+    /// A hub has answered: it has done its part, or says why not.
+    pub(super) fn on_outcome(&mut self, now: Duration, x: ShareIndex, outcome: Result<(), String>) {
+        self.outcomes.insert(x, outcome);
+        if self.threshold_reached.is_none() && self.done() >= usize::from(self.sharing.threshold())
+        {
+            self.threshold_reached = Some(now);
+        }
+    }
+
+    /// A hub could not be made to answer.
+    pub(super) fn on_failure(&mut self, x: ShareIndex, reason: String) {
+        self.outcomes.insert(x, Err(reason));
+    }
+
+    pub(super) fn progress(&self, now: Duration) -> Progress<(), EstablishError> {
+        let hubs = usize::from(self.sharing.shares());
+        let all_answered = self.outcomes.len() == hubs;
+        match self.threshold_reached {
+            Some(since) => {
+                let until = (since + self.patience.grace).min(self.patience.deadline);
+                if all_answered || now >= until {
+                    Progress::Done(())
+                } else {
+                    Progress::WaitUntil(until)
+                }
+            }
+            None => {
+                let failed = self.outcomes.len() - self.done();
+                let hopeless = hubs - failed < usize::from(self.sharing.threshold());
+                if all_answered || hopeless || now >= self.patience.deadline {
+                    Progress::Failed(self.error())
+                } else {
+                    Progress::WaitUntil(self.patience.deadline)
+                }
+            }
+        }
+    }
+
+    fn done(&self) -> usize {
+        self.outcomes.values().filter(|o| o.is_ok()).count()
+    }
+
+    fn error(&self) -> EstablishError {
+        EstablishError {
+            stored: self.done(),
+            hubs: self.sharing.shares(),
+            threshold: self.sharing.threshold(),
+            reasons: reasons(self.sharing, &self.outcomes),
+        }
+    }
+}
