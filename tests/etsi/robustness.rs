@@ -61,7 +61,11 @@ fn a_connection_stays_in_step_after_errors() {
         ] {
             let mut connection = Connection::open(&address).await;
             connection.write(&bytes).await;
-            let answer = connection.response(false).await.unwrap();
+            let Some(answer) = connection.response(false).await else {
+                // The server may give up on a broken chunk before there is an answer, but on nothing else.
+                assert!(bytes.contains("zz"), "{}", &bytes[..40]);
+                continue;
+            };
             assert!(matches!(answer.status, 400 | 405), "{}", answer.status);
             assert!(answer.closes(), "{}", answer.head);
             let body: Value = serde_json::from_slice(&answer.body).unwrap();
