@@ -18,7 +18,9 @@ use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::crypto::shamir::{Share, ShareIndex, Sharing, recover};
 use dske::protocol::channel::{ClientEnd, PoolOwner, seal_deposit};
 use dske::protocol::hub::{Hub, HubConfig, PsrdRequest, RegistrationRequest};
-use dske::protocol::initiator::{EstablishRequest, Initiator, KeySource, Patience, Progress};
+use dske::protocol::initiator::{
+    EstablishRequest, EstablishedKey, Initiator, KeySource, Patience, Progress,
+};
 use dske::protocol::message::FetchQuery;
 use dske::protocol::responder::Responder;
 use dske::protocol::signature::Signature;
@@ -37,6 +39,8 @@ struct Setting {
     source: KeySource,
     sharing: Sharing,
     size: usize,
+    /// Keys in one message.
+    number: usize,
     /// Hubs at which the first deposit is lost, and sent again with fresh PSRD.
     lossy: Vec<u8>,
 }
@@ -52,15 +56,15 @@ struct Exchanged {
 /// What is seen of one exchange, and what came of it.
 struct Run {
     wire: Vec<Exchanged>,
-    delivered: Vec<u8>,
-    given: Vec<u8>,
+    delivered: Vec<Vec<u8>>,
+    given: Vec<Vec<u8>>,
 }
 
 fn name(name: &str) -> NodeName {
     name.parse().unwrap()
 }
 
-/// One key from SAE a at client a to SAE b at client b, through all hubs. Generators are given for each hub and for
+/// Keys from SAE a at client a to SAE b at client b, through all hubs. Generators are given for each hub and for
 /// the initiator; everything else is determined.
 fn exchange(
     setting: &Setting,
@@ -112,7 +116,7 @@ fn exchange(
         master_sae: "a".parse().unwrap(),
         slave_saes: vec!["b".parse().unwrap()],
         size,
-        number: 1,
+        number: setting.number,
     };
     let patience = Patience {
         deadline: SECOND,
@@ -160,7 +164,7 @@ fn exchange(
         client: name("b"),
         slave_sae: "b".parse().unwrap(),
         master_sae: "a".parse().unwrap(),
-        key_ids: vec![keys[0].key_id],
+        key_ids: keys.iter().map(|key| key.key_id).collect(),
     };
     let mut responder = Responder::begin(query.clone(), sharing, SECOND);
     for x in sharing.indices() {
@@ -178,10 +182,11 @@ fn exchange(
     let Progress::Done(fetched) = responder.progress(Duration::ZERO) else {
         panic!("not fetched")
     };
+    let bytes = |keys: &[EstablishedKey]| keys.iter().map(|key| key.bytes.to_vec()).collect();
     Run {
         wire,
-        delivered: fetched[0].bytes.to_vec(),
-        given: keys[0].bytes.to_vec(),
+        delivered: bytes(&fetched),
+        given: bytes(&keys),
     }
 }
 
@@ -235,12 +240,14 @@ struct Polynomial {
 }
 
 impl Polynomial {
-    /// The one that was shared. The initiator's tape has the key ID, and what else it drew: Y and the coefficients, or
-    /// nothing where the first K shares are pads, at the beginning of the hubs' blocks.
-    fn of(setting: &Setting, tapes: &[Vec<u8>]) -> Self {
+    /// The one that was shared for key number `key`.
+    ///
+    /// For each key the initiator's tape has the ID, and what else was drawn: Y and the coefficients, or nothing where
+    /// the first K shares are pads, at the beginning of the hubs' blocks.
+    fn of(setting: &Setting, tapes: &[Vec<u8>], key: usize) -> Self {
         let (initiator, hubs) = tapes.split_last().unwrap();
         let length = TAG_SECRET_BYTES + setting.size;
-        let drawn = &initiator[16..];
+        let drawn = &initiator[initiator_tape(setting, key)][16..];
         if setting.source == KeySource::Generator {
             return Self {
                 secret: drawn[..length].to_vec(),
@@ -248,7 +255,7 @@ impl Polynomial {
             };
         }
         assert!(drawn.is_empty(), "the key ID is all that is drawn");
-        let pad = block_on_tape(0, PoolOwner::Client) + MAC_KEY_BYTES;
+        let pad = block_on_tape(0, PoolOwner::Client) + MAC_KEY_BYTES + key * length;
         let k = setting.sharing.threshold();
         let pads: Vec<(u8, Vec<u8>)> = (1..=k)
             .zip(hubs)
@@ -272,14 +279,17 @@ impl Polynomial {
     fn at(&self, x: u8) -> Vec<u8> {
         share_at(&self.secret, &self.coefficients, x)
     }
+}
 
-    /// The tape of an initiator that shares this.
-    fn initiator(&self, setting: &Setting, key_id: &[u8]) -> Vec<u8> {
-        match setting.source {
-            KeySource::Generator => [key_id, &self.secret, &self.coefficients].concat(),
-            KeySource::Psrd => key_id.to_vec(),
+/// Where the initiator's tape has what was drawn for a key.
+fn initiator_tape(setting: &Setting, key: usize) -> std::ops::Range<usize> {
+    let length = match setting.source {
+        KeySource::Generator => {
+            16 + usize::from(setting.sharing.threshold()) * (TAG_SECRET_BYTES + setting.size)
         }
-    }
+        KeySource::Psrd => 16,
+    };
+    key * length..(key + 1) * length
 }
 
 fn share_at(secret: &[u8], coefficients: &[u8], x: u8) -> Vec<u8> {
@@ -308,16 +318,17 @@ fn keep_tag(secret: &mut [u8], original: &[u8]) {
     }
 }
 
-/// The tapes of the world in which `other` is the key, as seen by the corrupted hubs: theirs are unchanged.
+/// The tapes of the world in which `other` is key number `key`, and every other key is what it is, as seen by the
+/// corrupted hubs: theirs are unchanged.
 fn other_world(
     setting: &Setting,
     run: &Run,
     tapes: &[Vec<u8>],
     corrupted: &[u8],
+    key: usize,
     other: &[u8],
 ) -> Option<Vec<Vec<u8>>> {
-    let (initiator, hubs) = tapes.split_last().unwrap();
-    let shared = Polynomial::of(setting, tapes);
+    let shared = Polynomial::of(setting, tapes, key);
     let mut secret = shared.secret.clone();
     secret[TAG_SECRET_BYTES..].copy_from_slice(other);
     keep_tag(&mut secret, &shared.secret);
@@ -331,7 +342,7 @@ fn other_world(
     if known.iter().any(|(x, y)| chosen.at(*x) != *y) {
         return None;
     }
-    let mut world = hubs.to_vec();
+    let mut world = tapes.to_vec();
     // Every message that carries a share of an honest hub gets pads under which it carries the other one. Where a
     // share is its pad, this makes the pad the other share.
     for Exchanged {
@@ -348,7 +359,8 @@ fn other_world(
         let [fragment] = signature.allocation.fragments() else {
             panic!("one block is enough")
         };
-        let pads = block_on_tape(client, owner) + fragment.start() as usize + MAC_KEY_BYTES;
+        let allocated = block_on_tape(client, owner) + fragment.start() as usize;
+        let pads = allocated + MAC_KEY_BYTES + key * shared.secret.len();
         let tape = &mut world[usize::from(*x) - 1][pads..];
         for (pad, (old, new)) in tape
             .iter_mut()
@@ -357,7 +369,10 @@ fn other_world(
             *pad ^= old ^ new;
         }
     }
-    world.push(chosen.initiator(setting, &initiator[..16]));
+    if setting.source == KeySource::Generator {
+        let drawn = &mut world.last_mut()?[initiator_tape(setting, key)][16..];
+        drawn.copy_from_slice(&[chosen.secret, chosen.coefficients].concat());
+    }
     Some(world)
 }
 
@@ -367,12 +382,13 @@ prop_compose! {
         k in 2u8..=6,
         spare in 0u8..=3,
         size in 1usize..=64,
+        number in 1usize..=3,
         lossy in prop::collection::vec(1u8..=9, 0..3),
         seed in any::<u64>(),
     ) -> (Setting, u64) {
         let source = if psrd { KeySource::Psrd } else { KeySource::Generator };
         let sharing = Sharing::new(k, k + spare).unwrap();
-        (Setting { source, sharing, size, lossy }, seed)
+        (Setting { source, sharing, size, number, lossy }, seed)
     }
 }
 
@@ -395,15 +411,18 @@ proptest! {
         let corrupted = some_hubs(usize::from(sharing.threshold()) - 1, sharing, &mut rng);
         let mut other = vec![0; setting.size];
         rng.fill_bytes(&mut other);
-        let world = other_world(&setting, &run, &tapes, &corrupted, &other).unwrap();
+        let key = rng.random_range(0..setting.number);
+        let world = other_world(&setting, &run, &tapes, &corrupted, key, &other).unwrap();
         for x in &corrupted {
             let index = usize::from(*x) - 1;
             prop_assert_eq!(&world[index], &tapes[index], "what a corrupted hub holds is the same");
         }
         let again = replayed(&setting, &world);
         prop_assert!(again.wire == run.wire, "every byte on the wire is the same");
-        prop_assert_eq!(&again.given, &other);
-        prop_assert_eq!(&again.delivered, &other);
+        let mut keys = run.given.clone();
+        keys[key] = other;
+        prop_assert_eq!(&again.given, &keys, "one key is another, and the others are the same");
+        prop_assert_eq!(&again.delivered, &keys);
     }
 
     #[test]
@@ -412,9 +431,9 @@ proptest! {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let sharing = setting.sharing;
         let corrupted = some_hubs(sharing.threshold().into(), sharing, &mut rng);
-        let mut other = run.given.clone();
+        let mut other = run.given[0].clone();
         other[0] ^= rng.random_range(1..=255u8);
-        prop_assert!(other_world(&setting, &run, &tapes, &corrupted, &other).is_none());
+        prop_assert!(other_world(&setting, &run, &tapes, &corrupted, 0, &other).is_none());
     }
 }
 
@@ -426,11 +445,12 @@ fn the_construction_notices_what_is_not_secret() {
             source,
             sharing,
             size: 32,
+            number: 1,
             lossy: vec![3],
         };
         let (run, tapes) = recorded(&setting, 7);
         let other = [9; 32];
-        let world = other_world(&setting, &run, &tapes, &[1, 2], &other).unwrap();
+        let world = other_world(&setting, &run, &tapes, &[1, 2], 0, &other).unwrap();
         assert!(replayed(&setting, &world).wire == run.wire);
         // With one byte of an honest hub's PSRD left as it was, the other key gives other bytes: the comparison can
         // fail. Hub 3's pad of the lost deposit, then of the one that arrived.
