@@ -29,9 +29,11 @@
 //! | [`http`] | the actix-web routes and the awc client |
 //! | [`topology`] | the topology file |
 //! | [`cli`] | the `dske` command |
+//! | [`harness`] | marks and canaries, for the test harness only |
 
 pub mod cli;
 pub mod crypto;
+pub mod harness;
 pub mod http;
 pub mod node;
 pub mod protocol;

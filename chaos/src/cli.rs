@@ -9,11 +9,14 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use dske::harness::Canary;
+
 use crate::campaign::{self, Campaign, CampaignError};
 use crate::plan::stream::SEED_MAX;
 use crate::report::{self, ReportError};
 use crate::run::{RunOptions, run};
 use crate::runner::{capture_panics, run_seeds};
+use crate::selftest;
 use crate::summarize::{boundary, merge_boundary, summarize};
 use crate::summary::{CampaignSummary, Resilience};
 use crate::table;
@@ -25,6 +28,7 @@ Examples:
   cargo chaos run storm --seeds 200              more seeds of one campaign
   cargo chaos run my/own.toml --out my/reports   a campaign of your own
   cargo chaos replay storm --seed 17 --trace     the timeline of one run
+  cargo chaos selftest                           are bugs seen that are planted on purpose?
 
 Exit code: 0 if all invariants held, 1 if one broke, 2 for bad use or a bad campaign file.";
 
@@ -49,6 +53,21 @@ enum Command {
         names: Vec<String>,
         #[command(flatten)]
         sweep: Sweep,
+    },
+    /// Plant bugs in the nodes on purpose, one at a time, and show which invariant sees each.
+    Selftest {
+        /// Only these bugs.
+        #[arg(value_name = "CANARY")]
+        names: Vec<String>,
+        /// Runs that a bug may take to be seen.
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        runs: u64,
+        /// Runs at the same time [default: one for each core].
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+        jobs: Option<u16>,
+        /// Where `selftest.json` goes.
+        #[arg(long, value_name = "DIR", default_value = "reports")]
+        out: PathBuf,
     },
     /// Run one seed of a campaign again, and show what happens.
     Replay {
@@ -85,6 +104,11 @@ enum CliError {
     Campaign(#[from] CampaignError),
     #[error(transparent)]
     Report(#[from] ReportError),
+    #[error("{name}: there is no such canary; there are {}", .known.join(", "))]
+    UnknownCanary {
+        name: String,
+        known: Vec<&'static str>,
+    },
 }
 
 /// Runs the command line of this process.
@@ -98,6 +122,12 @@ pub fn main() -> ExitCode {
             names,
             sweep: options,
         }) => sweep(names, &options),
+        Some(Command::Selftest {
+            names,
+            runs,
+            jobs,
+            out,
+        }) => self_test(&names, runs, jobs, &out),
         Some(Command::Replay { name, seed, trace }) => replay(&name, seed, trace),
     };
     match result {
@@ -162,7 +192,7 @@ fn run_campaign(
         .take(options.seeds.unwrap_or(default) as usize)
         .collect();
     let jobs = options.jobs.map_or_else(cores, usize::from);
-    let progress = progress(&campaign.name, seeds.len() as u64);
+    let progress = progress(&campaign.name, seeds.len() as u64, "seeds");
     let started = tokio::time::Instant::now();
     let (mut keys, mut broken) = (0, 0);
     let run = |plan: &crate::plan::Plan| run(plan, RunOptions::default());
@@ -186,10 +216,61 @@ fn run_campaign(
     (summary, boundary(&outcomes))
 }
 
+fn self_test(
+    names: &[String],
+    runs_max: u64,
+    jobs: Option<u16>,
+    out: &std::path::Path,
+) -> Result<bool, CliError> {
+    let canaries = canaries(names)?;
+    let campaigns = selftest::campaigns()?;
+    report::check_writable(out)?;
+    capture_panics();
+    let jobs = jobs.map_or_else(cores, usize::from);
+    let progress = progress("selftest", canaries.len() as u64, "canaries");
+    println!("{}", table::canary_head());
+    let mut all = Vec::with_capacity(canaries.len());
+    for canary in canaries {
+        progress.set_message(canary.name());
+        let hunted = selftest::hunt(canary, &campaigns, runs_max, jobs);
+        progress.suspend(|| println!("{}", table::canary(&hunted)));
+        progress.inc(1);
+        all.push(hunted);
+    }
+    progress.finish_and_clear();
+    println!("{}", table::canary_verdict(&all));
+    report::write_json(&out.join("selftest.json"), &all)?;
+    Ok(all.iter().all(|hunted| hunted.caught.is_some()))
+}
+
+/// The canaries with these names; all of them if there is none.
+fn canaries(names: &[String]) -> Result<Vec<Canary>, CliError> {
+    if names.is_empty() {
+        return Ok(Canary::ALL.to_vec());
+    }
+    let named = names.iter().map(|name| {
+        let mut all = Canary::ALL.iter();
+        let known = all.find(|canary| canary.name() == name);
+        known.copied().ok_or_else(|| CliError::UnknownCanary {
+            name: name.clone(),
+            known: Canary::ALL.iter().map(|canary| canary.name()).collect(),
+        })
+    });
+    named.collect()
+}
+
 fn replay(name: &str, seed: u64, trace: bool) -> Result<bool, CliError> {
     let campaign = campaign::load(name)?;
     capture_panics();
-    let run = |plan: &crate::plan::Plan| run(plan, RunOptions { keep_trace: true });
+    let run = |plan: &crate::plan::Plan| {
+        run(
+            plan,
+            RunOptions {
+                keep_trace: true,
+                ..RunOptions::default()
+            },
+        )
+    };
     let outcomes = run_seeds(&campaign, &[seed], 1, run, |_| {});
     print!("{}", table::plan(&campaign.plan(seed)));
     for outcome in &outcomes {
@@ -224,10 +305,11 @@ fn command(names: &[String], options: &Sweep) -> String {
     command
 }
 
-fn progress(name: &str, length: u64) -> ProgressBar {
+fn progress(name: &str, length: u64, unit: &str) -> ProgressBar {
     let progress = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-    let style =
-        ProgressStyle::with_template("{prefix:20} [{bar:30}] {pos}/{len} seeds, {msg}, {eta} left");
+    let template =
+        format!("{{prefix:20}} [{{bar:30}}] {{pos}}/{{len}} {unit}, {{msg}}, {{eta}} left");
+    let style = ProgressStyle::with_template(&template);
     progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     progress.set_prefix(name.to_owned());
     progress.enable_steady_tick(Duration::from_millis(200));

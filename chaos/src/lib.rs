@@ -18,6 +18,7 @@
 //! | [`runner`] | many seeds on all cores |
 //! | [`mod@summarize`], [`summary`] | what a sweep says |
 //! | [`report`] | the HTML |
+//! | [`selftest`] | whether the invariants see bugs that are planted on purpose |
 //! | [`cli`], [`table`] | the command |
 
 pub mod byzantine;
@@ -29,6 +30,7 @@ pub mod plan;
 pub mod report;
 pub mod run;
 pub mod runner;
+pub mod selftest;
 pub mod summarize;
 pub mod summary;
 pub mod table;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan};
+use crate::selftest::Canaried;
 use crate::summary::{CampaignSummary, Resilience};
 
 /// Prints the table at the end of a sweep.
@@ -26,6 +27,53 @@ pub fn print(resilience: &Resilience) {
             campaign.keys_fetched as f64 / wall,
             verdict(campaign),
         );
+    }
+}
+
+/// The head of the table of canaries.
+#[must_use]
+pub fn canary_head() -> String {
+    format!(
+        "{:<26} {:<36} {:<26} {:>5} {:>7}",
+        "canary", "broke", "in", "runs", "seconds"
+    )
+}
+
+/// One canary: what saw it, and how long that took.
+#[must_use]
+pub fn canary(hunted: &Canaried) -> String {
+    let (broke, place) = match &hunted.caught {
+        Some(caught) => (
+            caught.invariants.join(", "),
+            format!("{} seed {}", caught.campaign, caught.seed),
+        ),
+        None => (
+            format!("NOT CAUGHT by {}", hunted.expected.join(" or ")),
+            "-".to_owned(),
+        ),
+    };
+    format!(
+        "{:<26} {broke:<36} {place:<26} {:>5} {:>7.1}",
+        hunted.canary, hunted.runs, hunted.wall_seconds
+    )
+}
+
+/// The last line of a self-test.
+#[must_use]
+pub fn canary_verdict(all: &[Canaried]) -> String {
+    let missed: Vec<&str> = all
+        .iter()
+        .filter(|hunted| hunted.caught.is_none())
+        .map(|hunted| hunted.canary.as_str())
+        .collect();
+    if missed.is_empty() {
+        format!("all {} canaries were caught", all.len())
+    } else {
+        format!(
+            "NOT CAUGHT: {}: no invariant sees {}",
+            missed.join(", "),
+            if missed.len() == 1 { "it" } else { "them" }
+        )
     }
 }
 

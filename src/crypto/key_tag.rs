@@ -21,6 +21,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::harness::{Canary, canary};
+
 use super::{read_hex, write_hex};
 
 /// Length of u = c ‖ d ‖ e, in bytes.
@@ -66,6 +68,7 @@ impl KeyTag {
     #[must_use]
     pub fn fits(&self, secret: &[u8]) -> bool {
         match secret.split_at_checked(TAG_SECRET_BYTES) {
+            Some(_) if canary(Canary::TagNotChecked) => true,
             Some((u, key)) => Self::compute(u, key).0.ct_eq(&self.0).into(),
             None => false,
         }

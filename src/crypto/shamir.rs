@@ -7,6 +7,8 @@ use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::harness::{Canary, canary};
+
 use super::gf256::{inv, mul, mul_add_slice};
 
 /// The x coordinate of a share: 1 to 255, fixed for each holder. At zero stands the secret.
@@ -147,6 +149,10 @@ pub fn split(secret: &[u8], sharing: Sharing, rng: &mut dyn CryptoRng) -> Vec<Sh
     let degrees = usize::from(sharing.threshold) - 1;
     let mut coefficients = Zeroizing::new(vec![0; degrees * secret.len()]);
     rng.fill_bytes(&mut coefficients);
+    if canary(Canary::CoefficientsWithoutZero) {
+        let zeros = coefficients.iter_mut().filter(|c| **c == 0);
+        zeros.for_each(|c| *c = 1);
+    }
     let shares = sharing.indices().map(|x| {
         let mut y = Zeroizing::new(secret.to_vec());
         let mut power = 1;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use crate::harness::{Canary, canary};
 use crate::protocol::{KeyId, SaeId};
 
 type Claim = (SaeId, KeyId);
@@ -28,6 +29,9 @@ impl HandedOut {
     /// # Errors
     /// The first key that is claimed already.
     pub(super) fn claim(&mut self, sae: &SaeId, key_ids: &[KeyId]) -> Result<(), KeyId> {
+        if canary(Canary::HandedOutTwice) {
+            return Ok(());
+        }
         let taken = |id: &&KeyId| self.claimed.contains(&(sae.clone(), **id));
         if let Some(&taken) = key_ids.iter().find(taken) {
             return Err(taken);

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
+use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::channel::{ClientEnd, OpenError, PoolOwner, Sent, seal_deposit, seal_fetch};
 use crate::protocol::hub::{OobError, PsrdRequest, RegistrationRequest};
 use crate::protocol::limits::ATTEMPTS_MAX;
@@ -375,7 +376,16 @@ impl Core {
         self.make_ready(needed, |state| state.is_ready_for(needed))
             .await?;
         // Getting ready may have replaced the registration, and with it what was reserved.
-        let reserved = reserved.filter(is_good);
+        let reserved = match reserved.filter(is_good) {
+            None if needed == 0 => {
+                reached(Mark::ReservationLost);
+                None
+            }
+            reserved => reserved,
+        };
+        if self.provisioning.try_lock().is_err() {
+            reached(Mark::RefillRace);
+        }
         let (epoch, (request, sent)) = {
             let mut state = self.state.borrow_mut();
             let reservation = match reserved {
@@ -384,9 +394,14 @@ impl Core {
             };
             (state.epoch, seal(reservation.spent))
         };
-        let response = timeout(self.config.request_timeout, self.transport.ask(request))
-            .await
-            .map_err(|_| LinkError::Timeout(self.config.request_timeout))?
+        let again = canary(Canary::RetrySameMessage).then(|| request.clone());
+        let request_timeout = self.config.request_timeout;
+        let mut response = timeout(request_timeout, self.transport.ask(request)).await;
+        if let (Err(_), Some(request)) = (&response, again) {
+            response = timeout(request_timeout, self.transport.ask(request)).await;
+        }
+        let response = response
+            .map_err(|_| LinkError::Timeout(request_timeout))?
             .map_err(|e| LinkError::Unreachable(e.to_string()))?;
         let mut state = self.state.borrow_mut();
         let opened = open(&mut state.end, &sent, &response);
@@ -397,6 +412,8 @@ impl Core {
             ));
             if state.epoch == epoch {
                 state.learn_from(error);
+            } else {
+                reached(Mark::StaleAnswer);
             }
         }
         let low = state.is_low(self.config.low_water_bytes);
@@ -476,6 +493,9 @@ impl Core {
                 (state.end.left(owner), dry, state.registration)
             };
             if left >= self.config.low_water_bytes && left >= cost && !dry {
+                return Ok(());
+            }
+            if canary(Canary::RefillForgotten) && self.state.borrow().counters.refills >= 2 {
                 return Ok(());
             }
             let Some(registration) = registration else {
@@ -595,6 +615,9 @@ impl State {
     /// Draws conclusions from a response that was not accepted. Hints may be forged: the worst that they can cause
     /// is a new registration, at most one an attempt.
     fn learn_from(&mut self, error: &OpenError) {
+        if canary(Canary::NoNewRegistration) {
+            return;
+        }
         match error {
             OpenError::Hint(Refusal::Unregistered { .. } | Refusal::UnknownPsrd { .. })
             | OpenError::Allocation(PoolError::UnknownBlock { .. }) => self.registration = None,

@@ -22,7 +22,7 @@ impl Switch {
         self.0.replace(Some(hub));
     }
 
-    /// Switches the hub off. The actor stops with its last address, and all that it holds is gone.
+    /// Switches the hub off. Nobody can reach it any more; what is switched on later holds nothing of it.
     pub fn off(&self) {
         self.0.take();
     }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::crypto::mac::{MAC_KEY_BYTES, MacKey};
+use crate::harness::{Canary, canary};
 use crate::psrd::{Block, MAC_FAILURES_MAX, PoolError, ReceivingPool, SpendingPool, Spent};
 
 use super::limits::BLOCKS_MAX;
@@ -84,6 +85,9 @@ impl ClientEnd {
     /// # Errors
     /// If the pool is full or knows the block.
     pub fn add(&mut self, owner: PoolOwner, block: Block) -> Result<(), PoolError> {
+        if canary(Canary::PoolsShared) && owner == PoolOwner::Client {
+            self.down.add(block.copy_for_peer())?;
+        }
         match owner {
             PoolOwner::Client => self.up.add(block),
             PoolOwner::Hub => self.down.add(block),
@@ -317,6 +321,9 @@ impl HubEnd {
     /// # Errors
     /// If the pool is full or knows the block.
     pub fn add(&mut self, owner: PoolOwner, block: Block) -> Result<(), PoolError> {
+        if canary(Canary::PoolsShared) && owner == PoolOwner::Client {
+            self.down.add(block.copy_for_peer())?;
+        }
         match owner {
             PoolOwner::Client => self.up.add(block),
             PoolOwner::Hub => self.down.add(block),
@@ -360,8 +367,13 @@ impl HubEnd {
             .peek(&signature.allocation)
             .map_err(refused_by_pool)?;
         let key = mac_key(&bytes).ok_or(Refusal::BadMac)?;
-        if signature.verify_request(&key, request).is_err() {
+        if signature.verify_request(&key, request).is_err() && !canary(Canary::MacNotVerified) {
             self.up.mac_failed(&signature.allocation);
+            if canary(Canary::FailedMacConsumes) {
+                self.up
+                    .consume(&signature.allocation)
+                    .map_err(refused_by_pool)?;
+            }
             return Err(Refusal::BadMac);
         }
         self.up
@@ -526,7 +538,13 @@ impl<'a> Pads<'a> {
 }
 
 fn xor<'a>(a: &'a [u8], b: &'a [u8]) -> impl Iterator<Item = u8> + 'a {
-    a.iter().zip(b).map(|(a, b)| a ^ b)
+    let clear = if canary(Canary::PadTooShort) {
+        a.len()
+    } else {
+        0
+    };
+    let bytes = a.iter().zip(b).zip(1..);
+    bytes.map(move |((a, b), number)| if number == clear { *a } else { a ^ b })
 }
 
 fn to_json<T: Serialize>(value: &T) -> Vec<u8> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::mac::MAC_KEY_BYTES;
 use crate::crypto::shamir::{ShareIndex, Sharing};
+use crate::harness::{Canary, canary};
 use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Block, PoolError};
 
 use super::channel::{HubEnd, Opened, PoolOwner, Reply, Unverified, Wish, unsigned_refusal};
@@ -427,7 +428,7 @@ impl Hub {
 
     fn check_served(&self, client: &NodeName, sae: &SaeId) -> Result<(), Refusal> {
         let served = self.config.clients.get(client);
-        if served.is_some_and(|saes| saes.contains(sae)) {
+        if served.is_some_and(|saes| saes.contains(sae)) || canary(Canary::AnyoneMaySpeak) {
             return Ok(());
         }
         Err(Refusal::ForeignSae {

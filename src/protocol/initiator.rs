@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 use crate::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use crate::crypto::mac::MAC_KEY_BYTES;
 use crate::crypto::shamir::{self, Share, ShareIndex, Sharing, SharingError};
+use crate::harness::{Canary, canary};
 use crate::psrd::Spent;
 
 use self::quorum::Quorum;
@@ -212,9 +213,14 @@ impl Initiator {
             .map(|x| (x, empty_deposit(request, sharing, x)))
             .collect();
         let mut keys = Vec::with_capacity(request.number);
+        let mut first = None;
         for _ in 0..request.number {
             let key_id = KeyId::random(rng);
-            let (secret, shares) = share(rng)?;
+            let mut drawn = share(rng)?;
+            if canary(Canary::SameKeyTwice) {
+                drawn = first.get_or_insert(drawn).clone();
+            }
+            let (secret, shares) = drawn;
             let (u, s) = secret.split_at(TAG_SECRET_BYTES);
             let tag = KeyTag::compute(u, s);
             for share in shares {
@@ -249,6 +255,7 @@ impl Initiator {
             .find(|result| result.outcome != DepositOutcome::Stored);
         let outcome = match refused {
             _ if !complete => Err("it answered for other keys than it was asked about".to_owned()),
+            Some(_) if canary(Canary::AnswerIsStored) => Ok(()),
             Some(result) => Err(match result.outcome {
                 DepositOutcome::Full => "its store is full".to_owned(),
                 _ => format!("it holds another share of key {}", result.key_id),

@@ -13,6 +13,8 @@ use rand::CryptoRng;
 
 use crate::crypto::robust::Method;
 use crate::crypto::shamir::{ShareIndex, Sharing};
+#[cfg(feature = "harness")]
+use crate::harness::{Canary, canary};
 
 use super::initiator::{EstablishedKey, Progress, list, reasons};
 use super::message::{FetchQuery, FetchReply, Plain};
@@ -231,12 +233,18 @@ impl Responder {
         if session.forbidden() + session.not_found() >= enough {
             return FetchError::NotFound { key_id };
         }
+        #[allow(unused_mut, reason = "changed by a canary only")]
+        let mut reasons = reasons(self.sharing, &self.outcomes);
+        #[cfg(feature = "harness")]
+        if canary(Canary::ShareInError) {
+            reasons.extend(session.first_share());
+        }
         FetchError::Unavailable {
             key_id,
             usable: session.usable(),
             hubs: self.sharing.shares(),
             threshold: self.sharing.threshold(),
-            reasons: reasons(self.sharing, &self.outcomes),
+            reasons,
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 
 use crate::crypto::key_tag::KeyTag;
+use crate::harness::{Canary, Mark, canary, reached};
 
 use super::message::{DepositOutcome, Plain};
 use super::names::{KeyId, NodeName, SaeId};
@@ -104,11 +105,19 @@ impl ShareStore {
     /// Erases what has expired by `now`.
     pub fn expire(&mut self, now: Duration) {
         while let Some(&(expires, key_id)) = self.by_expiry.first() {
-            if expires > now {
+            if expires > now || canary(Canary::ExpiryForgotten) {
                 break;
             }
-            self.by_expiry.pop_first();
-            self.entries.remove(&key_id);
+            self.erase(key_id);
+        }
+    }
+
+    fn erase(&mut self, key_id: KeyId) {
+        if let Some(entry) = self.entries.remove(&key_id) {
+            self.by_expiry.remove(&(entry.expires, key_id));
+            if entry.fetched.is_empty() {
+                reached(Mark::ShareExpired);
+            }
         }
     }
 
@@ -116,7 +125,11 @@ impl ShareStore {
     pub fn deposit(&mut self, now: Duration, key_id: KeyId, held: HeldShare) -> DepositOutcome {
         self.expire(now);
         match self.entries.get(&key_id) {
-            Some(entry) if entry.held.same_as(&held) => return DepositOutcome::Stored,
+            Some(entry) if entry.held.same_as(&held) => {
+                reached(Mark::DepositAgain);
+                return DepositOutcome::Stored;
+            }
+            Some(_) if canary(Canary::ConflictOverwrites) => self.erase(key_id),
             Some(_) => return DepositOutcome::Conflict,
             None if self.entries.len() >= self.limits.shares_max => return DepositOutcome::Full,
             None => {}
@@ -145,17 +158,24 @@ impl ShareStore {
         master_sae: &SaeId,
     ) -> Lookup<'_> {
         let Some(entry) = self.entries.get(&key_id).filter(|e| e.expires > now) else {
+            reached(Mark::FetchOfForgotten);
             return Lookup::NotFound;
         };
-        if !entry.held.slave_saes.contains(slave_sae) {
+        if !entry.held.slave_saes.contains(slave_sae) && !canary(Canary::AnyoneMayFetch) {
             return Lookup::Forbidden;
         }
         let fetched_before = entry
             .fetched
             .get(slave_sae)
             .is_some_and(|&until| until < now);
+        if fetched_before {
+            reached(Mark::FetchTooLate);
+        }
         if entry.held.master_sae != *master_sae || fetched_before {
             return Lookup::NotFound;
+        }
+        if entry.fetched.contains_key(slave_sae) {
+            reached(Mark::FetchAgain);
         }
         Lookup::Found(&entry.held)
     }

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+use crate::harness::{Canary, Mark, canary, reached};
+
 use super::remembered::Remembered;
 use super::used::Used;
 use super::{Allocation, Block, BlockId, Fragment, PoolError};
@@ -87,6 +89,7 @@ impl ReceivingPool {
                 });
             }
             self.evict_oldest();
+            reached(Mark::BlockEvicted);
         }
         let number = self.next_number;
         self.next_number += 1;
@@ -245,6 +248,9 @@ impl ReceivingPool {
 
 impl Held {
     fn consume(&mut self, fragment: &Fragment) {
+        if canary(Canary::ReceiptNotMarked) {
+            return;
+        }
         let given_up = self.used.insert(fragment.start(), fragment.end());
         self.block
             .erase(fragment.start() as usize..fragment.end() as usize);

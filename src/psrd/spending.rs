@@ -3,6 +3,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::harness::{Canary, Mark, canary, reached};
+
 use super::remembered::Remembered;
 use super::{Allocation, Block, BlockId, FRAGMENTS_MAX, Fragment, PoolError};
 
@@ -59,6 +61,9 @@ impl SpendingPool {
                 blocks_max: self.blocks_max,
             });
         }
+        if canary(Canary::RefillRewinds) {
+            self.blocks.iter_mut().for_each(|unspent| unspent.next = 0);
+        }
         self.blocks.push_back(Unspent { block, next: 0 });
         Ok(())
     }
@@ -69,6 +74,9 @@ impl SpendingPool {
     /// [`PoolError::NothingWanted`], [`PoolError::Exhausted`] or [`PoolError::TooManyFragments`]: nothing is used.
     pub fn allocate(&mut self, size: usize) -> Result<Spent, PoolError> {
         let allocation = self.plan(size)?;
+        if allocation.fragments().len() > 1 {
+            reached(Mark::AllocationSplit);
+        }
         let mut bytes = Zeroizing::new(Vec::with_capacity(size)); // exact: growing would leave copies behind
         for fragment in allocation.fragments() {
             let end = fragment.end() as usize;
@@ -83,7 +91,7 @@ impl SpendingPool {
                 .expect("the plan ends inside the block");
             bytes.extend_from_slice(fresh);
             unspent.block.erase(unspent.next..end);
-            unspent.next = end;
+            unspent.next = end - usize::from(canary(Canary::AllocationOffByOne));
             if unspent.left() == 0 {
                 self.spent.insert(fragment.block(), ());
                 self.blocks.pop_front();

@@ -28,4 +28,4 @@ mod verdict;
 mod write;
 
 pub use page::html;
-pub use write::{ReportError, Written, check_writable, write};
+pub use write::{ReportError, Written, check_writable, write, write_json};

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::Serialize;
+
 use super::page::html;
 use crate::summary::Resilience;
 
@@ -63,14 +65,23 @@ pub fn write(out_dir: &Path, summary: &Resilience) -> Result<Written, ReportErro
         html: out_dir.join("index.html"),
         json: out_dir.join("resilience.json"),
     };
-    let mut json = serde_json::to_string_pretty(summary).map_err(|source| ReportError::Json {
-        path: written.json.clone(),
+    write_json(&written.json, summary)?;
+    replace(&written.html, &html(summary))?;
+    Ok(written)
+}
+
+/// Writes a value as JSON, whole or not at all.
+///
+/// # Errors
+///
+/// [`ReportError`] names the path that could not be written.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ReportError> {
+    let mut json = serde_json::to_string_pretty(value).map_err(|source| ReportError::Json {
+        path: path.to_path_buf(),
         source,
     })?;
     json.push('\n');
-    replace(&written.json, &json)?;
-    replace(&written.html, &html(summary))?;
-    Ok(written)
+    replace(path, &json)
 }
 
 /// Whether files can be written into `out_dir`, which is created if need be. To be asked before hours of work.

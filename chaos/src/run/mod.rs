@@ -19,6 +19,7 @@ mod saes;
 use std::rc::Rc;
 use std::time::Duration;
 
+use dske::harness::Canary;
 use dske::topology::Topology;
 use dske_testbed::sim::{Hooks, WorldOptions, add_nodes};
 
@@ -34,6 +35,8 @@ pub use outcome::RunOutcome;
 pub struct RunOptions {
     /// Keep the timeline as text.
     pub keep_trace: bool,
+    /// Plant this bug in the nodes.
+    pub canary: Option<Canary>,
 }
 
 /// Runs a plan to its end and judges it. Needs a fresh thread: libraries keep state in thread-locals.
@@ -42,6 +45,7 @@ pub struct RunOptions {
 /// If the simulator fails, which is a bug of the harness.
 #[must_use]
 pub fn run(plan: &Plan, options: RunOptions) -> RunOutcome {
+    dske::harness::begin(options.canary);
     let plan = Rc::new(plan.clone());
     let observer = Observer::new(Rc::clone(&plan), options.keep_trace);
     simulate(&plan, &observer);

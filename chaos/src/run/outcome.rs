@@ -122,6 +122,9 @@ fn reached(facts: &Facts<'_>) -> BTreeMap<String, u64> {
             *reached.entry(what.to_owned()).or_default() += count;
         }
     };
+    for (mark, count) in dske::harness::marks() {
+        add(&format!("mark:{mark}"), count);
+    }
     for status in facts.seen.client_statuses.values() {
         let counters = &status.counters;
         add("branch:late-share", counters.late_shares);

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
 use crate::crypto::shamir::ShareIndex;
+use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::initiator::{
     Deposits, EstablishError, EstablishRequest, EstablishedKey, Initiator, KeySource, Patience,
     Progress, Reserving,
@@ -142,6 +143,7 @@ impl Core {
                 let answer = asked.await;
                 let stored = answer.is_ok();
                 if sender.send((x, answer)).is_err() && stored {
+                    reached(Mark::LateShare);
                     core.counters.borrow_mut().late_shares += 1;
                 }
             });
@@ -201,7 +203,7 @@ impl Core {
     fn check_get_key(&self, message: GetKey) -> Result<EstablishRequest, KmeError> {
         let GetKey {
             caller,
-            slave_saes,
+            mut slave_saes,
             number,
             size_bits,
         } = message;
@@ -211,6 +213,9 @@ impl Core {
             self.home_of(sae)?;
         }
         check_distinct(&slave_saes)?;
+        if canary(Canary::GroupMemberDropped) {
+            slave_saes.truncate(1);
+        }
         let limits = self.config.keys;
         let number = number.unwrap_or(1);
         check_range("number", number, 1, limits.per_request_max)?;

@@ -7,6 +7,7 @@ use tokio::time::timeout_at;
 
 use crate::crypto::robust::Method;
 use crate::crypto::shamir::ShareIndex;
+use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::channel::OpenError;
 use crate::protocol::initiator::{EstablishedKey, Progress};
 use crate::protocol::limits::KEYS_PER_MESSAGE_MAX;
@@ -83,15 +84,24 @@ impl Core {
 
     /// Checks the answers that come after the key was delivered: a late lie is a lie.
     async fn audit(self: Rc<Self>, mut responder: Responder, mut answers: Answers) {
-        while !responder.is_settled() {
+        while !responder.is_settled() && !canary(Canary::LateLieIgnored) {
             match answers.recv().await {
-                Some(answer) => self.hear(&mut responder, answer),
+                Some(answer) => {
+                    reached(Mark::AnswerAfterKey);
+                    self.hear(&mut responder, answer);
+                }
                 None => return,
             }
         }
     }
 
-    fn hear(&self, responder: &mut Responder, (x, answer): Answer) {
+    fn hear(&self, responder: &mut Responder, (mut x, answer): Answer) {
+        if canary(Canary::HubsSwapped) {
+            let last = self.links.keys().next_back();
+            x = last
+                .and_then(|last| ShareIndex::new(last.get() + 1 - x.get()))
+                .unwrap_or(x);
+        }
         match answer {
             Ok(reply) => {
                 let mut rng = self.rng.borrow_mut();

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use crate::crypto::robust::{Method, Reconstruction, SearchBudget, reconstruct};
 use crate::crypto::shamir::{Share, ShareIndex, Sharing};
+use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::initiator::EstablishedKey;
 use crate::protocol::limits::SUBSETS_MAX;
 use crate::protocol::message::{FetchAnswer, FetchQuery, FoundShare, Plain};
@@ -70,6 +71,14 @@ impl Session {
         self.groups.values().map(Vec::len).sum()
     }
 
+    /// What an error must never quote.
+    #[cfg(feature = "harness")]
+    pub(super) fn first_share(&self) -> Option<(ShareIndex, String)> {
+        let share = self.groups.values().flatten().next()?;
+        let digits = share.y.iter().map(|byte| format!("{byte:02x}"));
+        Some((share.x, digits.collect()))
+    }
+
     /// Whether `missing` further answers cannot solve it any more.
     pub(super) fn is_hopeless(&self, missing: usize) -> bool {
         let largest = self.groups.values().map(Vec::len).max().unwrap_or(0);
@@ -102,13 +111,17 @@ impl Session {
             events.push(Event::Blamed(Blame { x, what }));
             return;
         }
-        let public = PublicParts {
+        let mut public = PublicParts {
             slave_saes: found.slave_saes,
             size: found.size,
             tag: found.tag,
         };
+        if canary(Canary::NoGrouping) {
+            public = self.groups.keys().next().cloned().unwrap_or(public);
+        }
+        let claimed = ShareIndex::new(found.x).filter(|_| canary(Canary::IndexBelieved));
         let share = Share {
-            x,
+            x: claimed.unwrap_or(x),
             y: found.share.0,
         };
         let was_solved = self.solved.is_some();
@@ -130,13 +143,13 @@ impl Session {
         found: &FoundShare<Plain>,
         query: &FetchQuery,
     ) -> Result<(), Misbehaviour> {
-        if found.x != x.get() {
+        if found.x != x.get() && !canary(Canary::IndexBelieved) {
             return Err(Misbehaviour::WrongIndex);
         }
         if found.hubs != self.sharing.shares() {
             return Err(Misbehaviour::WrongHubs);
         }
-        if found.threshold != self.sharing.threshold() {
+        if found.threshold != self.sharing.threshold() && !canary(Canary::ThresholdBelieved) {
             return Err(Misbehaviour::WrongThreshold);
         }
         if found.master_sae != query.master_sae || !found.slave_saes.contains(&query.slave_sae) {
@@ -153,7 +166,7 @@ impl Session {
         let solved = self.solved.as_ref()?;
         if *public != solved.public {
             Some(Misbehaviour::WrongPublicParts)
-        } else if !solved.polynomial.agrees(share) {
+        } else if solved.polynomial.agrees(share) == canary(Canary::BlameMajority) {
             Some(Misbehaviour::WrongShare)
         } else {
             None
@@ -168,9 +181,17 @@ impl Session {
     ) {
         let fits = |secret: &[u8]| public.tag.fits(secret);
         let Some(polynomial) = self.reconstruct(public, &fits, rng) else {
+            let answers = self.groups.get(public).map_or(0, Vec::len);
+            if answers >= usize::from(self.sharing.threshold()) {
+                reached(Mark::LiarAmongFirst);
+            }
             return;
         };
         if polynomial.method != Method::FirstShares {
+            reached(match polynomial.method {
+                Method::ErrorCorrection => Mark::ErrorCorrection,
+                _ => Mark::SubsetSearch,
+            });
             events.push(Event::Corrected(polynomial.method));
         }
         self.solved = Some(Solved {
@@ -225,6 +246,10 @@ impl Session {
             return None;
         }
         let budget = SearchBudget::new(SUBSETS_MAX);
+        let first = shares.get(..self.sharing.threshold().into());
+        let shares = first
+            .filter(|_| canary(Canary::SearchForgotten))
+            .unwrap_or(shares);
         reconstruct(shares, self.sharing.threshold(), fits, rng, budget).ok()
     }
 }

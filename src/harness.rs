@@ -1,0 +1,159 @@
+//! What the test harness has inside the nodes: *marks* where rare, important situations happen, and *canaries*, bugs
+//! that are planted on purpose, to prove that the checks would see them.
+//!
+//! Only with the feature `harness`, which the crates of the testbed switch on. Without it [`reached`] does nothing and
+//! [`canary`] is always false, so that nothing of either is left in a build for users.
+//!
+//! Both are kept for each thread, since a run has a thread of its own.
+
+use std::fmt;
+
+macro_rules! named {
+    ($(#[$doc:meta])* $type:ident { $($variant:ident = $name:literal, $about:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $type {
+            $(#[doc = $about] $variant,)*
+        }
+
+        impl $type {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Its name, as the command and campaign files spell it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it is, in a few words.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$variant => $about,)* }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+
+named! {
+    /// A rare, important situation.
+    Mark {
+        AllocationSplit = "allocation-split", "a message takes its PSRD from two blocks or more";
+        BlockEvicted = "block-evicted", "a block had to make room before all of it was used";
+        RefillRace = "refill-race", "a message is sealed while a refill of its link is under way";
+        ReservationLost = "reservation-lost", "PSRD was reserved for a deposit, and the link registered anew before it went out";
+        StaleAnswer = "stale-answer", "an answer arrives that belongs to an earlier registration";
+        DepositAgain = "deposit-again", "a hub is sent a deposit that it holds already";
+        FetchAgain = "fetch-again", "an SAE fetches a share again within the linger time";
+        FetchTooLate = "fetch-too-late", "an SAE asks for a share after its linger time";
+        ShareExpired = "share-expired", "a share is erased because nobody fetched it in time";
+        LiarAmongFirst = "liar-among-first", "the first K answers of a group do not fit the tag";
+        SubsetSearch = "subset-search", "a key is found by trying subsets of the answers";
+        ErrorCorrection = "error-correction", "a key is found by locating the wrong answers";
+        AnswerAfterKey = "answer-after-key", "an answer is checked after its key was delivered";
+        LateShare = "late-share", "a share reaches its hub after the call of the master was over";
+        GraceOver = "grace-over", "a master is given keys although not every hub has answered";
+        FetchOfForgotten = "fetch-of-forgotten", "a hub is asked for a share that it does not hold";
+    }
+}
+
+named! {
+    /// A bug that is planted on purpose.
+    Canary {
+        CoefficientsWithoutZero = "coefficients-without-zero", "coefficients of the sharing polynomials are never zero";
+        TagNotChecked = "tag-not-checked", "the responder takes whatever the first answers add up to";
+        MacPrefix = "mac-prefix", "only the first byte of a MAC tag is compared";
+        MacNotVerified = "mac-not-verified", "a hub carries out requests whose MAC does not fit";
+        FailedMacConsumes = "failed-mac-consumes", "a request whose MAC does not fit uses its PSRD up";
+        ReceiptNotMarked = "receipt-not-marked", "the receiver does not mark PSRD as used";
+        AllocationOffByOne = "allocation-off-by-one", "an allocation begins one byte too early";
+        RefillRewinds = "refill-rewinds", "a refill makes the pool begin its first block anew";
+        PoolsShared = "pools-shared", "both directions allocate from the same block";
+        PadTooShort = "pad-too-short", "the last byte of a share is not encrypted";
+        SameGeneratorAgain = "same-generator-again", "a node that restarts draws the same random numbers again";
+        RetrySameMessage = "retry-same-message", "a request that timed out is sent again as it was";
+        RefillForgotten = "refill-forgotten", "a link never refills its pools";
+        NoNewRegistration = "no-new-registration", "a client does not notice that a hub has forgotten it";
+        TimeoutIsStored = "timeout-is-stored", "a hub that cannot be reached counts as one that holds its share";
+        AnswerIsStored = "answer-is-stored", "an answer to a deposit counts as stored whatever it says";
+        SameKeyTwice = "same-key-twice", "all keys of a call are the same";
+        GroupMemberDropped = "group-member-dropped", "only the first slave SAE of a call is named to the hubs";
+        DeadlineIgnored = "deadline-ignored", "a call waits for hubs without regard to its deadline";
+        AnyoneMayFetch = "anyone-may-fetch", "a hub hands shares to SAEs that are not named";
+        AnyoneMaySpeak = "anyone-may-speak", "a hub lets any client speak for any SAE";
+        ConflictOverwrites = "conflict-overwrites", "another deposit under the same key ID replaces the share";
+        ExpiryForgotten = "expiry-forgotten", "a hub does not erase shares whose time is over";
+        HandedOutTwice = "handed-out-twice", "a client hands a key to an SAE as often as it asks";
+        NoGrouping = "no-grouping", "answers are put together whatever their public parts are";
+        ThresholdBelieved = "threshold-believed", "the responder does not mind a hub that claims another threshold";
+        IndexBelieved = "index-believed", "the responder believes the x that a hub claims";
+        SearchForgotten = "search-forgotten", "wrong answers are not corrected";
+        BlameMajority = "blame-majority", "hubs that agree with the key are blamed, not those that do not";
+        BlameNeighbour = "blame-neighbour", "blame is put down to the next hub";
+        HubsSwapped = "hubs-swapped", "answers are put down to other hubs than they came from";
+        LateLieIgnored = "late-lie-ignored", "answers that come after the key was delivered are not checked";
+        ShareInError = "share-in-error", "an error message quotes a share";
+    }
+}
+
+#[cfg(feature = "harness")]
+mod kept {
+    use std::cell::{Cell, RefCell};
+    use std::collections::BTreeMap;
+
+    use super::{Canary, Mark};
+
+    thread_local! {
+        static RELEASED: Cell<Option<Canary>> = const { Cell::new(None) };
+        static MARKS: RefCell<BTreeMap<Mark, u64>> = const { RefCell::new(BTreeMap::new()) };
+    }
+
+    /// Counts a situation as reached.
+    pub fn reached(mark: Mark) {
+        MARKS.with_borrow_mut(|marks| *marks.entry(mark).or_default() += 1);
+    }
+
+    /// Whether this bug is to happen.
+    #[must_use]
+    pub fn canary(canary: Canary) -> bool {
+        RELEASED.get() == Some(canary)
+    }
+
+    /// Plants a bug, or none, in the nodes of this thread, and forgets what was reached before.
+    pub fn begin(canary: Option<Canary>) {
+        RELEASED.set(canary);
+        MARKS.take();
+    }
+
+    /// What was reached since [`begin`].
+    #[must_use]
+    pub fn marks() -> BTreeMap<Mark, u64> {
+        MARKS.with_borrow(Clone::clone)
+    }
+}
+
+#[cfg(not(feature = "harness"))]
+mod kept {
+    use super::{Canary, Mark};
+
+    /// Counts a situation as reached: with the feature `harness` only.
+    #[inline(always)]
+    pub fn reached(_: Mark) {}
+
+    /// Whether this bug is to happen: never without the feature `harness`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn canary(_: Canary) -> bool {
+        false
+    }
+}
+
+#[cfg(feature = "harness")]
+pub use kept::{begin, marks};
+pub use kept::{canary, reached};
