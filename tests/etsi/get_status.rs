@@ -1,8 +1,9 @@
 //! Clauses 5.2 and 6.1.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::shared::{Kmes, refused, with_kmes};
 

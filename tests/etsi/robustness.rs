@@ -1,8 +1,9 @@
 //! What no SAE in its right mind would send.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::common::raw::Connection;
 use crate::shared::with_kmes;

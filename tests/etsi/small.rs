@@ -1,12 +1,13 @@
 //! What needs short times, small blocks, or hubs that can be stopped: clusters of their own.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_rt::time::sleep;
 use dske_testbed::Cluster;
 use dske_testbed::process::ProcessCluster;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::common::nodes::Caller;
 use crate::shared::{BINARY, Key, Kmes, UNKNOWN_ID, refused};
