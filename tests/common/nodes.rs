@@ -28,6 +28,11 @@ impl Answer {
         headers.find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
+    /// Its beginning, for a failed assertion.
+    pub(crate) fn shown(&self) -> String {
+        self.text.chars().take(500).collect()
+    }
+
     pub(crate) fn message(&self) -> &str {
         let message = self.body.get("message").and_then(Value::as_str);
         message.unwrap_or_default()

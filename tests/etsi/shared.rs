@@ -99,8 +99,7 @@ impl Kmes {
     }
 
     pub(crate) fn url(&self, sae: &str, path: &str) -> String {
-        self.0
-            .url(&self.home(sae), &format!("/api/v1/keys/{path}"))
+        self.0.url(&self.home(sae), &format!("/api/v1/keys/{path}"))
     }
 
     pub(crate) fn address(&self, sae: &str) -> String {
@@ -124,9 +123,7 @@ impl Kmes {
     /// Get key by POST, which has to succeed.
     pub(crate) async fn get_keys(&self, master: &str, slave: &str, request: Value) -> Vec<Key> {
         let path = format!("{slave}/enc_keys");
-        let answer = self
-            .call("POST", master, &path, &request.to_string())
-            .await;
+        let answer = self.call("POST", master, &path, &request.to_string()).await;
         keys(&answer)
     }
 
@@ -161,7 +158,7 @@ impl Kmes {
 
 /// The keys of a Key container.
 pub(crate) fn keys(answer: &Answer) -> Vec<Key> {
-    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.status, 200, "{}", answer.shown());
     let keys = answer.body["keys"].as_array().expect("keys is an array");
     keys.iter()
         .map(|key| Key {
@@ -173,7 +170,7 @@ pub(crate) fn keys(answer: &Answer) -> Vec<Key> {
 
 /// An error as clause 6.5 wants it, with this status, and without keys.
 pub(crate) fn refused(answer: &Answer, status: u16, what: &str) {
-    assert_eq!(answer.status, status, "{what}: {}", answer.text);
+    assert_eq!(answer.status, status, "{what}: {}", answer.shown());
     assert_eq!(
         answer.header("content-type"),
         Some("application/json"),
