@@ -91,10 +91,12 @@ impl SpendingPool {
                 .expect("the plan ends inside the block");
             bytes.extend_from_slice(fresh);
             unspent.block.erase(unspent.next..end);
-            unspent.next = end - usize::from(canary(Canary::AllocationOffByOne));
+            unspent.next = end;
             if unspent.left() == 0 {
                 self.spent.insert(fragment.block(), ());
                 self.blocks.pop_front();
+            } else if canary(Canary::AllocationOffByOne) {
+                unspent.next -= 1;
             }
         }
         Ok(Spent { allocation, bytes })

@@ -23,10 +23,14 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     // A client that never found anything wrong with hubs that never lied counts too.
     verdict.evaluated += u64::from(seen.blamed_at.is_empty());
     for lie in seen.lies.iter().filter(|lie| was_met(facts, lie)) {
-        let blamed = seen.blame.contains_key(&(lie.client, lie.hub));
+        let blame = seen.blame.get(&(lie.client, lie.hub));
+        let blamed = blame.is_some_and(|how| match lie.lie.blamed_as() {
+            Some(kind) => how.contains_key(kind),
+            None => true,
+        });
         verdict.expect(blamed, lie.at_us, || {
             format!(
-                "client {} put the key together and met the lie {} of hub {}, but does not blame it",
+                "client {} put the key together and met the lie {} of hub {}, but does not blame it for that: {blame:?}",
                 lie.client,
                 lie.lie.name(),
                 lie.hub

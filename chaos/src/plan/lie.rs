@@ -102,6 +102,29 @@ impl Lie {
         }
     }
 
+    /// What the client that is lied to calls the lie, if it can only be one thing.
+    #[must_use]
+    pub fn blamed_as(self) -> Option<&'static str> {
+        match self {
+            Self::WrongKey => Some("wrong-key"),
+            Self::WrongX => Some("wrong-index"),
+            Self::WrongHubs => Some("wrong-hubs"),
+            Self::WrongThreshold => Some("wrong-threshold"),
+            Self::WrongTag => Some("wrong-public-parts"),
+            Self::CorruptShare | Self::SwapShares | Self::Equivocate | Self::ForgeTogether => {
+                Some("wrong-share")
+            }
+            // Depends on how it is done.
+            Self::WrongSize | Self::WrongIds => None,
+            Self::ReplayAnswer
+            | Self::ForgeMac
+            | Self::Withhold
+            | Self::Silent
+            | Self::Delay
+            | Self::RefuseStore => None,
+        }
+    }
+
     /// Whether the client that is lied to can pin it on the hub: the hub signed what no honest hub would. Matched
     /// exhaustively, so that no new lie escapes blame by being forgotten.
     #[must_use]
