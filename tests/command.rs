@@ -155,6 +155,7 @@ fn keys_survive_n_minus_k_stopped_hubs_and_one_more_is_a_clear_error() {
         failed.contains("status 503: not enough hubs: 2 of 5 hubs hold a share, 3 are needed"),
         "{failed}"
     );
+    assert!(failed.contains("hub 1 (hank): "), "{failed}");
     let failed = fetch(&id(&between));
     assert_eq!(failed.code, Some(1));
     assert!(failed.stderr.contains("status 503: "), "{}", failed.stderr);

@@ -307,6 +307,11 @@ impl Core {
         self.started.elapsed()
     }
 
+    fn name_of(&self, x: ShareIndex) -> Option<NodeName> {
+        let mut hubs = self.config.hubs.iter();
+        hubs.find(|hub| hub.x == x).map(|hub| hub.name.clone())
+    }
+
     fn check_caller(&self, caller: &SaeId) -> Result<(), KmeError> {
         if self.config.saes.get(caller) == Some(&self.config.name) {
             Ok(())

@@ -29,6 +29,7 @@ pub use self::reserving::Reserving;
 use super::channel::{PadError, Pads};
 use super::message::{DepositBody, DepositOutcome, DepositReply, DepositedKey, Plain};
 use super::names::{KeyId, NodeName, SaeId};
+use super::reasons::Reasons;
 
 /// Where the randomness of keys comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,10 +121,7 @@ pub enum Progress<T, E> {
 
 /// Why keys could not be established. No key is handed out, and what hubs hold of it expires.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{stored} of {hubs} hubs hold a share, {threshold} are needed{}",
-    list(reasons)
-)]
+#[error("{stored} of {hubs} hubs hold a share, {threshold} are needed{reasons}")]
 pub struct EstablishError {
     /// Hubs that hold shares of all keys.
     pub stored: usize,
@@ -132,14 +130,7 @@ pub struct EstablishError {
     /// Hubs needed.
     pub threshold: u8,
     /// What each of the other hubs said, or why it said nothing.
-    pub reasons: Vec<(ShareIndex, String)>,
-}
-
-pub(super) fn list(reasons: &[(ShareIndex, String)]) -> String {
-    reasons
-        .iter()
-        .map(|(x, reason)| format!("; hub {x}: {reason}"))
-        .collect()
+    pub reasons: Reasons,
 }
 
 /// One call to establish keys.
@@ -279,21 +270,6 @@ impl Initiator {
             Progress::Failed(error) => Progress::Failed(error),
         }
     }
-}
-
-/// Why each hub that did not do its part did not.
-pub(super) fn reasons(
-    sharing: Sharing,
-    outcomes: &BTreeMap<ShareIndex, Result<(), String>>,
-) -> Vec<(ShareIndex, String)> {
-    sharing
-        .indices()
-        .filter_map(|x| match outcomes.get(&x) {
-            Some(Ok(())) => None,
-            Some(Err(reason)) => Some((x, reason.clone())),
-            None => Some((x, "no answer in time".to_owned())),
-        })
-        .collect()
 }
 
 fn empty_deposit(

@@ -13,6 +13,7 @@
 //! | [`signature`] | the `DSKE-Signature` header and what it authenticates | §4 |
 //! | [`message`] | the bodies | §5, §6 |
 //! | [`refusal`] | what a hub refuses, and whose fault it is | §7 |
+//! | [`reasons`] | why hubs did not do their part in a call | §5, §8 |
 //! | [`channel`] | the two ends of a client–hub channel: encrypt, authenticate, verify, decrypt | §3, §4 |
 //! | [`store`] | the shares that a hub holds | §6 |
 //! | [`hub`] | the hub | §6 |
@@ -27,6 +28,7 @@ pub mod initiator;
 pub mod limits;
 pub mod message;
 pub mod names;
+pub mod reasons;
 pub mod refusal;
 pub mod responder;
 pub mod signature;

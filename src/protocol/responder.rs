@@ -16,9 +16,10 @@ use crate::crypto::shamir::{ShareIndex, Sharing};
 #[cfg(feature = "harness")]
 use crate::harness::{Canary, canary};
 
-use super::initiator::{EstablishedKey, Progress, list, reasons};
+use super::initiator::{EstablishedKey, Progress};
 use super::message::{FetchQuery, FetchReply, Plain};
 use super::names::KeyId;
+use super::reasons::Reasons;
 use session::Session;
 
 /// How a hub misbehaved, provably: it signed what no honest hub of this topology would.
@@ -108,8 +109,7 @@ pub enum FetchError {
     },
     /// Too few usable shares of a key came in.
     #[error(
-        "key {key_id} cannot be put together: {usable} usable shares came from {hubs} hubs, {threshold} that agree are needed{}",
-        list(reasons)
+        "key {key_id} cannot be put together: {usable} usable shares came from {hubs} hubs, {threshold} that agree are needed{reasons}"
     )]
     Unavailable {
         /// The key.
@@ -121,7 +121,7 @@ pub enum FetchError {
         /// Shares needed.
         threshold: u8,
         /// Why other hubs did not answer.
-        reasons: Vec<(ShareIndex, String)>,
+        reasons: Reasons,
     },
     /// Two different keys fit. Somebody holds K hubs: nothing is delivered.
     #[error(
@@ -234,10 +234,10 @@ impl Responder {
             return FetchError::NotFound { key_id };
         }
         #[allow(unused_mut, reason = "changed by a canary only")]
-        let mut reasons = reasons(self.sharing, &self.outcomes);
+        let mut reasons = Reasons::of(self.sharing, &self.outcomes);
         #[cfg(feature = "harness")]
         if canary(Canary::ShareInError) {
-            reasons.extend(session.first_share());
+            reasons.0.extend(session.first_share());
         }
         FetchError::Unavailable {
             key_id,

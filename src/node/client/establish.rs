@@ -34,7 +34,10 @@ impl Core {
     ) -> Result<Vec<EstablishedKey>, KmeError> {
         let request = self.check_get_key(message)?;
         self.counters.borrow_mut().keys_requested += request.number as u64;
-        let established = self.establish(&request).await;
+        let mut established = self.establish(&request).await;
+        if let Err(error) = &mut established {
+            error.reasons.name_hubs(|x| self.name_of(x));
+        }
         let mut counters = self.counters.borrow_mut();
         match &established {
             Ok(keys) => counters.keys_established += keys.len() as u64,

@@ -12,7 +12,7 @@ use crate::protocol::channel::OpenError;
 use crate::protocol::initiator::{EstablishedKey, Progress};
 use crate::protocol::limits::KEYS_PER_MESSAGE_MAX;
 use crate::protocol::message::{FetchQuery, FetchReply, Plain};
-use crate::protocol::responder::{Event, Responder};
+use crate::protocol::responder::{Event, FetchError, Responder};
 
 use super::super::link::{Fetch, LinkError};
 use super::{Core, GetKeyWithIds, KmeError, check_distinct, check_range};
@@ -71,7 +71,12 @@ impl Core {
                     tokio::task::spawn_local(Rc::clone(self).audit(responder, answers));
                     return Ok(keys);
                 }
-                Progress::Failed(error) => return Err(error.into()),
+                Progress::Failed(mut error) => {
+                    if let FetchError::Unavailable { reasons, .. } = &mut error {
+                        reasons.name_hubs(|x| self.name_of(x));
+                    }
+                    return Err(error.into());
+                }
                 Progress::WaitUntil(until) => {
                     if let Ok(Some(answer)) = timeout_at(self.started + until, answers.recv()).await
                     {

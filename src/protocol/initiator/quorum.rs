@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::crypto::shamir::{ShareIndex, Sharing};
 use crate::harness::{Canary, Mark, canary, reached};
 
-use super::{EstablishError, Patience, Progress, reasons};
+use super::super::reasons::Reasons;
+use super::{EstablishError, Patience, Progress};
 
 /// It is over as soon as every hub has answered, or K have done their part and the grace period is over, or K cannot
 /// be reached any more, or the deadline has come.
@@ -81,7 +82,7 @@ impl Quorum {
             stored: self.done(),
             hubs: self.sharing.shares(),
             threshold: self.sharing.threshold(),
-            reasons: reasons(self.sharing, &self.outcomes),
+            reasons: Reasons::of(self.sharing, &self.outcomes),
         }
     }
 }

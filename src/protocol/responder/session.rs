@@ -14,6 +14,8 @@ use crate::protocol::initiator::EstablishedKey;
 use crate::protocol::limits::SUBSETS_MAX;
 use crate::protocol::message::{FetchAnswer, FetchQuery, FoundShare, Plain};
 use crate::protocol::names::{KeyId, SaeId};
+#[cfg(feature = "harness")]
+use crate::protocol::reasons::Reason;
 
 use super::{Blame, Event, Misbehaviour};
 
@@ -73,10 +75,14 @@ impl Session {
 
     /// What an error must never quote.
     #[cfg(feature = "harness")]
-    pub(super) fn first_share(&self) -> Option<(ShareIndex, String)> {
+    pub(super) fn first_share(&self) -> Option<Reason> {
         let share = self.groups.values().flatten().next()?;
         let digits = share.y.iter().map(|byte| format!("{byte:02x}"));
-        Some((share.x, digits.collect()))
+        Some(Reason {
+            x: share.x,
+            hub: None,
+            why: digits.collect(),
+        })
     }
 
     /// Whether `missing` further answers cannot solve it any more.
