@@ -7,9 +7,10 @@ use actix_web::http::header::WWW_AUTHENTICATE;
 use serde::{Deserialize, Serialize};
 
 use crate::node::client::KmeError;
+use crate::protocol::KeyId;
 use crate::protocol::responder::FetchError;
 
-use super::hub_routes::json;
+use super::answer::json;
 
 /// The Error data format: also what the other routes say in a few words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,11 +22,17 @@ pub struct MessageBody {
     pub details: Vec<Detail>,
 }
 
-/// One entry of `details`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One entry of `details`: names and values, as clause 6.5 wants them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detail {
     /// What a person needs to know.
     pub reason: String,
+    /// The key that it is about.
+    #[serde(default, rename = "key_ID", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// The parameter that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
 }
 
 impl MessageBody {
@@ -37,13 +44,35 @@ impl MessageBody {
         }
     }
 
-    /// A message with one detail.
-    pub fn with_detail(message: impl Into<String>, reason: impl Into<String>) -> Self {
+    /// A message about a key.
+    #[must_use]
+    pub fn about_key(message: &str, key_id: KeyId, reason: impl Into<String>) -> Self {
+        let detail = Detail {
+            reason: reason.into(),
+            key_id: Some(key_id.to_string()),
+            parameter: None,
+        };
         Self {
-            message: message.into(),
-            details: vec![Detail {
-                reason: reason.into(),
-            }],
+            message: message.to_owned(),
+            details: vec![detail],
+        }
+    }
+
+    /// A message about parameters, with the same reason for each.
+    #[must_use]
+    pub fn about_parameters<'a>(
+        message: &str,
+        parameters: impl Iterator<Item = &'a String>,
+        reason: &str,
+    ) -> Self {
+        let details = parameters.map(|parameter| Detail {
+            reason: reason.to_owned(),
+            key_id: None,
+            parameter: Some(parameter.clone()),
+        });
+        Self {
+            message: message.to_owned(),
+            details: details.collect(),
         }
     }
 }
@@ -54,11 +83,6 @@ pub(super) fn unauthorized(message: &str) -> HttpResponse {
     HttpResponse::Unauthorized()
         .insert_header((WWW_AUTHENTICATE, "SAE-ID realm=\"dske\""))
         .json(MessageBody::new(message))
-}
-
-/// 400 with the Error data format.
-pub(super) fn bad_request(message: impl Into<String>) -> HttpResponse {
-    json(400, &MessageBody::new(message))
 }
 
 /// The words of ETSI GS QKD 014 clause 6.4.
@@ -72,6 +96,7 @@ pub fn kme_status(error: &KmeError) -> u16 {
         KmeError::UnknownSae(_)
         | KmeError::OutOfRange { .. }
         | KmeError::SizeNotMultipleOf8
+        | KmeError::TooMuch { .. }
         | KmeError::Duplicate(_)
         | KmeError::HandedOut(_)
         | KmeError::Fetch(FetchError::NotFound { .. }) => 400,
@@ -84,8 +109,8 @@ pub fn kme_status(error: &KmeError) -> u16 {
 #[must_use]
 pub fn kme_body(error: &KmeError) -> MessageBody {
     match error {
-        KmeError::HandedOut(_) | KmeError::Fetch(FetchError::NotFound { .. }) => {
-            MessageBody::with_detail(NOT_FOUND, error.to_string())
+        KmeError::HandedOut(key_id) | KmeError::Fetch(FetchError::NotFound { key_id }) => {
+            MessageBody::about_key(NOT_FOUND, *key_id, error.to_string())
         }
         _ => MessageBody::new(error.to_string()),
     }
@@ -105,6 +130,9 @@ impl fmt::Display for MessageBody {
         f.write_str(&self.message)?;
         self.details
             .iter()
-            .try_for_each(|detail| write!(f, " ({})", detail.reason))
+            .try_for_each(|detail| match &detail.parameter {
+                Some(parameter) => write!(f, " ({parameter}: {})", detail.reason),
+                None => write!(f, " ({})", detail.reason),
+            })
     }
 }

@@ -80,6 +80,22 @@ impl fmt::Debug for ContainedKey {
     }
 }
 
+impl KeyContainer {
+    /// The container as JSON, in one buffer that is wiped when it is dropped and never moved while it grows.
+    #[must_use]
+    pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
+        // What stands around the values of a key, and around all keys.
+        const AROUND_A_KEY: usize = r#"{"key_ID":"","key":""},"#.len();
+        const AROUND_ALL: usize = r#"{"keys":[]}"#.len();
+        let keys = self.keys.iter();
+        let values = keys.map(|key| AROUND_A_KEY + key.key_ID.len() + key.key.len());
+        let mut json = Zeroizing::new(Vec::with_capacity(AROUND_ALL + values.sum::<usize>()));
+        serde_json::to_writer(&mut *json, self)
+            .expect("a container is strings, and memory takes all of them");
+        json
+    }
+}
+
 impl From<Vec<EstablishedKey>> for KeyContainer {
     fn from(keys: Vec<EstablishedKey>) -> Self {
         let keys = keys.iter().map(|key| ContainedKey {
@@ -95,6 +111,31 @@ impl From<Vec<EstablishedKey>> for KeyContainer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_buffer_of_a_container_never_has_to_grow() {
+        for number in [0, 1, 3, 128] {
+            let key = |n: usize| ContainedKey {
+                key_ID: "bc490419-7d60-487f-adc1-4ddcc177c139".to_owned(),
+                key: Zeroizing::new(STANDARD.encode(vec![0xff; n])),
+            };
+            let container = KeyContainer {
+                keys: (0..number).map(key).collect(),
+            };
+            let json = container.to_json();
+            // One comma fewer than there are keys; growing would have doubled the buffer.
+            assert!(
+                json.capacity() - json.len() <= 1,
+                "{} of {}",
+                json.len(),
+                json.capacity()
+            );
+            assert_eq!(
+                serde_json::from_slice::<KeyContainer>(&json).unwrap(),
+                container
+            );
+        }
+    }
 
     #[test]
     fn a_key_is_not_shown_by_debug() {

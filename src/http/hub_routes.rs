@@ -13,6 +13,7 @@ use crate::protocol::wire::{KEY_SHARE_PATH, SIGNATURE_HEADER};
 use crate::protocol::{Method, Refusal, Request};
 
 use super::OnStop;
+use super::answer::{json, status_code, stopped};
 use super::error::MessageBody;
 
 /// Largest out-of-band request, in bytes: a few names and numbers.
@@ -141,18 +142,4 @@ fn oob<T: Serialize>(result: Result<Result<T, OobError>, MailboxError>) -> HttpR
         }
         Err(error) => stopped(&error),
     }
-}
-
-pub(super) fn stopped(error: &MailboxError) -> HttpResponse {
-    let message = format!("the node cannot answer: {error}");
-    json(503, &MessageBody::new(message))
-}
-
-pub(super) fn json<T: Serialize>(status: u16, body: &T) -> HttpResponse {
-    HttpResponse::build(status_code(status)).json(body)
-}
-
-fn status_code(status: u16) -> actix_web::http::StatusCode {
-    actix_web::http::StatusCode::from_u16(status)
-        .unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -1,10 +1,17 @@
-//! Reading the requests of ETSI GS QKD 014, strictly: what is not understood is refused, never ignored.
+//! Reading the parameters of ETSI GS QKD 014, strictly: what is not understood is refused, never ignored.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use crate::protocol::{KeyId, SaeId};
+
+use super::error::MessageBody;
+use super::etsi_call::Parameters;
+use super::json;
+
+/// What was read, or what the SAE is told.
+type Read<T> = Result<T, MessageBody>;
 
 /// A Key request, clause 6.2.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,78 +21,107 @@ pub(super) struct KeyRequest {
     pub(super) additional_slave_saes: Vec<SaeId>,
 }
 
+/// The words of clause 6.2.
 const MANDATORY: &str = "not all extension_mandatory parameters are supported";
 
 impl KeyRequest {
-    /// From the body of a POST.
-    ///
     /// # Errors
     /// The message for the SAE.
-    pub(super) fn from_body(body: &[u8]) -> Result<Self, String> {
+    pub(super) fn read(parameters: &Parameters<'_>) -> Read<Self> {
+        match parameters {
+            Parameters::Query(query) => Self::from_query(query),
+            Parameters::Body(body) => Self::from_body(body),
+        }
+    }
+
+    fn from_body(body: &[u8]) -> Read<Self> {
         let object = parse_object(body)?;
         let mut request = Self::default();
         for (name, value) in &object {
             match name.as_str() {
-                "number" => request.number = optional_count(name, value)?,
-                "size" => request.size = optional_count(name, value)?,
+                "number" => request.number = Some(count(name, value)?),
+                "size" => request.size = Some(count(name, value)?),
                 "additional_slave_SAE_IDs" => {
-                    request.additional_slave_saes = strings(name, value)?
-                        .into_iter()
-                        .map(|id| id.parse().map_err(|e| format!("{name}: {e}")))
-                        .collect::<Result<_, _>>()?;
+                    request.additional_slave_saes = sae_ids(name, value)?;
                 }
                 // This KME has no vendor extensions, so that any mandatory one is refused and optional ones ignored.
-                "extension_mandatory" if !objects(name, value)?.is_empty() => {
-                    return Err(MANDATORY.to_owned());
+                "extension_mandatory" => {
+                    let extensions = objects(name, value)?;
+                    if !extensions.is_empty() {
+                        let names = extensions.into_iter().flat_map(Map::keys);
+                        let reason = "it is not supported";
+                        return Err(MessageBody::about_parameters(MANDATORY, names, reason));
+                    }
                 }
-                "extension_mandatory" => {}
                 "extension_optional" => {
                     objects(name, value)?;
                 }
-                _ => return Err(format!("{name} is not part of a Key request")),
+                _ => return wrong(format!("{name} is not part of a Key request")),
             }
         }
         Ok(request)
     }
 
-    /// From the query of a GET, which may hold `number` and `size` only.
-    ///
-    /// # Errors
-    /// The message for the SAE.
-    pub(super) fn from_query(query: &str) -> Result<Self, String> {
+    /// The query of a GET may hold `number` and `size` only.
+    fn from_query(query: &str) -> Read<Self> {
         let mut request = Self::default();
         for (name, value) in pairs(query)? {
-            let count = value
-                .parse()
-                .map_err(|_| format!("{name} must be a whole number, not {value:?}"));
-            match name.as_str() {
-                "number" => request.number = Some(count?),
-                "size" => request.size = Some(count?),
-                _ => return Err(format!("{name} cannot be given in the URI; use POST")),
+            let parameter = match name.as_str() {
+                "number" => &mut request.number,
+                "size" => &mut request.size,
+                _ => return wrong(format!("{name} cannot be given in the URI; use POST")),
+            };
+            match value.parse() {
+                Ok(count) => *parameter = Some(count),
+                Err(_) => return wrong(format!("{name} must be a whole number, not {value:?}")),
             }
         }
         Ok(request)
     }
 }
 
-/// The key IDs of a POST, clause 6.4.
+/// The key IDs of a Get key with key IDs, clause 6.4.
 ///
 /// # Errors
 /// The message for the SAE.
-pub(super) fn key_ids_from_body(body: &[u8]) -> Result<Vec<KeyId>, String> {
+pub(super) fn key_ids(parameters: &Parameters<'_>) -> Read<Vec<KeyId>> {
+    match parameters {
+        Parameters::Query(query) => Ok(vec![key_id_from_query(query)?]),
+        Parameters::Body(body) => key_ids_from_body(body),
+    }
+}
+
+/// Get status has no parameters, clause 5.2 Table 3.
+///
+/// # Errors
+/// The message for the SAE.
+pub(super) fn no_parameters(parameters: &Parameters<'_>) -> Read<()> {
+    match parameters {
+        Parameters::Query("") => Ok(()),
+        _ => wrong("Get status takes no parameters"),
+    }
+}
+
+fn key_ids_from_body(body: &[u8]) -> Read<Vec<KeyId>> {
     let object = parse_object(body)?;
-    let mut key_ids = None;
+    let mut key_ids = Vec::new();
     for (name, value) in &object {
         match name.as_str() {
-            "key_IDs" => key_ids = Some(objects(name, value)?),
+            "key_IDs" => key_ids = objects(name, value)?,
             "key_IDs_extension" if value.is_object() => {}
-            "key_IDs_extension" => return Err(format!("{name} must be an object")),
-            _ => return Err(format!("{name} is not part of a Key IDs request")),
+            "key_IDs_extension" => return wrong(format!("{name} must be an object")),
+            _ => return wrong(format!("{name} is not part of a Key IDs request")),
         }
     }
-    let key_ids = key_ids.filter(|ids| !ids.is_empty());
-    let entries = key_ids.ok_or("key_IDs must be an array of at least one object")?;
-    entries.iter().map(|entry| key_id(entry)).collect()
+    if key_ids.is_empty() {
+        return wrong("key_IDs must be an array of at least one object");
+    }
+    let key_ids = key_ids.into_iter().enumerate();
+    key_ids
+        .map(|(index, entry)| {
+            key_id(entry).map_err(|e| MessageBody::new(format!("key_IDs[{index}]: {e}")))
+        })
+        .collect()
 }
 
 fn key_id(entry: &Map<String, Value>) -> Result<KeyId, String> {
@@ -93,74 +129,103 @@ fn key_id(entry: &Map<String, Value>) -> Result<KeyId, String> {
         match name.as_str() {
             "key_ID" => {}
             "key_ID_extension" if value.is_object() => {}
+            "key_ID_extension" => return Err(format!("{name} must be an object")),
             _ => return Err(format!("{name} is not part of a key ID")),
         }
     }
     let id = entry.get("key_ID").and_then(Value::as_str);
-    let id = id.ok_or("every entry of key_IDs must have a key_ID, a string")?;
-    id.parse().map_err(|e| format!("key_ID: {e}"))
+    let id = id.ok_or("there must be a key_ID, a string")?;
+    id.parse().map_err(|e| format!("{e}"))
 }
 
-/// The one key ID of a GET.
-///
-/// # Errors
-/// The message for the SAE.
-pub(super) fn key_id_from_query(query: &str) -> Result<KeyId, String> {
+fn key_id_from_query(query: &str) -> Read<KeyId> {
     let pairs = pairs(query)?;
     if let Some(name) = pairs.keys().find(|name| *name != "key_ID") {
-        return Err(format!("{name} cannot be given in the URI; use POST"));
+        return wrong(format!("{name} cannot be given in the URI; use POST"));
     }
-    let id = pairs.get("key_ID").ok_or("key_ID is missing")?;
-    id.parse().map_err(|e| format!("key_ID: {e}"))
+    match pairs.get("key_ID").map(|id| id.parse()) {
+        Some(Ok(key_id)) => Ok(key_id),
+        Some(Err(e)) => wrong(format!("key_ID: {e}")),
+        None => wrong("key_ID is missing"),
+    }
 }
 
 /// A query as names and values, each name once.
-fn pairs(query: &str) -> Result<BTreeMap<String, String>, String> {
+fn pairs(query: &str) -> Read<BTreeMap<String, String>> {
     let list = actix_web::web::Query::<Vec<(String, String)>>::from_query(query)
-        .map_err(|e| format!("the query cannot be read: {e}"))?;
+        .map_err(|e| MessageBody::new(format!("the query cannot be read: {e}")))?;
     let mut pairs = BTreeMap::new();
     for (name, value) in list.into_inner() {
-        if pairs.insert(name.clone(), value).is_some() {
-            return Err(format!("{name} is given twice"));
+        if pairs.contains_key(&name) {
+            return wrong(format!("{name} is given twice; use POST for more than one"));
         }
+        pairs.insert(name, value);
     }
     Ok(pairs)
 }
 
-fn parse_object(body: &[u8]) -> Result<Map<String, Value>, String> {
-    match serde_json::from_slice(body) {
+fn parse_object(body: &[u8]) -> Read<Map<String, Value>> {
+    if body.is_empty() {
+        // Clause 6.2: what may be empty is the object. A body that got lost must not count as one.
+        return wrong("the body is empty; send a JSON object, or use GET");
+    }
+    match json::parse(body) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err("the body must be a JSON object".to_owned()),
-        Err(e) => Err(format!("the body is not JSON: {e}")),
+        Ok(other) => wrong(format!(
+            "the body must be a JSON object, not {}",
+            kind(&other)
+        )),
+        Err(e) => wrong(format!("the body is not proper JSON: {e}")),
     }
 }
 
-fn optional_count(name: &str, value: &Value) -> Result<Option<usize>, String> {
-    if value.is_null() {
-        return Ok(None);
-    }
+fn count(name: &str, value: &Value) -> Read<usize> {
     let count = value.as_u64().and_then(|n| usize::try_from(n).ok());
-    match count {
-        Some(count) => Ok(Some(count)),
-        None => Err(format!("{name} must be a whole number, not {value}")),
-    }
+    count.ok_or_else(|| {
+        MessageBody::new(format!("{name} must be a whole number, not {}", kind(value)))
+    })
 }
 
-fn strings(name: &str, value: &Value) -> Result<Vec<String>, String> {
-    let strings = value.as_array().and_then(|list| {
-        let strings = list.iter().map(|item| item.as_str().map(str::to_owned));
-        strings.collect::<Option<Vec<_>>>()
+fn sae_ids(name: &str, value: &Value) -> Read<Vec<SaeId>> {
+    let Some(list) = value.as_array() else {
+        return wrong(format!("{name} must be an array, not {}", kind(value)));
+    };
+    let ids = list.iter().enumerate().map(|(index, item)| {
+        let Some(id) = item.as_str() else {
+            return wrong(format!(
+                "{name}[{index}] must be a string, not {}",
+                kind(item)
+            ));
+        };
+        id.parse()
+            .map_err(|e| MessageBody::new(format!("{name}[{index}]: {e}")))
     });
-    strings.ok_or_else(|| format!("{name} must be an array of strings"))
+    ids.collect()
 }
 
-fn objects<'a>(name: &str, value: &'a Value) -> Result<Vec<&'a Map<String, Value>>, String> {
+fn objects<'a>(name: &str, value: &'a Value) -> Read<Vec<&'a Map<String, Value>>> {
     let objects = value.as_array().and_then(|list| {
         list.iter()
             .map(Value::as_object)
             .collect::<Option<Vec<_>>>()
     });
-    objects.ok_or_else(|| format!("{name} must be an array of objects"))
+    objects.ok_or_else(|| MessageBody::new(format!("{name} must be an array of objects")))
+}
+
+/// What a value is, for a message: numbers as they are, of the others only their type, since they may be long.
+fn kind(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(value) => value.to_string(),
+        Value::String(_) => "a string".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+fn wrong<T>(message: impl Into<String>) -> Read<T> {
+    Err(MessageBody::new(message))
 }
 
 #[cfg(test)]
@@ -169,7 +234,7 @@ mod tests {
 
     const ID: &str = "bc490419-7d60-487f-adc1-4ddcc177c139";
 
-    fn body(text: &str) -> Result<KeyRequest, String> {
+    fn body(text: &str) -> Read<KeyRequest> {
         KeyRequest::from_body(text.as_bytes())
     }
 
@@ -217,6 +282,10 @@ mod tests {
             "{\"additional_slave_SAE_IDs\": [1]}",
             "{\"additional_slave_SAE_IDs\": [\"a/b\"]}",
             "{\"number\": 99999999999999999999}",
+            "{\"number\": 1.0}",
+            "{\"number\": null}",
+            "{\"number\": 1, \"number\": 1}",
+            "{\"extension_optional\": null}",
         ] {
             assert!(body(text).is_err(), "{text}");
         }
@@ -237,7 +306,13 @@ mod tests {
         let refused = body(
             r#"{"extension_mandatory": [{"acme_route": "b"}], "extension_optional": [{"x": 1}]}"#,
         );
-        assert_eq!(refused, Err(MANDATORY.to_owned()));
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.message, MANDATORY);
+        assert_eq!(
+            refused.details[0].parameter.as_deref(),
+            Some("acme_route"),
+            "it says which one"
+        );
         assert!(body(r#"{"extension_mandatory": [], "extension_optional": [{"x": 1}]}"#).is_ok());
     }
 
@@ -245,12 +320,12 @@ mod tests {
     fn key_ids_are_read_from_body_and_query() {
         let one = format!(r#"{{"key_IDs": [{{"key_ID": "{ID}"}}]}}"#);
         assert_eq!(
-            key_ids_from_body(one.as_bytes()).map(|ids| ids.len()),
-            Ok(1)
+            key_ids_from_body(one.as_bytes()),
+            Ok(vec![ID.parse().unwrap()])
         );
         assert_eq!(
             key_id_from_query(&format!("key_ID={ID}")),
-            ID.parse().map_err(|_| String::new())
+            Ok(ID.parse().unwrap())
         );
         for text in [
             "{}",
@@ -260,6 +335,8 @@ mod tests {
             "{\"key_IDs\": [{}]}",
             "{\"key_IDs\": [{\"key_ID\": 1}]}",
             "{\"key_IDs\": [{\"key_ID\": \"nope\"}]}",
+            "{\"key_IDs\": null}",
+            "{\"key_IDs\": [null]}",
         ] {
             assert!(key_ids_from_body(text.as_bytes()).is_err(), "{text}");
         }

@@ -1,5 +1,6 @@
 //! The client's actor: the key management entity (KME) that SAEs talk to, ETSI GS QKD 014.
 
+mod capacity;
 mod establish;
 mod fetch;
 mod status;
@@ -22,6 +23,7 @@ use crate::protocol::{KeyId, NodeName, SaeId};
 use super::handed_out::HandedOut;
 use super::link::{Link, LinkConfig};
 use super::transport::Transport;
+use capacity::Capacity;
 pub use status::{ClientStatus, HubPeerStatus};
 
 /// Sizes and numbers of keys that a client hands out.
@@ -118,6 +120,11 @@ pub struct GetStatus {
     pub slave_sae: SaeId,
 }
 
+/// Whether an SAE may ask this client for anything at all.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), KmeError>")]
+pub struct CheckCaller(pub SaeId);
+
 /// Management: what does the client say of itself?
 #[derive(Debug, Message)]
 #[rtype(result = "ClientStatus")]
@@ -164,6 +171,18 @@ pub enum KmeError {
     /// Keys come in whole bytes. The words are those of ETSI GS QKD 014 clause 6.2.
     #[error("size shall be a multiple of 8")]
     SizeNotMultipleOf8,
+    /// Each of number and size is allowed, but not both together.
+    #[error(
+        "{number} keys of {bits} bits are more than one message to a hub can carry; ask for at most {number_max} of this size at a time"
+    )]
+    TooMuch {
+        /// Keys asked for.
+        number: usize,
+        /// Bits of each.
+        bits: usize,
+        /// Keys of this size that one message can carry.
+        number_max: usize,
+    },
     /// The same key ID or SAE was named twice.
     #[error("{0} is named twice")]
     Duplicate(String),
@@ -186,6 +205,7 @@ pub struct ClientNode {
 /// What the client's calls share. Each call runs as a future of its own.
 struct Core {
     config: ClientConfig,
+    capacity: Capacity,
     links: BTreeMap<ShareIndex, Addr<Link>>,
     rng: RefCell<Box<dyn CryptoRng>>,
     started: Instant,
@@ -198,7 +218,7 @@ impl ClientNode {
     ///
     /// Needs a running actix system or a tokio `LocalSet`.
     pub fn start(
-        config: ClientConfig,
+        mut config: ClientConfig,
         rng: Box<dyn CryptoRng>,
         transport: impl Fn(&HubPeer) -> Rc<dyn Transport>,
     ) -> Addr<Self> {
@@ -213,8 +233,12 @@ impl ClientNode {
             };
             (hub.x, Link::new(link, transport(hub)).start())
         });
+        let links = links.collect();
+        let capacity = Capacity::new(config.block_bytes);
+        config.keys = capacity.honest(config.keys);
         let core = Core {
-            links: links.collect(),
+            links,
+            capacity,
             config,
             rng: RefCell::new(rng),
             started: Instant::now(),
@@ -256,6 +280,14 @@ impl Handler<GetStatus> for ClientNode {
 
     fn handle(&mut self, message: GetStatus, _: &mut Self::Context) -> Self::Result {
         Box::pin(Rc::clone(&self.core).kme_status(message))
+    }
+}
+
+impl Handler<CheckCaller> for ClientNode {
+    type Result = Result<(), KmeError>;
+
+    fn handle(&mut self, CheckCaller(sae): CheckCaller, _: &mut Self::Context) -> Self::Result {
+        self.core.check_caller(&sae)
     }
 }
 

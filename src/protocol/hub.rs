@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
+use crate::crypto::mac::MAC_KEY_BYTES;
 use crate::crypto::shamir::{ShareIndex, Sharing};
 use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Block, PoolError};
 
@@ -384,10 +385,11 @@ impl Hub {
             KEYS_PER_MESSAGE_MAX,
         )?;
         *self.served.entry("fetch").or_default() += 1;
+        self.store.expire(now);
         let keys = query.key_ids.iter().map(|&key_id| {
             let lookup = self
                 .store
-                .fetch(now, key_id, &query.slave_sae, &query.master_sae);
+                .look_up(now, key_id, &query.slave_sae, &query.master_sae);
             let answer = match lookup {
                 Lookup::NotFound => FetchAnswer::NotFound,
                 Lookup::Forbidden => FetchAnswer::Forbidden,
@@ -404,9 +406,23 @@ impl Hub {
             };
             FetchResult { key_id, answer }
         });
-        Ok(FetchReply {
+        let reply = FetchReply {
             keys: keys.collect(),
-        })
+        };
+        // ETSI GS QKD 014 clause 5.4: only keys that are provided are used up. A request with a key that cannot be
+        // had fails as a whole (clause 6.4), and an answer for which PSRD is missing is never sent.
+        if reply.is_complete() && self.can_answer_with(client, &reply) {
+            for &key_id in &query.key_ids {
+                self.store.hand_out(now, key_id, &query.slave_sae);
+            }
+        }
+        Ok(reply)
+    }
+
+    fn can_answer_with(&self, client: &NodeName, reply: &FetchReply<Plain>) -> bool {
+        let wanted = MAC_KEY_BYTES + reply.share_bytes();
+        let peer = self.peers.get(client);
+        peer.is_some_and(|peer| peer.end.left(PoolOwner::Hub) >= wanted)
     }
 
     fn check_served(&self, client: &NodeName, sae: &SaeId) -> Result<(), Refusal> {

@@ -225,6 +225,9 @@ pub enum FetchAnswer<S = Encrypted> {
     Forbidden,
 }
 
+/// Bytes that a key takes in a body at most, besides its share in base64: [`FoundShare`] with the longest names.
+pub const JSON_BYTES_PER_KEY_MAX: usize = 1_536;
+
 /// A share with the public parts of its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -293,6 +296,12 @@ impl<S: ShareBytes> FetchReply<S> {
             .sum()
     }
 
+    /// Whether there is a share of every key.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.keys.iter().all(|key| key.share().is_some())
+    }
+
     /// The same reply with its shares in another state, made one by one in order.
     ///
     /// # Errors
@@ -349,6 +358,26 @@ mod tests {
                 "0a782fb5-3434-48fe-aa4d-14f41d46cf92".parse().unwrap(),
             ],
         }
+    }
+
+    #[test]
+    fn no_key_takes_more_of_a_body_than_the_most() {
+        let name = "n".repeat(crate::protocol::names::NAME_BYTES_MAX);
+        let result = FetchResult {
+            key_id: "bc490419-7d60-487f-adc1-4ddcc177c139".parse().unwrap(),
+            answer: FetchAnswer::Found(FoundShare {
+                master_sae: name.parse().unwrap(),
+                slave_saes: vec![name.parse().unwrap(); crate::protocol::limits::SLAVE_SAES_MAX],
+                hubs: 255,
+                threshold: 255,
+                x: 255,
+                size: crate::protocol::limits::KEY_BYTES_MAX,
+                tag: "00".repeat(16).parse().unwrap(),
+                share: Encrypted(Vec::new()),
+            }),
+        };
+        let json = serde_json::to_string(&result).unwrap();
+        assert!(json.len() < JSON_BYTES_PER_KEY_MAX, "{}", json.len());
     }
 
     #[test]

@@ -1,4 +1,6 @@
 //! The shares that a hub holds: bounded, each with a time to live, each handed to every named SAE once.
+//!
+//! To look a share up and to hand it out are two steps, since a request for several keys is one: see the hub.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -133,31 +135,41 @@ impl ShareStore {
         DepositOutcome::Stored
     }
 
-    /// Hands a share to a slave SAE. Once all named SAEs have had it, it is erased after the linger time.
-    pub fn fetch(
-        &mut self,
+    /// What there is for a slave SAE. Nothing is used up by looking.
+    #[must_use]
+    pub fn look_up(
+        &self,
         now: Duration,
         key_id: KeyId,
         slave_sae: &SaeId,
         master_sae: &SaeId,
     ) -> Lookup<'_> {
-        self.expire(now);
-        let Some(entry) = self.entries.get_mut(&key_id) else {
+        let Some(entry) = self.entries.get(&key_id).filter(|e| e.expires > now) else {
             return Lookup::NotFound;
         };
         if !entry.held.slave_saes.contains(slave_sae) {
             return Lookup::Forbidden;
         }
-        if entry.held.master_sae != *master_sae {
+        let fetched_before = entry
+            .fetched
+            .get(slave_sae)
+            .is_some_and(|&until| until < now);
+        if entry.held.master_sae != *master_sae || fetched_before {
             return Lookup::NotFound;
         }
-        let until = *entry
+        Lookup::Found(&entry.held)
+    }
+
+    /// A slave SAE is being handed the share: it may ask again for the linger time. Once all named SAEs have had it,
+    /// it is erased at the end of the last of these times.
+    pub fn hand_out(&mut self, now: Duration, key_id: KeyId, slave_sae: &SaeId) {
+        let Some(entry) = self.entries.get_mut(&key_id) else {
+            return;
+        };
+        entry
             .fetched
             .entry(slave_sae.clone())
             .or_insert(now + self.limits.linger);
-        if until < now {
-            return Lookup::NotFound;
-        }
         if entry.fetched.len() == entry.held.slave_saes.len() {
             let last = entry.fetched.values().max().copied().unwrap_or(now);
             if last < entry.expires {
@@ -166,7 +178,6 @@ impl ShareStore {
                 entry.expires = last;
             }
         }
-        Lookup::Found(&entry.held)
     }
 }
 
@@ -200,6 +211,21 @@ mod tests {
             tag: "00000000000000000000000000000000".parse().unwrap(),
             share: Plain(Zeroizing::new(vec![share])),
         }
+    }
+
+    /// As a hub does it for a single key: what is found is handed out.
+    fn fetch<'a>(
+        store: &'a mut ShareStore,
+        now: Duration,
+        key_id: KeyId,
+        slave_sae: &SaeId,
+        master_sae: &SaeId,
+    ) -> Lookup<'a> {
+        store.expire(now);
+        if let Lookup::Found(_) = store.look_up(now, key_id, slave_sae, master_sae) {
+            store.hand_out(now, key_id, slave_sae);
+        }
+        store.look_up(now, key_id, slave_sae, master_sae)
     }
 
     fn secs(s: u64) -> Duration {
@@ -250,20 +276,20 @@ mod tests {
         store.deposit(secs(0), id(1), held(7, &["b", "c"]));
         let (a, b, c) = (sae("carol"), sae("b"), sae("c"));
         assert!(matches!(
-            store.fetch(secs(1), id(1), &b, &a),
+            fetch(&mut store, secs(1), id(1), &b, &a),
             Lookup::Found(_)
         ));
         assert!(matches!(
-            store.fetch(secs(5), id(1), &b, &a),
+            fetch(&mut store, secs(5), id(1), &b, &a),
             Lookup::Found(_)
         ));
         assert!(matches!(
-            store.fetch(secs(7), id(1), &b, &a),
+            fetch(&mut store, secs(7), id(1), &b, &a),
             Lookup::NotFound
         ));
         // The other SAE is not affected, and after it the share goes.
         assert!(matches!(
-            store.fetch(secs(20), id(1), &c, &a),
+            fetch(&mut store, secs(20), id(1), &c, &a),
             Lookup::Found(_)
         ));
         assert_eq!(store.len(), 1);
@@ -277,24 +303,41 @@ mod tests {
         store.deposit(secs(0), id(1), held(7, &["b"]));
         let (a, b, x) = (sae("carol"), sae("b"), sae("x"));
         assert!(matches!(
-            store.fetch(secs(1), id(1), &x, &a),
+            fetch(&mut store, secs(1), id(1), &x, &a),
             Lookup::Forbidden
         ));
         assert!(matches!(
-            store.fetch(secs(1), id(1), &a, &a),
+            fetch(&mut store, secs(1), id(1), &a, &a),
             Lookup::Forbidden
         ));
         assert!(matches!(
-            store.fetch(secs(1), id(1), &b, &x),
+            fetch(&mut store, secs(1), id(1), &b, &x),
             Lookup::NotFound
         ));
         assert!(matches!(
-            store.fetch(secs(1), id(2), &b, &a),
+            fetch(&mut store, secs(1), id(2), &b, &a),
             Lookup::NotFound
         ));
         assert!(matches!(
-            store.fetch(secs(50), id(1), &b, &a),
+            fetch(&mut store, secs(50), id(1), &b, &a),
             Lookup::Found(_)
+        ));
+    }
+
+    #[test]
+    fn looking_uses_nothing_up() {
+        let mut store = ShareStore::new(LIMITS);
+        store.deposit(secs(0), id(1), held(7, &["b"]));
+        let (a, b) = (sae("carol"), sae("b"));
+        for now in [1, 30, 59] {
+            assert!(matches!(
+                store.look_up(secs(now), id(1), &b, &a),
+                Lookup::Found(_)
+            ));
+        }
+        assert!(matches!(
+            store.look_up(secs(60), id(1), &b, &a),
+            Lookup::NotFound
         ));
     }
 

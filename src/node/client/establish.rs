@@ -72,9 +72,18 @@ impl Core {
         let number = number.unwrap_or(1);
         check_range("number", number, 1, limits.per_request_max)?;
         let bits = size_bits.unwrap_or(limits.default_bits);
-        check_range("size", bits, limits.min_bits, limits.max_bits)?;
+        // Before the range: for whatever is no multiple of 8, clause 6.2 gives the words.
         if !bits.is_multiple_of(8) {
             return Err(KmeError::SizeNotMultipleOf8);
+        }
+        check_range("size", bits, limits.min_bits, limits.max_bits)?;
+        let number_max = self.capacity.keys_max(bits / 8);
+        if number > number_max {
+            return Err(KmeError::TooMuch {
+                number,
+                bits,
+                number_max,
+            });
         }
         Ok(EstablishRequest {
             client: self.config.name.clone(),

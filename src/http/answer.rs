@@ -1,0 +1,23 @@
+//! Answers that all routes have in common.
+
+use actix::MailboxError;
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use serde::Serialize;
+
+use super::error::MessageBody;
+
+/// A body as JSON, with its `Content-Type`.
+pub(super) fn json<T: Serialize>(status: u16, body: &T) -> HttpResponse {
+    HttpResponse::build(status_code(status)).json(body)
+}
+
+/// The node's actor does not answer any more.
+pub(super) fn stopped(error: &MailboxError) -> HttpResponse {
+    let message = format!("the node cannot answer: {error}");
+    json(503, &MessageBody::new(message))
+}
+
+pub(super) fn status_code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
