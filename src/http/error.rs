@@ -31,9 +31,11 @@ pub struct Detail {
     pub reason: String,
     /// The key that it is about.
     #[serde(default, rename = "key_ID", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub key_id: Option<String>,
     /// The parameter that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub parameter: Option<String>,
 }
 

@@ -12,7 +12,7 @@ use utoipa::openapi::{
 use super::common;
 use super::examples::{KEY_ID, MASTER, SLAVE};
 use super::info;
-use super::parts::{answer, body, of, on, operation, parameter, required};
+use super::parts::{answer, body, of, on, operation, parameter, required, with};
 use super::schemas::{integer, key_ids, key_request, name, string, uuid};
 use crate::http::client_routes::{ETSI_PREFIXES, STATUS_PATH, STOP_PATH};
 use crate::http::error::MessageBody;
@@ -63,11 +63,12 @@ fn components() -> Components {
         "The caller's SAE ID, such as `carol`, as it is. There is no mutual TLS: whoever reaches the port can claim to \
          be any SAE.",
     );
-    ComponentsBuilder::new()
-        .schema_from::<Status>()
-        .schema_from::<KeyContainer>()
-        .schema_from::<MessageBody>()
-        .schema_from::<ClientStatus>()
+    let components = ComponentsBuilder::new();
+    let components = with::<Status>(components);
+    let components = with::<KeyContainer>(components);
+    let components = with::<MessageBody>(components);
+    let components = with::<ClientStatus>(components);
+    components
         .schema(KEY_REQUEST, key_request())
         .schema(KEY_IDS, key_ids())
         .security_scheme(SAE_ID, SecurityScheme::ApiKey(ApiKey::Header(identity)))

@@ -73,7 +73,7 @@ pub(super) fn add<Status: ToSchema>(
         string("Name of the file."),
         "index.html",
     ))
-    .response("200", other("The file.", "text/html"))
+    .response("200", other("The file.", "*/*"))
     .response("404", answer("There is no such file.", of::<MessageBody>()));
     let paths = on(paths, HttpMethod::Get, status_path, status);
     let paths = on(paths, HttpMethod::Post, stop_path, stop);

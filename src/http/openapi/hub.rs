@@ -13,9 +13,11 @@ use utoipa::openapi::{
 };
 
 use super::common;
-use super::examples::{KEY_ID, MASTER, SIGNATURE, SLAVE};
+use super::examples::{DEPOSIT_SIGNATURE, KEY_ID, MASTER, SIGNATURE, SLAVE};
 use super::info;
-use super::parts::{answer, body, either, example, of, on, operation, other, parameter, required};
+use super::parts::{
+    answer, body, either, example, of, on, operation, other, parameter, required, with,
+};
 use super::schemas::{name, string, uuid};
 use crate::http::error::MessageBody;
 use crate::http::hub_routes::{PSRD_PATH, REGISTRATION_PATH, STATUS_PATH, STOP_PATH, oob_status};
@@ -70,19 +72,19 @@ pub fn document() -> OpenApi {
 }
 
 fn components() -> utoipa::openapi::Components {
-    ComponentsBuilder::new()
-        .schema_from::<DepositBody>()
-        .schema_from::<DepositReply>()
-        .schema_from::<FetchReply>()
-        .schema_from::<Refusal>()
-        .schema_from::<RegistrationRequest>()
-        .schema_from::<Registration>()
-        .schema_from::<PsrdRequest>()
-        .schema_from::<Block>()
-        .schema_from::<OobError>()
-        .schema_from::<HubStatus>()
-        .schema_from::<MessageBody>()
-        .build()
+    let components = ComponentsBuilder::new();
+    let components = with::<DepositBody>(components);
+    let components = with::<DepositReply>(components);
+    let components = with::<FetchReply>(components);
+    let components = with::<Refusal>(components);
+    let components = with::<RegistrationRequest>(components);
+    let components = with::<Registration>(components);
+    let components = with::<PsrdRequest>(components);
+    let components = with::<Block>(components);
+    let components = with::<OobError>(components);
+    let components = with::<HubStatus>(components);
+    let components = with::<MessageBody>(components);
+    components.build()
 }
 
 fn deposit() -> OperationBuilder {
@@ -108,6 +110,7 @@ fn deposit() -> OperationBuilder {
         )
         .request_body(Some(body(of::<DepositBody>(), deposit)))
         .response("200", stored.header(SIGNATURE_HEADER, signature())),
+        DEPOSIT_SIGNATURE,
     ))
 }
 
@@ -115,13 +118,13 @@ fn fetch() -> OperationBuilder {
     let ids = ArrayBuilder::new()
         .items(uuid("ID of a key."))
         .min_items(Some(1))
-        .max_items(Some(KEYS_PER_MESSAGE_MAX))
-        .examples([json!([KEY_ID])]);
+        .max_items(Some(KEYS_PER_MESSAGE_MAX));
     let ids = ParameterBuilder::new()
         .name("key_ids")
         .parameter_in(ParameterIn::Query)
         .required(Required::True)
         .description(Some("IDs of the keys, separated by commas."))
+        .example(Some(json!([KEY_ID])))
         .style(Some(ParameterStyle::Form))
         .explode(Some(false))
         .schema(Some(ids));
@@ -142,6 +145,7 @@ fn fetch() -> OperationBuilder {
         .parameter(in_query("master_sae", name("The SAE that asked for the keys first."), MASTER))
         .parameter(ids)
         .response("200", found.header(SIGNATURE_HEADER, signature())),
+        SIGNATURE,
     ))
 }
 
@@ -149,7 +153,7 @@ fn in_query(of: &str, schema: ObjectBuilder, example: &str) -> Parameter {
     required(parameter(ParameterIn::Query, of, schema, example))
 }
 
-fn signed(operation: OperationBuilder) -> OperationBuilder {
+fn signed(operation: OperationBuilder, example: &str) -> OperationBuilder {
     let header = string(
         "`ALLOCATION;TAG`: the PSRD that is spent on the message, and its one-time MAC. `docs/protocol.md` section 4.",
     );
@@ -157,7 +161,7 @@ fn signed(operation: OperationBuilder) -> OperationBuilder {
         ParameterIn::Header,
         SIGNATURE_HEADER,
         header,
-        SIGNATURE,
+        example,
     ))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Schemas are derived from the types that the routes read and write, paths are the constants that the routes are
 //! registered under, and which refusal goes with which status is asked of the refusals themselves. What is left to be
-//! written by hand is checked by `tests/openapi.rs`: every route is in the document, every operation of the document is
+//! written by hand is checked by `tests/api.rs`: every route is in the document, every operation of the document is
 //! served, every example works, every answer fits its schema.
 //!
 //! A document is made when somebody asks for it: that is rare, and a node that nobody asks pays nothing.
@@ -40,11 +40,9 @@ pub(super) fn routes(document: fn() -> OpenApi) -> impl FnOnce(&mut ServiceConfi
 }
 
 fn info(title: &str, description: &str) -> InfoBuilder {
-    let mut license = License::new(env!("CARGO_PKG_LICENSE"));
-    license.identifier = Some(env!("CARGO_PKG_LICENSE").to_owned());
     InfoBuilder::new()
         .title(title)
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(description))
-        .license(Some(license))
+        .license(Some(License::new(env!("CARGO_PKG_LICENSE"))))
 }

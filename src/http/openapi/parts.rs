@@ -10,7 +10,8 @@ use utoipa::openapi::path::{
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{OneOfBuilder, Ref, Schema};
 use utoipa::openapi::{
-    ContentBuilder, ObjectBuilder, PathsBuilder, RefOr, Required, ResponseBuilder,
+    ComponentsBuilder, ContentBuilder, ObjectBuilder, PathsBuilder, RefOr, Required,
+    ResponseBuilder,
 };
 
 /// A path with one operation; paths that come twice are merged.
@@ -47,7 +48,8 @@ pub(super) fn parameter(
         .name(name)
         .parameter_in(at)
         .required(required)
-        .schema(Some(schema.examples([example.into()])))
+        .schema(Some(schema))
+        .example(Some(example.into()))
         .build()
 }
 
@@ -81,6 +83,13 @@ pub(super) fn other(description: &str, content_type: &str) -> ResponseBuilder {
     ResponseBuilder::new()
         .description(description)
         .content(content_type, content(text, None))
+}
+
+/// Adds the schema of a type, and of all types in it.
+pub(super) fn with<T: ToSchema>(components: ComponentsBuilder) -> ComponentsBuilder {
+    let mut parts = Vec::new();
+    T::schemas(&mut parts);
+    components.schemas_from_iter(parts).schema_from::<T>()
 }
 
 /// Points to the schema of a type among the components.
