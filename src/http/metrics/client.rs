@@ -105,39 +105,37 @@ impl Metrics {
     }
 
     fn links(&self, families: &mut Families<'_>) -> fmt::Result {
-        let counters: [(&str, &str, fn(&LinkStatus) -> u64); 5] = [
-            ("link_registrations", "Registrations at the hub", |link| {
-                link.registrations
-            }),
-            (
-                "link_refills",
-                "Blocks of pre-shared random data that the hub delivered",
-                |link| link.refills,
-            ),
-            (
-                "link_retries",
-                "Attempts beyond the first to exchange messages with the hub",
-                |link| link.retries,
-            ),
-            (
-                "link_unverified_responses",
-                "Responses in the hub's name that could not be verified",
-                |link| link.unverified,
-            ),
-            (
-                "link_psrd_exhausted",
-                "Attempts that found no pre-shared random data to spend",
-                |link| link.psrd_exhausted,
-            ),
-        ];
-        counters.into_iter().try_for_each(|(name, help, count)| {
-            let by_hub = self.0.hubs.iter();
+        let mut by_hub = |name: &str, help: &str, count: fn(&LinkStatus) -> u64| {
+            let hubs = self.0.hubs.iter();
             families.counter(
                 name,
                 help,
-                by_hub.map(|hub| ([("hub", hub.name.as_str())], count(&hub.link))),
+                hubs.map(|hub| ([("hub", hub.name.as_str())], count(&hub.link))),
             )
-        })
+        };
+        by_hub("link_registrations", "Registrations at the hub", |link| {
+            link.registrations
+        })?;
+        by_hub(
+            "link_refills",
+            "Blocks of pre-shared random data that the hub delivered",
+            |link| link.refills,
+        )?;
+        by_hub(
+            "link_retries",
+            "Attempts beyond the first to exchange messages with the hub",
+            |link| link.retries,
+        )?;
+        by_hub(
+            "link_unverified_responses",
+            "Responses in the hub's name that could not be verified",
+            |link| link.unverified,
+        )?;
+        by_hub(
+            "link_psrd_exhausted",
+            "Attempts that found no pre-shared random data to spend",
+            |link| link.psrd_exhausted,
+        )
     }
 }
 
