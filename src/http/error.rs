@@ -5,6 +5,7 @@ use std::fmt;
 use actix_web::HttpResponse;
 use actix_web::http::header::WWW_AUTHENTICATE;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::node::client::KmeError;
 use crate::protocol::KeyId;
@@ -13,7 +14,8 @@ use crate::protocol::responder::FetchError;
 use super::answer::json;
 
 /// The Error data format: also what the other routes say in a few words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Error)]
 pub struct MessageBody {
     /// What is wrong, in the words of the standard where it gives any.
     pub message: String,
@@ -23,15 +25,17 @@ pub struct MessageBody {
 }
 
 /// One entry of `details`: names and values, as clause 6.5 wants them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Detail {
     /// What a person needs to know.
     pub reason: String,
     /// The key that it is about.
     #[serde(default, rename = "key_ID", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub key_id: Option<String>,
     /// The parameter that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub parameter: Option<String>,
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::node::client::KmeStatus;
@@ -12,7 +13,7 @@ use crate::protocol::initiator::EstablishedKey;
 use crate::protocol::limits::SLAVE_SAES_MAX;
 
 /// Status, clause 6.1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[allow(non_snake_case, reason = "the standard's own spelling")]
 pub struct Status {
     /// The KME that answers.
@@ -58,19 +59,21 @@ impl From<KmeStatus> for Status {
 }
 
 /// Key container, clause 6.3.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyContainer {
     /// The keys.
     pub keys: Vec<ContainedKey>,
 }
 
 /// A key in a [`KeyContainer`].
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[allow(non_snake_case, reason = "the standard's own spelling")]
 pub struct ContainedKey {
     /// The key's ID, a UUID.
+    #[schema(value_type = Uuid)]
     pub key_ID: String,
     /// The key, base64 (RFC 4648 section 4).
+    #[schema(value_type = String, content_encoding = "base64")]
     pub key: Zeroizing<String>,
 }
 

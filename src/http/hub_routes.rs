@@ -15,6 +15,7 @@ use crate::protocol::{Method, Refusal, Request};
 use super::OnStop;
 use super::answer::{json, status_code, stopped};
 use super::error::MessageBody;
+use super::{metrics, openapi};
 
 /// Largest out-of-band request, in bytes: a few names and numbers.
 const OOB_BODY_BYTES_MAX: usize = 4 * 1024;
@@ -53,7 +54,9 @@ pub fn configure(config: &mut ServiceConfig, hub: &HubHandle, on_stop: &OnStop) 
                 .route(web::post().to(deliver_psrd)),
         )
         .route(STATUS_PATH, web::get().to(status))
-        .route(STOP_PATH, web::post().to(stop));
+        .route(STOP_PATH, web::post().to(stop))
+        .configure(metrics::hub)
+        .configure(openapi::routes(openapi::hub));
 }
 
 /// Wraps the closure so that it can be told from other app data.
@@ -131,15 +134,16 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, HttpResponse> {
 fn oob<T: Serialize>(result: Result<Result<T, OobError>, MailboxError>) -> HttpResponse {
     match result {
         Ok(Ok(value)) => json(200, &value),
-        Ok(Err(error)) => {
-            let status = match error {
-                OobError::UnknownClient { .. } => 403,
-                OobError::StaleRegistration | OobError::PoolFull { .. } => 409,
-                OobError::BlockSize { .. } => 400,
-                OobError::Interrupted => 503,
-            };
-            json(status, &error)
-        }
+        Ok(Err(error)) => json(oob_status(&error), &error),
         Err(error) => stopped(&error),
+    }
+}
+
+pub(super) fn oob_status(error: &OobError) -> u16 {
+    match error {
+        OobError::UnknownClient { .. } => 403,
+        OobError::StaleRegistration | OobError::PoolFull { .. } => 409,
+        OobError::BlockSize { .. } => 400,
+        OobError::Interrupted => 503,
     }
 }

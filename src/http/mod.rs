@@ -10,6 +10,8 @@
 //! | [`body`], [`json`] | reading a body in bounds, and JSON without doubled names |
 //! | [`etsi_client`] | an SAE's side of it |
 //! | [`error`] | the Error data format, and which status goes with which error |
+//! | [`openapi`] | the description of a node's routes, and a page that shows it |
+//! | [`metrics`] | the numbers of the management status, for Prometheus |
 //! | [`answer`] | answers that all routes have in common |
 //! | [`transport`] | [`transport::HttpTransport`], over whatever streams the awc client is built on |
 
@@ -28,6 +30,8 @@ pub mod etsi_client;
 pub mod hub_routes;
 pub mod json;
 pub mod key_request;
+pub mod metrics;
+pub mod openapi;
 pub mod transport;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
@@ -40,7 +41,7 @@ pub struct HubConfig {
 }
 
 /// Why a hub does not serve an out-of-band call.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum OobError {
     /// The client is not in the hub's topology.
@@ -70,7 +71,7 @@ pub enum OobError {
 }
 
 /// A client's request for PSRD.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PsrdRequest {
     /// The client.
@@ -84,7 +85,7 @@ pub struct PsrdRequest {
 }
 
 /// A client's request to be registered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegistrationRequest {
     /// The client.
@@ -92,7 +93,7 @@ pub struct RegistrationRequest {
 }
 
 /// What a hub answers to a [`RegistrationRequest`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
     /// The hub's name.
@@ -104,7 +105,7 @@ pub struct Registration {
 }
 
 /// What a hub tells about itself. No secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HubStatus {
     /// Its name.
     pub name: NodeName,
@@ -125,7 +126,7 @@ pub struct HubStatus {
 }
 
 /// A registered client in a [`HubStatus`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PeerStatus {
     /// The client's name.
     pub client: NodeName,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::mac::MAC_KEY_BYTES;
@@ -16,7 +17,7 @@ use super::super::link::{GetLinkStatus, LinkStatus};
 use super::{Core, GetStatus, KmeError, KmeStatus};
 
 /// What a client tells about itself. No secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClientStatus {
     /// Its name.
     pub name: NodeName,
@@ -32,7 +33,7 @@ pub struct ClientStatus {
 }
 
 /// A hub in a [`ClientStatus`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HubPeerStatus {
     /// The hub's name.
     pub name: NodeName,
@@ -46,7 +47,7 @@ pub struct HubPeerStatus {
 }
 
 /// Counters of a client since its start.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counters {
     /// Keys that master SAEs asked for.
     pub keys_requested: u64,

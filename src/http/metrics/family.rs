@@ -1,0 +1,60 @@
+//! Writes metrics: a name, what it means, and its values at this moment with their labels.
+
+use std::fmt;
+
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Unit;
+
+/// Names and values of labels.
+pub(super) type Labels<'a, const N: usize> = [(&'a str, &'a str); N];
+
+pub(super) struct Families<'a>(pub(super) DescriptorEncoder<'a>);
+
+impl Families<'_> {
+    /// What only grows; its name gets the suffix `_total`.
+    pub(super) fn counter<'l, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (Labels<'l, N>, u64)>,
+    ) -> fmt::Result {
+        let mut family = self
+            .0
+            .encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (labels, value) in values {
+            ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    /// What goes up and down; its name gets the unit as a suffix.
+    pub(super) fn gauge<'l, const N: usize>(
+        &mut self,
+        name: &str,
+        unit: Option<&Unit>,
+        help: &str,
+        values: impl IntoIterator<Item = (Labels<'l, N>, impl EncodeGaugeValue)>,
+    ) -> fmt::Result {
+        let mut family = self
+            .0
+            .encode_descriptor(name, help, unit, MetricType::Gauge)?;
+        for (labels, value) in values {
+            ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn uptime(&mut self, uptime_ms: u64) -> fmt::Result {
+        let help = "Time since the start of the node";
+        let seconds = uptime_ms as f64 / 1000.0;
+        self.gauge("uptime", Some(&Unit::Seconds), help, only(seconds))
+    }
+}
+
+/// A metric that has one value, without labels.
+pub(super) fn only<V>(value: V) -> [(Labels<'static, 0>, V); 1] {
+    [([], value)]
+}
