@@ -26,7 +26,11 @@ pub(super) async fn read(http: &HttpRequest, payload: Payload) -> Result<Bytes, 
         // another protocol, since that one's bytes would follow.
         return Ok(Bytes::new());
     }
-    let message = match timeout(ARRIVES_WITHIN, payload.to_bytes_limited(ETSI_BODY_BYTES_MAX)).await
+    let message = match timeout(
+        ARRIVES_WITHIN,
+        payload.to_bytes_limited(ETSI_BODY_BYTES_MAX),
+    )
+    .await
     {
         Ok(Ok(Ok(body))) => return Ok(body),
         Ok(Ok(Err(error))) => format!("the body cannot be read: {error}"),

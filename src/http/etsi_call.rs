@@ -52,9 +52,7 @@ where
     let served = read_and_ask(client, http, path, body, form).await;
     served.map_err(|mut answer| {
         if !in_step {
-            answer
-                .head_mut()
-                .set_connection_type(ConnectionType::Close);
+            answer.head_mut().set_connection_type(ConnectionType::Close);
         }
         answer
     })

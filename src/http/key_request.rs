@@ -182,7 +182,10 @@ fn parse_object(body: &[u8]) -> Read<Map<String, Value>> {
 fn count(name: &str, value: &Value) -> Read<usize> {
     let count = value.as_u64().and_then(|n| usize::try_from(n).ok());
     count.ok_or_else(|| {
-        MessageBody::new(format!("{name} must be a whole number, not {}", kind(value)))
+        MessageBody::new(format!(
+            "{name} must be a whole number, not {}",
+            kind(value)
+        ))
     })
 }
 

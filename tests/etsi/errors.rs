@@ -76,7 +76,9 @@ fn details_say_which_key_and_which_parameter() {
             .call("POST", "carol", "celia/dec_keys", &body.to_string())
             .await;
         assert!(
-            answer.message().starts_with("key_IDs[1]: a key ID is a UUID"),
+            answer
+                .message()
+                .starts_with("key_IDs[1]: a key ID is a UUID"),
             "{}",
             answer.text
         );

@@ -23,10 +23,7 @@ fn a_key_container_is_as_table_11_wants_it() {
         let id = key["key_ID"].as_str().unwrap();
         let groups: Vec<usize> = id.split('-').map(str::len).collect();
         assert_eq!(groups, [8, 4, 4, 4, 12], "{id}");
-        assert!(
-            id.chars()
-                .all(|c| matches!(c, '0'..='9' | 'a'..='f' | '-'))
-        );
+        assert!(id.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f' | '-')));
         let text = key["key"].as_str().unwrap();
         assert_eq!(text.len(), 44, "256 bits, padded");
         assert!(text.ends_with('=') && !text.contains(['-', '_', '\n', '\r']));
@@ -43,12 +40,7 @@ fn number_and_size_are_what_was_asked_for_or_their_defaults() {
             ("", json!({}), 1, default_bytes),
             ("?number=3", json!({"number": 3}), 3, default_bytes),
             ("?size=512", json!({"size": 512}), 1, 64),
-            (
-                "?number=2&size=72",
-                json!({"number": 2, "size": 72}),
-                2,
-                9,
-            ),
+            ("?number=2&size=72", json!({"number": 2, "size": 72}), 2, 9),
             ("?size=%31%32%38", json!({"size": 128}), 1, 16),
         ] {
             let path = format!("celia/enc_keys{query}");
@@ -69,7 +61,15 @@ fn number_and_size_are_what_was_asked_for_or_their_defaults() {
 #[test]
 fn wrong_numbers_and_sizes_are_400() {
     with_kmes(async |kmes| {
-        for number in ["0", "129", "-1", "1.5", "abc", "", "99999999999999999999999"] {
+        for number in [
+            "0",
+            "129",
+            "-1",
+            "1.5",
+            "abc",
+            "",
+            "99999999999999999999999",
+        ] {
             let path = format!("celia/enc_keys?number={number}");
             let answer = kmes.call("GET", "carol", &path, "").await;
             refused(&answer, 400, &path);
@@ -197,7 +197,15 @@ fn mandatory_extensions_are_refused_in_the_words_of_the_standard_and_optional_on
             );
         }
         for name in ["extension_mandatory", "extension_optional"] {
-            for value in [json!({}), json!("x"), json!(1), json!(null), json!([1]), json!(["a"]), json!([null])] {
+            for value in [
+                json!({}),
+                json!("x"),
+                json!(1),
+                json!(null),
+                json!([1]),
+                json!(["a"]),
+                json!([null]),
+            ] {
                 let body = json!({name: value}).to_string();
                 let answer = kmes.call("POST", "carol", "celia/enc_keys", &body).await;
                 refused(&answer, 400, &body);
@@ -247,7 +255,9 @@ fn keys_look_random() {
         assert!((15_841..=16_927).contains(&ones), "{ones}");
         // Each byte value about 16 times among 4,096: chi-squared has 255 degrees of freedom, 6 deviations are 391.
         let mut counts = [0_f64; 256];
-        bytes.iter().for_each(|&byte| counts[usize::from(byte)] += 1.0);
+        bytes
+            .iter()
+            .for_each(|&byte| counts[usize::from(byte)] += 1.0);
         let chi_squared: f64 = counts.iter().map(|n| (n - 16.0).powi(2) / 16.0).sum();
         assert!((119.0..=391.0).contains(&chi_squared), "{chi_squared}");
         let blocks: BTreeSet<_> = bytes.chunks(8).collect();

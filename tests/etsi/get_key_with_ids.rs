@@ -40,7 +40,9 @@ fn the_slave_gets_the_same_keys_under_the_same_ids_by_get_and_by_post() {
 fn as_many_key_ids_are_taken_as_keys_are_given() {
     with_kmes(async |kmes| {
         // From two calls, so that it is the IDs that count.
-        let mut given = kmes.get_keys("carol", "celia", json!({"number": 100})).await;
+        let mut given = kmes
+            .get_keys("carol", "celia", json!({"number": 100}))
+            .await;
         given.extend(kmes.get_keys("carol", "celia", json!({"number": 28})).await);
         kmes.fetch_all("celia", "carol", &given).await;
     });
@@ -71,10 +73,7 @@ fn a_key_is_given_to_its_slave_once() {
     with_kmes(async |kmes| {
         let given = kmes.get_keys("carol", "celia", json!({"number": 2})).await;
         kmes.fetch_all("celia", "carol", &given[..1]).await;
-        for ids in [
-            vec![given[0].id.as_str()],
-            vec![&given[0].id, &given[1].id],
-        ] {
+        for ids in [vec![given[0].id.as_str()], vec![&given[0].id, &given[1].id]] {
             let answer = kmes.fetch("celia", "carol", &ids).await;
             refused(&answer, 400, "again");
             assert_eq!(answer.message(), NOT_FOUND);
@@ -120,7 +119,10 @@ fn what_is_no_list_of_key_ids_is_400() {
             "{\"key_IDs\": [{\"key_ID\": \"\"}]}".to_owned(),
             "{\"key_IDs\": [{\"key_ID\": \"not-a-uuid\"}]}".to_owned(),
             format!("{{\"key_IDs\": [{{\"key_ID\": \"{{{UNKNOWN_ID}}}\"}}]}}"),
-            format!("{{\"key_IDs\": [{{\"key_ID\": \"{}\"}}]}}", UNKNOWN_ID.replace('-', "")),
+            format!(
+                "{{\"key_IDs\": [{{\"key_ID\": \"{}\"}}]}}",
+                UNKNOWN_ID.replace('-', "")
+            ),
             format!("{{\"key_IDs\": [{{\"key_ID\": \"{UNKNOWN_ID}\", \"key_ID_extension\": 1}}]}}"),
             format!("{{\"key_IDs\": [{{\"key_ID\": \"{UNKNOWN_ID}\", \"x\": 1}}]}}"),
             format!("{{\"key_IDs\": [{good}], \"key_IDs_extension\": []}}"),
@@ -157,7 +159,9 @@ fn a_key_id_may_be_in_upper_case_but_not_doubled() {
         let key = kmes.get_key("carol", "celia").await;
         let upper = key.id.to_uppercase();
         for twice in [[&key.id, &key.id], [&key.id, &upper]] {
-            let answer = kmes.fetch("celia", "carol", &twice.map(String::as_str)).await;
+            let answer = kmes
+                .fetch("celia", "carol", &twice.map(String::as_str))
+                .await;
             refused(&answer, 400, "twice");
             assert!(answer.message().contains("twice"), "{}", answer.text);
         }

@@ -91,7 +91,8 @@ fn a_status_takes_no_key_and_a_delivery_takes_its_keys() {
         }
         let stored = count(&before, "stored_key_count");
         assert!(stored >= 100, "one block of PSRD is more than 100 keys");
-        kmes.get_keys("connie", "celia", json!({"number": 50})).await;
+        kmes.get_keys("connie", "celia", json!({"number": 50}))
+            .await;
         let after = count(&kmes.status("connie", "celia").await, "stored_key_count");
         assert!(after < stored, "{after} of {stored}");
     });
@@ -105,8 +106,14 @@ fn the_smallest_the_largest_and_the_most_keys_are_delivered() {
         for (number, size) in [
             (1, count(&status, "min_key_size")),
             (1, count(&status, "max_key_size")),
-            (count(&status, "max_key_per_request"), count(&status, "key_size")),
-            (count(&status, "max_key_per_request"), count(&status, "min_key_size")),
+            (
+                count(&status, "max_key_per_request"),
+                count(&status, "key_size"),
+            ),
+            (
+                count(&status, "max_key_per_request"),
+                count(&status, "min_key_size"),
+            ),
         ] {
             let request = json!({"number": number, "size": size});
             let keys = kmes.get_keys("carol", "celia", request).await;

@@ -34,8 +34,14 @@ fn a_connection_stays_in_step_after_errors() {
             (post("nobody/enc_keys", "{}"), 400),
             (no_credentials, 401),
             (request("GET", "celia/enc_keys?number=x", "", ""), 400),
-            (request("GET", "celia/status", "Content-Length: 2\r\n", "{}"), 400),
-            (request("POST", "celia/enc_keys", chunked, "2\r\n[]\r\n0\r\n\r\n"), 400),
+            (
+                request("GET", "celia/status", "Content-Length: 2\r\n", "{}"),
+                400,
+            ),
+            (
+                request("POST", "celia/enc_keys", chunked, "2\r\n[]\r\n0\r\n\r\n"),
+                400,
+            ),
             (request("HEAD", "celia/status", "", ""), 405),
             (request("PUT", "celia/status", "", ""), 405),
             (request("GET", "celia/nothing", "", ""), 400),
@@ -44,10 +50,15 @@ fn a_connection_stays_in_step_after_errors() {
         for (bytes, status) in kept_open {
             let first = bytes.lines().next().unwrap().to_owned();
             connection.write(&bytes).await;
-            let answer = connection.response(first.starts_with("HEAD")).await.unwrap();
+            let answer = connection
+                .response(first.starts_with("HEAD"))
+                .await
+                .unwrap();
             assert_eq!(answer.status, status, "{first}");
             assert!(!answer.closes(), "{first}");
-            connection.write(request("GET", "celia/status", "", "")).await;
+            connection
+                .write(request("GET", "celia/status", "", ""))
+                .await;
             let next = connection.response(false).await.unwrap();
             assert_eq!(next.status, 200, "after {first}");
             let body: Value = serde_json::from_slice(&next.body).unwrap();
@@ -134,11 +145,21 @@ fn odd_request_lines_and_heads_are_refused_and_the_service_lives_on() {
             request("GET", "céliá/status", "", ""),
             request("GET", &format!("{}/status", "a".repeat(8 * 1024)), "", ""),
             request("GET", &format!("{}/status", "a".repeat(100 * 1024)), "", ""),
-            request("GET", "celia/status", &format!("x: {}\r\n", "y".repeat(200 * 1024)), ""),
+            request(
+                "GET",
+                "celia/status",
+                &format!("x: {}\r\n", "y".repeat(200 * 1024)),
+                "",
+            ),
             request("GET", "celia/status", &many_headers, ""),
             request("GET", "celia/status", "no colon\r\n", ""),
             request("POST", "celia/enc_keys", "Content-Length: -1\r\n", ""),
-            request("POST", "celia/enc_keys", "Content-Length: 1\r\nContent-Length: 2\r\n", "{}"),
+            request(
+                "POST",
+                "celia/enc_keys",
+                "Content-Length: 1\r\nContent-Length: 2\r\n",
+                "{}",
+            ),
             request(
                 "POST",
                 "celia/enc_keys",
@@ -153,7 +174,11 @@ fn odd_request_lines_and_heads_are_refused_and_the_service_lives_on() {
             connection.write(&bytes).await;
             if let Some(answer) = connection.response(false).await {
                 let line: String = bytes.chars().take(60).collect();
-                assert!((400..500).contains(&answer.status), "{line:?}: {}", answer.status);
+                assert!(
+                    (400..500).contains(&answer.status),
+                    "{line:?}: {}",
+                    answer.status
+                );
             }
         }
         kmes.work().await;

@@ -99,8 +99,7 @@ impl Kmes {
     }
 
     pub(crate) fn url(&self, sae: &str, path: &str) -> String {
-        self.0
-            .url(&self.home(sae), &format!("/api/v1/keys/{path}"))
+        self.0.url(&self.home(sae), &format!("/api/v1/keys/{path}"))
     }
 
     pub(crate) fn address(&self, sae: &str) -> String {
@@ -124,9 +123,7 @@ impl Kmes {
     /// Get key by POST, which has to succeed.
     pub(crate) async fn get_keys(&self, master: &str, slave: &str, request: Value) -> Vec<Key> {
         let path = format!("{slave}/enc_keys");
-        let answer = self
-            .call("POST", master, &path, &request.to_string())
-            .await;
+        let answer = self.call("POST", master, &path, &request.to_string()).await;
         keys(&answer)
     }
 

@@ -32,7 +32,9 @@ call_deadline_ms = 3000
 
 fn with_small_cluster(test: impl AsyncFnOnce(&ProcessCluster, &Kmes)) {
     actix_rt::System::new().block_on(async {
-        let cluster = ProcessCluster::start(Path::new(BINARY), TOPOLOGY).await.unwrap();
+        let cluster = ProcessCluster::start(Path::new(BINARY), TOPOLOGY)
+            .await
+            .unwrap();
         let kmes = Kmes(Caller::new(cluster.topology()));
         test(&cluster, &kmes).await;
     });
@@ -77,7 +79,11 @@ fn once_all_named_saes_have_a_key_the_hubs_erase_their_shares() {
         kmes.fetch_all("celia", "carol", &[alone]).await;
         kmes.fetch_all("celia", "carol", &shared).await;
         sleep(BEYOND_LINGER).await;
-        assert_eq!(shares_held(cluster).await, [1, 1, 1], "cindy has not come yet");
+        assert_eq!(
+            shares_held(cluster).await,
+            [1, 1, 1],
+            "cindy has not come yet"
+        );
         kmes.fetch_all("cindy", "carol", &shared).await;
         sleep(BEYOND_LINGER).await;
         assert_eq!(shares_held(cluster).await, [0, 0, 0]);
@@ -113,7 +119,10 @@ fn too_many_large_keys_in_one_fetch_are_503_and_can_be_had_one_by_one() {
     with_small_cluster(async |_, kmes| {
         let mut given: Vec<Key> = Vec::new();
         for _ in 0..8 {
-            given.extend(kmes.get_keys("carol", "celia", json!({"size": 32_000})).await);
+            given.extend(
+                kmes.get_keys("carol", "celia", json!({"size": 32_000}))
+                    .await,
+            );
         }
         let ids: Vec<&str> = given.iter().map(|key| key.id.as_str()).collect();
         let answer = kmes.fetch("celia", "carol", &ids).await;

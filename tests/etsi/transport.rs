@@ -144,7 +144,9 @@ fn a_chunked_body_is_read() {
                  9\r\n{\"number\"\r\n",
             )
             .await;
-        connection.write("3;ext=1\r\n: 3\r\n1\r\n}\r\n0\r\n\r\n").await;
+        connection
+            .write("3;ext=1\r\n: 3\r\n1\r\n}\r\n0\r\n\r\n")
+            .await;
         let response = connection.response(false).await.unwrap();
         assert_eq!(response.status, 200);
         let container: Value = serde_json::from_slice(&response.body).unwrap();
