@@ -477,11 +477,13 @@ mod tests {
     fn another_version_is_refused_with_what_to_do_whatever_else_it_says() {
         let text = there_and_back(&plan());
         let version = format!("version = {VERSION:?}");
+        let line = 1 + text.lines().position(|line| line == version).unwrap();
         let changed = text.replacen(&version, "version = \"0.0.1\"\nnew_field = 3", 1);
         let said = parse("x", "x.toml", &changed).unwrap_err().to_string();
         assert!(
-            said.starts_with("x.toml:7: the schedule was made by dske 0.0.1, and this is dske ")
-                && said.contains("replay it with dske 0.0.1")
+            said.starts_with(&format!(
+                "x.toml:{line}: the schedule was made by dske 0.0.1, and this is dske "
+            )) && said.contains("replay it with dske 0.0.1")
                 && said.contains("cargo chaos shrink calm --seed 7")
                 && said.contains(&version),
             "{said}"

@@ -77,8 +77,18 @@ pub(super) fn all(search: &mut Search<'_>) {
     }
 }
 
-/// Lowers a number: to the smallest value, else halfway, else by a quarter, and so on down to steps of `grain`; from what
-/// it has reached, again.
+/// Liars that always lie, so that whether a lie is told does not hang on how many answers came before it: taking calls
+/// away would draw others.
+pub(super) fn make_lies_certain(search: &mut Search<'_>) {
+    search.take_first(1, |plan, _| {
+        for liar in &mut plan.liars {
+            liar.rate_percent = 100;
+        }
+    });
+}
+
+/// Lowers a number: to the smallest value, else halfway, else by a quarter, and so on down to `grain`; from what it has
+/// reached, again.
 pub(super) fn lower(
     search: &mut Search<'_>,
     read: impl Fn(&Plan) -> Option<u64>,
@@ -87,11 +97,12 @@ pub(super) fn lower(
     grain: u64,
 ) {
     while let Some(now) = read(search.plan()) {
-        let halves = std::iter::successors(now.checked_sub(min), |step| Some(step / 2));
-        let values: Vec<u64> = halves
-            .take_while(|step| *step >= grain.max(1))
-            .map(|step| now - step)
-            .collect();
+        let Some(most) = now.checked_sub(min).filter(|most| *most >= grain) else {
+            return;
+        };
+        let halves = std::iter::successors(Some(most), |step| Some(step / 2));
+        let steps = halves.take_while(|step| *step > grain).chain([grain]);
+        let values: Vec<u64> = steps.map(|step| now - step).collect();
         let taken = search.take_first(values.len(), |plan, i| write(plan, values[i]));
         if taken.is_none() {
             return;

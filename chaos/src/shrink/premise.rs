@@ -7,6 +7,8 @@ use crate::plan::Plan;
 pub(super) struct Premises {
     liars_below_threshold: bool,
     coalition_below_threshold: bool,
+    /// With K = 1 every hub knows every key: nothing is kept from anybody.
+    threshold_above_one: bool,
 }
 
 impl Premises {
@@ -14,6 +16,7 @@ impl Premises {
         Self {
             liars_below_threshold: plan.lying_hubs().len() < usize::from(plan.cluster.threshold),
             coalition_below_threshold: plan.cluster.coalition < plan.cluster.threshold,
+            threshold_above_one: plan.cluster.threshold > 1,
         }
     }
 
@@ -22,6 +25,7 @@ impl Premises {
         let now = Self::of(plan);
         (now.liars_below_threshold || !self.liars_below_threshold)
             && (now.coalition_below_threshold || !self.coalition_below_threshold)
+            && (now.threshold_above_one || !self.threshold_above_one)
     }
 }
 
@@ -31,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fewer_than_k_liars_and_conspirators_stay_fewer_than_k() {
+    fn fewer_than_k_liars_and_conspirators_stay_fewer_than_k_and_k_above_one() {
         let plan = big();
         let premises = Premises::of(&plan);
         assert!(premises.hold(&plan));
@@ -44,6 +48,11 @@ mod tests {
         assert!(!premises.hold(&liars));
         let coalition = with(|plan| plan.cluster.coalition = plan.cluster.threshold);
         assert!(!premises.hold(&coalition));
+        let one = with(|plan| {
+            plan.liars.clear();
+            (plan.cluster.threshold, plan.cluster.coalition) = (1, 0);
+        });
+        assert!(!premises.hold(&one));
         // Where K forge together anyway, nothing is lost.
         assert!(Premises::of(&liars).hold(&liars));
         assert!(Premises::of(&coalition).hold(&coalition));

@@ -157,7 +157,7 @@ mod tests {
         );
         assert_eq!(
             saved.to_string(),
-            "0 of 20 faults, 2 of 2 liars, 1 of 260 calls are left after 17 runs"
+            "0 of 20 faults, 2 of 2 liars, 1 of 250 calls are left after 17 runs"
         );
         let text = std::fs::read_to_string(&saved.file).unwrap();
         for line in [

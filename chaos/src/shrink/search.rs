@@ -247,7 +247,8 @@ mod tests {
             };
             let mut told = Vec::new();
             let mut progress = |progress: Progress<'_>| told.push(progress.runs);
-            let start = big();
+            let mut start = big();
+            start.calls[0].number = 100;
             let mut search = Search::new(&start, &violation(0), &breaks, jobs, 8, &mut progress);
             // Keys 1, 2, … 9: the fifth breaks.
             let number = |plan: &mut Plan, i: usize| plan.calls[0].number = i as u16 + 1;
