@@ -1,7 +1,10 @@
 //! The `cargo chaos` command line.
 
+mod self_test;
+mod shrinking;
+
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -9,15 +12,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use dske::harness::Canary;
-
-use crate::campaign::{self, Campaign, CampaignError};
+use crate::campaign::{self, Campaign, CampaignError, Plans, SeedError};
 use crate::plan::stream::SEED_MAX;
 use crate::report::{self, ReportError};
 use crate::run::{RunOptions, run};
 use crate::runner::{capture_panics, run_seeds};
-use crate::selftest;
-use crate::summarize::{boundary, merge_boundary, summarize};
+use crate::shrink::save::Failures;
+use crate::summarize::{boundary, merge_boundary, summarize, violations};
 use crate::summary::{CampaignSummary, Resilience};
 use crate::table;
 
@@ -29,6 +30,9 @@ Examples:
   cargo chaos run my/own.toml --out my/reports   a campaign of your own
   cargo chaos replay storm --seed 17 --trace     the timeline of one run
   cargo chaos selftest                           are bugs seen that are planted on purpose?
+  cargo chaos shrink storm --seed 17             reduce a run that breaks something
+
+What breaks is shrunk to a schedule in reports/failures, which runs and replays like any campaign file.
 
 Exit code: 0 if all invariants held, 1 if one broke, 2 for bad use or a bad campaign file.";
 
@@ -73,12 +77,26 @@ enum Command {
     Replay {
         /// Name, or path of a file that ends in .toml.
         name: String,
-        /// The seed.
+        /// The seed. A schedule has its own.
         #[arg(long, value_parser = clap::value_parser!(u64).range(..=SEED_MAX))]
-        seed: u64,
+        seed: Option<u64>,
         /// Show every message, not only calls, faults, lies and the verdict.
         #[arg(long)]
         trace: bool,
+    },
+    /// Run one seed, and reduce it to a small schedule for each invariant that breaks.
+    Shrink {
+        /// Name, or path of a file that ends in .toml.
+        name: String,
+        /// The seed. A schedule has its own.
+        #[arg(long, value_parser = clap::value_parser!(u64).range(..=SEED_MAX))]
+        seed: Option<u64>,
+        /// Runs at the same time [default: one for each core].
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+        jobs: Option<u16>,
+        /// Schedules go to the directory `failures` below it.
+        #[arg(long, value_name = "DIR", default_value = "reports")]
+        out: PathBuf,
     },
 }
 
@@ -96,12 +114,17 @@ struct Sweep {
     /// Where the report goes.
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
+    /// Do not reduce what breaks to small schedules.
+    #[arg(long)]
+    no_shrink: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
 enum CliError {
     #[error(transparent)]
     Campaign(#[from] CampaignError),
+    #[error(transparent)]
+    Seed(#[from] SeedError),
     #[error(transparent)]
     Report(#[from] ReportError),
     #[error("{name}: there is no such canary; there are {}", .known.join(", "))]
@@ -127,8 +150,14 @@ pub fn main() -> ExitCode {
             runs,
             jobs,
             out,
-        }) => self_test(&names, runs, jobs, &out),
+        }) => self_test::self_test(&names, runs, jobs, &out),
         Some(Command::Replay { name, seed, trace }) => replay(&name, seed, trace),
+        Some(Command::Shrink {
+            name,
+            seed,
+            jobs,
+            out,
+        }) => shrink(&name, seed, jobs, &out),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -143,7 +172,7 @@ pub fn main() -> ExitCode {
 fn list() -> Result<bool, CliError> {
     for name in campaign::names() {
         let campaign = campaign::load(name)?;
-        println!("{name} ({} seeds)", campaign.seeds.get_ref());
+        println!("{name} ({} seeds)", campaign.seeds);
         println!("    {}", campaign.about);
     }
     Ok(true)
@@ -156,6 +185,10 @@ fn sweep(names: Vec<String>, options: &Sweep) -> Result<bool, CliError> {
         .collect::<Result<Vec<_>, _>>()?;
     // Before anything runs: minutes of work must not be lost to a wrong path.
     report::check_writable(&options.out)?;
+    let mut failures = match options.no_shrink {
+        true => None,
+        false => Some(Failures::below(&options.out)?),
+    };
     capture_panics();
     let started = tokio::time::Instant::now();
     let mut resilience = Resilience {
@@ -165,7 +198,11 @@ fn sweep(names: Vec<String>, options: &Sweep) -> Result<bool, CliError> {
     };
     let mut points = Vec::new();
     for campaign in &campaigns {
-        let (summary, boundary) = run_campaign(campaign, options);
+        let (mut summary, boundary) = run_campaign(campaign, options);
+        if let Some(failures) = failures.as_mut().filter(|_| is_to_be_shrunk(campaign)) {
+            let jobs = jobs(options.jobs);
+            shrinking::first_of_each(campaign, &mut summary.violations, jobs, failures)?;
+        }
         table::print_violations(&summary);
         points.extend(boundary);
         resilience.campaigns.push(summary);
@@ -178,25 +215,23 @@ fn sweep(names: Vec<String>, options: &Sweep) -> Result<bool, CliError> {
     Ok(resilience.campaigns.iter().all(CampaignSummary::holds))
 }
 
+/// A negative control breaks on purpose, and a schedule has been shrunk already, or somebody has made it as it is.
+fn is_to_be_shrunk(campaign: &Campaign) -> bool {
+    campaign.expect.breaks.is_none() && matches!(campaign.plans, Plans::Drawn(_))
+}
+
 fn run_campaign(
     campaign: &Campaign,
     options: &Sweep,
 ) -> (CampaignSummary, Vec<crate::summary::BoundaryPoint>) {
-    let first = options.seed.unwrap_or(1);
-    let default = if options.seed.is_some() {
-        1
-    } else {
-        *campaign.seeds.get_ref()
-    };
-    let seeds: Vec<u64> = (first..)
-        .take(options.seeds.unwrap_or(default) as usize)
-        .collect();
-    let jobs = options.jobs.map_or_else(cores, usize::from);
-    let progress = progress(&campaign.name, seeds.len() as u64, "seeds");
+    let seeds = campaign.seeds_to_run(options.seed, options.seeds);
+    let progress = progress("seeds");
+    progress.set_prefix(campaign.name.clone());
+    progress.set_length(seeds.len() as u64);
     let started = tokio::time::Instant::now();
     let (mut keys, mut broken) = (0, 0);
     let run = |plan: &crate::plan::Plan| run(plan, RunOptions::default());
-    let outcomes = run_seeds(campaign, &seeds, jobs, run, |outcome| {
+    let outcomes = run_seeds(campaign, &seeds, jobs(options.jobs), run, |outcome| {
         keys += outcome.keys_fetched;
         broken += outcome.violations.len();
         progress.set_message(format!("{keys} keys, {broken} violations"));
@@ -216,51 +251,9 @@ fn run_campaign(
     (summary, boundary(&outcomes))
 }
 
-fn self_test(
-    names: &[String],
-    runs_max: u64,
-    jobs: Option<u16>,
-    out: &std::path::Path,
-) -> Result<bool, CliError> {
-    let canaries = canaries(names)?;
-    let campaigns = selftest::campaigns()?;
-    report::check_writable(out)?;
-    capture_panics();
-    let jobs = jobs.map_or_else(cores, usize::from);
-    let progress = progress("selftest", canaries.len() as u64, "canaries");
-    println!("{}", table::canary_head());
-    let mut all = Vec::with_capacity(canaries.len());
-    for canary in canaries {
-        progress.set_message(canary.name());
-        let hunted = selftest::hunt(canary, &campaigns, runs_max, jobs);
-        progress.suspend(|| println!("{}", table::canary(&hunted)));
-        progress.inc(1);
-        all.push(hunted);
-    }
-    progress.finish_and_clear();
-    println!("{}", table::canary_verdict(&all));
-    report::write_json(&out.join("selftest.json"), &all)?;
-    Ok(all.iter().all(|hunted| hunted.caught.is_some()))
-}
-
-/// The canaries with these names; all of them if there is none.
-fn canaries(names: &[String]) -> Result<Vec<Canary>, CliError> {
-    if names.is_empty() {
-        return Ok(Canary::ALL.to_vec());
-    }
-    let named = names.iter().map(|name| {
-        let mut all = Canary::ALL.iter();
-        let known = all.find(|canary| canary.name() == name);
-        known.copied().ok_or_else(|| CliError::UnknownCanary {
-            name: name.clone(),
-            known: Canary::ALL.iter().map(|canary| canary.name()).collect(),
-        })
-    });
-    named.collect()
-}
-
-fn replay(name: &str, seed: u64, trace: bool) -> Result<bool, CliError> {
+fn replay(name: &str, seed: Option<u64>, trace: bool) -> Result<bool, CliError> {
     let campaign = campaign::load(name)?;
+    let seed = campaign.one_seed(seed)?;
     capture_panics();
     let run = |plan: &crate::plan::Plan| {
         run(
@@ -288,8 +281,33 @@ fn replay(name: &str, seed: u64, trace: bool) -> Result<bool, CliError> {
     Ok(summary.holds())
 }
 
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+fn shrink(
+    name: &str,
+    seed: Option<u64>,
+    at_once: Option<u16>,
+    out: &Path,
+) -> Result<bool, CliError> {
+    let campaign = campaign::load(name)?;
+    let seed = campaign.one_seed(seed)?;
+    let mut failures = Failures::below(out)?;
+    capture_panics();
+    let run = |plan: &crate::plan::Plan| run(plan, RunOptions::default());
+    let outcomes = run_seeds(&campaign, &[seed], 1, run, |_| {});
+    let mut broken: Vec<_> = outcomes
+        .iter()
+        .flat_map(|outcome| violations(&campaign, outcome))
+        .collect();
+    shrinking::first_of_each(&campaign, &mut broken, jobs(at_once), &mut failures)?;
+    table::print_list(&campaign.name, &broken);
+    if broken.is_empty() {
+        println!("nothing breaks in campaign {}, seed {seed}", campaign.name);
+    }
+    Ok(broken.is_empty())
+}
+
+fn jobs(asked: Option<u16>) -> usize {
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or_else(cores, usize::from)
 }
 
 fn command(names: &[String], options: &Sweep) -> String {
@@ -302,16 +320,19 @@ fn command(names: &[String], options: &Sweep) -> String {
             .map(|value| format!(" --{flag} {value}"))
             .unwrap_or_default();
     }
+    if options.no_shrink {
+        command += " --no-shrink";
+    }
     command
 }
 
-fn progress(name: &str, length: u64, unit: &str) -> ProgressBar {
-    let progress = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+/// A bar that counts `what`.
+fn progress(what: &str) -> ProgressBar {
+    let progress = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let template =
-        format!("{{prefix:20}} [{{bar:30}}] {{pos}}/{{len}} {unit}, {{msg}}, {{eta}} left");
+        format!("{{prefix:20}} [{{bar:30}}] {{pos}}/{{len}} {what}, {{msg}}, {{eta}} left");
     let style = ProgressStyle::with_template(&template);
     progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    progress.set_prefix(name.to_owned());
     progress.enable_steady_tick(Duration::from_millis(200));
     progress
 }
@@ -333,15 +354,17 @@ mod tests {
             seed: Some(7),
             jobs: Some(2),
             out: PathBuf::from("x"),
+            no_shrink: true,
         };
         assert_eq!(
             command(&["storm".to_owned()], &sweep),
-            "cargo chaos run storm --seeds 5 --seed 7"
+            "cargo chaos run storm --seeds 5 --seed 7 --no-shrink"
         );
         let all: Vec<String> = campaign::names().map(str::to_owned).collect();
         let sweep = Sweep {
             seeds: None,
             seed: None,
+            no_shrink: false,
             ..sweep
         };
         assert_eq!(command(&all, &sweep), "cargo chaos");

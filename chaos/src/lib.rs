@@ -5,6 +5,9 @@
 //!                                     │ watched by the observer
 //!                                     ▼
 //!                                  invariants ──▶ outcome ──▶ summary ──▶ reports/index.html
+//!                                                    │ broken
+//!                                                    ▼
+//!                                                 shrink ──▶ schedule ──▶ reports/failures/NAME-SEED.toml
 //! ```
 //!
 //! | module | what it holds |
@@ -16,6 +19,7 @@
 //! | [`observer`] | sees everything, judges nothing |
 //! | [`invariant`] | what must hold, one property a file |
 //! | [`runner`] | many seeds on all cores |
+//! | [`shrink`] | what breaks an invariant, reduced to what a person can read |
 //! | [`mod@summarize`], [`summary`] | what a sweep says |
 //! | [`report`] | the HTML |
 //! | [`selftest`] | whether the invariants see bugs that are planted on purpose |
@@ -31,6 +35,7 @@ pub mod report;
 pub mod run;
 pub mod runner;
 pub mod selftest;
+pub mod shrink;
 pub mod summarize;
 pub mod summary;
 pub mod table;

@@ -1,8 +1,7 @@
 //! Runs many seeds on all cores, each in a fresh thread, and puts what came of them in order.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -12,29 +11,33 @@ use crate::plan::Plan;
 use crate::run::RunOutcome;
 use crate::run::outcome::RunViolation;
 
-/// The first panic of each run that is under way, by the name of its thread. What a panic says is lost otherwise: the
-/// simulator replaces it by a message of its own.
-static PANICS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+thread_local! {
+    /// The first panic of the run on this thread. What it says is lost otherwise: the simulator replaces it by a
+    /// message of its own.
+    static FIRST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
 
 /// Keeps what panics in runs say for their violations, instead of printing it over the progress bar.
 pub fn capture_panics() {
     let default = panic::take_hook();
-    panic::set_hook(Box::new(move |info| match name_of_run() {
-        Some(run) => {
-            if let Ok(mut panics) = PANICS.lock() {
-                panics
-                    .entry(run)
-                    .or_insert_with(|| info.to_string().replace('\n', " "));
-            }
+    panic::set_hook(Box::new(move |info| {
+        if is_run() {
+            let said = info.to_string().replace('\n', " ");
+            FIRST_PANIC.with_borrow_mut(|first| first.get_or_insert(said).len());
+        } else {
+            default(info);
         }
-        None => default(info),
     }));
 }
 
-fn name_of_run() -> Option<String> {
-    let name = thread::current().name()?.to_owned();
-    name.contains(" seed ").then_some(name)
+fn is_run() -> bool {
+    thread::current()
+        .name()
+        .is_some_and(|name| name.contains(" seed "))
 }
+
+/// Name of the violation that a panic is.
+pub const PANIC: &str = "panic";
 
 /// Stack of a run: futures of many nodes nest deeply in builds without optimisation.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
@@ -60,7 +63,7 @@ where
             scope.spawn(move || {
                 while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
                     // Nobody listens only if the sweep is over already.
-                    let _ = sender.send(run_fresh(campaign, seed, run));
+                    let _ = sender.send(run_fresh(&campaign.name, &campaign.plan(seed), run));
                 }
             });
         }
@@ -74,42 +77,46 @@ where
     outcomes
 }
 
-/// Runs one seed in a thread of its own: libraries keep state in thread-locals, which would make a seed behave
-/// differently in a sweep and alone. A panic is a violation like any other.
-fn run_fresh(
-    campaign: &Campaign,
-    seed: u64,
-    run: &(impl Fn(&Plan) -> RunOutcome + Sync),
+/// Runs a plan in a thread of its own: libraries keep state in thread-locals, which would make a run differ when it is
+/// alone and in a sweep. A panic is a violation like any other.
+pub fn run_fresh(
+    campaign: &str,
+    plan: &Plan,
+    run: &(impl Fn(&Plan) -> RunOutcome + Sync + ?Sized),
 ) -> RunOutcome {
-    let plan = campaign.plan(seed);
-    let name = format!("{} seed {seed}", campaign.name);
     let result = thread::scope(|scope| {
-        let body = || panic::catch_unwind(AssertUnwindSafe(|| run(&plan)));
+        let body = || {
+            let result = panic::catch_unwind(AssertUnwindSafe(|| run(plan)));
+            result.map_err(|cause| what_panicked(cause.as_ref()))
+        };
         let spawned = thread::Builder::new()
-            .name(name.clone())
+            .name(format!("{campaign} seed {}", plan.seed))
             .stack_size(STACK_BYTES)
             .spawn_scoped(scope, body);
         spawned.expect("the system can start a thread").join()
     });
-    match result {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(cause)) | Err(cause) => RunOutcome {
-            seed,
-            violations: vec![RunViolation {
-                invariant: "panic".to_owned(),
-                at_ms: 0,
-                detail: format!("the run panicked: {}", first_panic(&name, cause.as_ref())),
-            }],
-            ..RunOutcome::default()
-        },
+    let why = match result {
+        Ok(Ok(outcome)) => return outcome,
+        Ok(Err(why)) => why,
+        Err(cause) => what_panicked(cause.as_ref()),
+    };
+    RunOutcome {
+        seed: plan.seed,
+        violations: vec![RunViolation {
+            invariant: PANIC.to_owned(),
+            at_ms: 0,
+            detail: format!("the run panicked: {why}"),
+        }],
+        ..RunOutcome::default()
     }
 }
 
-fn first_panic(run: &str, cause: &(dyn std::any::Any + Send)) -> String {
-    let captured = PANICS.lock().ok().and_then(|mut panics| panics.remove(run));
+/// What panicked on this thread first.
+fn what_panicked(cause: &(dyn std::any::Any + Send)) -> String {
     let text = || cause.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let owned = || cause.downcast_ref::<String>().cloned();
-    captured
+    FIRST_PANIC
+        .take()
         .or_else(text)
         .or_else(owned)
         .unwrap_or_else(|| "without a message".to_owned())

@@ -1,6 +1,6 @@
 //! From the outcomes of a campaign's runs to its summary. Independent of the order in which they came in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
@@ -19,7 +19,6 @@ pub fn summarize(
     wall_seconds: f64,
 ) -> CampaignSummary {
     let sum = |count: fn(&RunOutcome) -> u64| outcomes.iter().map(count).sum::<u64>();
-    let cluster = campaign.cluster.get_ref();
     let reached = add_up(outcomes, |outcome| &outcome.reached);
     let missing = |what: &&String| !reached.contains_key(*what);
     let missed = campaign
@@ -49,7 +48,7 @@ pub fn summarize(
         };
         all.retain(|violation| !follows(violation));
     }
-    all.truncate(VIOLATIONS_MAX);
+    keep_some(&mut all);
     let worst = outcomes
         .iter()
         .find(|outcome| all.iter().any(|v| v.seed == outcome.seed));
@@ -58,9 +57,9 @@ pub fn summarize(
         about: campaign.about.clone(),
         seeds: outcomes.len() as u64,
         first_seed: outcomes.first().map_or(0, |outcome| outcome.seed),
-        hubs: cluster.hubs.to_string(),
-        threshold: cluster.threshold.to_string(),
-        clients: cluster.clients.to_string(),
+        hubs: campaign.hubs().to_string(),
+        threshold: campaign.threshold().to_string(),
+        clients: campaign.clients().to_string(),
         keys_requested: sum(|outcome| outcome.keys_requested),
         keys_established: sum(|outcome| outcome.keys_established),
         keys_failed: sum(|outcome| outcome.keys_failed),
@@ -83,33 +82,35 @@ pub fn summarize(
     }
 }
 
+/// Keeps the first violations, and the first of each invariant.
+fn keep_some(all: &mut Vec<Violation>) {
+    let mut met = BTreeSet::new();
+    let mut place = 0;
+    all.retain(|violation| {
+        place += 1;
+        met.insert(violation.invariant.clone()) || place <= VIOLATIONS_MAX
+    });
+}
+
 fn timeline(campaign: &Campaign, outcome: &RunOutcome) -> Timeline {
     Timeline {
-        replay: replay_command(&campaign.source, outcome.seed),
+        replay: campaign.replay_command(outcome.seed),
         ..outcome.timeline.clone()
     }
 }
 
-fn violations(campaign: &Campaign, outcome: &RunOutcome) -> Vec<Violation> {
+/// The violations of one run.
+#[must_use]
+pub fn violations(campaign: &Campaign, outcome: &RunOutcome) -> Vec<Violation> {
     let violations = outcome.violations.iter().map(|violation| Violation {
         seed: outcome.seed,
         invariant: violation.invariant.clone(),
         at_ms: violation.at_ms,
         detail: violation.detail.clone(),
-        replay: replay_command(&campaign.source, outcome.seed),
+        replay: campaign.replay_command(outcome.seed),
+        shrunk: None,
     });
     violations.collect()
-}
-
-/// The command that replays a run of the campaign that [`load`](crate::campaign::load) finds by `source`.
-#[must_use]
-pub fn replay_command(source: &str, seed: u64) -> String {
-    let quote = if source.contains(char::is_whitespace) {
-        "'"
-    } else {
-        ""
-    };
-    format!("cargo chaos replay {quote}{source}{quote} --seed {seed} --trace")
 }
 
 fn control(invariant: &str, outcomes: &[RunOutcome]) -> Control {
@@ -233,6 +234,20 @@ mod tests {
         assert_eq!(distribution.buckets.iter().sum::<u64>(), 100);
         let empty = super::distribution([].iter());
         assert_eq!((empty.count, empty.p99), (0, 0.0));
+    }
+
+    #[test]
+    fn of_many_violations_the_first_of_each_invariant_is_kept() {
+        let violation = |invariant: &str, seed| Violation {
+            seed,
+            invariant: invariant.to_owned(),
+            ..Violation::default()
+        };
+        let mut all = vec![violation("bounds", 1); 200];
+        all.extend([violation("blame", 2), violation("blame", 3)]);
+        keep_some(&mut all);
+        assert_eq!(all.len(), VIOLATIONS_MAX + 1);
+        assert_eq!(all.last(), Some(&violation("blame", 2)));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! What a finished sweep says: the contents of `reports/resilience.json`, and all that the HTML report is drawn from.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
+
+use crate::plan::Plan;
 
 /// Everything that `cargo chaos` measured in one sweep.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -73,7 +76,7 @@ pub struct CampaignSummary {
 }
 
 /// A broken invariant, with what a person needs to look into it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Violation {
     /// The run's seed.
     pub seed: u64,
@@ -85,6 +88,63 @@ pub struct Violation {
     pub detail: String,
     /// The command that replays the run.
     pub replay: String,
+    /// A small run that breaks the same invariant, if one was looked for.
+    pub shrunk: Option<ShrunkFile>,
+}
+
+/// A run that was reduced while the same invariant broke.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShrunkFile {
+    /// Its schedule, a campaign file.
+    pub file: String,
+    /// The command that replays it.
+    pub replay: String,
+    /// What the run was made of.
+    pub before: Size,
+    /// What is left.
+    pub after: Size,
+    /// Runs that it took.
+    pub runs: u32,
+}
+
+/// What a run is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Size {
+    /// Faults.
+    pub faults: usize,
+    /// Lying hubs.
+    pub liars: usize,
+    /// Calls.
+    pub calls: usize,
+}
+
+impl Size {
+    /// Of a plan.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        Self {
+            faults: plan.faults.len(),
+            liars: plan.liars.len(),
+            calls: plan.calls.len(),
+        }
+    }
+}
+
+impl fmt::Display for ShrunkFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, after) = (self.before, self.after);
+        write!(
+            f,
+            "{} of {} faults, {} of {} liars, {} of {} calls are left after {} runs",
+            after.faults,
+            before.faults,
+            after.liars,
+            before.liars,
+            after.calls,
+            before.calls,
+            self.runs
+        )
+    }
 }
 
 /// Outcome of a negative control.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan};
 use crate::selftest::Canaried;
-use crate::summary::{CampaignSummary, Resilience};
+use crate::summary::{CampaignSummary, Resilience, Violation};
 
 /// Prints the table at the end of a sweep.
 pub fn print(resilience: &Resilience) {
@@ -103,25 +103,37 @@ pub fn verdict(campaign: &CampaignSummary) -> String {
 /// Violations printed of one campaign: the rest is in the report.
 const PRINTED_MAX: usize = 5;
 
-/// Prints what broke, with the command that replays it.
+/// Prints what broke in a campaign.
 pub fn print_violations(campaign: &CampaignSummary) {
-    for violation in campaign.violations.iter().take(PRINTED_MAX) {
+    print_list(&campaign.name, &campaign.violations);
+}
+
+/// Prints what broke, each with the command that replays it: what is left of it, if it was shrunk. The first ones, and
+/// those that were shrunk.
+pub fn print_list(campaign: &str, violations: &[Violation]) {
+    let mut more = 0;
+    for (place, violation) in violations.iter().enumerate() {
+        if place >= PRINTED_MAX && violation.shrunk.is_none() {
+            more += 1;
+            continue;
+        }
         println!(
-            "BROKEN: {} in campaign {}, seed {}, at {}.{:03} s: {}",
+            "BROKEN: {} in campaign {campaign}, seed {}, at {}.{:03} s: {}",
             violation.invariant,
-            campaign.name,
             violation.seed,
             violation.at_ms / 1000,
             violation.at_ms % 1000,
             violation.detail
         );
-        println!("REPLAY: {}", violation.replay);
+        if let Some(shrunk) = &violation.shrunk {
+            println!("SHRUNK: {}: {shrunk}", shrunk.file);
+            println!("REPLAY: {}", shrunk.replay);
+        } else {
+            println!("REPLAY: {}", violation.replay);
+        }
     }
-    if campaign.violations.len() > PRINTED_MAX {
-        println!(
-            "… and {} more, all in the report",
-            campaign.violations.len() - PRINTED_MAX
-        );
+    if more > 0 {
+        println!("… and {more} more");
     }
 }
 

@@ -129,6 +129,11 @@ fn numbers_outside_their_limits_and_unknown_options_are_refused() {
             "'--seed <SEED>'",
         ),
         (&["replay", "calm"], "--seed <SEED>"),
+        (&["shrink", "calm"], "--seed <SEED>"),
+        (
+            &["shrink", "calm", "--seed", "1", "--jobs", "0"],
+            "'--jobs <JOBS>'",
+        ),
         (&["run"], "<NAME>"),
         (&["run", "calm", "--sedes", "3"], "'--sedes'"),
         (&["rnu"], "'rnu'"),
@@ -149,6 +154,15 @@ fn a_report_that_cannot_be_written_is_refused_before_anything_runs() {
             "{said}"
         );
         // What ran would have said so, in a line with the number of its seeds.
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    file(&dir, "failures", "a regular file");
+    for args in [
+        &["run", "calm", "--seed", "1", "--out", "."][..],
+        &["shrink", "calm", "--seed", "1", "--out", "."],
+    ] {
+        let said = refused(dir.path(), args);
+        assert!(said.contains("directory ./failures"), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
 }
@@ -218,9 +232,11 @@ fn what_breaks_is_told_with_a_command_that_replays_it() {
     let dir = TempDir::new().unwrap();
     let path = file(&dir, "own.toml", &format!("{SMALL}{FORGERS}"));
     for name in ["own.toml", path.to_str().unwrap()] {
-        let output = chaos(dir.path(), &["run", name, "--seed", "7"]);
+        let output = chaos(dir.path(), &["run", name, "--seed", "7", "--no-shrink"]);
         let said = stdout(&output);
         assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(!said.contains("SHRUNK"), "{said}");
+        assert!(!dir.path().join("reports/failures").exists());
         let broken = said.lines().find(|line| line.starts_with("BROKEN: "));
         let broken = broken.unwrap_or_else(|| panic!("{said}"));
         assert!(
@@ -296,6 +312,8 @@ fn a_control_whose_break_is_not_seen_fails() {
     let output = chaos(dir.path(), &["run", "seen.toml"]);
     let said = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");
+    // What breaks on purpose is not shrunk.
+    assert!(!dir.path().join("reports/failures").exists());
     assert!(
         said.contains("control: no-false-key was seen to break, as it must"),
         "{said}"

@@ -41,6 +41,19 @@ fn what_broke_comes_first_with_all_that_is_needed_to_replay_it() {
 }
 
 #[test]
+fn what_was_shrunk_is_named_with_its_file_its_size_and_its_command() {
+    let html = report::html(&sample::broken());
+    let file = "reports/failures/&lt;b&gt;crash&lt;/b&gt;-42.toml";
+    for expected in [
+        &format!("<code>{file}</code>"),
+        "1 of 31 faults, 0 of 2 liars, 3 of 208 calls are left after 77 runs",
+        &format!("<code>cargo chaos replay &#39;{file}&#39;</code>"),
+    ] {
+        assert!(html.contains(expected), "{expected}");
+    }
+}
+
+#[test]
 fn nothing_in_the_data_becomes_markup_and_nothing_is_loaded() {
     let html = report::html(&sample::broken());
     assert!(

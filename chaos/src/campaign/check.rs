@@ -1,12 +1,15 @@
 //! What a campaign must not say, each with its line.
 
-use std::ops::Range as Span;
+use toml::Spanned;
 
 use crate::invariant;
-use crate::plan::{CLIENT_NAMES, Fault, HUB_NAMES};
+use crate::plan::Fault;
+use crate::plan::limits::{self, Limit};
 
+use super::checker::Checker;
+use super::file::{CampaignFile, Distributions, ExpectSection};
 use super::value::Range;
-use super::{Campaign, CampaignError};
+use super::{Campaign, CampaignError, Plans, schedule};
 
 /// Reads and checks the text of a campaign. `file` is its name, for errors.
 ///
@@ -14,30 +17,114 @@ use super::{Campaign, CampaignError};
 /// If it says something that cannot be.
 pub fn parse(name: &str, file: &str, text: &str) -> Result<Campaign, CampaignError> {
     let checker = Checker { file, text };
-    let mut campaign: Campaign =
+    schedule::check_version(checker)?;
+    let mut file: CampaignFile =
         toml::from_str(text).map_err(|e| checker.error(e.span(), e.message()))?;
-    name.clone_into(&mut campaign.name);
-    checker.cluster(&campaign)?;
-    checker.workload(&campaign)?;
-    checker.faults(&campaign)?;
-    checker.rest(&campaign)?;
-    Ok(campaign)
-}
-
-struct Checker<'a> {
-    file: &'a str,
-    text: &'a str,
+    let section = file.schedule.take();
+    let seeds = checker.seeds(&file, section.is_some())?;
+    checker.expect(&file.expect)?;
+    let (about, expect) = (
+        std::mem::take(&mut file.about),
+        std::mem::take(&mut file.expect),
+    );
+    let plans = match section {
+        Some(section) => {
+            checker.nothing_is_drawn(&file)?;
+            Plans::Fixed(Box::new(schedule::plan(checker, section)?))
+        }
+        None => Plans::Drawn(Box::new(checker.distributions(file)?)),
+    };
+    Ok(Campaign {
+        name: name.to_owned(),
+        source: String::new(),
+        about,
+        seeds,
+        plans,
+        expect,
+    })
 }
 
 impl Checker<'_> {
-    fn cluster(&self, campaign: &Campaign) -> Result<(), CampaignError> {
+    fn seeds(&self, file: &CampaignFile, is_schedule: bool) -> Result<u64, CampaignError> {
+        match &file.seeds {
+            None if is_schedule => Ok(1),
+            None => Err(self.error(None, "seeds is missing: how many seeds are run by default")),
+            Some(seeds) if is_schedule && *seeds.get_ref() != 1 => Err(self.error(
+                Some(seeds.span()),
+                &format!(
+                    "a schedule is one run: seeds can only be 1, not {}",
+                    seeds.get_ref()
+                ),
+            )),
+            Some(seeds) => {
+                let number = *seeds.get_ref();
+                self.within(&seeds.span(), "seeds", Range::just(number), 1..=1_000_000)?;
+                Ok(number)
+            }
+        }
+    }
+
+    fn nothing_is_drawn(&self, file: &CampaignFile) -> Result<(), CampaignError> {
+        let drawn = [
+            ("swarm", file.swarm.as_ref().map(Spanned::span)),
+            ("cluster", file.cluster.as_ref().map(Spanned::span)),
+            ("workload", file.workload.as_ref().map(Spanned::span)),
+            ("faults", file.faults.first().map(Spanned::span)),
+            ("nemesis", file.nemesis.as_ref().map(Spanned::span)),
+            ("lies", file.lies.as_ref().map(Spanned::span)),
+        ];
+        let found = drawn
+            .into_iter()
+            .find_map(|(what, span)| Some((what, span?)));
+        match found {
+            None => Ok(()),
+            Some((what, span)) => Err(self.error(
+                Some(span),
+                &format!(
+                    "a campaign with a [schedule] has no {what}: nothing is drawn, the schedule says it all"
+                ),
+            )),
+        }
+    }
+
+    fn distributions(&self, file: CampaignFile) -> Result<Distributions, CampaignError> {
+        let missing = |what: &str| {
+            let message = format!(
+                "[{what}] is missing: a campaign has [cluster] and [workload], or a [schedule]"
+            );
+            self.error(None, &message)
+        };
+        if let Some(nemesis) = &file.nemesis {
+            let recovery = Range::just(nemesis.get_ref().recovery_ms);
+            self.within(
+                &nemesis.span(),
+                "nemesis.recovery_ms",
+                recovery,
+                limits::RECOVERY_MS,
+            )?;
+        }
+        let distributions = Distributions {
+            swarm: file.swarm.is_some_and(Spanned::into_inner),
+            cluster: file.cluster.ok_or_else(|| missing("cluster"))?,
+            workload: file.workload.ok_or_else(|| missing("workload"))?,
+            faults: file.faults,
+            nemesis: file.nemesis.map(Spanned::into_inner).unwrap_or_default(),
+            lies: file.lies,
+        };
+        self.cluster(&distributions)?;
+        self.workload(&distributions)?;
+        self.faults(&distributions)?;
+        self.lies(&distributions)?;
+        Ok(distributions)
+    }
+
+    fn cluster(&self, campaign: &Distributions) -> Result<(), CampaignError> {
         let span = campaign.cluster.span();
         let cluster = campaign.cluster.get_ref();
-        let within = |what: &str, range: Range, min: u64, max: u64| {
-            self.within(&span, what, range, min, max)
-        };
-        within("cluster.hubs", cluster.hubs, 1, HUB_NAMES.len() as u64)?;
-        within("cluster.threshold", cluster.threshold, 1, u64::MAX)?;
+        let within =
+            |what: &str, range: Range, limit: Limit| self.within(&span, what, range, limit);
+        within("cluster.hubs", cluster.hubs, limits::HUBS)?;
+        within("cluster.threshold", cluster.threshold, 1..=u64::MAX)?;
         if cluster.threshold.from > cluster.hubs.from {
             return Err(self.error(
                 Some(span),
@@ -47,84 +134,76 @@ impl Checker<'_> {
                 ),
             ));
         }
+        within("cluster.clients", cluster.clients, limits::CLIENTS)?;
+        within("cluster.latency_ms", cluster.latency_ms, limits::LATENCY_MS)?;
         within(
-            "cluster.clients",
-            cluster.clients,
-            2,
-            CLIENT_NAMES.len() as u64,
+            "cluster.tick_ms",
+            Range::just(cluster.tick_ms),
+            limits::TICK_MS,
         )?;
-        within("cluster.latency_ms", cluster.latency_ms, 0, 1_000)?;
-        within("cluster.tick_ms", Range::just(cluster.tick_ms), 1, 100)?;
         within(
             "cluster.psrd_block_bytes",
             cluster.psrd_block_bytes,
-            256,
-            1 << 24,
+            limits::PSRD_BLOCK_BYTES,
         )?;
         within(
             "cluster.psrd_low_water_bytes",
             cluster.psrd_low_water_bytes,
-            1,
-            1 << 24,
+            limits::PSRD_LOW_WATER_BYTES,
         )?;
         within(
             "cluster.request_timeout_ms",
             Range::just(cluster.request_timeout_ms),
-            10,
-            60_000,
+            limits::REQUEST_TIMEOUT_MS,
         )?;
         within(
             "cluster.call_deadline_ms",
             Range::just(cluster.call_deadline_ms),
-            100,
-            60_000,
+            limits::CALL_DEADLINE_MS,
         )?;
-        within("cluster.grace_ms", Range::just(cluster.grace_ms), 0, 60_000)?;
+        within(
+            "cluster.grace_ms",
+            Range::just(cluster.grace_ms),
+            limits::GRACE_MS,
+        )?;
         within(
             "cluster.share_ttl_ms",
             Range::just(cluster.share_ttl_ms),
-            1_000,
-            600_000,
+            limits::SHARE_TTL_MS,
         )
     }
 
-    fn workload(&self, campaign: &Campaign) -> Result<(), CampaignError> {
+    fn workload(&self, campaign: &Distributions) -> Result<(), CampaignError> {
         let span = campaign.workload.span();
         let workload = campaign.workload.get_ref();
-        let within = |what: &str, range: Range, min: u64, max: u64| {
-            self.within(&span, what, range, min, max)
-        };
+        let within =
+            |what: &str, range: Range, limit: Limit| self.within(&span, what, range, limit);
         within(
             "workload.duration_s",
             Range::just(workload.duration_s),
-            2,
-            3_600,
+            2..=limits::HEAL_AT_MS.end() / 1000,
         )?;
         within(
             "workload.calls_per_second",
             Range::just(workload.calls_per_second),
-            1,
-            200,
+            1..=200,
         )?;
-        within("workload.number", workload.number, 1, 128)?;
+        within("workload.number", workload.number, limits::NUMBER)?;
         let ttl = campaign.cluster.get_ref().share_ttl_ms;
         within(
             "workload.fetch_after_ms",
             workload.fetch_after_ms,
-            0,
-            ttl / 2,
+            0..=ttl / 2,
         )?;
         within(
             "workload.intruder_percent",
             Range::just(workload.intruder_percent.into()),
-            0,
-            100,
+            0..=100,
         )?;
         within(
             "workload.fetch_twice_percent",
             Range::just(workload.fetch_twice_percent.into()),
-            0,
-            100,
+            0..=100,
         )?;
         if workload.intruder_percent > 0 && campaign.cluster.get_ref().clients.from < 3 {
             let message =
@@ -134,7 +213,7 @@ impl Checker<'_> {
         let bad = workload
             .bits
             .iter()
-            .find(|bits| !(64..=65_536).contains(*bits) || *bits % 8 != 0);
+            .find(|bits| !limits::BITS.contains(&u64::from(**bits)) || *bits % 8 != 0);
         match bad {
             Some(bits) => Err(self.error(
                 Some(span),
@@ -147,7 +226,7 @@ impl Checker<'_> {
         }
     }
 
-    fn faults(&self, campaign: &Campaign) -> Result<(), CampaignError> {
+    fn faults(&self, campaign: &Distributions) -> Result<(), CampaignError> {
         let heal_ms = campaign.workload.get_ref().duration_s * 1000;
         for fault in &campaign.faults {
             let span = fault.span();
@@ -160,26 +239,22 @@ impl Checker<'_> {
                 );
                 return Err(self.error(Some(fault.kind.span()), &message));
             }
-            let within = |what: &str, range: Range, min: u64, max: u64| {
-                self.within(&span, what, range, min, max)
-            };
-            within("faults.duration_ms", fault.duration_ms, 1, heal_ms)?;
-            within(
-                "faults.clients",
-                fault.clients,
-                1,
-                CLIENT_NAMES.len() as u64,
-            )?;
+            let within =
+                |what: &str, range: Range, limit: Limit| self.within(&span, what, range, limit);
+            within("faults.duration_ms", fault.duration_ms, 1..=heal_ms)?;
+            within("faults.clients", fault.clients, 1..=*limits::CLIENTS.end())?;
             match (fault.per_minute, fault.at_ms) {
                 (Some(per_minute), None) => {
-                    within("faults.per_minute", Range::just(per_minute), 1, 6_000)?
+                    within("faults.per_minute", Range::just(per_minute), 1..=6_000)?
                 }
-                (None, Some(at_ms)) => within("faults.at_ms", Range::just(at_ms), 0, heal_ms - 1)?,
+                (None, Some(at_ms)) => within("faults.at_ms", Range::just(at_ms), 0..=heal_ms - 1)?,
                 _ => return Err(self.error(Some(span), "a fault has either per_minute or at_ms")),
             }
             let needs_strength = matches!(kind, "slow-link" | "slow-hub" | "flood");
             match fault.strength {
-                Some(strength) if needs_strength => within("faults.strength", strength, 1, 10_000)?,
+                Some(strength) if needs_strength => {
+                    within("faults.strength", strength, limits::STRENGTH)?
+                }
                 None if !needs_strength => {}
                 Some(_) => return Err(self.error(Some(span), &format!("{kind} has no strength"))),
                 None => {
@@ -193,22 +268,13 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn rest(&self, campaign: &Campaign) -> Result<(), CampaignError> {
-        let seeds = &campaign.seeds;
-        self.within(
-            &seeds.span(),
-            "seeds",
-            Range::just(*seeds.get_ref()),
-            1,
-            1_000_000,
-        )?;
+    fn lies(&self, campaign: &Distributions) -> Result<(), CampaignError> {
         if let Some(lies) = &campaign.lies {
             self.within(
                 &lies.span(),
                 "lies.rate_percent",
                 lies.get_ref().rate_percent,
-                1,
-                100,
+                limits::RATE_PERCENT,
             )?;
             if lies.get_ref().kinds.as_ref().is_some_and(Vec::is_empty) {
                 return Err(self.error(
@@ -217,7 +283,11 @@ impl Checker<'_> {
                 ));
             }
         }
-        if let Some(breaks) = &campaign.expect.breaks {
+        Ok(())
+    }
+
+    fn expect(&self, expect: &ExpectSection) -> Result<(), CampaignError> {
+        if let Some(breaks) = &expect.breaks {
             let names = invariant::ALL.map(|(name, _)| name);
             if !names.contains(&breaks.get_ref().as_str()) {
                 let message = format!(
@@ -229,56 +299,6 @@ impl Checker<'_> {
             }
         }
         Ok(())
-    }
-
-    fn within(
-        &self,
-        span: &Span<usize>,
-        what: &str,
-        range: Range,
-        min: u64,
-        max: u64,
-    ) -> Result<(), CampaignError> {
-        if range.from >= min && range.to <= max {
-            return Ok(());
-        }
-        // The parser knows where the section begins; the field's line is looked for from there.
-        let field = what.rsplit('.').next().unwrap_or(what);
-        let section = self.text.get(span.start..).unwrap_or_default();
-        let mut at = span.start;
-        let mut found = None;
-        for (index, line) in section.split_inclusive('\n').enumerate() {
-            if index > 0 && line.starts_with('[') {
-                break;
-            }
-            if line.starts_with(field) {
-                found = Some(at);
-            }
-            at += line.len();
-        }
-        let at = found.unwrap_or(span.start);
-        let allowed = if max == u64::MAX {
-            format!("at least {min}")
-        } else {
-            format!("{min} to {max}")
-        };
-        Err(self.error(
-            Some(at..at),
-            &format!("{what} must be {allowed}, not {range}"),
-        ))
-    }
-
-    fn error(&self, span: Option<Span<usize>>, message: &str) -> CampaignError {
-        let line = |span: Span<usize>| {
-            let before = self.text.get(..span.start).unwrap_or(self.text);
-            before.matches('\n').count() + 1
-        };
-        CampaignError {
-            file: self.file.to_owned(),
-            line: span.map(line),
-            // The parser's messages may have several lines.
-            message: message.lines().collect::<Vec<_>>().join("; "),
-        }
     }
 }
 

@@ -4,20 +4,14 @@ use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 use rand::seq::SliceRandom;
 
-use super::Campaign;
-use super::file::FaultSection;
+use super::file::{Distributions, FaultSection};
 use super::value::{Count, Range};
+use crate::plan::limits::FIRST_CALL_MS;
 use crate::plan::stream::stream;
 use crate::plan::{ClusterPlan, Fault, Liar, Lie, Plan, PlannedCall, PlannedFault};
 
-/// Before the first call: the nodes start with the run, and have to find each other.
-const FIRST_CALL_MS: u64 = 1_000;
-
 /// Calls are made for this long after everything has to work again.
 const AFTER_RECOVERY_MS: u64 = 3_000;
-
-/// Between the expiry of the last share and the end of the run.
-const MARGIN_MS: u64 = 2_500;
 
 /// How often a place is looked for in which a fault keeps within the limits, before it is left out.
 const PLACES: usize = 20;
@@ -25,24 +19,19 @@ const PLACES: usize = 20;
 /// In a swarm, the chance that a kind is switched off for a run, in percent.
 const SWITCHED_OFF_PERCENT: u32 = 35;
 
-impl Campaign {
-    /// What a seed draws.
+impl Distributions {
+    /// What a seed of the campaign of this name draws.
     #[must_use]
-    pub fn plan(&self, seed: u64) -> Plan {
-        let stream = |part: &str| stream(&self.name, seed, part);
+    pub fn plan(&self, name: &str, seed: u64) -> Plan {
+        let stream = |part: &str| stream(name, seed, part);
         let cluster = self.draw_cluster(&mut stream("cluster"), &mut stream("key source"));
         let heal_at_ms = self.workload.get_ref().duration_s * 1000;
         let recovery_ms = self.nemesis.recovery_ms;
         let calls_until_ms = heal_at_ms + recovery_ms + AFTER_RECOVERY_MS;
         let fetch_after_max = self.workload.get_ref().fetch_after_ms.to;
-        // A share may be delivered late, for as long as the background lasts (twice the deadline), and then lives.
-        let end_ms = calls_until_ms
-            + fetch_after_max
-            + 2 * cluster.call_deadline_ms
-            + cluster.share_ttl_ms
-            + MARGIN_MS;
+        let end_ms = cluster.drained_at_ms(calls_until_ms + fetch_after_max);
         Plan {
-            campaign: self.name.clone(),
+            campaign: name.to_owned(),
             seed,
             calls: self.draw_calls(&cluster, calls_until_ms, &mut stream("calls")),
             faults: self.draw_faults(&cluster, heal_at_ms, &mut stream("faults")),
@@ -278,7 +267,7 @@ mod tests {
     use dske::protocol::initiator::KeySource;
 
     use super::super::value::Choice;
-    use super::super::{load, names};
+    use super::super::{Plans, load, names};
     use super::*;
 
     #[test]
@@ -328,7 +317,9 @@ mod tests {
     #[test]
     fn a_key_source_is_drawn_and_moves_no_other_draw() {
         let campaign = load("storm").unwrap();
-        let mut fixed = campaign.clone();
+        let Plans::Drawn(mut fixed) = campaign.plans.clone() else {
+            panic!("storm is drawn")
+        };
         let mut psrd_seeds = 0;
         for seed in 0..50 {
             let plan = campaign.plan(seed);
@@ -337,7 +328,7 @@ mod tests {
             assert_eq!(source, plan.cluster.key_source, "it reaches the nodes");
             psrd_seeds += usize::from(source == KeySource::Psrd);
             fixed.cluster.get_mut().key_source = Choice::just(source);
-            assert_eq!(fixed.plan(seed), plan);
+            assert_eq!(fixed.plan("storm", seed), plan);
         }
         assert!((10..40).contains(&psrd_seeds), "{psrd_seeds} of 50");
     }

@@ -2,44 +2,45 @@
 
 use dske::protocol::initiator::KeySource;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::value::{Choice, Count, Range};
-use crate::plan::Lie;
+use crate::plan::{ClusterPlan, Liar, Lie, PlannedCall, PlannedFault};
 
-/// A campaign.
-#[derive(Debug, Clone, Deserialize)]
+/// A campaign file, as it is written: either distributions, or a schedule.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Campaign {
-    /// Its name: the file's.
-    #[serde(skip)]
-    pub name: String,
-    /// What the command has to be told to find it again: its name, or the path of its file.
-    #[serde(skip)]
-    pub source: String,
-    /// What it does, in plain words.
-    pub about: String,
-    /// Seeds that are run by default.
-    pub seeds: Spanned<u64>,
-    /// Whether each run switches some kinds of faults and lies off entirely.
+pub(super) struct CampaignFile {
+    pub(super) about: String,
+    pub(super) seeds: Option<Spanned<u64>>,
+    pub(super) swarm: Option<Spanned<bool>>,
+    pub(super) cluster: Option<Spanned<ClusterSection>>,
+    pub(super) workload: Option<Spanned<WorkloadSection>>,
     #[serde(default)]
+    pub(super) faults: Vec<Spanned<FaultSection>>,
+    pub(super) nemesis: Option<Spanned<NemesisSection>>,
+    pub(super) lies: Option<Spanned<LiesSection>>,
+    pub(super) schedule: Option<ScheduleSection>,
+    #[serde(default)]
+    pub(super) expect: ExpectSection,
+}
+
+/// What the plans of a campaign are drawn from.
+#[derive(Debug, Clone)]
+pub struct Distributions {
+    /// Whether each run switches some kinds of faults and lies off entirely.
     pub swarm: bool,
     /// The cluster.
     pub cluster: Spanned<ClusterSection>,
     /// What the SAEs do.
     pub workload: Spanned<WorkloadSection>,
     /// What the nemesis does.
-    #[serde(default)]
     pub faults: Vec<Spanned<FaultSection>>,
     /// Limits of what the nemesis does.
-    #[serde(default)]
     pub nemesis: NemesisSection,
     /// Which hubs lie.
-    #[serde(default)]
     pub lies: Option<Spanned<LiesSection>>,
-    /// What must come of it.
-    #[serde(default)]
-    pub expect: ExpectSection,
 }
 
 /// The section `[cluster]`.
@@ -233,6 +234,28 @@ pub struct LiesSection {
     pub kinds: Option<Vec<Lie>>,
     /// How often they lie, in percent of their answers.
     pub rate_percent: Range,
+}
+
+/// The section `[schedule]`: a whole [`Plan`], with what tells whether it still means the same.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScheduleSection {
+    /// The `dske` that the schedule was made by. Looked at before all else, so that it need not be here.
+    #[serde(rename = "version")]
+    pub(super) _version: IgnoredAny,
+    /// The campaign whose streams the run draws from.
+    pub(super) campaign: Spanned<String>,
+    pub(super) seed: Spanned<u64>,
+    pub(super) heal_at_ms: Spanned<u64>,
+    pub(super) recovery_ms: Spanned<u64>,
+    pub(super) end_ms: Spanned<u64>,
+    pub(super) cluster: Spanned<ClusterPlan>,
+    #[serde(default)]
+    pub(super) calls: Vec<Spanned<PlannedCall>>,
+    #[serde(default)]
+    pub(super) faults: Vec<Spanned<PlannedFault>>,
+    #[serde(default)]
+    pub(super) liars: Vec<Spanned<Liar>>,
 }
 
 /// The section `[expect]`.

@@ -1,21 +1,175 @@
-//! Campaigns: TOML files that say what is drawn, how often, and what must come of it. `docs/campaigns.md`.
+//! Campaigns: TOML files that say what is drawn, how often, and what must come of it; or one schedule, in which
+//! nothing is left to draw. `docs/campaigns.md`.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`file`](mod@file) | the file's format |
 //! | [`value`] | numbers, ranges, and counts relative to N and K |
-//! | [`check`] | what a campaign must not say, with its line |
-//! | [`draw`] | how a campaign and a seed become a plan |
+//! | [`check`] | what a campaign must not say |
+//! | `checker` | errors with their lines |
+//! | [`draw`] | how distributions and a seed become a plan |
+//! | [`schedule`] | a plan as a file, there and back |
 
 pub mod check;
+mod checker;
 pub mod draw;
 pub mod file;
+pub mod schedule;
 pub mod value;
 
 use std::fmt;
 use std::path::Path;
 
-pub use file::Campaign;
+use crate::plan::Plan;
+use file::{Distributions, ExpectSection};
+use value::Range;
+
+/// The version of `dske` that runs the campaigns.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A campaign.
+#[derive(Debug, Clone)]
+pub struct Campaign {
+    /// Its name: the file's.
+    pub name: String,
+    /// What the command has to be told to find it again: its name, or the path of its file.
+    pub source: String,
+    /// What it does, in plain words.
+    pub about: String,
+    /// Seeds that are run by default.
+    pub seeds: u64,
+    /// Where its plans come from.
+    pub plans: Plans,
+    /// What must come of it.
+    pub expect: ExpectSection,
+}
+
+/// Where the plans of a campaign come from.
+#[derive(Debug, Clone)]
+pub enum Plans {
+    /// The seed draws them.
+    Drawn(Box<Distributions>),
+    /// There is one, the campaign's schedule.
+    Fixed(Box<Plan>),
+}
+
+impl Campaign {
+    /// The plan of a seed. A schedule has one plan, whatever the seed.
+    #[must_use]
+    pub fn plan(&self, seed: u64) -> Plan {
+        match &self.plans {
+            Plans::Drawn(distributions) => distributions.plan(&self.name, seed),
+            Plans::Fixed(plan) => (**plan).clone(),
+        }
+    }
+
+    /// The seeds that are run if `number` of them are asked for, from `first` on. A schedule has a seed of its own,
+    /// and is run once.
+    #[must_use]
+    pub fn seeds_to_run(&self, first: Option<u64>, number: Option<u64>) -> Vec<u64> {
+        if let Plans::Fixed(plan) = &self.plans {
+            return vec![plan.seed];
+        }
+        let number = number.unwrap_or(if first.is_some() { 1 } else { self.seeds });
+        let first = first.unwrap_or(1);
+        (first..first.saturating_add(number)).collect()
+    }
+
+    /// The seed of one run.
+    ///
+    /// # Errors
+    /// If none was asked for and one is needed, or another than a schedule's own.
+    pub fn one_seed(&self, asked: Option<u64>) -> Result<u64, SeedError> {
+        match (&self.plans, asked) {
+            (Plans::Fixed(plan), Some(asked)) if asked != plan.seed => Err(SeedError::NotOwn {
+                name: self.source.clone(),
+                asked,
+                own: plan.seed,
+            }),
+            (Plans::Fixed(plan), _) => Ok(plan.seed),
+            (Plans::Drawn(_), Some(asked)) => Ok(asked),
+            (Plans::Drawn(_), None) => Err(SeedError::Missing {
+                name: self.source.clone(),
+            }),
+        }
+    }
+
+    /// Number of hubs (N).
+    #[must_use]
+    pub fn hubs(&self) -> Range {
+        self.range(
+            |drawn| drawn.cluster.get_ref().hubs,
+            |plan| plan.cluster.hubs,
+        )
+    }
+
+    /// Threshold (K).
+    #[must_use]
+    pub fn threshold(&self) -> Range {
+        self.range(
+            |drawn| drawn.cluster.get_ref().threshold,
+            |plan| plan.cluster.threshold,
+        )
+    }
+
+    /// Number of clients.
+    #[must_use]
+    pub fn clients(&self) -> Range {
+        self.range(
+            |drawn| drawn.cluster.get_ref().clients,
+            |plan| plan.cluster.clients,
+        )
+    }
+
+    fn range(&self, drawn: fn(&Distributions) -> Range, fixed: fn(&Plan) -> u8) -> Range {
+        match &self.plans {
+            Plans::Drawn(distributions) => drawn(distributions),
+            Plans::Fixed(plan) => Range::just(fixed(plan).into()),
+        }
+    }
+
+    /// The command that replays one of its runs.
+    #[must_use]
+    pub fn replay_command(&self, seed: u64) -> String {
+        let seed = match &self.plans {
+            Plans::Drawn(_) => format!(" --seed {seed}"),
+            Plans::Fixed(_) => String::new(),
+        };
+        format!("cargo chaos replay {}{seed} --trace", quoted(&self.source))
+    }
+}
+
+/// A name or path as it has to be typed in a shell.
+#[must_use]
+pub fn quoted(source: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    if source.chars().all(plain) {
+        source.to_owned()
+    } else {
+        format!("'{}'", source.replace('\'', "'\\''"))
+    }
+}
+
+/// A seed that cannot be run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SeedError {
+    /// None was named.
+    #[error("{name}: which run? Add --seed <SEED>")]
+    Missing {
+        /// The campaign, as it was asked for.
+        name: String,
+    },
+    /// A schedule has its own.
+    #[error("{name}: is a schedule of seed {own}, not {asked}; leave --seed out")]
+    NotOwn {
+        /// The schedule, as it was asked for.
+        name: String,
+        /// The seed that was asked for.
+        asked: u64,
+        /// The schedule's.
+        own: u64,
+    },
+}
 
 /// The campaigns that come with the command, in the order in which they run.
 const BUILT_IN: [(&str, &str); 10] = [
@@ -46,8 +200,9 @@ const BUILT_IN: [(&str, &str); 10] = [
     ("storm", include_str!("../../campaigns/storm.toml")),
 ];
 
-/// Largest campaign file that is read, in bytes.
-const FILE_BYTES_MAX: u64 = 256 * 1024;
+/// Largest campaign file that is read, in bytes: a schedule with as many calls, faults and liars as it may have, at
+/// 150 bytes each, fits.
+const FILE_BYTES_MAX: u64 = 5 * 1024 * 1024;
 
 /// A campaign that cannot be used. One line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,11 +1,13 @@
 //! What the nemesis can do.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ClusterPlan;
 
 /// A fault with its times, in milliseconds since the run began.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+///
+/// Unknown fields are refused by [`Fault`], which takes all that are left over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedFault {
     /// When it begins.
     pub at_ms: u64,
@@ -17,8 +19,8 @@ pub struct PlannedFault {
 }
 
 /// A fault. Clients and hubs are named by index.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
     /// Nothing passes between these clients and hubs.
     Partition {
@@ -180,6 +182,55 @@ impl Fault {
             | Self::CutRefill { hub }
             | Self::Flood { hub, .. } => vec![*hub],
             Self::CrashClient { .. } => Vec::new(),
+        }
+    }
+
+    /// The clients that it is about. Those of a crash, a slow hub or a flood are whoever asks.
+    #[must_use]
+    pub fn clients(&self) -> Vec<usize> {
+        match self {
+            Self::Partition { clients, .. }
+            | Self::PartitionToHubs { clients, .. }
+            | Self::PartitionToClients { clients, .. } => clients.clone(),
+            Self::Hold { client, .. }
+            | Self::SlowLink { client, .. }
+            | Self::CrashClient { client } => vec![*client],
+            Self::SlowHub { .. }
+            | Self::CrashHub { .. }
+            | Self::CutRefill { .. }
+            | Self::Flood { .. } => Vec::new(),
+        }
+    }
+
+    /// The clients and hubs of a fault that is about groups of them.
+    pub fn groups_mut(&mut self) -> Option<(&mut Vec<usize>, &mut Vec<usize>)> {
+        match self {
+            Self::Partition { clients, hubs }
+            | Self::PartitionToHubs { clients, hubs }
+            | Self::PartitionToClients { clients, hubs } => Some((clients, hubs)),
+            Self::Hold { .. }
+            | Self::SlowLink { .. }
+            | Self::SlowHub { .. }
+            | Self::CrashHub { .. }
+            | Self::CrashClient { .. }
+            | Self::CutRefill { .. }
+            | Self::Flood { .. } => None,
+        }
+    }
+
+    /// How strong it is, and what that is called, for what is more or less strong.
+    pub fn strength_mut(&mut self) -> Option<(&'static str, &mut u64)> {
+        match self {
+            Self::SlowLink { latency_ms, .. } => Some(("latency_ms", latency_ms)),
+            Self::SlowHub { delay_ms, .. } => Some(("delay_ms", delay_ms)),
+            Self::Flood { per_second, .. } => Some(("per_second", per_second)),
+            Self::Partition { .. }
+            | Self::PartitionToHubs { .. }
+            | Self::PartitionToClients { .. }
+            | Self::Hold { .. }
+            | Self::CrashHub { .. }
+            | Self::CrashClient { .. }
+            | Self::CutRefill { .. } => None,
         }
     }
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 /// A hub that lies for some time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Liar {
     /// Index of the hub.
     pub hub: usize,

@@ -4,14 +4,18 @@
 //! |---|---|
 //! | [`fault`] | what the nemesis can do |
 //! | [`lie`] | what a Byzantine hub can do |
+//! | [`limits`] | what a plan may hold |
+//! | [`check`] | what a plan must not be |
 //! | [`stream`] | a generator for each part, so that a new draw in one does not move the others |
 
+pub mod check;
 pub mod fault;
 pub mod lie;
+pub mod limits;
 pub mod stream;
 
 use dske::protocol::initiator::KeySource;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, PlannedFault};
 pub use lie::{Liar, Lie};
@@ -49,7 +53,8 @@ pub struct Plan {
 }
 
 /// The cluster of a run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ClusterPlan {
     /// Hubs (N).
     pub hubs: u8,
@@ -80,7 +85,8 @@ pub struct ClusterPlan {
 }
 
 /// One key exchange between two SAEs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlannedCall {
     /// Its number.
     pub id: u32,
@@ -97,12 +103,34 @@ pub struct PlannedCall {
     /// How long after the master's answer the slave asks.
     pub fetch_after_ms: u64,
     /// An SAE that is not named and tries to fetch the keys, before the slave does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intruder: Option<usize>,
     /// Whether the slave asks once more, and must not get them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fetch_twice: bool,
 }
 
+/// Between the expiry of the last share and the end of a run: the last poll has to see it.
+const DRAIN_MARGIN_MS: u64 = 2_500;
+
+impl ClusterPlan {
+    /// When all shares have expired, if nothing happens after `last_ms`. A share may be delivered late, for as long as
+    /// the background lasts (twice the deadline), and then lives.
+    #[must_use]
+    pub fn drained_at_ms(&self, last_ms: u64) -> u64 {
+        last_ms + 2 * self.call_deadline_ms + self.share_ttl_ms + DRAIN_MARGIN_MS
+    }
+}
+
 impl Plan {
+    /// When the run may end at the earliest.
+    #[must_use]
+    pub fn shortest_end_ms(&self) -> u64 {
+        let asked = |call: &PlannedCall| call.at_ms + call.fetch_after_ms;
+        let last_ms = self.calls.iter().map(asked).max().unwrap_or(0);
+        self.cluster.drained_at_ms(last_ms.max(self.heal_at_ms))
+    }
+
     /// Whether the network or a node is disturbed for this pair at any moment of `from_ms..until_ms`, so that an
     /// exchange may legitimately fail.
     #[must_use]

@@ -239,6 +239,7 @@ mod tests {
             at_ms: 1_500,
             detail: "<script>".into(),
             replay: "chaos --seed 1".into(),
+            shrunk: None,
         };
         let campaign = CampaignSummary {
             seeds: 1,

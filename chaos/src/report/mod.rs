@@ -28,4 +28,5 @@ mod verdict;
 mod write;
 
 pub use page::html;
+pub(crate) use write::replace;
 pub use write::{ReportError, Written, check_writable, write, write_json};

@@ -79,11 +79,19 @@ means nothing.</p></article>"##,
 
 /// One violation. `place` is HTML that goes before the name of the invariant.
 pub(super) fn entry(place: &str, violation: &Violation) -> String {
-    let replay = if violation.replay.is_empty() {
+    let mut replay = if violation.replay.is_empty() {
         String::new()
     } else {
         format!("<p>Replay: <code>{}</code></p>", escape(&violation.replay))
     };
+    if let Some(shrunk) = &violation.shrunk {
+        replay += &format!(
+            "<p>Shrunk: <code>{}</code>, in which {}.</p><p>Replay what is left: <code>{}</code></p>",
+            escape(&shrunk.file),
+            escape(&shrunk.to_string()),
+            escape(&shrunk.replay)
+        );
+    }
     format!(
         r#"<article class="violation"><h3>{place}{invariant}</h3>
 <p class="where">seed {seed}, at {at} simulated ({ms} ms)</p><p>{detail}</p>{replay}</article>

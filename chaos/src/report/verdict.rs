@@ -211,13 +211,11 @@ mod tests {
     }
 
     fn violation(invariant: &str) -> Violation {
-        let text = String::new;
         Violation {
             seed: 1,
             invariant: invariant.into(),
             at_ms: 5,
-            detail: text(),
-            replay: text(),
+            ..Default::default()
         }
     }
 

@@ -100,7 +100,8 @@ pub fn check_writable(out_dir: &Path) -> Result<(), ReportError> {
         .map_err(|source| ReportError::WriteFile { path, source })
 }
 
-fn replace(path: &Path, content: &str) -> Result<(), ReportError> {
+/// Puts a file in its place, whole or not at all.
+pub(crate) fn replace(path: &Path, content: &str) -> Result<(), ReportError> {
     let mut name = path.file_name().map(ToOwned::to_owned).unwrap_or_default();
     name.push(format!(".{}.tmp", std::process::id()));
     let partial = path.with_file_name(name);

@@ -1,8 +1,8 @@
 //! A made-up sweep with everything that a report must be able to show.
 
 use dske_chaos::summary::{
-    BoundaryPoint, CampaignSummary, Control, Distribution, Mark, MarkKind, Resilience, Timeline,
-    Violation,
+    BoundaryPoint, CampaignSummary, Control, Distribution, Mark, MarkKind, Resilience, ShrunkFile,
+    Size, Timeline, Violation,
 };
 
 /// Two honest campaigns and a negative control whose break was seen. Nothing broke, nothing is weak.
@@ -56,6 +56,21 @@ pub(crate) fn broken() -> Resilience {
             "bytes 64..96 of block 0192… were used by two messages",
         ),
     ];
+    summary.campaigns[0].violations[0].shrunk = Some(ShrunkFile {
+        file: "reports/failures/<b>crash</b>-42.toml".into(),
+        replay: "cargo chaos replay 'reports/failures/<b>crash</b>-42.toml'".into(),
+        before: Size {
+            faults: 31,
+            liars: 2,
+            calls: 208,
+        },
+        after: Size {
+            faults: 1,
+            liars: 0,
+            calls: 3,
+        },
+        runs: 77,
+    });
     summary.campaigns[0].timeline.marks.push(mark(
         5,
         21_000,
@@ -78,6 +93,7 @@ fn violation(invariant: &str, detail: &str) -> Violation {
         at_ms: 21_000,
         detail: detail.into(),
         replay: "cargo chaos --campaign crash-and-restart --seed 42".into(),
+        shrunk: None,
     }
 }
 

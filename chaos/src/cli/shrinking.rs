@@ -1,0 +1,74 @@
+//! Shrinks what broke, and says where what is left of it can be found.
+
+use std::io::IsTerminal;
+
+use super::{CliError, progress};
+use crate::campaign::Campaign;
+use crate::plan::Plan;
+use crate::run::outcome::RunViolation;
+use crate::run::{RunOptions, run};
+use crate::shrink::save::{Failures, SaveError};
+use crate::shrink::{RUNS_MAX, breaks_again, shrink};
+use crate::summary::{Size, Violation};
+
+/// Shrinks the first failure of each invariant among the violations, which are in order of seed.
+pub(super) fn first_of_each(
+    campaign: &Campaign,
+    violations: &mut [Violation],
+    jobs: usize,
+    failures: &mut Failures,
+) -> Result<(), CliError> {
+    let mut met = std::collections::BTreeSet::new();
+    for violation in violations {
+        if met.insert(violation.invariant.clone()) {
+            one(campaign, violation, jobs, failures)?;
+        }
+    }
+    Ok(())
+}
+
+fn one(
+    campaign: &Campaign,
+    violation: &mut Violation,
+    jobs: usize,
+    failures: &mut Failures,
+) -> Result<(), CliError> {
+    let plan = campaign.plan(violation.seed);
+    let wanted = RunViolation {
+        invariant: violation.invariant.clone(),
+        at_ms: violation.at_ms,
+        detail: violation.detail.clone(),
+    };
+    let (name, seed, invariant) = (&campaign.name, violation.seed, &violation.invariant);
+    // Said at once: shrinking takes minutes, and may be interrupted.
+    eprintln!("{name}: {invariant} broke in seed {seed}; shrinking that run");
+    let breaks = |plan: &Plan| {
+        breaks_again(plan, &wanted, &|plan: &Plan| {
+            run(plan, RunOptions::default())
+        })
+    };
+    let bar = progress("runs at most");
+    bar.set_length(RUNS_MAX.into());
+    bar.set_prefix(format!("{name} {seed}"));
+    let shrunk = shrink(&plan, &wanted, &breaks, jobs, RUNS_MAX, |progress| {
+        let size = Size::of(progress.plan);
+        bar.set_position(progress.runs.into());
+        bar.set_message(format!(
+            "{} faults, {} liars, {} calls",
+            size.faults, size.liars, size.calls
+        ));
+    });
+    bar.finish_and_clear();
+    match failures.save(campaign, &plan, &shrunk) {
+        Ok(saved) => {
+            if !std::io::stderr().is_terminal() {
+                eprintln!("{name}: {saved}");
+            }
+            violation.shrunk = Some(saved);
+        }
+        // The run itself can still be replayed.
+        Err(SaveError::TooLarge(why)) => eprintln!("{name}: not saved: {why}"),
+        Err(SaveError::Write(error)) => return Err(error.into()),
+    }
+    Ok(())
+}

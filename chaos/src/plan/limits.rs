@@ -1,0 +1,71 @@
+//! What a plan may hold, in one place. Campaign files and schedules keep to the same limits.
+
+use std::ops::RangeInclusive;
+
+use super::{CLIENT_NAMES, HUB_NAMES};
+
+/// From and to, both allowed.
+pub type Limit = RangeInclusive<u64>;
+
+/// Hubs: as many as have names.
+pub const HUBS: Limit = 1..=HUB_NAMES.len() as u64;
+
+/// Clients: a master, a slave, and as many as have names.
+pub const CLIENTS: Limit = 2..=CLIENT_NAMES.len() as u64;
+
+/// One way through the network: beyond a second, every call fails for that alone.
+pub const LATENCY_MS: Limit = 0..=1_000;
+
+/// Coarser ticks than the shortest time-outs would round them away.
+pub const TICK_MS: Limit = 1..=100;
+
+/// Bytes of a block of PSRD: from less than one message needs to more than a run spends.
+pub const PSRD_BLOCK_BYTES: Limit = 256..=1 << 24;
+
+/// Bytes below which a pool is refilled.
+pub const PSRD_LOW_WATER_BYTES: Limit = 1..=1 << 24;
+
+/// A client waits so long for one response.
+pub const REQUEST_TIMEOUT_MS: Limit = 10..=60_000;
+
+/// A call by an SAE may take so long.
+pub const CALL_DEADLINE_MS: Limit = 100..=60_000;
+
+/// Wait for the other hubs once K have a share.
+pub const GRACE_MS: Limit = 0..=60_000;
+
+/// Time to live of a share. A run waits until the last one has expired.
+pub const SHARE_TTL_MS: Limit = 1_000..=600_000;
+
+/// Length of the phase of faults: an hour.
+pub const HEAL_AT_MS: Limit = 0..=3_600_000;
+
+/// How long after healing all must work again.
+pub const RECOVERY_MS: Limit = 0..=600_000;
+
+/// Length of a run: the longest phase of faults, recovery, and twice the longest life of a share after them.
+pub const END_MS: Limit = 0..=7_200_000;
+
+/// Before the first call: the nodes start with the run, and have to find each other.
+pub const FIRST_CALL_MS: u64 = 1_000;
+
+/// Keys in one call: what one message holds.
+pub const NUMBER: Limit = 1..=128;
+
+/// Bits of a key, in steps of 8.
+pub const BITS: Limit = 64..=65_536;
+
+/// Strength of a fault: milliseconds, or messages a second.
+pub const STRENGTH: Limit = 1..=10_000;
+
+/// How many of its answers are lies. A hub that never lies is honest.
+pub const RATE_PERCENT: Limit = 1..=100;
+
+/// What is allowed, in words.
+#[must_use]
+pub fn allowed(limit: &Limit) -> String {
+    match *limit.end() {
+        u64::MAX => format!("at least {}", limit.start()),
+        end => format!("{} to {end}", limit.start()),
+    }
+}

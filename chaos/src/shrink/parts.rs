@@ -1,0 +1,94 @@
+//! Parts of a plan, and parts of these.
+
+use super::ddmin::{ddmin, remove};
+use super::search::Search;
+use crate::plan::{Plan, PlannedCall};
+
+/// Fewer faults, liars and calls.
+pub(super) fn lists(search: &mut Search<'_>) {
+    ddmin(
+        search,
+        |plan| (0..plan.faults.len()).collect(),
+        |plan, places| remove(&mut plan.faults, places),
+    );
+    ddmin(
+        search,
+        |plan| (0..plan.liars.len()).collect(),
+        |plan, places| remove(&mut plan.liars, places),
+    );
+    ddmin(
+        search,
+        |plan| (0..plan.calls.len()).collect(),
+        |plan, places| remove(&mut plan.calls, places),
+    );
+}
+
+/// Less of each of them.
+pub(super) fn details(search: &mut Search<'_>) {
+    for liar in 0..search.plan().liars.len() {
+        ddmin(
+            search,
+            |plan| (0..plan.liars[liar].lies.len()).collect(),
+            |plan, places| remove(&mut plan.liars[liar].lies, places),
+        );
+    }
+    for fault in 0..search.plan().faults.len() {
+        group(search, fault, |(clients, _)| clients);
+        group(search, fault, |(_, hubs)| hubs);
+    }
+    calls(
+        search,
+        |call| call.intruder.is_some(),
+        |call| call.intruder = None,
+    );
+    calls(
+        search,
+        |call| call.fetch_twice,
+        |call| call.fetch_twice = false,
+    );
+    calls(search, |call| call.number > 1, |call| call.number = 1);
+}
+
+/// Fewer clients or hubs in a fault that is about groups of them.
+fn group(
+    search: &mut Search<'_>,
+    fault: usize,
+    side: for<'p> fn((&'p mut Vec<usize>, &'p mut Vec<usize>)) -> &'p mut Vec<usize>,
+) {
+    let members = |plan: &Plan| {
+        let mut fault = plan.faults[fault].fault.clone();
+        fault.groups_mut().map_or(0, |groups| side(groups).len())
+    };
+    ddmin(
+        search,
+        |plan| (0..members(plan)).collect(),
+        |plan, places| {
+            if let Some(groups) = plan.faults[fault].fault.groups_mut() {
+                remove(side(groups), places);
+            }
+        },
+    );
+}
+
+/// Calls that ask for less.
+fn calls(
+    search: &mut Search<'_>,
+    asks_more: fn(&PlannedCall) -> bool,
+    ask_less: fn(&mut PlannedCall),
+) {
+    ddmin(
+        search,
+        |plan| {
+            let calls = plan.calls.iter().enumerate();
+            calls
+                .filter(|(_, call)| asks_more(call))
+                .map(|(i, _)| i)
+                .collect()
+        },
+        |plan, places| {
+            for &place in places {
+                ask_less(&mut plan.calls[place]);
+            }
+        },
+    );
+}
