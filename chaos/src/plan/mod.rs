@@ -114,6 +114,12 @@ impl Plan {
         })
     }
 
+    /// Whether a client runs the production code. One that does not is numbered behind all that do.
+    #[must_use]
+    pub fn is_honest(&self, client: usize) -> bool {
+        client < usize::from(self.cluster.clients)
+    }
+
     /// Whether a hub lies at any moment of `from_ms..until_ms`.
     #[must_use]
     pub fn is_lying(&self, hub: usize, from_ms: u64, until_ms: u64) -> bool {

@@ -13,7 +13,7 @@ use rand::CryptoRng;
 
 use crate::byzantine::forgers::Forgers;
 use crate::byzantine::hub::LyingHub;
-use crate::observer::Observer;
+use crate::observer::{Observer, now_us};
 use crate::observer::front::Front;
 use crate::observer::tap::Tap;
 use crate::plan::stream::stream;
@@ -83,7 +83,10 @@ impl Hooks for ChaosHooks {
 
     fn client_starts(&self, client: &NodeName, life: u32) {
         let index = index_of(&self.clients, client);
-        self.observer.see().client_lives.insert(index, life);
+        let mut seen = self.observer.see();
+        seen.client_lives.insert(index, life);
+        seen.client_starts.insert((index, life), now_us());
+        drop(seen);
         self.observer.note(&format!("start c{index} life={life}"));
     }
 }
