@@ -126,6 +126,17 @@ impl Checker<'_> {
             0,
             100,
         )?;
+        within(
+            "workload.group_percent",
+            Range::just(workload.group_percent.into()),
+            0,
+            100,
+        )?;
+        if workload.group_percent > 0 && campaign.cluster.get_ref().clients.from < 3 {
+            let message =
+                "workload.group_percent needs a third client; set cluster.clients to 3 or more";
+            return Err(self.error(Some(span), message));
+        }
         if workload.intruder_percent > 0 && campaign.cluster.get_ref().clients.from < 3 {
             let message =
                 "workload.intruder_percent needs a third client; set cluster.clients to 3 or more";
@@ -286,8 +297,6 @@ impl Checker<'_> {
 mod tests {
     use super::*;
 
-    const STORM: &str = include_str!("../../campaigns/storm.toml");
-
     const SMALL: &str = "about = \"x\"\nseeds = 1\n[cluster]\nhubs = 5\nthreshold = 3\n[workload]\nduration_s = 5\ncalls_per_second = 1\n";
 
     fn error(text: &str) -> String {
@@ -407,8 +416,11 @@ mod tests {
     }
 
     #[test]
-    fn a_third_client_is_needed_for_an_intruder() {
-        let said = error(&STORM.replacen("clients = 3", "clients = 2", 1));
-        assert!(said.contains("needs a third client"), "{said}");
+    fn a_third_client_is_needed_for_an_intruder_and_for_a_group() {
+        for percent in ["intruder_percent", "group_percent"] {
+            let text = SMALL.replacen("hubs = 5", "hubs = 5\nclients = 2", 1);
+            let said = error(&format!("{text}{percent} = 5\n"));
+            assert!(said.contains("needs a third client"), "{said}");
+        }
     }
 }

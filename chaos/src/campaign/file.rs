@@ -152,6 +152,9 @@ pub struct WorkloadSection {
     /// Calls of which the slave asks twice.
     #[serde(default)]
     pub fetch_twice_percent: u32,
+    /// Calls that name one more slave.
+    #[serde(default)]
+    pub group_percent: u32,
 }
 
 fn bits() -> Vec<u32> {

@@ -36,7 +36,7 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
                 let restarted = plan.is_client_down(call.client, 0, call.until_us / 1000 + 1);
                 let first = facts
                     .calls(CallKind::Slave)
-                    .find(|slave| slave.id == call.id);
+                    .find(|slave| slave.id == call.id && slave.client == call.client);
                 let had_them = first.is_some_and(|first| first.outcome.keys().is_some());
                 if had_them && !restarted {
                     verdict.expect(!got_keys, call.until_us, || {

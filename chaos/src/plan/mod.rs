@@ -98,8 +98,17 @@ pub struct PlannedCall {
     pub fetch_after_ms: u64,
     /// An SAE that is not named and tries to fetch the keys, before the slave does.
     pub intruder: Option<usize>,
-    /// Whether the slave asks once more, and must not get them.
+    /// Whether the slaves ask once more, and must not get them.
     pub fetch_twice: bool,
+    /// For a group: index of the client of one more slave.
+    pub also: Option<usize>,
+}
+
+impl PlannedCall {
+    /// The clients of all slaves.
+    pub fn slaves(&self) -> impl Iterator<Item = usize> {
+        [self.slave].into_iter().chain(self.also)
+    }
 }
 
 impl Plan {
