@@ -188,7 +188,7 @@ impl Checker<'_> {
                 (None, Some(at_ms)) => within("faults.at_ms", Range::just(at_ms), 0, heal_ms - 1)?,
                 _ => return Err(self.error(Some(span), "a fault has either per_minute or at_ms")),
             }
-            let needs_strength = matches!(kind, "slow-link" | "slow-hub" | "flood");
+            let needs_strength = matches!(kind, "slow-link" | "slow-hub" | "flood" | "rogue-client");
             match fault.strength {
                 Some(strength) if needs_strength => within("faults.strength", strength, 1, 10_000)?,
                 None if !needs_strength => {}
@@ -384,6 +384,10 @@ mod tests {
             (
                 "[[faults]]\nkind = \"flood\"\nper_minute = 1\nduration_ms = 5",
                 "flood needs a strength",
+            ),
+            (
+                "[[faults]]\nkind = \"rogue-client\"\nper_minute = 1\nduration_ms = 5",
+                "rogue-client needs a strength",
             ),
             (
                 "[[faults]]\nkind = \"hold\"\nper_minute = 1\nduration_ms = 5\nstrength = 1",

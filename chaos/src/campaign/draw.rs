@@ -257,6 +257,9 @@ fn place(
             hub,
             per_second: strength,
         },
+        "rogue-client" => Fault::RogueClient {
+            per_second: strength,
+        },
         kind => unreachable!("the campaign was checked, but has a fault {kind}"),
     };
     PlannedFault {

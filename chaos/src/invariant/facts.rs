@@ -187,7 +187,7 @@ fn accepted(seen: &Observation) -> BTreeMap<KeyId, BTreeMap<usize, u64>> {
 }
 
 /// The keys of which an answer to a deposit says that their shares are held.
-pub(super) fn stored(to: &Request, response: &Response) -> Vec<KeyId> {
+pub(crate) fn stored(to: &Request, response: &Response) -> Vec<KeyId> {
     if to.method != Method::Post || response.status != 200 {
         return Vec::new();
     }

@@ -86,11 +86,16 @@ pub enum Fault {
         /// Messages a second.
         per_second: u64,
     },
+    /// A registered client that keeps to no rules attacks all hubs with properly signed messages.
+    RogueClient {
+        /// Messages a second.
+        per_second: u64,
+    },
 }
 
 impl Fault {
     /// Names of all kinds, as campaign files spell them.
-    pub const KINDS: [&'static str; 10] = [
+    pub const KINDS: [&'static str; 11] = [
         "partition",
         "partition-to-hubs",
         "partition-to-clients",
@@ -101,6 +106,7 @@ impl Fault {
         "crash-client",
         "cut-refill",
         "flood",
+        "rogue-client",
     ];
 
     /// The kind's name.
@@ -117,6 +123,7 @@ impl Fault {
             Self::CrashClient { .. } => "crash-client",
             Self::CutRefill { .. } => "cut-refill",
             Self::Flood { .. } => "flood",
+            Self::RogueClient { .. } => "rogue-client",
         }
     }
 
@@ -148,6 +155,8 @@ impl Fault {
             Self::CutRefill { hub: h } => *h == hub,
             // Nobody who holds no PSRD can do harm: never an excuse.
             Self::Flood { .. } => false,
+            // Nor anybody who holds PSRD of its own: never an excuse.
+            Self::RogueClient { .. } => false,
         }
     }
 
@@ -161,7 +170,7 @@ impl Fault {
             }
             Self::SlowHub { delay_ms, .. } if delay_ms * 2 < cluster.request_timeout_ms => false,
             // PSRD is there, or it is not: that is not a matter of hubs in reach.
-            Self::CutRefill { .. } | Self::Flood { .. } => false,
+            Self::CutRefill { .. } | Self::Flood { .. } | Self::RogueClient { .. } => false,
             _ => self.disturbs(client, hub, cluster),
         }
     }
@@ -179,7 +188,8 @@ impl Fault {
             | Self::CrashHub { hub }
             | Self::CutRefill { hub }
             | Self::Flood { hub, .. } => vec![*hub],
-            Self::CrashClient { .. } => Vec::new(),
+            // Whom it attacks it does not disturb.
+            Self::CrashClient { .. } | Self::RogueClient { .. } => Vec::new(),
         }
     }
 }

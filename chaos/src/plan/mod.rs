@@ -25,6 +25,10 @@ pub const HUB_NAMES: [&str; 16] = [
 /// Names of clients. Each serves one SAE of the same name.
 pub const CLIENT_NAMES: [&str; 5] = ["carol", "celia", "cindy", "connie", "curtis"];
 
+/// Name of the client that does not run the production code, in plans that have one, and of the SAE that it serves. It
+/// is numbered behind all others.
+pub const ROGUE_NAME: &str = "mallory";
+
 /// A run, before it happens. Times are milliseconds since its beginning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
@@ -129,6 +133,20 @@ impl Plan {
         client < usize::from(self.cluster.clients)
     }
 
+    /// Whether there is a client that does not run the production code.
+    #[must_use]
+    pub fn has_rogue(&self) -> bool {
+        let is_rogue = |fault: &PlannedFault| matches!(fault.fault, Fault::RogueClient { .. });
+        self.faults.iter().any(is_rogue)
+    }
+
+    /// Name of a client, and of the SAE that it serves.
+    #[must_use]
+    pub fn client_name(&self, client: usize) -> &'static str {
+        let names = CLIENT_NAMES.get(client).filter(|_| self.is_honest(client));
+        names.copied().unwrap_or(ROGUE_NAME)
+    }
+
     /// Whether a hub lies at any moment of `from_ms..until_ms`.
     #[must_use]
     pub fn is_lying(&self, hub: usize, from_ms: u64, until_ms: u64) -> bool {
@@ -166,8 +184,13 @@ impl Plan {
                 .map(|name| format!("{{ name = \"{name}\" }}, "))
                 .collect::<String>()
         };
+        let rogue = if self.has_rogue() {
+            format!("{{ name = \"{ROGUE_NAME}\" }}")
+        } else {
+            String::new()
+        };
         format!(
-            "threshold = {}\nallow_threshold_one = true\nhubs = [{}]\nclients = [{}]\n\
+            "threshold = {}\nallow_threshold_one = true\nhubs = [{}]\nclients = [{}{rogue}]\n\
              [psrd]\nblock_bytes = {}\nlow_water_bytes = {}\n\
              [keys]\nsource = \"{}\"\n\
              [timing]\nrequest_timeout_ms = {}\ncall_deadline_ms = {}\ngrace_ms = {}\nbackground_ms = {}\n\

@@ -16,6 +16,7 @@ use crate::byzantine::hub::LyingHub;
 use crate::observer::{Observer, now_us};
 use crate::observer::front::Front;
 use crate::observer::tap::Tap;
+use crate::plan::ROGUE_NAME;
 use crate::plan::stream::stream;
 
 pub(super) struct ChaosHooks {
@@ -32,10 +33,14 @@ impl ChaosHooks {
             nodes.iter().map(|node| node.name.clone()).collect()
         };
         let rng = stream(&plan.campaign, plan.seed, "forgers");
+        let mut clients: Vec<NodeName> = names(&topology.clients);
+        if plan.has_rogue() {
+            clients.push(ROGUE_NAME.parse().expect("a valid name"));
+        }
         Self {
             observer,
             hubs: names(&topology.hubs),
-            clients: names(&topology.clients),
+            clients,
             forgers: Forgers::new(plan.lying_hubs(), topology.sharing, rng),
         }
     }
