@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan};
+use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan, ROGUE_NAME};
 use crate::selftest::Canaried;
 use crate::summary::{CampaignSummary, Resilience, Violation};
 
@@ -166,7 +166,8 @@ pub fn plan(plan: &Plan) -> String {
             .enumerate()
             .map(|client| name(client, 'c')),
     );
-    let _ = writeln!(text, "names:{}", names.collect::<String>());
+    let rogue = plan.has_rogue().then(|| name((clients, &ROGUE_NAME), 'c'));
+    let _ = writeln!(text, "names:{}", names.chain(rogue).collect::<String>());
     for liar in &plan.liars {
         let lies: Vec<&str> = liar.lies.iter().map(|lie| lie.name()).collect();
         let _ = writeln!(

@@ -205,6 +205,16 @@ impl Checker<'_> {
             Range::just(workload.fetch_twice_percent.into()),
             0..=100,
         )?;
+        within(
+            "workload.group_percent",
+            Range::just(workload.group_percent.into()),
+            0..=100,
+        )?;
+        if workload.group_percent > 0 && campaign.cluster.get_ref().clients.from < 3 {
+            let message =
+                "workload.group_percent needs a third client; set cluster.clients to 3 or more";
+            return Err(self.error(Some(span), message));
+        }
         if workload.intruder_percent > 0 && campaign.cluster.get_ref().clients.from < 3 {
             let message =
                 "workload.intruder_percent needs a third client; set cluster.clients to 3 or more";
@@ -250,7 +260,8 @@ impl Checker<'_> {
                 (None, Some(at_ms)) => within("faults.at_ms", Range::just(at_ms), 0..=heal_ms - 1)?,
                 _ => return Err(self.error(Some(span), "a fault has either per_minute or at_ms")),
             }
-            let needs_strength = matches!(kind, "slow-link" | "slow-hub" | "flood");
+            let needs_strength =
+                matches!(kind, "slow-link" | "slow-hub" | "flood" | "rogue-client");
             match fault.strength {
                 Some(strength) if needs_strength => {
                     within("faults.strength", strength, limits::STRENGTH)?
@@ -305,8 +316,6 @@ impl Checker<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const STORM: &str = include_str!("../../campaigns/storm.toml");
 
     const SMALL: &str = "about = \"x\"\nseeds = 1\n[cluster]\nhubs = 5\nthreshold = 3\n[workload]\nduration_s = 5\ncalls_per_second = 1\n";
 
@@ -397,6 +406,10 @@ mod tests {
                 "flood needs a strength",
             ),
             (
+                "[[faults]]\nkind = \"rogue-client\"\nper_minute = 1\nduration_ms = 5",
+                "rogue-client needs a strength",
+            ),
+            (
                 "[[faults]]\nkind = \"hold\"\nper_minute = 1\nduration_ms = 5\nstrength = 1",
                 "hold has no strength",
             ),
@@ -427,8 +440,11 @@ mod tests {
     }
 
     #[test]
-    fn a_third_client_is_needed_for_an_intruder() {
-        let said = error(&STORM.replacen("clients = 3", "clients = 2", 1));
-        assert!(said.contains("needs a third client"), "{said}");
+    fn a_third_client_is_needed_for_an_intruder_and_for_a_group() {
+        for percent in ["intruder_percent", "group_percent"] {
+            let text = SMALL.replacen("hubs = 5", "hubs = 5\nclients = 2", 1);
+            let said = error(&format!("{text}{percent} = 5\n"));
+            assert!(said.contains("needs a third client"), "{said}");
+        }
     }
 }

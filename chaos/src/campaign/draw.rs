@@ -33,7 +33,11 @@ impl Distributions {
         Plan {
             campaign: name.to_owned(),
             seed,
-            calls: self.draw_calls(&cluster, calls_until_ms, &mut stream("calls")),
+            calls: self.draw_groups(
+                self.draw_calls(&cluster, calls_until_ms, &mut stream("calls")),
+                &cluster,
+                &mut stream("groups"),
+            ),
             faults: self.draw_faults(&cluster, heal_at_ms, &mut stream("faults")),
             liars: self.draw_liars(&cluster, heal_at_ms, &mut stream("liars")),
             cluster,
@@ -95,9 +99,27 @@ impl Distributions {
                     .copied()
                     .filter(|_| percent(workload.intruder_percent, rng)),
                 fetch_twice: percent(workload.fetch_twice_percent, rng),
+                also: None,
             }
         });
         calls.collect()
+    }
+
+    /// Makes some of the calls name one more slave, where a client is left that has no part in it yet.
+    fn draw_groups(
+        &self,
+        mut calls: Vec<PlannedCall>,
+        cluster: &ClusterPlan,
+        rng: &mut ChaCha12Rng,
+    ) -> Vec<PlannedCall> {
+        for call in &mut calls {
+            let is_group = rng.random_range(0..100) < self.workload.get_ref().group_percent;
+            let mut others: Vec<usize> = (0..usize::from(cluster.clients)).collect();
+            others.retain(|&c| c != call.master && c != call.slave && Some(c) != call.intruder);
+            others.shuffle(rng);
+            call.also = others.first().copied().filter(|_| is_group);
+        }
+        calls
     }
 
     fn draw_faults(
@@ -224,6 +246,9 @@ fn place(
             hub,
             per_second: strength,
         },
+        "rogue-client" => Fault::RogueClient {
+            per_second: strength,
+        },
         kind => unreachable!("the campaign was checked, but has a fault {kind}"),
     };
     PlannedFault {
@@ -290,6 +315,13 @@ mod tests {
                         call.intruder
                             .is_none_or(|i| i != call.master && i != call.slave)
                     );
+                    let mut clients: Vec<usize> = call.slaves().collect();
+                    clients.extend([call.master]);
+                    clients.extend(call.intruder);
+                    let count = clients.len();
+                    clients.sort_unstable();
+                    clients.dedup();
+                    assert_eq!(clients.len(), count, "each has one part in it");
                     let over_by =
                         call.at_ms + 2 * plan.cluster.call_deadline_ms + call.fetch_after_ms;
                     assert!(
@@ -331,6 +363,24 @@ mod tests {
             assert_eq!(fixed.plan("storm", seed), plan);
         }
         assert!((10..40).contains(&psrd_seeds), "{psrd_seeds} of 50");
+    }
+
+    #[test]
+    fn a_group_is_drawn_and_moves_no_other_draw() {
+        let campaign = load("calm").unwrap();
+        let Plans::Drawn(mut fixed) = campaign.plans.clone() else {
+            panic!("calm is drawn")
+        };
+        let plan = campaign.plan(1);
+        let groups = plan.calls.iter().filter(|call| call.also.is_some());
+        let (groups, calls) = (groups.count(), plan.calls.len());
+        assert!(calls / 20 < groups && groups < calls / 2, "{groups}");
+        fixed.workload.get_mut().group_percent = 0;
+        let mut without = plan;
+        for call in &mut without.calls {
+            call.also = None;
+        }
+        assert_eq!(fixed.plan("calm", 1), without);
     }
 
     #[test]

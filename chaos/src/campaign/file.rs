@@ -153,6 +153,9 @@ pub struct WorkloadSection {
     /// Calls of which the slave asks twice.
     #[serde(default)]
     pub fetch_twice_percent: u32,
+    /// Calls that name one more slave.
+    #[serde(default)]
+    pub group_percent: u32,
 }
 
 fn bits() -> Vec<u32> {
@@ -187,8 +190,8 @@ pub struct FaultSection {
     /// How many clients it is about.
     #[serde(default = "one_client")]
     pub clients: Range,
-    /// For `slow-link`: latency in milliseconds; for `slow-hub`: delay in milliseconds; for `flood`: messages a
-    /// second.
+    /// For `slow-link`: latency in milliseconds; for `slow-hub`: delay in milliseconds; for `flood` and
+    /// `rogue-client`: messages a second.
     #[serde(default)]
     pub strength: Option<Range>,
 }

@@ -271,6 +271,7 @@ mod tests {
             Fault::CrashClient { client },
             Fault::CutRefill { hub },
             Fault::Flood { hub, per_second: 9 },
+            Fault::RogueClient { per_second: 9 },
         ];
         assert!(faults.iter().map(Fault::kind).eq(Fault::KINDS), "all kinds");
         faults

@@ -1,4 +1,7 @@
-//! Access: only the named SAEs ever get a key, and each of them once.
+//! Access: only the named SAEs ever get a key, and each of them once; and on the wire, a hub hands shares out only as
+//! they were deposited, to clients of the SAEs named.
+
+mod wire;
 
 use super::{Facts, Verdict};
 use crate::observer::record::CallKind;
@@ -8,6 +11,7 @@ use crate::plan::CLIENT_NAMES;
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();
+    wire::check(facts, &mut verdict);
     let plan = &facts.seen.plan;
     for call in &facts.seen.calls {
         let got_keys = call.outcome.keys().is_some();
@@ -36,7 +40,7 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
                 let restarted = plan.is_client_down(call.client, 0, call.until_us / 1000 + 1);
                 let first = facts
                     .calls(CallKind::Slave)
-                    .find(|slave| slave.id == call.id);
+                    .find(|slave| slave.id == call.id && slave.client == call.client);
                 let had_them = first.is_some_and(|first| first.outcome.keys().is_some());
                 if had_them && !restarted {
                     verdict.expect(!got_keys, call.until_us, || {
@@ -75,7 +79,8 @@ mod tests {
         scene.call(0, CallKind::SlaveAgain, SLAVE, (3_000, 3_100), refused());
         let verdict = scene.judge(check);
         verdict.must_hold();
-        assert_eq!(verdict.evaluated, 4);
+        // Four at the SAEs, and what `wire` finds of two keys at five hubs.
+        assert_eq!(verdict.evaluated, 4 + 2 * 5 * 3);
     }
 
     #[test]
@@ -145,6 +150,6 @@ mod tests {
             (3_000, 3_100),
             Outcome::Keys(keys),
         );
-        assert_eq!(scene.judge(check), Verdict::default());
+        scene.judge(check).must_hold();
     }
 }

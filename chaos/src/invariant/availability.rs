@@ -83,7 +83,7 @@ fn holds(facts: &Facts<'_>, hub: usize, key_id: dske::protocol::KeyId, call: &Ca
     })
 }
 
-fn was_down(facts: &Facts<'_>, hub: usize, from_ms: u64, until_ms: u64) -> bool {
+pub(super) fn was_down(facts: &Facts<'_>, hub: usize, from_ms: u64, until_ms: u64) -> bool {
     facts.seen.plan.faults.iter().any(|planned| {
         matches!(planned.fault, crate::plan::Fault::CrashHub { hub: h } if h == hub)
             && planned.at_ms < until_ms

@@ -2,37 +2,88 @@
 
 use std::collections::BTreeMap;
 
-use dske::crypto::key_tag::TAG_SECRET_BYTES;
+use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
-use dske::protocol::message::{DepositOutcome, DepositReply};
-use dske::protocol::{KeyId, Method, SaeId};
+use dske::protocol::message::{DepositBody, DepositOutcome, DepositReply, Plain};
+use dske::protocol::{KeyId, Method, Request, Response, SaeId};
 use zeroize::Zeroizing;
 
 use crate::observer::Observation;
+use crate::observer::open;
 use crate::observer::record::{Call, CallKind, Seen};
 
 /// What was seen, with conclusions.
 pub struct Facts<'a> {
     /// What was seen.
     pub seen: &'a Observation,
+    /// Every deposit where it left its client, decrypted, in order of time.
+    pub deposits: Vec<SentDeposit<'a>>,
+    /// Every request where it left its client, by hub and signature header.
+    pub sent: BTreeMap<(usize, &'a str), Vec<SentRequest<'a>>>,
     /// The shares of every key as their initiators sent them.
     pub shares: BTreeMap<KeyId, BTreeMap<ShareIndex, Share>>,
     /// The SAEs that may fetch each key, as its initiator named them.
     pub slaves: BTreeMap<KeyId, Vec<SaeId>>,
+    /// The tag of each key, as its initiator sent it.
+    pub tags: BTreeMap<KeyId, KeyTag>,
     /// Key → hub → when the hub first said that it holds a share.
     pub accepted: BTreeMap<KeyId, BTreeMap<usize, u64>>,
+}
+
+/// A deposit where it left its client.
+pub struct SentDeposit<'a> {
+    /// When, in microseconds.
+    pub at_us: u64,
+    /// Index of the client that sent it.
+    pub client: usize,
+    /// Index of the hub that it went to.
+    pub hub: usize,
+    /// The request.
+    pub request: &'a Request,
+    /// What it holds.
+    pub body: DepositBody<Plain>,
+}
+
+/// A request where it left its client.
+#[derive(Clone, Copy)]
+pub struct SentRequest<'a> {
+    /// Index of the client that sent it.
+    pub client: usize,
+    /// The request.
+    pub request: &'a Request,
 }
 
 impl<'a> Facts<'a> {
     /// Works out the facts.
     #[must_use]
     pub fn new(seen: &'a Observation) -> Self {
-        let drawn = seen.drawn();
-        Self {
-            shares: drawn.shares,
-            slaves: drawn.slaves,
+        let mut facts = Self {
+            deposits: deposits(seen),
+            sent: sent(seen),
+            shares: BTreeMap::new(),
+            slaves: BTreeMap::new(),
+            tags: BTreeMap::new(),
             accepted: accepted(seen),
             seen,
+        };
+        facts.add_drawn();
+        facts
+    }
+
+    /// What initiators drew, as they sent it. A client that does not run the production code draws nothing: it may
+    /// name the keys of others.
+    fn add_drawn(&mut self) {
+        for SentDeposit { client, body, .. } in &self.deposits {
+            let x = ShareIndex::new(body.x).filter(|_| self.seen.plan.is_honest(*client));
+            let Some(x) = x else { continue };
+            for key in &body.keys {
+                let y = key.share.0.clone();
+                let shares = self.shares.entry(key.key_id).or_default();
+                shares.insert(x, Share { x, y });
+                let slaves = self.slaves.entry(key.key_id);
+                slaves.or_insert_with(|| body.slave_saes.clone());
+                self.tags.entry(key.key_id).or_insert(key.tag);
+            }
         }
     }
 
@@ -87,24 +138,62 @@ impl<'a> Facts<'a> {
     }
 }
 
+fn deposits(seen: &Observation) -> Vec<SentDeposit<'_>> {
+    let deposits = seen.messages.iter().filter_map(|message| {
+        let Seen::Sent(request) = &message.what else {
+            return None;
+        };
+        let (_, body) = open::deposit(&seen.blocks, request)?;
+        Some(SentDeposit {
+            at_us: message.at_us,
+            client: message.client?,
+            hub: message.hub,
+            request,
+            body,
+        })
+    });
+    deposits.collect()
+}
+
+fn sent(seen: &Observation) -> BTreeMap<(usize, &str), Vec<SentRequest<'_>>> {
+    let mut sent: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for message in &seen.messages {
+        let (Seen::Sent(request), Some(client)) = (&message.what, message.client) else {
+            continue;
+        };
+        if let Some(signature) = &request.signature {
+            let requests = sent.entry((message.hub, signature.as_str())).or_default();
+            requests.push(SentRequest { client, request });
+        }
+    }
+    sent
+}
+
 fn accepted(seen: &Observation) -> BTreeMap<KeyId, BTreeMap<usize, u64>> {
     let mut accepted: BTreeMap<KeyId, BTreeMap<usize, u64>> = BTreeMap::new();
     for message in &seen.messages {
         let Seen::Said { to, response } = &message.what else {
             continue;
         };
-        if to.method != Method::Post || response.status != 200 {
+        if !message.client.is_some_and(|c| seen.plan.is_honest(c)) {
             continue;
         }
-        let Ok(reply) = serde_json::from_slice::<DepositReply>(&response.body) else {
-            continue;
-        };
-        for key in reply.keys {
-            if key.outcome == DepositOutcome::Stored {
-                let hubs = accepted.entry(key.key_id).or_default();
-                hubs.entry(message.hub).or_insert(message.at_us);
-            }
+        for key_id in stored(to, response) {
+            let hubs = accepted.entry(key_id).or_default();
+            hubs.entry(message.hub).or_insert(message.at_us);
         }
     }
     accepted
+}
+
+/// The keys of which an answer to a deposit says that their shares are held.
+pub(crate) fn stored(to: &Request, response: &Response) -> Vec<KeyId> {
+    if to.method != Method::Post || response.status != 200 {
+        return Vec::new();
+    }
+    let reply = serde_json::from_slice::<DepositReply>(&response.body);
+    let results = reply.map(|reply| reply.keys).unwrap_or_default();
+    let stored = results.iter();
+    let stored = stored.filter(|result| result.outcome == DepositOutcome::Stored);
+    stored.map(|result| result.key_id).collect()
 }

@@ -2,10 +2,13 @@
 //!
 //! | module | what it claims | `docs/protocol.md` |
 //! |---|---|---|
-//! | [`agreement`] | a key delivered for a key ID is the same for master and slave | §1 |
+//! | [`agreement`] | a key delivered for a key ID is the same for master and slaves, and no two keys are | §1 |
 //! | [`no_false_key`] | no key is delivered that its initiator did not draw | §8 |
-//! | [`secrecy`] | what the coalition holds, with the whole wire, is consistent with every key | §1 |
-//! | [`one_time`] | no byte of PSRD serves two messages | §3 |
+//! | [`secrecy`] | what the coalition holds, with the whole wire, is consistent with every key; coefficients are uniform; no text holds a secret | §1, §5 |
+//! | [`one_time`] | no byte of PSRD serves two messages, and nobody can use up another's | §3 |
+//! | [`authentic`] | no message is accepted that its sender did not make | §4 |
+//! | [`established`] | a master is given keys only if K hubs had said that they hold them | §5 |
+//! | [`answered`] | a KME that is up answers every call within its deadline | §5, §8 |
 //! | [`availability`] | with K honest hubs in reach a call succeeds | §5, §8 |
 //! | [`blame`] | only liars are blamed, and a liar that was met is | §8 |
 //! | [`access`] | only named SAEs get a key, each once | §6 |
@@ -17,9 +20,12 @@
 
 pub mod access;
 pub mod agreement;
+pub mod answered;
+pub mod authentic;
 pub mod availability;
 pub mod blame;
 pub mod bounds;
+pub mod established;
 pub mod facts;
 pub mod no_false_key;
 pub mod one_time;
@@ -65,11 +71,14 @@ impl Verdict {
 pub type Check = fn(&Facts<'_>) -> Verdict;
 
 /// All invariants by name.
-pub const ALL: [(&str, Check); 9] = [
+pub const ALL: [(&str, Check); 12] = [
     ("agreement", agreement::check),
     ("no-false-key", no_false_key::check),
     ("secrecy", secrecy::check),
     ("one-time", one_time::check),
+    ("authentic", authentic::check),
+    ("established", established::check),
+    ("answered", answered::check),
     ("availability", availability::check),
     ("blame", blame::check),
     ("access", access::check),

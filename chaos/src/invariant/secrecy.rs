@@ -8,6 +8,12 @@
 //!
 //! It does not matter where keys come from. Where the first K shares are pads, the world has the other polynomial's
 //! shares as the pads of the honest hubs, so that an initiator that interpolates its pads gets the other key.
+//!
+//! The construction covers the wire between clients and hubs. What it cannot show is checked beside it: that no text
+//! gives secrets away (`texts`), and that all coefficients could have been drawn (`coefficients`).
+
+mod coefficients;
+mod texts;
 
 use std::collections::BTreeMap;
 
@@ -51,6 +57,8 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
             )
         });
     }
+    texts::check(facts, &mut verdict);
+    coefficients::check(facts, &mut verdict);
     verdict
 }
 
@@ -100,7 +108,15 @@ fn other_world(
             let Some(share) = other_shares.get(&message.hub) else {
                 continue;
             };
+            // A client that does not run the production code may name the key too: that is not its share.
+            let honest = message.client.is_some_and(|c| facts.seen.plan.is_honest(c));
             match &message.what {
+                Seen::Sent(request) if !honest => {
+                    psrd.is_as_it_was(request.signature.as_deref())?;
+                }
+                Seen::Said { response, .. } if !honest => {
+                    psrd.is_as_it_was(response.signature.as_deref())?;
+                }
                 Seen::Sent(request) => psrd.explain_request(request, key_id, share)?,
                 Seen::Said { to, response } => {
                     psrd.explain_response(message.hub, to, response, key_id, share)?;
@@ -126,7 +142,10 @@ fn shares_were_encrypted(
     };
     let points: Vec<&Share> = shares.values().take(threshold).collect();
     let fits = |share: &Share| interpolate(&points, share.x.get()).is_ok_and(|y| y == share.y);
-    let tag = tag_of(facts, key_id).ok_or("no deposit of the key was seen")?;
+    let tag = facts
+        .tags
+        .get(&key_id)
+        .ok_or("no deposit of the key was seen")?;
     if tag.fits(&secret) && shares.values().all(fits) {
         Ok(())
     } else {
@@ -144,7 +163,10 @@ fn other_polynomial(
 ) -> Result<Vec<Share>, String> {
     let plan = &facts.seen.plan;
     let threshold = usize::from(plan.cluster.threshold);
-    let tag = tag_of(facts, key_id).ok_or("no deposit of the key was seen")?;
+    let tag = facts
+        .tags
+        .get(&key_id)
+        .ok_or("no deposit of the key was seen")?;
     let length = shares.values().next().map_or(0, |share| share.y.len());
     let mut other = Zeroizing::new(vec![0; length]);
     rng.fill_bytes(&mut other);
@@ -155,7 +177,7 @@ fn other_polynomial(
         // The same key by chance: any other will do.
         other[TAG_SECRET_BYTES] ^= 1;
     }
-    fit(&mut other, &tag);
+    fit(&mut other, tag);
     let index = |hub: usize| u8::try_from(hub + 1).ok().and_then(ShareIndex::new);
     let held = coalition
         .iter()
@@ -205,19 +227,6 @@ fn value_at(points: &[Share], at_zero: &[u8], x: ShareIndex) -> Result<Zeroizing
         mul_add_slice(&mut value, &point.y, weight);
     }
     Ok(value)
-}
-
-fn tag_of(facts: &Facts<'_>, key_id: KeyId) -> Option<dske::crypto::key_tag::KeyTag> {
-    facts.seen.messages.iter().find_map(|message| {
-        let Seen::Sent(request) = &message.what else {
-            return None;
-        };
-        let (_, body) = open::deposit(&facts.seen.blocks, request)?;
-        body.keys
-            .iter()
-            .find(|key| key.key_id == key_id)
-            .map(|key| key.tag)
-    })
 }
 
 /// The PSRD of the other world: what was delivered, but for the pads of the key's shares.

@@ -5,18 +5,26 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::crypto::shamir::{ShareIndex, Sharing};
-use dske::protocol::channel::{ClientEnd, PoolOwner, seal_deposit};
+use dske::node::client::{ClientStatus, HubPeerStatus};
+use dske::node::link::LinkStatus;
+use dske::protocol::channel::{ClientEnd, PoolOwner, Reply, seal_deposit, seal_reply};
 use dske::protocol::hub::{Hub, HubStatus, PsrdRequest, RegistrationRequest};
 use dske::protocol::initiator::{EstablishRequest, Initiator, KeySource, Patience, Progress};
-use dske::protocol::message::{DepositBody, FetchQuery, Plain};
+use dske::protocol::message::{
+    DepositBody, DepositOutcome, DepositReply, DepositResult, FetchQuery, Plain,
+};
 use dske::protocol::responder::Responder;
+use dske::protocol::signature::Signature;
 use dske::protocol::{Request, Response};
+use dske::psrd::{Allocation, Fragment, Spent};
 use dske::topology::Topology;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 
 use super::{Check, Facts, Verdict};
+use crate::observer::open::Blocks;
 use crate::observer::record::{Call, CallKind, Key, LieTold, Message, Outcome, Seen};
 use crate::observer::{Observation, Observer};
 use crate::plan::{CLIENT_NAMES, Fault, HUB_NAMES, Liar, Lie, Plan, PlannedFault};
@@ -173,6 +181,43 @@ impl Scene {
         self.exchange(MASTER, hub, at_ms, request);
     }
 
+    /// The master sends a deposit to a hub, which is seen to store it, whatever the real one would have said.
+    pub(super) fn deposit_taken(&self, hub: usize, at_ms: u64, body: &DepositBody<Plain>) {
+        // Bytes far behind those that were spent.
+        let spent = {
+            let seen = self.see();
+            let mut blocks = seen.blocks.iter().filter(|(_, block)| {
+                (block.hub, block.client, block.owner) == (hub, MASTER, PoolOwner::Client)
+            });
+            let (id, block) = blocks.next().unwrap();
+            let bytes = MAC_KEY_BYTES + body.share_bytes();
+            let start = 8_192 + u32::try_from(at_ms).unwrap();
+            let fragment = Fragment::new(*id, start, u32::try_from(bytes).unwrap()).unwrap();
+            let range = start as usize..start as usize + bytes;
+            let bytes = zeroize::Zeroizing::new(block.bytes[range].to_vec());
+            Spent {
+                allocation: Allocation::new(vec![fragment]).unwrap(),
+                bytes,
+            }
+        };
+        let (request, _) = seal_deposit(spent, body);
+        let keys = body.keys.iter().map(|key| DepositResult {
+            key_id: key.key_id,
+            outcome: DepositOutcome::Stored,
+        });
+        let reply = DepositReply {
+            keys: keys.collect(),
+        };
+        let response = Response {
+            status: 200,
+            signature: Some("signed".to_owned()),
+            body: serde_json::to_vec(&reply).unwrap(),
+        };
+        self.message(MASTER, hub, at_ms, Seen::Sent(request.clone()));
+        let to = request;
+        self.message(MASTER, hub, at_ms + 2, Seen::Said { to, response });
+    }
+
     /// A request goes to a hub and is answered, seen at every place.
     fn exchange(&mut self, client: usize, hub: usize, at_ms: u64, request: Request) -> Response {
         let now = Duration::from_millis(at_ms + 1);
@@ -260,6 +305,68 @@ impl Scene {
         let how = BTreeMap::from([("wrong-share".to_owned(), 1)]);
         seen.blame.insert((SLAVE, hub), how);
         seen.blamed_at.insert((SLAVE, hub), at_ms * 1000);
+    }
+
+    /// The number of a client that does not run the production code.
+    pub(super) fn rogue(&self) -> usize {
+        usize::from(self.see().plan.cluster.clients)
+    }
+
+    /// What the master last heard of a hub about a deposit is changed, and signed by the hub as if it had said so.
+    pub(super) fn answer_again(&self, hub: usize, change: impl Fn(&mut DepositResult)) {
+        let mut seen = self.see();
+        let Observation {
+            messages, blocks, ..
+        } = &mut *seen;
+        let heard = messages.iter_mut().rev().find_map(|message| {
+            let mine = (message.client, message.hub) == (Some(MASTER), hub);
+            match &mut message.what {
+                Seen::Heard { to, response } if mine => Some((to, response)),
+                _ => None,
+            }
+        });
+        let (to, response) = heard.unwrap();
+        let signature =
+            |header: &Option<String>| Signature::from_header(header.as_deref()).unwrap();
+        let allocation = signature(&response.signature).allocation;
+        let mut reply: DepositReply = serde_json::from_slice(&response.body).unwrap();
+        reply.keys.iter_mut().for_each(change);
+        let spent = Spent {
+            bytes: blocks.of(&allocation).unwrap(),
+            allocation,
+        };
+        *response = seal_reply(spent, &signature(&to.signature), &Reply::Deposit(reply));
+    }
+
+    /// A client starts, and is polled later: so many answers of each hub it could not verify.
+    pub(super) fn polled(
+        &self,
+        client: usize,
+        life: u32,
+        start_ms: u64,
+        polled_ms: u64,
+        unverified: impl Fn(usize) -> u64,
+    ) {
+        let hubs = self.sharing.indices().map(|x| HubPeerStatus {
+            name: HUB_NAMES[usize::from(x.get()) - 1].parse().unwrap(),
+            x,
+            blame: BTreeMap::new(),
+            link: LinkStatus {
+                unverified: unverified(usize::from(x.get()) - 1),
+                ..LinkStatus::default()
+            },
+        });
+        let status = ClientStatus {
+            name: CLIENT_NAMES[client].parse().unwrap(),
+            uptime_ms: polled_ms - start_ms,
+            saes: Vec::new(),
+            hubs: hubs.collect(),
+            counters: Default::default(),
+        };
+        let mut seen = self.see();
+        seen.client_starts.insert((client, life), start_ms * 1000);
+        seen.client_statuses.insert((client, life), status);
+        seen.client_polls.insert((client, life), polled_ms * 1000);
     }
 
     /// A hub's status, as it is now, is polled.

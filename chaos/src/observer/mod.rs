@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use dske::node::client::ClientStatus;
+use dske::protocol::Request;
 use dske::protocol::channel::PoolOwner;
 use dske::protocol::hub::HubStatus;
 use dske::psrd::{Block, BlockId};
@@ -62,8 +63,14 @@ pub struct Observation {
     pub hub_statuses: Vec<(u64, usize, HubStatus)>,
     /// How often each client has started, from 0.
     pub client_lives: BTreeMap<usize, u32>,
+    /// When each life of each client began, in microseconds.
+    pub client_starts: BTreeMap<(usize, u32), u64>,
     /// The last status of each client in each of its lives.
     pub client_statuses: BTreeMap<(usize, u32), ClientStatus>,
+    /// When that status was asked for, in microseconds: what had happened by then is in it.
+    pub client_polls: BTreeMap<(usize, u32), u64>,
+    /// The requests that an outsider made up or changed, with the hub that it sent them to.
+    pub made_up: Vec<(usize, Request)>,
     /// Fault, lie or rare branch → how often.
     pub reached: BTreeMap<String, u64>,
     /// The timeline.
@@ -89,7 +96,10 @@ impl Observer {
             blamed_at: BTreeMap::new(),
             hub_statuses: Vec::new(),
             client_lives: BTreeMap::new(),
+            client_starts: BTreeMap::new(),
             client_statuses: BTreeMap::new(),
+            client_polls: BTreeMap::new(),
+            made_up: Vec::new(),
             reached: BTreeMap::new(),
             trace: Trace::new(keep_lines),
         })))

@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use dske::crypto::mac::MAC_KEY_BYTES;
-use dske::crypto::shamir::{Share, ShareIndex};
+use dske::crypto::mac::{MAC_KEY_BYTES, MacKey};
 use dske::protocol::message::{DepositBody, FetchReply, Plain};
 use dske::protocol::signature::Signature;
-use dske::protocol::{KeyId, Method, Request, Response, SaeId};
+use dske::protocol::{Method, Request, Response};
 use dske::psrd::{Allocation, BlockId};
 use zeroize::Zeroizing;
 
-use super::record::Seen;
-use super::{Observation, ObservedBlock};
+use super::ObservedBlock;
 
 /// Bytes of blocks by ID: those that were delivered, or others in their place.
 pub trait Blocks {
@@ -80,39 +78,16 @@ fn decrypt(pads: &mut &[u8], share: &[u8]) -> Option<Plain> {
     Some(Plain(Zeroizing::new(plain)))
 }
 
-/// What initiators drew, as they sent it.
-#[derive(Default)]
-pub struct Drawn {
-    /// The shares of each key.
-    pub shares: BTreeMap<KeyId, BTreeMap<ShareIndex, Share>>,
-    /// The SAEs that may fetch each key.
-    pub slaves: BTreeMap<KeyId, Vec<SaeId>>,
-}
-
-impl Observation {
-    /// What initiators drew: their deposits, decrypted where they were sent.
-    #[must_use]
-    pub fn drawn(&self) -> Drawn {
-        let mut drawn = Drawn::default();
-        for message in &self.messages {
-            let Seen::Sent(request) = &message.what else {
-                continue;
-            };
-            let Some((_, body)) = deposit(&self.blocks, request) else {
-                continue;
-            };
-            let Some(x) = ShareIndex::new(body.x) else {
-                continue;
-            };
-            for key in body.keys {
-                let share = Share { x, y: key.share.0 };
-                drawn.shares.entry(key.key_id).or_default().insert(x, share);
-                drawn
-                    .slaves
-                    .entry(key.key_id)
-                    .or_insert_with(|| body.slave_saes.clone());
-            }
-        }
-        drawn
-    }
+/// Whether a response carries the MAC that its PSRD gives it, as the answer to this request: what a client has to find
+/// out before it believes a word of it.
+#[must_use]
+pub fn is_authentic(blocks: &impl Blocks, to: &Request, response: &Response) -> bool {
+    let verified = || {
+        let to = Signature::from_header(to.signature.as_deref()).ok()?;
+        let signature = Signature::from_header(response.signature.as_deref()).ok()?;
+        let bytes = blocks.of(&signature.allocation)?;
+        let key = MacKey::try_from(bytes.get(..MAC_KEY_BYTES)?).ok()?;
+        signature.verify_response(&key, &to, response).ok()
+    };
+    verified().is_some()
 }

@@ -167,12 +167,18 @@ impl Plan {
         part.must(call.slave != call.master, "slave", || {
             "calls.slave must be another client than calls.master".to_owned()
         })?;
+        if let Some(also) = call.also {
+            part.below("also", also, clients)?;
+            part.must(also != call.master && also != call.slave, "also", || {
+                "calls.also must be another client than the master's and the slave's".into()
+            })?;
+        }
         if let Some(intruder) = call.intruder {
             part.below("intruder", intruder, clients)?;
             part.must(
-                intruder != call.master && intruder != call.slave,
+                intruder != call.master && call.slaves().all(|slave| slave != intruder),
                 "intruder",
-                || "calls.intruder must be another client than the master's and the slave's".into(),
+                || "calls.intruder must be another client than the master's and the slaves'".into(),
             )?;
         }
         part.within("bits", call.bits.into(), limits::BITS)?;

@@ -88,11 +88,16 @@ pub enum Fault {
         /// Messages a second.
         per_second: u64,
     },
+    /// A registered client that keeps to no rules attacks all hubs with properly signed messages.
+    RogueClient {
+        /// Messages a second.
+        per_second: u64,
+    },
 }
 
 impl Fault {
     /// Names of all kinds, as campaign files spell them.
-    pub const KINDS: [&'static str; 10] = [
+    pub const KINDS: [&'static str; 11] = [
         "partition",
         "partition-to-hubs",
         "partition-to-clients",
@@ -103,6 +108,7 @@ impl Fault {
         "crash-client",
         "cut-refill",
         "flood",
+        "rogue-client",
     ];
 
     /// The kind's name.
@@ -119,6 +125,7 @@ impl Fault {
             Self::CrashClient { .. } => "crash-client",
             Self::CutRefill { .. } => "cut-refill",
             Self::Flood { .. } => "flood",
+            Self::RogueClient { .. } => "rogue-client",
         }
     }
 
@@ -150,6 +157,8 @@ impl Fault {
             Self::CutRefill { hub: h } => *h == hub,
             // Nobody who holds no PSRD can do harm: never an excuse.
             Self::Flood { .. } => false,
+            // Nor anybody who holds PSRD of its own: never an excuse.
+            Self::RogueClient { .. } => false,
         }
     }
 
@@ -163,7 +172,7 @@ impl Fault {
             }
             Self::SlowHub { delay_ms, .. } if delay_ms * 2 < cluster.request_timeout_ms => false,
             // PSRD is there, or it is not: that is not a matter of hubs in reach.
-            Self::CutRefill { .. } | Self::Flood { .. } => false,
+            Self::CutRefill { .. } | Self::Flood { .. } | Self::RogueClient { .. } => false,
             _ => self.disturbs(client, hub, cluster),
         }
     }
@@ -181,7 +190,8 @@ impl Fault {
             | Self::CrashHub { hub }
             | Self::CutRefill { hub }
             | Self::Flood { hub, .. } => vec![*hub],
-            Self::CrashClient { .. } => Vec::new(),
+            // Whom it attacks it does not disturb.
+            Self::CrashClient { .. } | Self::RogueClient { .. } => Vec::new(),
         }
     }
 
@@ -198,7 +208,8 @@ impl Fault {
             Self::SlowHub { .. }
             | Self::CrashHub { .. }
             | Self::CutRefill { .. }
-            | Self::Flood { .. } => Vec::new(),
+            | Self::Flood { .. }
+            | Self::RogueClient { .. } => Vec::new(),
         }
     }
 
@@ -214,7 +225,8 @@ impl Fault {
             | Self::CrashHub { .. }
             | Self::CrashClient { .. }
             | Self::CutRefill { .. }
-            | Self::Flood { .. } => None,
+            | Self::Flood { .. }
+            | Self::RogueClient { .. } => None,
         }
     }
 
@@ -223,7 +235,9 @@ impl Fault {
         match self {
             Self::SlowLink { latency_ms, .. } => Some(("latency_ms", latency_ms)),
             Self::SlowHub { delay_ms, .. } => Some(("delay_ms", delay_ms)),
-            Self::Flood { per_second, .. } => Some(("per_second", per_second)),
+            Self::Flood { per_second, .. } | Self::RogueClient { per_second, .. } => {
+                Some(("per_second", per_second))
+            }
             Self::Partition { .. }
             | Self::PartitionToHubs { .. }
             | Self::PartitionToClients { .. }

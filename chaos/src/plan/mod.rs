@@ -29,6 +29,10 @@ pub const HUB_NAMES: [&str; 16] = [
 /// Names of clients. Each serves one SAE of the same name.
 pub const CLIENT_NAMES: [&str; 5] = ["carol", "celia", "cindy", "connie", "curtis"];
 
+/// Name of the client that does not run the production code, in plans that have one, and of the SAE that it serves. It
+/// is numbered behind all others.
+pub const ROGUE_NAME: &str = "mallory";
+
 /// A run, before it happens. Times are milliseconds since its beginning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
@@ -105,9 +109,19 @@ pub struct PlannedCall {
     /// An SAE that is not named and tries to fetch the keys, before the slave does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intruder: Option<usize>,
-    /// Whether the slave asks once more, and must not get them.
+    /// Whether the slaves ask once more, and must not get them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fetch_twice: bool,
+    /// For a group: index of the client of one more slave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub also: Option<usize>,
+}
+
+impl PlannedCall {
+    /// The clients of all slaves.
+    pub fn slaves(&self) -> impl Iterator<Item = usize> {
+        [self.slave].into_iter().chain(self.also)
+    }
 }
 
 /// Between the expiry of the last share and the end of a run: the last poll has to see it.
@@ -140,6 +154,26 @@ impl Plan {
             overlaps(planned.at_ms, planned.until_ms)
                 && planned.fault.disturbs(client, hub, &self.cluster)
         })
+    }
+
+    /// Whether a client runs the production code. One that does not is numbered behind all that do.
+    #[must_use]
+    pub fn is_honest(&self, client: usize) -> bool {
+        client < usize::from(self.cluster.clients)
+    }
+
+    /// Whether there is a client that does not run the production code.
+    #[must_use]
+    pub fn has_rogue(&self) -> bool {
+        let is_rogue = |fault: &PlannedFault| matches!(fault.fault, Fault::RogueClient { .. });
+        self.faults.iter().any(is_rogue)
+    }
+
+    /// Name of a client, and of the SAE that it serves.
+    #[must_use]
+    pub fn client_name(&self, client: usize) -> &'static str {
+        let names = CLIENT_NAMES.get(client).filter(|_| self.is_honest(client));
+        names.copied().unwrap_or(ROGUE_NAME)
     }
 
     /// Whether a hub lies at any moment of `from_ms..until_ms`.
@@ -179,8 +213,13 @@ impl Plan {
                 .map(|name| format!("{{ name = \"{name}\" }}, "))
                 .collect::<String>()
         };
+        let rogue = if self.has_rogue() {
+            format!("{{ name = \"{ROGUE_NAME}\" }}")
+        } else {
+            String::new()
+        };
         format!(
-            "threshold = {}\nallow_threshold_one = true\nhubs = [{}]\nclients = [{}]\n\
+            "threshold = {}\nallow_threshold_one = true\nhubs = [{}]\nclients = [{}{rogue}]\n\
              [psrd]\nblock_bytes = {}\nlow_water_bytes = {}\n\
              [keys]\nsource = \"{}\"\n\
              [timing]\nrequest_timeout_ms = {}\ncall_deadline_ms = {}\ngrace_ms = {}\nbackground_ms = {}\n\

@@ -1,10 +1,10 @@
 //! What each invariant says, in plain words.
 
 /// An invariant's name as campaigns write it, and what it promises.
-pub(super) const KNOWN: [(&str, &str); 9] = [
+pub(super) const KNOWN: [(&str, &str); 12] = [
     (
         "agreement",
-        "Both sides of a key get the same key, bit by bit.",
+        "All sides of a key get the same key, bit by bit, and no two keys are the same.",
     ),
     (
         "no-false-key",
@@ -12,11 +12,23 @@ pub(super) const KNOWN: [(&str, &str); 9] = [
     ),
     (
         "secrecy",
-        "What fewer than K hubs and the whole wire know fits every possible key equally well.",
+        "What fewer than K hubs and the whole wire know fits every possible key equally well, and no text gives a key away.",
     ),
     (
         "one-time",
-        "No byte of pre-shared random data ever serves two messages.",
+        "No byte of pre-shared random data ever serves two messages, and nobody can use up another's.",
+    ),
+    (
+        "authentic",
+        "No message is accepted that its sender did not make.",
+    ),
+    (
+        "established",
+        "A master gets keys only after K hubs have said that they hold them.",
+    ),
+    (
+        "answered",
+        "Every call is answered within its deadline, whatever the answer is.",
     ),
     (
         "availability",

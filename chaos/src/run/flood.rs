@@ -1,12 +1,18 @@
-//! The outsider: sends hubs garbage, forgeries, and messages that it has seen before. It holds no PSRD.
+//! The outsider: sends hubs garbage, forgeries, and messages that it has seen before. It holds no PSRD, but it reads
+//! the wire, and knows which bytes of a pool come next.
 
 use std::rc::Rc;
 use std::time::Duration;
 
+use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::http::transport::HttpTransport;
 use dske::node::transport::Transport;
+use dske::protocol::channel::Unverified;
+use dske::protocol::message::{DepositBody, FetchQuery};
+use dske::protocol::signature::Signature;
 use dske::protocol::wire::KEY_SHARE_PATH;
-use dske::protocol::{Method, Request};
+use dske::protocol::{KeyId, Method, Request, SaeId};
+use dske::psrd::{Allocation, Fragment};
 use dske::topology::Topology;
 use dske_testbed::sim::PORT;
 use dske_testbed::sim::net::http_client;
@@ -14,8 +20,8 @@ use rand::rngs::ChaCha12Rng;
 use rand::{Rng, RngExt};
 
 use super::saes::sleep_until_ms;
-use crate::observer::Observer;
-use crate::observer::record::Seen;
+use crate::observer::record::{Message, Seen};
+use crate::observer::{Observation, Observer};
 use crate::plan::Fault;
 use crate::plan::stream::stream;
 
@@ -39,9 +45,10 @@ pub(super) fn add(sim: &mut turmoil::Sim<'_>, topology: &Rc<Topology>, observer:
         return;
     }
     let (topology, observer) = (Rc::clone(topology), observer.clone());
-    sim.client("mallory", async move {
+    sim.client("outsider", async move {
         for (index, (hub, per_second, from_ms, until_ms)) in floods.into_iter().enumerate() {
-            let rng = stream(&plan.campaign, plan.seed, &format!("flood {index}"));
+            let rng = |part: &str| stream(&plan.campaign, plan.seed, &format!("{part} {index}"));
+            let rngs = (rng("flood"), rng("flood ahead"));
             let http = http_client(Duration::from_millis(500));
             let transport =
                 HttpTransport::new(http, &format!("{}:{PORT}", topology.hubs[hub].name));
@@ -51,7 +58,7 @@ pub(super) fn add(sim: &mut turmoil::Sim<'_>, topology: &Rc<Topology>, observer:
                 hub,
                 per_second,
                 (from_ms, until_ms),
-                rng,
+                rngs,
             );
             tokio::task::spawn_local(flood);
         }
@@ -66,12 +73,13 @@ async fn flood(
     hub: usize,
     per_second: u64,
     (from_ms, until_ms): (u64, u64),
-    mut rng: ChaCha12Rng,
+    (mut rng, mut ahead_rng): (ChaCha12Rng, ChaCha12Rng),
 ) {
     sleep_until_ms(from_ms).await;
     let messages = (until_ms - from_ms) * per_second / 1000;
     for _ in 0..messages {
-        let request = message(&observer, hub, &mut rng);
+        let ahead = ahead(&observer, hub, &mut ahead_rng);
+        let request = ahead.unwrap_or_else(|| message(&observer, hub, &mut rng));
         let sent = transport.ask(request);
         // Nobody waits for the answer: it has no say in anything.
         tokio::task::spawn_local(async move { drop(sent.await) });
@@ -85,7 +93,7 @@ fn message(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Request {
         .messages
         .iter()
         .rev()
-        .filter(|message| message.hub == hub && message.client.is_some())
+        .filter(|message| message.hub == hub && is_honest(&seen, message))
         .filter_map(|message| match &message.what {
             Seen::Sent(request) => Some(request),
             _ => None,
@@ -111,14 +119,113 @@ fn message(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Request {
                     .target
                     .push_str(",bc490419-7d60-487f-adc1-4ddcc177c139"),
             }
-            request
+            made_up(observer, hub, request)
         }
         _ => {
             drop(seen);
             observer.reach("flood:garbage");
-            garbage(rng)
+            made_up(observer, hub, garbage(rng))
         }
     }
+}
+
+/// Records exactly what the outsider made up or changed, so that nobody has to guess what a hub should have refused.
+fn made_up(observer: &Observer, hub: usize, request: Request) -> Request {
+    observer.see().made_up.push((hub, request.clone()));
+    request
+}
+
+fn is_honest(seen: &Observation, message: &Message) -> bool {
+    message
+        .client
+        .is_some_and(|client| seen.plan.is_honest(client))
+}
+
+/// Half of the messages: forgeries that need no luck to come before the message that they stand for. They have
+/// wrong MACs. What a hub does to the bytes that they name, it does to the honest client's next message.
+fn ahead(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Option<Request> {
+    if rng.next_u32().is_multiple_of(2) {
+        return None;
+    }
+    let kind = rng.random_range(0..3);
+    let client = {
+        let seen = observer.seen();
+        rng.random_range(0..usize::from(seen.plan.cluster.clients))
+    };
+    let last = |only_deposits: bool| {
+        let seen = observer.seen();
+        let mut sent = seen.messages.iter().rev().filter_map(|message| {
+            let mine = message.hub == hub && message.client == Some(client);
+            match &message.what {
+                Seen::Sent(request) if mine => Some(request),
+                _ => None,
+            }
+        });
+        let found = sent.find(|request| !only_deposits || request.method == Method::Post);
+        found.cloned()
+    };
+    let newest = last(false)?;
+    let (what, request) = match kind {
+        // The newest message, with one digit of its tag changed: it may overtake the message itself.
+        0 => ("flood:forged-tag", with_another_tag(newest)?),
+        1 => {
+            let request = fetch_ahead(&newest, rng)?;
+            ("flood:forgery-ahead", request)
+        }
+        _ => {
+            let request = deposit_ahead(&newest, last(true)?, rng)?;
+            ("flood:forged-deposit", request)
+        }
+    };
+    observer.reach(what);
+    Some(made_up(observer, hub, request))
+}
+
+fn with_another_tag(mut request: Request) -> Option<Request> {
+    let signature = request.signature.as_mut()?;
+    let last = signature.pop()?;
+    signature.push(if last == '0' { '1' } else { '0' });
+    Some(request)
+}
+
+/// A fetch that names the bytes after the last that were seen on the wire.
+fn fetch_ahead(newest: &Request, rng: &mut ChaCha12Rng) -> Option<Request> {
+    let client = Unverified::read(newest).ok()?.client().clone();
+    let query = FetchQuery {
+        slave_sae: SaeId::from(&client),
+        master_sae: SaeId::from(&client),
+        client,
+        key_ids: vec![KeyId::random(rng)],
+    };
+    Some(Request {
+        method: Method::Get,
+        target: query.target(),
+        signature: Some(signature_ahead(newest, MAC_KEY_BYTES, rng)?),
+        body: Vec::new(),
+    })
+}
+
+/// A deposit like one that was seen, of other keys, that names the bytes after the last that were seen on the wire.
+fn deposit_ahead(newest: &Request, like: Request, rng: &mut ChaCha12Rng) -> Option<Request> {
+    let mut body: DepositBody = serde_json::from_slice(&like.body).ok()?;
+    for key in &mut body.keys {
+        key.key_id = KeyId::random(rng);
+    }
+    let bytes = MAC_KEY_BYTES + body.share_bytes();
+    Some(Request {
+        signature: Some(signature_ahead(newest, bytes, rng)?),
+        body: serde_json::to_vec(&body).ok()?,
+        ..like
+    })
+}
+
+/// A header with a random tag. Where the block ends before, the hub will say that there are no such bytes.
+fn signature_ahead(newest: &Request, bytes: usize, rng: &mut ChaCha12Rng) -> Option<String> {
+    let signature = Signature::from_header(newest.signature.as_deref()).ok()?;
+    let last = signature.allocation.fragments().last()?;
+    let next = Fragment::new(last.block(), last.end(), u32::try_from(bytes).ok()?).ok()?;
+    let tag: u128 = rng.random();
+    Some(format!("{};{tag:032x}", Allocation::new(vec![next]).ok()?))
 }
 
 fn garbage(rng: &mut ChaCha12Rng) -> Request {

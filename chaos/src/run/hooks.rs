@@ -13,9 +13,10 @@ use rand::CryptoRng;
 
 use crate::byzantine::forgers::Forgers;
 use crate::byzantine::hub::LyingHub;
-use crate::observer::Observer;
 use crate::observer::front::Front;
 use crate::observer::tap::Tap;
+use crate::observer::{Observer, now_us};
+use crate::plan::ROGUE_NAME;
 use crate::plan::stream::stream;
 
 pub(super) struct ChaosHooks {
@@ -32,10 +33,14 @@ impl ChaosHooks {
             nodes.iter().map(|node| node.name.clone()).collect()
         };
         let rng = stream(&plan.campaign, plan.seed, "forgers");
+        let mut clients: Vec<NodeName> = names(&topology.clients);
+        if plan.has_rogue() {
+            clients.push(ROGUE_NAME.parse().expect("a valid name"));
+        }
         Self {
             observer,
             hubs: names(&topology.hubs),
-            clients: names(&topology.clients),
+            clients,
             forgers: Forgers::new(plan.lying_hubs(), topology.sharing, rng),
         }
     }
@@ -83,7 +88,10 @@ impl Hooks for ChaosHooks {
 
     fn client_starts(&self, client: &NodeName, life: u32) {
         let index = index_of(&self.clients, client);
-        self.observer.see().client_lives.insert(index, life);
+        let mut seen = self.observer.see();
+        seen.client_lives.insert(index, life);
+        seen.client_starts.insert((index, life), now_us());
+        drop(seen);
         self.observer.note(&format!("start c{index} life={life}"));
     }
 }

@@ -6,6 +6,7 @@
 //! | `saes` | the SAEs: make the planned calls and record what came of them |
 //! | `nemesis` | starts and ends the planned faults |
 //! | `flood` | the outsider that floods hubs |
+//! | `rogue` | the client that keeps to no rules |
 //! | `polls` | reads the status of every node now and then |
 //! | [`outcome`] | what is kept of a run |
 
@@ -14,6 +15,7 @@ mod hooks;
 mod nemesis;
 pub mod outcome;
 mod polls;
+mod rogue;
 mod saes;
 
 use std::rc::Rc;
@@ -59,8 +61,10 @@ pub fn run(plan: &Plan, options: RunOptions) -> RunOutcome {
 }
 
 fn simulate(plan: &Rc<Plan>, observer: &Observer) {
-    let topology =
+    let mut topology =
         Topology::parse("plan", &plan.topology()).expect("a plan makes a valid topology");
+    // The hubs know the rogue client by its SAE; but nobody runs the production code under its name.
+    topology.clients.truncate(usize::from(plan.cluster.clients));
     let topology = Rc::new(topology);
     let ms = Duration::from_millis;
     let world = WorldOptions {
@@ -76,6 +80,7 @@ fn simulate(plan: &Rc<Plan>, observer: &Observer) {
     saes::add(&mut sim, &topology, observer);
     polls::add(&mut sim, &topology, observer);
     flood::add(&mut sim, &topology, observer);
+    rogue::add(&mut sim, &topology, observer);
     let mut nemesis = Nemesis::new(plan, &topology, world.latency, observer.clone());
     loop {
         nemesis.act(&mut sim);

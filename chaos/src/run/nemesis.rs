@@ -182,10 +182,11 @@ impl Nemesis {
                 b: hubs(&[*hub]),
                 latency: Duration::from_millis(*latency_ms),
             }],
-            // Carried out by the hub's front, the flood's host, or the simulator.
+            // Carried out by the hub's front, the attacker's host, or the simulator.
             Fault::SlowHub { .. }
             | Fault::CutRefill { .. }
             | Fault::Flood { .. }
+            | Fault::RogueClient { .. }
             | Fault::CrashHub { .. }
             | Fault::CrashClient { .. } => Vec::new(),
         }

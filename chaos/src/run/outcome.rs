@@ -31,9 +31,9 @@ pub struct RunOutcome {
     pub keys_requested: u64,
     /// Keys that masters were given.
     pub keys_established: u64,
-    /// Keys that did not arrive at both sides.
+    /// Keys that did not arrive at all sides.
     pub keys_failed: u64,
-    /// Keys that slaves fetched.
+    /// Keys that all their slaves fetched.
     pub keys_fetched: u64,
     /// Faults injected.
     pub faults: u64,
@@ -74,10 +74,7 @@ pub(super) fn of(facts: &Facts<'_>, verdicts: &[(&str, Verdict)]) -> RunOutcome 
         .iter()
         .map(|(name, verdict)| ((*name).to_owned(), verdict.evaluated));
     let requested = plan.calls.iter().map(|call| u64::from(call.number)).sum();
-    let (keys_established, keys_fetched) = (
-        delivered(facts, CallKind::Master),
-        delivered(facts, CallKind::Slave),
-    );
+    let (keys_established, keys_fetched) = (established(facts), arrived(facts));
     let mut outcome = RunOutcome {
         seed: plan.seed,
         keys_requested: requested,
@@ -101,9 +98,24 @@ pub(super) fn of(facts: &Facts<'_>, verdicts: &[(&str, Verdict)]) -> RunOutcome 
     outcome
 }
 
-fn delivered(facts: &Facts<'_>, kind: CallKind) -> u64 {
-    let keys = facts.calls(kind).filter_map(|call| call.outcome.keys());
+fn established(facts: &Facts<'_>) -> u64 {
+    let calls = facts.calls(CallKind::Master);
+    let keys = calls.filter_map(|call| call.outcome.keys());
     keys.map(|keys| keys.len() as u64).sum()
+}
+
+/// Keys that reached all of their slaves, of whom a group has several.
+fn arrived(facts: &Facts<'_>) -> u64 {
+    let mut slaves: BTreeMap<u32, usize> = BTreeMap::new();
+    let delivered = facts.calls(CallKind::Slave);
+    for call in delivered.filter(|call| matches!(call.outcome, Outcome::Keys(_))) {
+        *slaves.entry(call.id).or_default() += 1;
+    }
+    let complete = facts.seen.plan.calls.iter().filter(|call| {
+        let arrived = slaves.get(&call.id).copied().unwrap_or_default();
+        arrived == call.slaves().count()
+    });
+    complete.map(|call| u64::from(call.number)).sum()
 }
 
 fn durations(facts: &Facts<'_>, kind: CallKind) -> Vec<f64> {
@@ -267,12 +279,13 @@ fn boundary(facts: &Facts<'_>) -> Vec<BoundaryPoint> {
     let plan = &facts.seen.plan;
     let mut points: BTreeMap<(u8, u8), (u64, u64)> = BTreeMap::new();
     for master in facts.calls(CallKind::Master) {
-        let slave = facts
-            .calls(CallKind::Slave)
-            .find(|slave| slave.id == master.id);
         let Some(planned) = plan.calls.iter().find(|call| call.id == master.id) else {
             continue;
         };
+        // The first slave, who is there in every call.
+        let slave = facts
+            .calls(CallKind::Slave)
+            .find(|slave| slave.id == master.id && slave.client == planned.slave);
         let exchange = Exchange {
             plan,
             clients: [planned.master, planned.slave],

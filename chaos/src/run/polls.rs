@@ -66,6 +66,7 @@ async fn poll_hub(node: &EtsiClient, hub: usize, observer: &Observer) {
 }
 
 async fn poll_client(node: &EtsiClient, client: usize, observer: &Observer) {
+    let asked_us = now_us();
     let Ok(status) = node
         .get::<ClientStatus>(client_routes::STATUS_PATH, None)
         .await
@@ -91,4 +92,5 @@ async fn poll_client(node: &EtsiClient, client: usize, observer: &Observer) {
     }
     let life = seen.client_lives.get(&client).copied().unwrap_or_default();
     seen.client_statuses.insert((client, life), status);
+    seen.client_polls.insert((client, life), asked_us);
 }

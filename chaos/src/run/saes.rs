@@ -56,8 +56,15 @@ async fn exchange(saes: Rc<Vec<Sae>>, call: PlannedCall, observer: Observer) {
     let wish = KeyWish {
         number: (call.number != 1).then_some(usize::from(call.number)),
         size_bits: Some(call.bits as usize),
-        also: Vec::new(),
+        also: call
+            .also
+            .map(|also| saes[also].id.clone())
+            .into_iter()
+            .collect(),
     };
+    if call.also.is_some() {
+        observer.reach("group:asked-for");
+    }
     let watch = |kind, client| Watch {
         observer: observer.clone(),
         call: &call,
@@ -74,22 +81,21 @@ async fn exchange(saes: Rc<Vec<Sae>>, call: PlannedCall, observer: Observer) {
         let watched = watch(CallKind::Intruder, intruder);
         watched.done(sae.kme.get_key_with_ids(&sae.id, &master.id, &ids).await);
     }
-    let watched = watch(CallKind::Slave, call.slave);
-    watched.done(
-        slave
-            .kme
-            .get_key_with_ids(&slave.id, &master.id, &ids)
-            .await,
-    );
-    if call.fetch_twice {
-        let watched = watch(CallKind::SlaveAgain, call.slave);
-        watched.done(
-            slave
-                .kme
-                .get_key_with_ids(&slave.id, &master.id, &ids)
-                .await,
-        );
-    }
+    // The members of a group fetch at the same moment: each gets the keys, whoever is first.
+    let fetches = call.slaves().map(|client| {
+        let (slave, ids, watch, call, observer) = (&saes[client], &ids, &watch, &call, &observer);
+        async move {
+            let fetch = || slave.kme.get_key_with_ids(&slave.id, &master.id, ids);
+            let got = watch(CallKind::Slave, client).done(fetch().await);
+            if got.is_some() && call.also == Some(client) {
+                observer.reach("group:member-fetched");
+            }
+            if call.fetch_twice {
+                watch(CallKind::SlaveAgain, client).done(fetch().await);
+            }
+        }
+    });
+    join_all(fetches).await;
 }
 
 /// A call that is under way.

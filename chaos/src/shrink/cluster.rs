@@ -69,7 +69,10 @@ fn down_to(
 
 fn clients_needed(plan: &Plan) -> u8 {
     let calls = plan.calls.iter();
-    let calls = calls.flat_map(|call| [Some(call.master), Some(call.slave), call.intruder]);
+    let calls = calls.flat_map(|call| {
+        let named = [Some(call.master), Some(call.slave)];
+        named.into_iter().chain([call.also, call.intruder])
+    });
     let faults = plan
         .faults
         .iter()

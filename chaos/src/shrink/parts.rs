@@ -41,6 +41,7 @@ pub(super) fn details(search: &mut Search<'_>) {
         |call| call.intruder.is_some(),
         |call| call.intruder = None,
     );
+    calls(search, |call| call.also.is_some(), |call| call.also = None);
     calls(
         search,
         |call| call.fetch_twice,
