@@ -70,10 +70,10 @@ pub struct KeyContainer {
 #[allow(non_snake_case, reason = "the standard's own spelling")]
 pub struct ContainedKey {
     /// The key's ID, a UUID.
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = Uuid, example = "bc490419-7d60-487f-adc1-4ddcc177c139")]
     pub key_ID: String,
     /// The key, base64 (RFC 4648 section 4).
-    #[schema(value_type = String, content_encoding = "base64")]
+    #[schema(value_type = String, content_encoding = "base64", example = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")]
     pub key: Zeroizing<String>,
 }
 

@@ -6,14 +6,14 @@ use utoipa::openapi::schema::Ref;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    Components, ComponentsBuilder, Header, OpenApi, OpenApiBuilder, PathsBuilder, ResponseBuilder,
+    Components, ComponentsBuilder, OpenApi, OpenApiBuilder, PathsBuilder, ResponseBuilder,
 };
 
 use super::common;
 use super::examples::{KEY_ID, MASTER, SLAVE};
 use super::info;
-use super::parts::{answer, body, of, on, operation, parameter, required, with};
-use super::schemas::{integer, key_ids, key_request, name, string, uuid};
+use super::parts::{answer, body, header, of, on, operation, parameter, required, with};
+use super::schemas::{integer, key_ids, key_request, name, uuid};
 use crate::http::client_routes::{ETSI_PREFIXES, STATUS_PATH, STOP_PATH};
 use crate::http::error::MessageBody;
 use crate::http::etsi::{KeyContainer, Status};
@@ -212,15 +212,13 @@ fn other_sae(parameter_name: &str, what: &str, example: &str) -> Parameter {
 fn uncached(response: ResponseBuilder) -> ResponseBuilder {
     response.header(
         "Cache-Control",
-        Header::new(string(
-            "`no-store`: a key that came out of a cache would be given twice.",
-        )),
+        header("`no-store`: a key that came out of a cache would be given twice."),
     )
 }
 
 /// Tables 4, 6 and 8.
 fn errors(operation: OperationBuilder, bad_request: &str) -> OperationBuilder {
-    let challenge = Header::new(string("Asks for the SAE ID (RFC 9110 section 11.6.1)."));
+    let challenge = header("Asks for the SAE ID (RFC 9110 section 11.6.1).");
     operation
         .security(SecurityRequirement::new(SAE_ID, [] as [&str; 0]))
         .response("400", answer(bad_request, of::<MessageBody>()))

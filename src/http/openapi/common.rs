@@ -2,10 +2,10 @@
 
 use utoipa::ToSchema;
 use utoipa::openapi::PathsBuilder;
+use utoipa::openapi::ResponseBuilder;
 use utoipa::openapi::path::{HttpMethod, ParameterIn};
-use utoipa::openapi::{Header, ResponseBuilder};
 
-use super::parts::{answer, of, on, operation, other, parameter};
+use super::parts::{answer, header, of, on, operation, other, parameter};
 use super::schemas::string;
 use super::{DOCS_PATH, DOCUMENT_PATH, page};
 use crate::http::error::MessageBody;
@@ -48,7 +48,7 @@ pub(super) fn add<Status: ToSchema>(
     .response("503", stopped());
     let document = operation("openapi", OBSERVATION, "This description", "OpenAPI 3.1.")
         .response("200", other("The description.", "application/json"));
-    let location = Header::new(string("Where the page is, relative to this path."));
+    let location = header("Where the page is, relative to this path.");
     let docs = operation(
         "docs",
         OBSERVATION,

@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, ParameterStyle,
 };
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ArrayBuilder, ComponentsBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathsBuilder, Required,
+    ArrayBuilder, ComponentsBuilder, Header, ObjectBuilder, OpenApi, OpenApiBuilder, PathsBuilder,
+    Required,
 };
 
 use super::common;
 use super::examples::{DEPOSIT_SIGNATURE, KEY_ID, MASTER, SIGNATURE, SLAVE};
 use super::info;
 use super::parts::{
-    answer, body, either, example, of, on, operation, other, parameter, required, with,
+    answer, answer_such_as, body, either, example, header, of, on, operation, other, parameter,
+    required, with,
 };
 use super::schemas::{name, string, uuid};
 use crate::http::error::MessageBody;
@@ -165,34 +166,28 @@ fn signed(operation: OperationBuilder, example: &str) -> OperationBuilder {
     ))
 }
 
-fn signature() -> utoipa::openapi::Header {
-    HeaderBuilder::new()
-        .description(Some(
-            "Authenticates the answer. Missing on refusals of requests that could not be verified.",
-        ))
-        .schema(Some(string("`ALLOCATION;TAG`").examples([SIGNATURE])))
-        .build()
+fn signature() -> Header {
+    header("`ALLOCATION;TAG`. Authenticates the answer.")
 }
 
 /// The refusals of key shares, under the statuses that they say themselves.
 fn refusals(operation: OperationBuilder) -> OperationBuilder {
-    let mut by_status = BTreeMap::<u16, Vec<&'static str>>::new();
+    let mut by_status = BTreeMap::<u16, Vec<Refusal>>::new();
     for refusal in every_refusal() {
-        let codes = by_status.entry(refusal.status()).or_default();
-        codes.push(refusal.kind());
+        let alike = by_status.entry(refusal.status()).or_default();
+        alike.push(refusal);
     }
     let operation = by_status
         .into_iter()
-        .fold(operation, |operation, (status, codes)| {
-            let codes = codes.join("`, `");
+        .fold(operation, |operation, (status, refusals)| {
+            let codes: Vec<_> = refusals.iter().map(Refusal::kind).collect();
+            let description = format!("Refused: `{}`.", codes.join("`, `"));
             let schema = match status {
                 503 => either::<Refusal, MessageBody>(),
                 _ => of::<Refusal>(),
             };
-            operation.response(
-                status.to_string(),
-                answer(format!("Refused: `{codes}`."), schema),
-            )
+            let response = answer_such_as(description, schema, example(&refusals[0]));
+            operation.response(status.to_string(), response)
         });
     operation.response("413", too_long())
 }
@@ -203,41 +198,33 @@ fn too_long() -> utoipa::openapi::ResponseBuilder {
 
 /// One of each. That none is missing is tested against the schema, which is derived.
 fn every_refusal() -> [Refusal; 11] {
-    let reason = String::new();
+    let reason = || "what is wrong, in a sentence".to_owned();
     [
         Refusal::Unregistered {
-            client: reason.clone(),
+            client: MASTER.to_owned(),
         },
-        Refusal::BadSignatureHeader {
-            reason: reason.clone(),
-        },
-        Refusal::UnknownPsrd {
-            reason: reason.clone(),
-        },
-        Refusal::BadAllocation {
-            reason: reason.clone(),
-        },
+        Refusal::BadSignatureHeader { reason: reason() },
+        Refusal::UnknownPsrd { reason: reason() },
+        Refusal::BadAllocation { reason: reason() },
         Refusal::BadMac,
         Refusal::PsrdExhausted,
-        Refusal::Malformed {
-            reason: reason.clone(),
-        },
+        Refusal::Malformed { reason: reason() },
         Refusal::TopologyMismatch {
-            what: reason.clone(),
-            theirs: 0,
-            ours: 0,
+            what: "threshold".to_owned(),
+            theirs: 2,
+            ours: 3,
         },
         Refusal::ForeignSae {
-            client: reason.clone(),
-            sae: reason.clone(),
+            client: MASTER.to_owned(),
+            sae: SLAVE.to_owned(),
         },
         Refusal::OutOfLimits {
-            what: reason.clone(),
-            min: 0,
-            max: 0,
-            got: 0,
+            what: "keys in a message".to_owned(),
+            min: 1,
+            max: KEYS_PER_MESSAGE_MAX,
+            got: KEYS_PER_MESSAGE_MAX + 1,
         },
-        Refusal::AuthenticMalformed { reason },
+        Refusal::AuthenticMalformed { reason: reason() },
     ]
 }
 

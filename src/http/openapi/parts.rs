@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::content::Content;
+use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem,
 };
@@ -44,10 +45,12 @@ pub(super) fn parameter(
         ParameterIn::Path | ParameterIn::Header => Required::True,
         _ => Required::False,
     };
+    let schema = schema.build();
     ParameterBuilder::new()
         .name(name)
         .parameter_in(at)
         .required(required)
+        .description(schema.description.clone())
         .schema(Some(schema))
         .example(Some(example.into()))
         .build()
@@ -75,6 +78,27 @@ pub(super) fn answer(
     ResponseBuilder::new()
         .description(description)
         .content("application/json", content(schema, None))
+}
+
+/// A response with a body, as JSON, and an example of it.
+pub(super) fn answer_such_as(
+    description: impl Into<String>,
+    schema: impl Into<RefOr<Schema>>,
+    example: Value,
+) -> ResponseBuilder {
+    ResponseBuilder::new()
+        .description(description)
+        .content("application/json", content(schema, Some(example)))
+}
+
+/// A header of a response.
+pub(super) fn header(what: &str) -> Header {
+    HeaderBuilder::new()
+        .description(Some(what))
+        .schema(Some(
+            ObjectBuilder::new().schema_type(utoipa::openapi::Type::String),
+        ))
+        .build()
 }
 
 /// A response with a body of another kind.
