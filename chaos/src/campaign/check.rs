@@ -188,7 +188,8 @@ impl Checker<'_> {
                 (None, Some(at_ms)) => within("faults.at_ms", Range::just(at_ms), 0, heal_ms - 1)?,
                 _ => return Err(self.error(Some(span), "a fault has either per_minute or at_ms")),
             }
-            let needs_strength = matches!(kind, "slow-link" | "slow-hub" | "flood" | "rogue-client");
+            let needs_strength =
+                matches!(kind, "slow-link" | "slow-hub" | "flood" | "rogue-client");
             match fault.strength {
                 Some(strength) if needs_strength => within("faults.strength", strength, 1, 10_000)?,
                 None if !needs_strength => {}

@@ -91,9 +91,12 @@ fn clients_count_what_hubs_did_not_make(facts: &Facts<'_>, verdict: &mut Verdict
 
 /// Which of a client's lives it was.
 fn life_at(facts: &Facts<'_>, client: usize, at_us: u64) -> Option<u32> {
-    let lives = facts.seen.client_starts.range((client, 0)..=(client, u32::MAX));
-    let begun = lives.filter(|(_, started_us)| **started_us <= at_us);
-    begun.last().map(|((_, life), _)| *life)
+    let lives = facts
+        .seen
+        .client_starts
+        .range((client, 0)..=(client, u32::MAX));
+    let mut begun = lives.filter(|(_, started_us)| **started_us <= at_us);
+    begun.next_back().map(|((_, life), _)| *life)
 }
 
 #[cfg(test)]
@@ -124,7 +127,9 @@ mod tests {
 
     fn changed(scene: &Scene) -> Request {
         let mut request = scene.last_sent(SLAVE, 2);
-        request.target.push_str(",0a782fb5-3434-48fe-aa4d-14f41d46cf92");
+        request
+            .target
+            .push_str(",0a782fb5-3434-48fe-aa4d-14f41d46cf92");
         request
     }
 
@@ -189,9 +194,15 @@ mod tests {
                 response.body.push(b' ');
             }
         }
-        scene.polled(SLAVE, 0, 0, polled_ms, |hub| {
-            if hub == 2 { counted } else { 0 }
-        });
+        scene.polled(
+            SLAVE,
+            0,
+            0,
+            polled_ms,
+            |hub| {
+                if hub == 2 { counted } else { 0 }
+            },
+        );
         scene
     }
 

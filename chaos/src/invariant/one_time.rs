@@ -76,9 +76,7 @@ fn bytes_are_used_once(facts: &Facts<'_>, verdict: &mut Verdict) {
 
 fn is_from_honest(facts: &Facts<'_>, message: &Message) -> bool {
     let plan = &facts.seen.plan;
-    message
-        .client
-        .is_some_and(|client| plan.is_honest(client))
+    message.client.is_some_and(|client| plan.is_honest(client))
 }
 
 /// A request that is tried again is another message, with fresh PSRD: nobody knows what became of the first.
@@ -147,8 +145,8 @@ fn bytes_are_not_used_up_by_others(facts: &Facts<'_>, verdict: &mut Verdict) {
         let signature = to.signature.as_deref().unwrap_or_default();
         let sent = facts.sent.get(&(message.hub, signature));
         let mut sent = sent.into_iter().flatten();
-        let is_honest = sent
-            .any(|sent| sent.request == to && facts.seen.plan.is_honest(sent.client));
+        let is_honest =
+            sent.any(|sent| sent.request == to && facts.seen.plan.is_honest(sent.client));
         if !is_honest || lying.contains(&message.hub) {
             continue;
         }
@@ -299,9 +297,7 @@ mod tests {
         scene.message(SLAVE, 2, 2_999, Seen::Arrived(forged));
         let moved = scene.see().messages.pop().unwrap();
         scene.see().messages.insert(at, moved);
-        scene
-            .judge(check)
-            .must_break("hub 2 refused the request");
+        scene.judge(check).must_break("hub 2 refused the request");
     }
 
     #[test]

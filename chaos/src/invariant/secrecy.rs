@@ -142,7 +142,10 @@ fn shares_were_encrypted(
     };
     let points: Vec<&Share> = shares.values().take(threshold).collect();
     let fits = |share: &Share| interpolate(&points, share.x.get()).is_ok_and(|y| y == share.y);
-    let tag = facts.tags.get(&key_id).ok_or("no deposit of the key was seen")?;
+    let tag = facts
+        .tags
+        .get(&key_id)
+        .ok_or("no deposit of the key was seen")?;
     if tag.fits(&secret) && shares.values().all(fits) {
         Ok(())
     } else {
@@ -160,7 +163,10 @@ fn other_polynomial(
 ) -> Result<Vec<Share>, String> {
     let plan = &facts.seen.plan;
     let threshold = usize::from(plan.cluster.threshold);
-    let tag = facts.tags.get(&key_id).ok_or("no deposit of the key was seen")?;
+    let tag = facts
+        .tags
+        .get(&key_id)
+        .ok_or("no deposit of the key was seen")?;
     let length = shares.values().next().map_or(0, |share| share.y.len());
     let mut other = Zeroizing::new(vec![0; length]);
     rng.fill_bytes(&mut other);

@@ -12,7 +12,9 @@ use dske::node::link::LinkStatus;
 use dske::protocol::channel::{ClientEnd, PoolOwner, Reply, seal_deposit, seal_reply};
 use dske::protocol::hub::{Hub, HubStatus, PsrdRequest, RegistrationRequest};
 use dske::protocol::initiator::{EstablishRequest, Initiator, KeySource, Patience, Progress};
-use dske::protocol::message::{DepositBody, DepositOutcome, DepositReply, DepositResult, FetchQuery, Plain};
+use dske::protocol::message::{
+    DepositBody, DepositOutcome, DepositReply, DepositResult, FetchQuery, Plain,
+};
 use dske::protocol::responder::Responder;
 use dske::protocol::signature::Signature;
 use dske::protocol::{Request, Response};
@@ -324,7 +326,8 @@ impl Scene {
             }
         });
         let (to, response) = heard.unwrap();
-        let signature = |header: &Option<String>| Signature::from_header(header.as_deref()).unwrap();
+        let signature =
+            |header: &Option<String>| Signature::from_header(header.as_deref()).unwrap();
         let allocation = signature(&response.signature).allocation;
         let mut reply: DepositReply = serde_json::from_slice(&response.body).unwrap();
         reply.keys.iter_mut().for_each(change);

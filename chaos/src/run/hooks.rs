@@ -13,9 +13,9 @@ use rand::CryptoRng;
 
 use crate::byzantine::forgers::Forgers;
 use crate::byzantine::hub::LyingHub;
-use crate::observer::{Observer, now_us};
 use crate::observer::front::Front;
 use crate::observer::tap::Tap;
+use crate::observer::{Observer, now_us};
 use crate::plan::ROGUE_NAME;
 use crate::plan::stream::stream;
 

@@ -56,7 +56,11 @@ async fn exchange(saes: Rc<Vec<Sae>>, call: PlannedCall, observer: Observer) {
     let wish = KeyWish {
         number: (call.number != 1).then_some(usize::from(call.number)),
         size_bits: Some(call.bits as usize),
-        also: call.also.map(|also| saes[also].id.clone()).into_iter().collect(),
+        also: call
+            .also
+            .map(|also| saes[also].id.clone())
+            .into_iter()
+            .collect(),
     };
     if call.also.is_some() {
         observer.reach("group:asked-for");

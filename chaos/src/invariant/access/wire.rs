@@ -121,7 +121,9 @@ fn may_be_taken(
     let why = if body.master_sae.as_str() != client {
         Some(format!("for the master {}", body.master_sae))
     } else if claimed != topology {
-        Some(format!("with N, K, x = {claimed:?} instead of {topology:?}"))
+        Some(format!(
+            "with N, K, x = {claimed:?} instead of {topology:?}"
+        ))
     } else if body.keys.len() > KEYS_PER_MESSAGE_MAX {
         Some(format!("of {} keys in one message", body.keys.len()))
     } else {

@@ -79,7 +79,11 @@ fn basis(xs: &[ShareIndex]) -> Vec<Vec<u8>> {
         for xj in xs.iter().filter(|xj| *xj != xi) {
             let scale = inv(xi.get() ^ xj.get());
             for degree in (0..xs.len()).rev() {
-                let lower = if degree > 0 { polynomial[degree - 1] } else { 0 };
+                let lower = if degree > 0 {
+                    polynomial[degree - 1]
+                } else {
+                    0
+                };
                 polynomial[degree] = mul(scale, mul(polynomial[degree], xj.get()) ^ lower);
             }
         }
