@@ -56,6 +56,7 @@ named! {
         LiarAmongFirst = "liar-among-first", "the first K answers of a group do not fit the tag";
         SubsetSearch = "subset-search", "a key is found by trying subsets of the answers";
         ErrorCorrection = "error-correction", "a key is found by locating the wrong answers";
+        BlameUncertain = "blame-uncertain", "shares contradict each other, and it cannot be told which are wrong";
         AnswerAfterKey = "answer-after-key", "an answer is checked after its key was delivered";
         LateShare = "late-share", "a share reaches its hub after the call of the master was over";
         GraceOver = "grace-over", "a master is given keys although not every hub has answered";
@@ -96,6 +97,7 @@ named! {
         SearchForgotten = "search-forgotten", "wrong answers are not corrected";
         BlameMajority = "blame-majority", "hubs that agree with the key are blamed, not those that do not";
         BlameNeighbour = "blame-neighbour", "blame is put down to the next hub";
+        BlameUncertain = "blame-uncertain", "hubs are blamed although it cannot be told who is right";
         HubsSwapped = "hubs-swapped", "answers are put down to other hubs than they came from";
         LateLieIgnored = "late-lie-ignored", "answers that come after the key was delivered are not checked";
         ShareInError = "share-in-error", "an error message quotes a share";

@@ -75,6 +75,7 @@ pub fn expected(canary: Canary) -> &'static [&'static str] {
         | Canary::IndexBelieved
         | Canary::BlameMajority
         | Canary::BlameNeighbour
+        | Canary::BlameUncertain
         | Canary::HubsSwapped
         | Canary::LateLieIgnored => &["blame"],
     }

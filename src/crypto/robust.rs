@@ -5,6 +5,11 @@
 //! 1. the first K shares, in the hope that none is wrong;
 //! 2. error correction: up to ⌊(M − K) / 2⌋ wrong shares are located at once;
 //! 3. search: K-subsets, within a budget.
+//!
+//! Once the secret is known, the polynomial is not yet: wrong shares may cancel each other at zero, where the secret is,
+//! and nowhere else. Another polynomial through the secret meets the right one at K − 2 shares at most, besides zero. So
+//! with fewer than K wrong shares, one on which 2K − 2 of them agree is the right one, and those off it are wrong beyond
+//! doubt. With fewer, who is right cannot be told from the shares alone, and nobody is named.
 
 mod locate;
 mod subsets;
@@ -64,7 +69,7 @@ pub enum ReconstructError {
 pub struct Reconstruction {
     /// The secret.
     pub secret: Zeroizing<Vec<u8>>,
-    /// The given shares that are not on the polynomial.
+    /// The given shares that are wrong beyond doubt, if fewer than K are wrong.
     pub culprits: Vec<ShareIndex>,
     /// How it was found.
     pub method: Method,
@@ -80,6 +85,46 @@ impl Reconstruction {
         match interpolate(&points, share.x.get()) {
             Ok(expected) => expected.ct_eq(&share.y).into(),
             Err(_) => false,
+        }
+    }
+
+    fn judge(&mut self, shares: &[&Share]) {
+        let off = shares.iter().filter(|share| !self.agrees(share));
+        let off: Vec<ShareIndex> = off.map(|share| share.x).collect();
+        let certain = shares.len() - off.len() >= agreement_needed(self.points.len());
+        self.culprits = if certain { off } else { Vec::new() };
+    }
+}
+
+/// How many shares have to agree on a polynomial through the secret, so that those off it are wrong beyond doubt.
+fn agreement_needed(threshold: usize) -> usize {
+    threshold.max((2 * threshold).saturating_sub(2))
+}
+
+/// Names the shares that are wrong beyond doubt, once the secret is known. `found` may be another polynomial through
+/// the secret than the right one; it is replaced by the right one if that can be told.
+pub fn name_culprits(shares: &[Share], found: &mut Reconstruction, budget: SearchBudget) {
+    let all: Vec<&Share> = shares.iter().collect();
+    let k = found.points.len();
+    found.judge(&all);
+    let settled = !found.culprits.is_empty() || all.iter().all(|share| found.agrees(share));
+    if settled || all.len() < agreement_needed(k) {
+        return;
+    }
+    let secret = found.secret.clone();
+    let fits = |candidate: &[u8]| candidate.ct_eq(&secret).into();
+    let mut attempt = Attempt {
+        shares: &all,
+        fits: &fits,
+        tried: 0,
+    };
+    for subset in Subsets::new(all.len(), k).take(budget.subsets_max) {
+        let points: Vec<&Share> = subset.iter().filter_map(|&i| all.get(i).copied()).collect();
+        if let Some(candidate) = attempt.candidate(&points, found.method)
+            && !candidate.culprits.is_empty()
+        {
+            *found = candidate;
+            return;
         }
     }
 }
@@ -176,8 +221,7 @@ impl Attempt<'_> {
             method,
             points: points.iter().map(|share| (*share).clone()).collect(),
         };
-        let off = self.shares.iter().filter(|share| !found.agrees(share));
-        found.culprits = off.map(|share| share.x).collect();
+        found.judge(self.shares);
         Some(found)
     }
 }

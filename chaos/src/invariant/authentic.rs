@@ -95,8 +95,8 @@ fn life_at(facts: &Facts<'_>, client: usize, at_us: u64) -> Option<u32> {
         .seen
         .client_starts
         .range((client, 0)..=(client, u32::MAX));
-    let begun = lives.filter(|(_, started_us)| **started_us <= at_us);
-    begun.last().map(|((_, life), _)| *life)
+    let mut begun = lives.filter(|(_, started_us)| **started_us <= at_us);
+    begun.next_back().map(|((_, life), _)| *life)
 }
 
 #[cfg(test)]

@@ -241,3 +241,103 @@ fn garbage(rng: &mut ChaCha12Rng) -> Request {
         body,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use dske::protocol::Refusal;
+    use dske::protocol::channel::{ClientEnd, PoolOwner};
+    use dske::protocol::hub::{Hub, PsrdRequest, RegistrationRequest};
+    use dske::topology::Topology;
+    use rand::SeedableRng;
+
+    use super::*;
+
+    const TOPOLOGY: &str = "threshold = 2\n\
+        hubs = [{ name = \"hank\" }, { name = \"helen\" }]\n\
+        clients = [{ name = \"carol\" }, { name = \"celia\" }]\n";
+
+    /// A hub with a client that has sent it one fetch, and the next one.
+    fn scene() -> (Hub, Request, Request) {
+        let topology = Topology::parse("x", TOPOLOGY).unwrap();
+        let config = topology.hub(&topology.hubs[0].name).unwrap();
+        let mut hub = Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(1)));
+        let client: dske::protocol::NodeName = "carol".parse().unwrap();
+        let request = RegistrationRequest {
+            client: client.clone(),
+        };
+        let registration = hub.register(&request).unwrap().registration;
+        let mut end = ClientEnd::default();
+        for owner in [PoolOwner::Client, PoolOwner::Hub] {
+            let request = PsrdRequest {
+                client: client.clone(),
+                registration,
+                owner,
+                size: 1_024,
+            };
+            end.add(owner, hub.deliver_psrd(&request).unwrap()).unwrap();
+        }
+        let query = FetchQuery {
+            slave_sae: SaeId::from(&client),
+            master_sae: "celia".parse().unwrap(),
+            client,
+            key_ids: vec![KeyId::random(&mut ChaCha12Rng::seed_from_u64(2))],
+        };
+        let (first, _) = end.seal_fetch(&query).unwrap();
+        let (next, _) = end.seal_fetch(&query).unwrap();
+        assert_eq!(hub.handle(Duration::ZERO, &first).status, 200);
+        (hub, first, next)
+    }
+
+    fn is_bad_mac(hub: &mut Hub, forged: &Request) -> bool {
+        let response = hub.handle(Duration::ZERO, forged);
+        let refusal = serde_json::from_slice(&response.body);
+        matches!(refusal, Ok(Refusal::BadMac)) && response.signature.is_none()
+    }
+
+    #[test]
+    fn a_forgery_ahead_gets_as_far_as_the_mac_and_names_the_bytes_of_the_next_message() {
+        let (mut hub, first, next) = scene();
+        let mut rng = ChaCha12Rng::seed_from_u64(3);
+        let forged = fetch_ahead(&first, &mut rng).unwrap();
+        let allocation = |request: &Request| {
+            let header = request.signature.as_deref();
+            Signature::from_header(header).unwrap().allocation
+        };
+        assert_eq!(allocation(&forged), allocation(&next));
+        assert!(is_bad_mac(&mut hub, &forged));
+        // The honest client does not notice.
+        assert_eq!(hub.handle(Duration::ZERO, &next).status, 200);
+    }
+
+    #[test]
+    fn a_forged_deposit_gets_as_far_as_the_mac() {
+        let (mut hub, first, _) = scene();
+        let share = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [7; 64]);
+        let body = format!(
+            r#"{{"client":"carol","master_sae":"carol","slave_saes":["celia"],"hubs":2,"threshold":2,"x":1,"size":16,
+            "keys":[{{"key_id":"bc490419-7d60-487f-adc1-4ddcc177c139","tag":"000102030405060708090a0b0c0d0e0f","share":"{share}"}}]}}"#
+        );
+        let like = Request {
+            method: Method::Post,
+            target: KEY_SHARE_PATH.to_owned(),
+            signature: None,
+            body: body.into_bytes(),
+        };
+        let mut rng = ChaCha12Rng::seed_from_u64(3);
+        let forged = deposit_ahead(&first, like, &mut rng).unwrap();
+        assert!(!String::from_utf8_lossy(&forged.body).contains("bc490419"));
+        assert!(is_bad_mac(&mut hub, &forged));
+    }
+
+    #[test]
+    fn one_digit_of_the_tag_is_changed_and_nothing_else() {
+        let (mut hub, _, next) = scene();
+        let forged = with_another_tag(next.clone()).unwrap();
+        let digits = |request: &Request| request.signature.clone().unwrap().into_bytes();
+        let pairs = digits(&next).into_iter().zip(digits(&forged));
+        assert_eq!(pairs.filter(|(a, b)| a != b).count(), 1);
+        assert!(is_bad_mac(&mut hub, &forged));
+    }
+}

@@ -176,6 +176,9 @@ fn reached(facts: &Facts<'_>) -> BTreeMap<String, u64> {
             (_, Outcome::Unknown(_)) => add("call:no-answer", 1),
             _ => {}
         }
+        let took_us = call.until_us - call.from_us;
+        let at_deadline = took_us >= facts.seen.plan.cluster.call_deadline_ms * 1000;
+        add("branch:call-at-deadline", u64::from(at_deadline));
     }
     reached
 }

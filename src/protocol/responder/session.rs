@@ -1,13 +1,15 @@
 //! What the responder knows about one key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::CryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
-use crate::crypto::robust::{Method, Reconstruction, SearchBudget, reconstruct};
+use crate::crypto::robust::{
+    Method, Reconstruction, SearchBudget, name_culprits, reconstruct,
+};
 use crate::crypto::shamir::{Share, ShareIndex, Sharing};
 use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::initiator::EstablishedKey;
@@ -38,6 +40,8 @@ pub(super) struct Session {
     sharing: Sharing,
     groups: BTreeMap<PublicParts, Vec<Share>>,
     solved: Option<Solved>,
+    /// Hubs whose share was found wrong.
+    caught: BTreeSet<ShareIndex>,
     ambiguous: bool,
     not_found: usize,
     forbidden: usize,
@@ -50,6 +54,7 @@ impl Session {
             sharing,
             groups: BTreeMap::new(),
             solved: None,
+            caught: BTreeSet::new(),
             ambiguous: false,
             not_found: 0,
             forbidden: 0,
@@ -131,11 +136,10 @@ impl Session {
             y: found.share.0,
         };
         let was_solved = self.solved.is_some();
-        if let Some(what) = self.deviation(&public, &share) {
-            events.push(Event::Blamed(Blame { x, what }));
-        }
         self.groups.entry(public.clone()).or_default().push(share);
         if was_solved {
+            self.blame_group(x, &public, events);
+            self.blame_shares(events);
             self.look_for_second_key(&public, rng, events);
         } else {
             self.try_to_solve(&public, rng, events);
@@ -167,15 +171,40 @@ impl Session {
         Ok(())
     }
 
-    /// How an answer differs from a key that is known already.
-    fn deviation(&self, public: &PublicParts, share: &Share) -> Option<Misbehaviour> {
-        let solved = self.solved.as_ref()?;
-        if *public != solved.public {
-            Some(Misbehaviour::WrongPublicParts)
-        } else if solved.polynomial.agrees(share) == canary(Canary::BlameMajority) {
-            Some(Misbehaviour::WrongShare)
-        } else {
-            None
+    /// Blames an answer whose public parts are not those of the key. Those are beyond doubt: of K answers that have
+    /// them one at least is honest.
+    fn blame_group(&self, x: ShareIndex, public: &PublicParts, events: &mut Vec<Event>) {
+        if self.solved.as_ref().is_some_and(|solved| *public != solved.public) {
+            let what = Misbehaviour::WrongPublicParts;
+            events.push(Event::Blamed(Blame { x, what }));
+        }
+    }
+
+    /// Blames the shares that are wrong beyond doubt, each once. That one is off the polynomial does not suffice: liars
+    /// may have found another one through the same key, on which honest hubs are off.
+    fn blame_shares(&mut self, events: &mut Vec<Event>) {
+        let Some(solved) = &mut self.solved else {
+            return;
+        };
+        let shares = self.groups.get(&solved.public).map_or(&[][..], Vec::as_slice);
+        name_culprits(shares, &mut solved.polynomial, SearchBudget::new(SUBSETS_MAX));
+        let mut culprits = solved.polynomial.culprits.clone();
+        let is_off = |share: &&Share| !solved.polynomial.agrees(share);
+        if culprits.is_empty() && shares.iter().any(|share| is_off(&share)) {
+            reached(Mark::BlameUncertain);
+            if canary(Canary::BlameUncertain) {
+                culprits = shares.iter().filter(is_off).map(|share| share.x).collect();
+            }
+        }
+        if canary(Canary::BlameMajority) {
+            let on = shares.iter().filter(|share| !is_off(share));
+            culprits = on.map(|share| share.x).collect();
+        }
+        for x in culprits {
+            if self.caught.insert(x) {
+                let what = Misbehaviour::WrongShare;
+                events.push(Event::Blamed(Blame { x, what }));
+            }
         }
     }
 
@@ -206,11 +235,10 @@ impl Session {
         });
         for (public, shares) in &self.groups {
             for share in shares {
-                if let Some(what) = self.deviation(public, share) {
-                    events.push(Event::Blamed(Blame { x: share.x, what }));
-                }
+                self.blame_group(share.x, public, events);
             }
         }
+        self.blame_shares(events);
         let others: Vec<PublicParts> = self.groups.keys().cloned().collect();
         for public in others {
             self.look_for_second_key(&public, rng, events);

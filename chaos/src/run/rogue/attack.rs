@@ -245,3 +245,144 @@ fn garbage(
         }],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use dske::protocol::Refusal;
+    use dske::protocol::channel::{OpenError, PoolOwner};
+    use dske::protocol::hub::{Hub, PsrdRequest, RegistrationRequest};
+    use dske::protocol::message::{DepositOutcome, FetchAnswer};
+    use dske::topology::Topology;
+    use rand::SeedableRng;
+
+    use super::*;
+
+    const TOPOLOGY: &str = "threshold = 3\n\
+        hubs = [{ name = \"hank\" }, { name = \"helen\" }, { name = \"hilary\" }]\n\
+        clients = [{ name = \"carol\" }, { name = \"celia\" }, { name = \"mallory\" }]\n";
+
+    /// A hub that holds a share of carol's for celia, and the rogue with PSRD of its own.
+    struct Scene {
+        hub: Hub,
+        end: ClientEnd,
+        known: Vec<Known>,
+        rng: ChaCha12Rng,
+    }
+
+    fn meet(hub: &mut Hub, client: &str) -> ClientEnd {
+        let client: NodeName = client.parse().unwrap();
+        let request = RegistrationRequest {
+            client: client.clone(),
+        };
+        let registration = hub.register(&request).unwrap().registration;
+        let mut end = ClientEnd::default();
+        for owner in [PoolOwner::Client, PoolOwner::Hub] {
+            let request = PsrdRequest {
+                client: client.clone(),
+                registration,
+                owner,
+                size: 8_192,
+            };
+            end.add(owner, hub.deliver_psrd(&request).unwrap()).unwrap();
+        }
+        end
+    }
+
+    fn scene() -> Scene {
+        let topology = Topology::parse("x", TOPOLOGY).unwrap();
+        let config = topology.hub(&topology.hubs[1].name).unwrap();
+        let mut hub = Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(1)));
+        let mut rng = ChaCha12Rng::seed_from_u64(2);
+        let mut honest = meet(&mut hub, "carol");
+        meet(&mut hub, "celia");
+        let known = Known {
+            key_id: KeyId::random(&mut rng),
+            master_sae: "carol".parse().unwrap(),
+            slave_sae: "celia".parse().unwrap(),
+            size: 32,
+            sharing: (3, 3),
+        };
+        let carol: NodeName = "carol".parse().unwrap();
+        let body = garbage(&carol, 1, &known, Some(known.key_id), &mut rng);
+        let (request, sent) = honest.seal_deposit(&body).unwrap();
+        let response = hub.handle(Duration::ZERO, &request);
+        let reply = honest.open_deposit_reply(&sent, &response).unwrap();
+        assert_eq!(reply.keys[0].outcome, DepositOutcome::Stored);
+        let end = meet(&mut hub, "mallory");
+        Scene {
+            hub,
+            end,
+            known: vec![known],
+            rng,
+        }
+    }
+
+    /// What the hub says to each message of an attack, in a word.
+    fn answers(attack: Attack) -> Vec<String> {
+        let mut scene = scene();
+        let me: NodeName = "mallory".parse().unwrap();
+        let (end, rng) = (&mut scene.end, &mut scene.rng);
+        let messages = attack.messages(&me, 1, &scene.known, end, rng).unwrap();
+        let answers = messages.into_iter().map(|(request, sent)| {
+            let response = scene.hub.handle(Duration::from_millis(1), &request);
+            let error = if request.method == dske::protocol::Method::Post {
+                match scene.end.open_deposit_reply(&sent, &response) {
+                    Ok(reply) => return format!("{:?}", reply.keys[0].outcome),
+                    Err(error) => error,
+                }
+            } else {
+                match scene.end.open_fetch_reply(&sent, &response) {
+                    Ok(reply) => {
+                        let answer = &reply.keys[0].answer;
+                        let found = matches!(answer, FetchAnswer::Found(_));
+                        return if found {
+                            "Found".to_owned()
+                        } else {
+                            format!("{answer:?}")
+                        };
+                    }
+                    Err(error) => error,
+                }
+            };
+            match error {
+                OpenError::Refused(refusal) => format!("signed {}", refusal.kind()),
+                OpenError::Hint(refusal) => format!("unsigned {}", Refusal::kind(&refusal)),
+                error => format!("{error:?}"),
+            }
+        });
+        answers.collect()
+    }
+
+    #[test]
+    fn every_attack_meets_the_answer_that_the_protocol_has_for_it() {
+        for attack in Attack::ALL {
+            let expected: &[&str] = match attack {
+                Attack::FetchInOwnName => &["Forbidden"],
+                Attack::FetchForForeignSae | Attack::DepositForForeignSae => {
+                    &["signed foreign-sae"]
+                }
+                Attack::FetchAsAnotherClient => &["unsigned unknown-psrd"],
+                Attack::DepositUnderKnownKey => &["Conflict"],
+                Attack::DepositTwice => &["Stored", "Stored"],
+                Attack::DepositAndFetch => &["Stored", "Found"],
+                // The answer to the first is opened, so that the copy meets nothing but a refusal.
+                Attack::SendTwice | Attack::ReuseBytes => &["Forbidden", "unsigned bad-allocation"],
+                Attack::TooManyKeys => &["signed out-of-limits"],
+                Attack::WrongTopology => &["signed topology-mismatch"],
+            };
+            assert_eq!(answers(attack), expected, "{attack:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_victim_there_is_no_attack() {
+        let mut scene = scene();
+        let me: NodeName = "mallory".parse().unwrap();
+        for attack in Attack::ALL {
+            let (end, rng) = (&mut scene.end, &mut scene.rng);
+            assert!(attack.messages(&me, 1, &[], end, rng).is_none());
+        }
+    }
+}
