@@ -3,9 +3,10 @@
 use super::numbers::lower;
 use super::search::Search;
 use crate::plan::Plan;
+use crate::plan::limits::FIRST_CALL_MS;
 
-/// Steps of the time at which everything heals.
-const HEAL_GRAIN_MS: u64 = 100;
+/// Steps by which a run becomes shorter.
+const GRAIN_MS: u64 = 100;
 
 /// Takes away all that begins after the violation, which can hardly be its cause, and as much of the run as that leaves
 /// empty.
@@ -26,7 +27,7 @@ pub(super) fn after_the_violation(search: &mut Search<'_>) {
     });
 }
 
-/// Heals earlier, and ends earlier.
+/// Begins, heals and ends earlier.
 pub(super) fn all(search: &mut Search<'_>) {
     // Without anything that would be cut short.
     search.take_first(1, |plan, _| {
@@ -39,14 +40,38 @@ pub(super) fn all(search: &mut Search<'_>) {
         plan.heal_at_ms = last_ms(plan).unwrap_or(0);
         plan.end_ms = plan.shortest_end_ms();
     });
-    lower(
-        search,
-        |plan| Some(plan.heal_at_ms),
-        heal_at,
-        0,
-        HEAL_GRAIN_MS,
-    );
+    lower(search, |plan| Some(idle_ms(plan)), begin_after, 0, GRAIN_MS);
+    lower(search, |plan| Some(plan.heal_at_ms), heal_at, 0, GRAIN_MS);
     search.take_first(1, |plan, _| plan.end_ms = plan.shortest_end_ms());
+}
+
+/// For how long nothing happens that could not have happened at once.
+fn idle_ms(plan: &Plan) -> u64 {
+    let calls = plan
+        .calls
+        .iter()
+        .map(|call| call.at_ms.saturating_sub(FIRST_CALL_MS));
+    let faults = plan.faults.iter().map(|fault| fault.at_ms);
+    let liars = plan.liars.iter().map(|liar| liar.from_ms);
+    calls.chain(faults).chain(liars).min().unwrap_or(0)
+}
+
+/// Moves everything together, so that nothing happens for `ms`.
+fn begin_after(plan: &mut Plan, ms: u64) {
+    let by_ms = idle_ms(plan) - ms;
+    for call in &mut plan.calls {
+        call.at_ms -= by_ms;
+    }
+    for fault in &mut plan.faults {
+        fault.at_ms -= by_ms;
+        fault.until_ms -= by_ms;
+    }
+    for liar in &mut plan.liars {
+        liar.from_ms -= by_ms;
+        liar.until_ms -= by_ms;
+    }
+    plan.heal_at_ms = plan.heal_at_ms.saturating_sub(by_ms);
+    plan.end_ms = plan.shortest_end_ms();
 }
 
 /// Heals at `ms`, with all that lasts longer cut short, and what begins later left out.

@@ -2,7 +2,7 @@
 
 use super::ddmin::{ddmin, remove};
 use super::search::Search;
-use crate::plan::{Plan, PlannedCall};
+use crate::plan::{Fault, PlannedCall};
 
 /// Fewer faults, liars and calls.
 pub(super) fn lists(search: &mut Search<'_>) {
@@ -33,8 +33,12 @@ pub(super) fn details(search: &mut Search<'_>) {
         );
     }
     for fault in 0..search.plan().faults.len() {
-        group(search, fault, |(clients, _)| clients);
-        group(search, fault, |(_, hubs)| hubs);
+        group(search, fault, |fault| {
+            fault.groups_mut().map(|(clients, _)| clients)
+        });
+        group(search, fault, |fault| {
+            fault.groups_mut().map(|(_, hubs)| hubs)
+        });
     }
     calls(
         search,
@@ -51,21 +55,16 @@ pub(super) fn details(search: &mut Search<'_>) {
 }
 
 /// Fewer clients or hubs in a fault that is about groups of them.
-fn group(
-    search: &mut Search<'_>,
-    fault: usize,
-    side: for<'p> fn((&'p mut Vec<usize>, &'p mut Vec<usize>)) -> &'p mut Vec<usize>,
-) {
-    let members = |plan: &Plan| {
-        let mut fault = plan.faults[fault].fault.clone();
-        fault.groups_mut().map_or(0, |groups| side(groups).len())
-    };
+fn group(search: &mut Search<'_>, fault: usize, side: fn(&mut Fault) -> Option<&mut Vec<usize>>) {
     ddmin(
         search,
-        |plan| (0..members(plan)).collect(),
+        |plan| {
+            let mut fault = plan.faults[fault].fault.clone();
+            (0..side(&mut fault).map_or(0, |group| group.len())).collect()
+        },
         |plan, places| {
-            if let Some(groups) = plan.faults[fault].fault.groups_mut() {
-                remove(side(groups), places);
+            if let Some(group) = side(&mut plan.faults[fault].fault) {
+                remove(group, places);
             }
         },
     );
