@@ -8,9 +8,7 @@ use std::collections::BTreeSet;
 
 use common::{Tape, coefficients};
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
-use dske::crypto::robust::{
-    Method, ReconstructError, SearchBudget, name_culprits, reconstruct,
-};
+use dske::crypto::robust::{Method, ReconstructError, SearchBudget, name_culprits, reconstruct};
 use dske::crypto::shamir::{Share, ShareIndex, Sharing, SharingError, recover, split};
 use proptest::prelude::*;
 use rand::rngs::ChaCha12Rng;

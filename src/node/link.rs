@@ -397,7 +397,7 @@ impl Core {
         let again = canary(Canary::RetrySameMessage).then(|| request.clone());
         let request_timeout = self.config.request_timeout;
         let mut response = timeout(request_timeout, self.transport.ask(request)).await;
-        if let (Err(_), Some(request)) = (&response, again) {
+        if let Some(request) = again.filter(|_| !matches!(response, Ok(Ok(_)))) {
             response = timeout(request_timeout, self.transport.ask(request)).await;
         }
         let response = response

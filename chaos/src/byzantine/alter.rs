@@ -62,6 +62,7 @@ pub fn alter(
                 true
             }
             Lie::ForgeTogether => forgers.forge(key_id, found),
+            Lie::FrameTogether => forgers.frame(key_id, found),
             Lie::ReplayAnswer | Lie::ForgeMac | Lie::Silent | Lie::Delay | Lie::RefuseStore => {
                 false
             }
@@ -416,6 +417,31 @@ mod tests {
     }
 
     #[test]
+    fn liars_cannot_put_their_own_polynomial_down_to_honest_hubs() {
+        for seed in 0..10 {
+            for liars in [[1, 2], [4, 5], [2, 4]] {
+                let mut asked = asked(seed);
+                let members = liars.map(|liar| usize::from(liar) - 1);
+                let rng = ChaCha12Rng::seed_from_u64(seed);
+                let forgers = Forgers::new(members.to_vec(), asked.sharing, rng);
+                for liar in liars {
+                    let mut reply = copy(&asked.replies[&x(liar)]);
+                    let lie = Lie::FrameTogether;
+                    let about = alter(lie, &mut reply, &[], &forgers, &mut asked.rng);
+                    assert!(!about.is_empty());
+                    asked.replies.insert(x(liar), reply);
+                }
+                // The liars first, with the one honest hub whose share is on their polynomial.
+                let honest = (1..=HUBS).filter(|hub| !liars.contains(hub));
+                let order: Vec<u8> = liars.into_iter().chain(honest).collect();
+                let response = asked.respond(order.into_iter().map(x));
+                assert_eq!(response.keys, asked.keys, "{liars:?}, seed {seed}");
+                assert_eq!(response.blamed, [], "{liars:?}, seed {seed}");
+            }
+        }
+    }
+
+    #[test]
     fn k_honest_hubs_outweigh_two_liars() {
         for seed in 0..10 {
             for lie in Lie::ALONE {
@@ -427,12 +453,14 @@ mod tests {
                 let mut blamed = response.blamed;
                 blamed.sort_unstable();
                 blamed.dedup();
-                let liars: &[ShareIndex] = if lie.is_provable() {
-                    &[x(1), x(2)]
-                } else {
-                    &[x(2)]
+                // A wrong share is beyond doubt where four right ones agree: with hub 1, if that tells the truth.
+                let expected: &[ShareIndex] = match lie {
+                    Lie::Withhold => &[],
+                    _ if lie.blamed_as() == Some("wrong-share") => &[],
+                    _ if lie.is_provable() => &[x(1)],
+                    _ => &[x(2)],
                 };
-                assert_eq!(blamed, liars, "{lie:?}, seed {seed}");
+                assert_eq!(blamed, expected, "{lie:?}, seed {seed}");
             }
         }
     }

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use dske::crypto::gf256::{mul, mul_add_slice};
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::shamir::{Share, ShareIndex, Sharing, interpolate, split};
 use dske::protocol::KeyId;
@@ -23,6 +24,7 @@ struct Pool {
     sharing: Sharing,
     shares: BTreeMap<KeyId, Vec<Share>>,
     forged: BTreeMap<KeyId, Vec<Share>>,
+    errors: BTreeMap<KeyId, Vec<u8>>,
 }
 
 impl Forgers {
@@ -35,6 +37,7 @@ impl Forgers {
             sharing,
             shares: BTreeMap::new(),
             forged: BTreeMap::new(),
+            errors: BTreeMap::new(),
         })))
     }
 
@@ -61,6 +64,23 @@ impl Forgers {
         }
     }
 
+    /// Adds to a share its part of an error that is zero at zero, where the key is, and at K − 2 honest hubs: with the
+    /// shares of all liars that is another polynomial through the same key.
+    pub(super) fn frame(&self, key_id: KeyId, found: &mut FoundShare<Plain>) -> bool {
+        let mut pool = self.0.borrow_mut();
+        let spared = pool.spared();
+        let Pool { rng, errors, .. } = &mut *pool;
+        let error = errors.entry(key_id).or_insert_with(|| {
+            let mut error = vec![0; found.share.0.len()];
+            rng.fill_bytes(&mut error);
+            error
+        });
+        let zeros = std::iter::once(0).chain(spared);
+        let factor = zeros.fold(1, |factor, x| mul(factor, found.x ^ x));
+        mul_add_slice(&mut found.share.0, error, factor);
+        factor != 0
+    }
+
     /// Replaces a share by one of the forged key. Does nothing while fewer than K shares are known.
     pub(super) fn forge(&self, key_id: KeyId, found: &mut FoundShare<Plain>) -> bool {
         let mut pool = self.0.borrow_mut();
@@ -79,6 +99,14 @@ impl Forgers {
 }
 
 impl Pool {
+    /// The x of the K − 2 honest hubs that are not framed.
+    fn spared(&self) -> Vec<u8> {
+        let honest = self.sharing.indices().map(ShareIndex::get);
+        let honest = honest.filter(|x| !self.members.contains(&(usize::from(*x) - 1)));
+        let spared = self.sharing.threshold().saturating_sub(2);
+        honest.take(spared.into()).collect()
+    }
+
     fn forge(&mut self, key_id: KeyId, tag: &KeyTag) -> Option<Vec<Share>> {
         let known = self.shares.get(&key_id)?;
         let threshold = usize::from(self.sharing.threshold());

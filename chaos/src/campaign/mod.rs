@@ -172,7 +172,7 @@ pub enum SeedError {
 }
 
 /// The campaigns that come with the command, in the order in which they run.
-const BUILT_IN: [(&str, &str); 10] = [
+const BUILT_IN: [(&str, &str); 11] = [
     ("calm", include_str!("../../campaigns/calm.toml")),
     (
         "partitions",
@@ -186,6 +186,10 @@ const BUILT_IN: [(&str, &str); 10] = [
     (
         "byzantine-majority",
         include_str!("../../campaigns/byzantine-majority.toml"),
+    ),
+    (
+        "byzantine-framing",
+        include_str!("../../campaigns/byzantine-framing.toml"),
     ),
     (
         "byzantine-forgery",

@@ -287,7 +287,9 @@ mod tests {
                 fault,
             });
         }
-        let lies = Lie::ALONE.into_iter().chain([Lie::ForgeTogether]);
+        let lies = Lie::ALONE
+            .into_iter()
+            .chain([Lie::ForgeTogether, Lie::FrameTogether]);
         for lie in lies.clone() {
             plan.liars.push(Liar {
                 hub: 1,

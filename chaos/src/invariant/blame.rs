@@ -1,6 +1,14 @@
 //! Blame: only hubs that lied are blamed, and a hub whose lie was met is blamed.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use dske::crypto::shamir::ShareIndex;
+use dske::protocol::KeyId;
+use dske::protocol::message::FetchAnswer;
+
 use super::{Facts, Verdict};
+use crate::observer::open::{fetch_reply, is_authentic};
 use crate::observer::record::{CallKind, LieTold, Seen};
 
 /// Checks it. With K liars or more their word may stand against the truth, so that nothing is claimed.
@@ -68,8 +76,44 @@ fn was_met(facts: &Facts<'_>, lie: &LieTold) -> bool {
             && keys.iter().any(|key| lie.key_ids.contains(&key.id))
     });
     // An answer that comes after the call's deadline is not listened to any more.
-    let deadline = seen.plan.cluster.call_deadline_ms * 1000;
-    delivered.is_some_and(|call| heard < call.from_us + deadline)
+    let deadline_us = seen.plan.cluster.call_deadline_ms * 1000;
+    delivered.is_some_and(|call| {
+        let until_us = call.from_us + deadline_us;
+        let is_certain = || {
+            let mut keys = lie.key_ids.iter();
+            keys.any(|&key_id| is_certain(facts, lie.client, key_id, call.from_us..until_us))
+        };
+        heard < until_us && (lie.lie.blamed_as() != Some("wrong-share") || is_certain())
+    })
+}
+
+/// Whether a client heard so many right shares of a key that others are wrong beyond doubt. `docs/protocol.md` §8.
+fn is_certain(facts: &Facts<'_>, client: usize, key_id: KeyId, during_us: Range<u64>) -> bool {
+    let seen = facts.seen;
+    let right = seen.messages.iter().filter_map(|message| {
+        let Seen::Heard { to, response } = &message.what else {
+            return None;
+        };
+        if message.client != Some(client)
+            || !during_us.contains(&message.at_us)
+            || !is_authentic(&seen.blocks, to, response)
+        {
+            return None;
+        }
+        let (_, reply) = fetch_reply(&seen.blocks, response)?;
+        let answer = reply.keys.iter().find(|result| result.key_id == key_id)?;
+        let FetchAnswer::Found(found) = &answer.answer else {
+            return None;
+        };
+        let x = u8::try_from(message.hub + 1)
+            .ok()
+            .and_then(ShareIndex::new)?;
+        let deposited = facts.shares.get(&key_id)?.get(&x)?;
+        (found.share.0 == deposited.y).then_some(message.hub)
+    });
+    let right: BTreeSet<usize> = right.collect();
+    let threshold = usize::from(seen.plan.cluster.threshold);
+    right.len() >= threshold.max(2 * threshold - 2)
 }
 
 #[cfg(test)]

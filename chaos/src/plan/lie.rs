@@ -56,6 +56,8 @@ pub enum Lie {
     RefuseStore,
     /// Together with the other liars makes up another key with a fitting tag. Works with K of them.
     ForgeTogether,
+    /// Together with the other liars makes up another polynomial through the same key, on which honest hubs are off.
+    FrameTogether,
 }
 
 impl Lie {
@@ -100,6 +102,7 @@ impl Lie {
             Self::Delay => "delay",
             Self::RefuseStore => "refuse-store",
             Self::ForgeTogether => "forge-together",
+            Self::FrameTogether => "frame-together",
         }
     }
 
@@ -112,9 +115,11 @@ impl Lie {
             Self::WrongHubs => Some("wrong-hubs"),
             Self::WrongThreshold => Some("wrong-threshold"),
             Self::WrongTag => Some("wrong-public-parts"),
-            Self::CorruptShare | Self::SwapShares | Self::Equivocate | Self::ForgeTogether => {
-                Some("wrong-share")
-            }
+            Self::CorruptShare
+            | Self::SwapShares
+            | Self::Equivocate
+            | Self::ForgeTogether
+            | Self::FrameTogether => Some("wrong-share"),
             // Depends on how it is done.
             Self::WrongSize | Self::WrongIds => None,
             Self::ReplayAnswer
@@ -141,7 +146,8 @@ impl Lie {
             | Self::WrongThreshold
             | Self::WrongIds
             | Self::Equivocate
-            | Self::ForgeTogether => true,
+            | Self::ForgeTogether
+            | Self::FrameTogether => true,
             // Anybody on the network could have done it.
             Self::ReplayAnswer | Self::ForgeMac => false,
             // An honest hub that restarted, is slow or is full does the same.

@@ -7,9 +7,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
-use crate::crypto::robust::{
-    Method, Reconstruction, SearchBudget, name_culprits, reconstruct,
-};
+use crate::crypto::robust::{Method, Reconstruction, SearchBudget, name_culprits, reconstruct};
 use crate::crypto::shamir::{Share, ShareIndex, Sharing};
 use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::initiator::EstablishedKey;
@@ -174,7 +172,11 @@ impl Session {
     /// Blames an answer whose public parts are not those of the key. Those are beyond doubt: of K answers that have
     /// them one at least is honest.
     fn blame_group(&self, x: ShareIndex, public: &PublicParts, events: &mut Vec<Event>) {
-        if self.solved.as_ref().is_some_and(|solved| *public != solved.public) {
+        if self
+            .solved
+            .as_ref()
+            .is_some_and(|solved| *public != solved.public)
+        {
             let what = Misbehaviour::WrongPublicParts;
             events.push(Event::Blamed(Blame { x, what }));
         }
@@ -186,8 +188,15 @@ impl Session {
         let Some(solved) = &mut self.solved else {
             return;
         };
-        let shares = self.groups.get(&solved.public).map_or(&[][..], Vec::as_slice);
-        name_culprits(shares, &mut solved.polynomial, SearchBudget::new(SUBSETS_MAX));
+        let shares = self
+            .groups
+            .get(&solved.public)
+            .map_or(&[][..], Vec::as_slice);
+        name_culprits(
+            shares,
+            &mut solved.polynomial,
+            SearchBudget::new(SUBSETS_MAX),
+        );
         let mut culprits = solved.polynomial.culprits.clone();
         let is_off = |share: &&Share| !solved.polynomial.agrees(share);
         if culprits.is_empty() && shares.iter().any(|share| is_off(&share)) {
