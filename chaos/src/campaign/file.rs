@@ -239,7 +239,7 @@ pub struct LiesSection {
     pub rate_percent: Range,
 }
 
-/// The section `[schedule]`: a whole [`Plan`], with what tells whether it still means the same.
+/// The section `[schedule]`: a whole plan, with what tells whether it still means the same.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScheduleSection {
