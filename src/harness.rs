@@ -85,7 +85,7 @@ named! {
         AnswerIsStored = "answer-is-stored", "an answer to a deposit counts as stored whatever it says";
         SameKeyTwice = "same-key-twice", "all keys of a call are the same";
         GroupMemberDropped = "group-member-dropped", "only the first slave SAE of a call is named to the hubs";
-        DeadlineIgnored = "deadline-ignored", "a call waits for hubs without regard to its deadline";
+        DeadlineIgnored = "deadline-ignored", "a call waits for hubs for much longer than its deadline";
         AnyoneMayFetch = "anyone-may-fetch", "a hub hands shares to SAEs that are not named";
         AnyoneMaySpeak = "anyone-may-speak", "a hub lets any client speak for any SAE";
         ConflictOverwrites = "conflict-overwrites", "another deposit under the same key ID replaces the share";

@@ -97,6 +97,8 @@ fn is_certain(facts: &Facts<'_>, client: usize, key_id: KeyId, during_us: Range<
         if message.client != Some(client)
             || !during_us.contains(&message.at_us)
             || !is_authentic(&seen.blocks, to, response)
+            // Its share may be right, but it is left out for what else it says.
+            || seen.lies.iter().any(|lie| lie.to == to.signature)
         {
             return None;
         }

@@ -51,8 +51,12 @@ impl Core {
         request: &EstablishRequest,
     ) -> Result<Vec<EstablishedKey>, EstablishError> {
         let started = self.now();
+        let mut call_deadline = self.config.timing.call_deadline;
+        if canary(Canary::DeadlineIgnored) {
+            call_deadline *= 3;
+        }
         let patience = Patience {
-            deadline: started + self.config.timing.call_deadline,
+            deadline: started + call_deadline,
             grace: self.config.timing.grace,
         };
         let (initiator, deposits, reserved) = match self.config.key_source {

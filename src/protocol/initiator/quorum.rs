@@ -63,8 +63,7 @@ impl Quorum {
             None => {
                 let failed = self.outcomes.len() - self.done();
                 let hopeless = hubs - failed < usize::from(self.sharing.threshold());
-                let late = now >= self.patience.deadline && !canary(Canary::DeadlineIgnored);
-                if all_answered || hopeless || late {
+                if all_answered || hopeless || now >= self.patience.deadline {
                     Progress::Failed(self.error())
                 } else {
                     Progress::WaitUntil(self.patience.deadline)
