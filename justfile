@@ -15,6 +15,14 @@ test *ARGS:
 replay NAME SEED:
     cargo chaos replay {{NAME}} --seed {{SEED}} --trace
 
+# Plant bugs in the nodes, and see which invariant catches each
+selftest *ARGS:
+    cargo chaos selftest {{ARGS}}
+
+# A first look: a cluster in one process
+demo:
+    cargo run --quiet --bin dske -- demo
+
 # Measure sharing, MAC and key tag beside other crates
 bench *ARGS:
     cargo bench --bench sharing {{ARGS}}

@@ -1,0 +1,80 @@
+//! Canaries by the command: what is caught, what is not, and what is no canary.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+fn selftest(dir: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
+    let command = command.current_dir(dir).arg("selftest").args(args);
+    command.output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn bugs_are_seen_by_the_invariants_that_they_break_whatever_the_number_of_jobs() {
+    let dir = TempDir::new().unwrap();
+    let hunt = |jobs: &str| {
+        let bugs = ["handed-out-twice", "tag-not-checked", "pad-too-short"];
+        let args = [&bugs[..], &["--runs", "30", "--jobs", jobs, "--out", jobs]].concat();
+        let output = selftest(dir.path(), &args);
+        let shown = stdout(&output);
+        assert_eq!(output.status.code(), Some(0), "{shown}");
+        assert!(shown.ends_with("all 3 canaries were caught\n"), "{shown}");
+        let json = std::fs::read(dir.path().join(jobs).join("selftest.json")).unwrap();
+        let mut json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        for hunted in json.as_array_mut().unwrap() {
+            hunted["wall_seconds"] = 0.into();
+        }
+        json
+    };
+    let alone = hunt("1");
+    assert_eq!(alone[0]["canary"], "handed-out-twice");
+    assert_eq!(
+        alone[0]["caught"]["invariants"],
+        serde_json::json!(["access"])
+    );
+    assert_eq!(alone, hunt("2"));
+}
+
+#[test]
+fn a_bug_that_nothing_has_seen_is_a_failure() {
+    let dir = TempDir::new().unwrap();
+    // The first run is of a campaign in which nobody lies.
+    let output = selftest(dir.path(), &["blame-neighbour", "--runs", "1"]);
+    assert_eq!(output.status.code(), Some(1));
+    let shown = stdout(&output);
+    assert!(shown.contains("NOT CAUGHT by blame"), "{shown}");
+    assert!(
+        shown.ends_with("NOT CAUGHT: blame-neighbour: no invariant sees it\n"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_name_that_is_no_canary_is_refused_with_those_there_are() {
+    let dir = TempDir::new().unwrap();
+    for args in [&["kanari"][..], &["mac-prefix", "kanari"]] {
+        let output = selftest(dir.path(), args);
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.starts_with("error: kanari: there is no such canary; there are "),
+            "{said}"
+        );
+        assert!(
+            said.contains("mac-prefix") && said.lines().count() == 1,
+            "{said}"
+        );
+        assert!(output.stdout.is_empty());
+    }
+    for runs in ["0", "x", "1000000"] {
+        let output = selftest(dir.path(), &["--runs", runs]);
+        assert_eq!(output.status.code(), Some(2), "{runs}");
+    }
+}
