@@ -117,6 +117,9 @@ struct Sweep {
     /// Do not reduce what breaks to small schedules.
     #[arg(long)]
     no_shrink: bool,
+    /// A campaign that did not reach what it has to is a failure, too.
+    #[arg(long)]
+    strict: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -212,7 +215,10 @@ fn sweep(names: Vec<String>, options: &Sweep) -> Result<bool, CliError> {
     table::print(&resilience);
     report::write(&options.out, &resilience)?;
     println!("report: {}", options.out.join("index.html").display());
-    Ok(resilience.campaigns.iter().all(CampaignSummary::holds))
+    let good = |campaign: &CampaignSummary| {
+        campaign.holds() && !(options.strict && !campaign.weaknesses().is_empty())
+    };
+    Ok(resilience.campaigns.iter().all(good))
 }
 
 /// A negative control breaks on purpose, and a schedule has been shrunk already, or somebody has made it as it is.
@@ -365,6 +371,7 @@ mod tests {
             seeds: None,
             seed: None,
             no_shrink: false,
+            strict: false,
             ..sweep
         };
         assert_eq!(command(&all, &sweep), "cargo chaos");

@@ -59,6 +59,18 @@ fn refused(dir: &Path, args: &[&str]) -> String {
 }
 
 #[test]
+fn a_weak_campaign_holds_but_for_the_strict() {
+    let dir = TempDir::new().unwrap();
+    let weak = format!("{SMALL}[expect]\nreached = [\"fault:hold\"]\n");
+    file(&dir, "weak.toml", &weak);
+    let output = chaos(dir.path(), &["run", "weak.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("WEAK: never reached: fault:hold"));
+    let output = chaos(dir.path(), &["run", "weak.toml", "--strict"]);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn an_unknown_campaign_is_refused_with_the_names_there_are() {
     let dir = TempDir::new().unwrap();
     for args in [

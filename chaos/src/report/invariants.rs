@@ -12,11 +12,11 @@ pub(super) const KNOWN: [(&str, &str); 12] = [
     ),
     (
         "secrecy",
-        "What fewer than K hubs and the whole wire know fits every possible key equally well, and no text gives a key away.",
+        "What fewer than K hubs and the whole wire know fits every key equally well.",
     ),
     (
         "one-time",
-        "No byte of pre-shared random data ever serves two messages, and nobody can use up another's.",
+        "No byte of pre-shared random data ever serves two messages.",
     ),
     (
         "authentic",
