@@ -216,7 +216,7 @@ fn sweep(names: Vec<String>, options: &Sweep) -> Result<bool, CliError> {
     report::write(&options.out, &resilience)?;
     println!("report: {}", options.out.join("index.html").display());
     let good = |campaign: &CampaignSummary| {
-        campaign.holds() && !(options.strict && !campaign.weaknesses().is_empty())
+        campaign.holds() && (!options.strict || campaign.weaknesses().is_empty())
     };
     Ok(resilience.campaigns.iter().all(good))
 }
@@ -326,8 +326,10 @@ fn command(names: &[String], options: &Sweep) -> String {
             .map(|value| format!(" --{flag} {value}"))
             .unwrap_or_default();
     }
-    if options.no_shrink {
-        command += " --no-shrink";
+    for (flag, given) in [("no-shrink", options.no_shrink), ("strict", options.strict)] {
+        if given {
+            command += &format!(" --{flag}");
+        }
     }
     command
 }
@@ -361,6 +363,7 @@ mod tests {
             jobs: Some(2),
             out: PathBuf::from("x"),
             no_shrink: true,
+            strict: false,
         };
         assert_eq!(
             command(&["storm".to_owned()], &sweep),
