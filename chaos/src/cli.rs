@@ -215,10 +215,19 @@ fn sweep(names: Vec<String>, options: &Sweep) -> Result<bool, CliError> {
     table::print(&resilience);
     report::write(&options.out, &resilience)?;
     println!("report: {}", options.out.join("index.html").display());
-    let good = |campaign: &CampaignSummary| {
-        campaign.holds() && (!options.strict || campaign.weaknesses().is_empty())
-    };
-    Ok(resilience.campaigns.iter().all(good))
+    let mut good = resilience.campaigns.iter().all(CampaignSummary::holds);
+    for campaign in resilience.campaigns.iter().filter(|_| options.strict) {
+        let weaknesses = campaign.weaknesses();
+        if !weaknesses.is_empty() {
+            println!(
+                "--strict: {} is weak: {}",
+                campaign.name,
+                weaknesses.join(", ")
+            );
+            good = false;
+        }
+    }
+    Ok(good)
 }
 
 /// A negative control breaks on purpose, and a schedule has been shrunk already, or somebody has made it as it is.

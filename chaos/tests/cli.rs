@@ -65,9 +65,13 @@ fn a_weak_campaign_holds_but_for_the_strict() {
     file(&dir, "weak.toml", &weak);
     let output = chaos(dir.path(), &["run", "weak.toml"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stdout(&output).contains("WEAK: never reached: fault:hold"));
     let output = chaos(dir.path(), &["run", "weak.toml", "--strict"]);
     assert_eq!(output.status.code(), Some(1));
+    let shown = stdout(&output);
+    assert!(
+        shown.contains("--strict: weak is weak: never reached: fault:hold"),
+        "{shown}"
+    );
 }
 
 #[test]
