@@ -199,32 +199,33 @@ fn execute(cli: &Cli) -> Result<(), CliError> {
     if !manages && !selection.is_everything() {
         return Err(CliError::SelectionUnused);
     }
+    // Read only where it is needed: a first look and a conversion need none.
+    let topology = || Topology::read(&cli.topology);
     match &cli.command {
-        Command::Demo => return demo::demo(),
-        Command::Completions { shell } => {
-            completions(shell);
-            return Ok(());
+        Command::Start => start::start(&cli.topology, &topology()?, &selection),
+        Command::Stop => stop::stop(&topology()?, &selection),
+        Command::Status { json } => status::status(&topology()?, &selection, *json),
+        Command::EtsiQkd(call) => etsi_qkd::call(&topology()?, call),
+        Command::Demo => demo::demo(),
+        Command::Topology { command } => match command {
+            TopologyCommand::Check => {
+                print::summary(&cli.topology, &topology()?);
+                Ok(())
+            }
+            TopologyCommand::Convert { yaml, out } => convert::convert(yaml, out.as_deref()),
+        },
+        Command::Hub { name } => {
+            let topology = topology()?;
+            run::hub(&topology, nodes::find(&topology, Role::Hub, name)?)
         }
-        Command::Topology {
-            command: TopologyCommand::Convert { yaml, out },
-        } => return convert::convert(yaml, out.as_deref()),
-        _ => {}
-    }
-    let topology = Topology::read(&cli.topology)?;
-    match &cli.command {
-        Command::Start => start::start(&cli.topology, &topology, &selection),
-        Command::Stop => stop::stop(&topology, &selection),
-        Command::Status { json } => status::status(&topology, &selection, *json),
-        Command::EtsiQkd(call) => etsi_qkd::call(&topology, call),
-        Command::Hub { name } => run::hub(&topology, nodes::find(&topology, Role::Hub, name)?),
         Command::Client { name } => {
+            let topology = topology()?;
             run::client(&topology, nodes::find(&topology, Role::Client, name)?)
         }
-        Command::Topology { .. } => {
-            print::summary(&cli.topology, &topology);
+        Command::Completions { shell } => {
+            completions(shell);
             Ok(())
         }
-        Command::Demo | Command::Completions { .. } => Ok(()),
     }
 }
 

@@ -69,7 +69,9 @@ pub enum ReconstructError {
 pub struct Reconstruction {
     /// The secret.
     pub secret: Zeroizing<Vec<u8>>,
-    /// The given shares that are wrong beyond doubt, if fewer than K are wrong.
+    /// The given shares that are not on the polynomial.
+    pub off: Vec<ShareIndex>,
+    /// Those of them that are wrong beyond doubt, if fewer than K are wrong: all, or none.
     pub culprits: Vec<ShareIndex>,
     /// How it was found.
     pub method: Method,
@@ -90,9 +92,11 @@ impl Reconstruction {
 
     fn judge(&mut self, shares: &[&Share]) {
         let off = shares.iter().filter(|share| !self.agrees(share));
-        let off: Vec<ShareIndex> = off.map(|share| share.x).collect();
-        let certain = shares.len() - off.len() >= agreement_needed(self.points.len());
-        self.culprits = if certain { off } else { Vec::new() };
+        self.off = off.map(|share| share.x).collect();
+        self.culprits.clear();
+        if shares.len() - self.off.len() >= agreement_needed(self.points.len()) {
+            self.culprits.clone_from(&self.off);
+        }
     }
 }
 
@@ -107,7 +111,7 @@ pub fn name_culprits(shares: &[Share], found: &mut Reconstruction, budget: Searc
     let all: Vec<&Share> = shares.iter().collect();
     let k = found.points.len();
     found.judge(&all);
-    let settled = !found.culprits.is_empty() || all.iter().all(|share| found.agrees(share));
+    let settled = found.off.len() == found.culprits.len();
     if settled || all.len() < agreement_needed(k) {
         return;
     }
@@ -217,6 +221,7 @@ impl Attempt<'_> {
         }
         let mut found = Reconstruction {
             secret,
+            off: Vec::new(),
             culprits: Vec::new(),
             method,
             points: points.iter().map(|share| (*share).clone()).collect(),

@@ -197,17 +197,17 @@ impl Session {
             &mut solved.polynomial,
             SearchBudget::new(SUBSETS_MAX),
         );
-        let mut culprits = solved.polynomial.culprits.clone();
-        let is_off = |share: &&Share| !solved.polynomial.agrees(share);
-        if culprits.is_empty() && shares.iter().any(|share| is_off(&share)) {
+        let Reconstruction { off, culprits, .. } = &solved.polynomial;
+        let mut culprits = culprits.clone();
+        if culprits.len() < off.len() {
             reached(Mark::BlameUncertain);
             if canary(Canary::BlameUncertain) {
-                culprits = shares.iter().filter(is_off).map(|share| share.x).collect();
+                culprits.clone_from(off);
             }
         }
         if canary(Canary::BlameMajority) {
-            let on = shares.iter().filter(|share| !is_off(share));
-            culprits = on.map(|share| share.x).collect();
+            let on = shares.iter().map(|share| share.x);
+            culprits = on.filter(|x| !off.contains(x)).collect();
         }
         for x in culprits {
             if self.caught.insert(x) {
