@@ -9,13 +9,13 @@ use dske_chaos::campaign;
 use dske_chaos::plan::Plan;
 use tempfile::TempDir;
 
-/// K of 5 hubs forge keys while links break. It breaks agreement, and that there is no false key. Shares live short, so
+/// K of 3 hubs forge keys while links break, and often answer first. It breaks agreement, and that there is no false key. Shares live short, so
 /// that runs are short.
 const FORGERS: &str = "\
 about = \"K forge\"
 seeds = 2
 [cluster]
-hubs = 5
+hubs = 3
 threshold = 2
 call_deadline_ms = 1000
 share_ttl_ms = 2000

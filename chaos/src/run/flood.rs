@@ -28,43 +28,26 @@ use crate::plan::stream::stream;
 /// Bytes of pure garbage at most.
 const GARBAGE_BYTES_MAX: usize = 2_000;
 
-/// Adds the outsider's host, if the plan has work for it.
-pub(super) fn add(sim: &mut turmoil::Sim<'_>, topology: &Rc<Topology>, observer: &Observer) {
+/// Starts every flood of the plan, each as a task of its own.
+pub(super) fn start(topology: &Topology, observer: &Observer) {
     let plan = Rc::clone(&observer.seen().plan);
     let floods = plan
         .faults
         .iter()
         .filter_map(|planned| match planned.fault {
             Fault::Flood { hub, per_second } => {
-                Some((hub, per_second, planned.at_ms, planned.until_ms))
+                Some((hub, per_second, (planned.at_ms, planned.until_ms)))
             }
             _ => None,
         });
-    let floods: Vec<_> = floods.collect();
-    if floods.is_empty() {
-        return;
+    for (index, (hub, per_second, times_ms)) in floods.enumerate() {
+        let rng = |part: &str| stream(&plan.campaign, plan.seed, &format!("{part} {index}"));
+        let rngs = (rng("flood"), rng("flood ahead"));
+        let http = http_client(Duration::from_millis(500));
+        let transport = HttpTransport::new(http, &format!("{}:{PORT}", topology.hubs[hub].name));
+        let flood = flood(transport, observer.clone(), hub, per_second, times_ms, rngs);
+        tokio::task::spawn_local(flood);
     }
-    let (topology, observer) = (Rc::clone(topology), observer.clone());
-    sim.client("outsider", async move {
-        for (index, (hub, per_second, from_ms, until_ms)) in floods.into_iter().enumerate() {
-            let rng = |part: &str| stream(&plan.campaign, plan.seed, &format!("{part} {index}"));
-            let rngs = (rng("flood"), rng("flood ahead"));
-            let http = http_client(Duration::from_millis(500));
-            let transport =
-                HttpTransport::new(http, &format!("{}:{PORT}", topology.hubs[hub].name));
-            let flood = flood(
-                transport,
-                observer.clone(),
-                hub,
-                per_second,
-                (from_ms, until_ms),
-                rngs,
-            );
-            tokio::task::spawn_local(flood);
-        }
-        sleep_until_ms(plan.heal_at_ms).await;
-        Ok(())
-    });
 }
 
 async fn flood(

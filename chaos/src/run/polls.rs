@@ -24,38 +24,35 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 /// Before the end, so that the last answers are in when the run ends.
 const LAST_BEFORE_END_MS: u64 = 600;
 
-/// Adds the host that polls.
-pub(super) fn add(sim: &mut turmoil::Sim<'_>, topology: &Rc<Topology>, observer: &Observer) {
-    let (topology, observer) = (Rc::clone(topology), observer.clone());
-    sim.client("operator", async move {
-        let http = http_client(TIMEOUT);
-        let node = |name: &dske::protocol::NodeName| {
-            EtsiClient::new(http.clone(), &format!("{name}:{PORT}"), TIMEOUT)
-        };
-        let end_ms = observer.seen().plan.end_ms - LAST_BEFORE_END_MS;
-        let mut at_ms = INTERVAL_MS;
-        loop {
-            sleep_until_ms(at_ms.min(end_ms)).await;
-            let last = at_ms >= end_ms;
-            let hubs = topology.hubs.iter().enumerate().map(|(index, hub)| {
-                let (node, observer) = (node(&hub.name), observer.clone());
-                async move { poll_hub(&node, index, &observer).await }
-            });
-            let clients = topology.clients.iter().enumerate().map(|(index, client)| {
-                let (node, observer) = (node(&client.name), observer.clone());
-                async move { poll_client(&node, index, &observer).await }
-            });
-            futures_util::future::join(
-                futures_util::future::join_all(hubs),
-                futures_util::future::join_all(clients),
-            )
-            .await;
-            if last {
-                return Ok(());
-            }
-            at_ms += INTERVAL_MS;
+/// Polls until the plan's end.
+pub(super) async fn run(topology: Rc<Topology>, observer: Observer) {
+    let http = http_client(TIMEOUT);
+    let node = |name: &dske::protocol::NodeName| {
+        EtsiClient::new(http.clone(), &format!("{name}:{PORT}"), TIMEOUT)
+    };
+    let end_ms = observer.seen().plan.end_ms - LAST_BEFORE_END_MS;
+    let mut at_ms = INTERVAL_MS;
+    loop {
+        sleep_until_ms(at_ms.min(end_ms)).await;
+        let last = at_ms >= end_ms;
+        let hubs = topology.hubs.iter().enumerate().map(|(index, hub)| {
+            let (node, observer) = (node(&hub.name), observer.clone());
+            async move { poll_hub(&node, index, &observer).await }
+        });
+        let clients = topology.clients.iter().enumerate().map(|(index, client)| {
+            let (node, observer) = (node(&client.name), observer.clone());
+            async move { poll_client(&node, index, &observer).await }
+        });
+        futures_util::future::join(
+            futures_util::future::join_all(hubs),
+            futures_util::future::join_all(clients),
+        )
+        .await;
+        if last {
+            return;
         }
-    });
+        at_ms += INTERVAL_MS;
+    }
 }
 
 async fn poll_hub(node: &EtsiClient, hub: usize, observer: &Observer) {

@@ -1,7 +1,7 @@
 //! The rogue client: registered at every hub, with PSRD and an SAE of its own, it keeps to no rules. It knows what
 //! goes over the wire, and signs what it sends properly: what a hub refuses, it refuses for what is said, not for how.
 //!
-//! It runs the production channel ([`ClientEnd`]) and transport on a host of its own, and nothing else of a client.
+//! It runs the production channel ([`ClientEnd`]) and transport, and nothing else of a client.
 
 mod attack;
 
@@ -38,19 +38,13 @@ const LOW_WATER_BYTES: usize = 1_024;
 /// Deliveries in a row at most: a hub whose blocks are tiny is not worth more.
 const DELIVERIES_MAX: usize = 8;
 
-/// Adds the rogue's host, if the plan has work for it.
-pub(super) fn add(sim: &mut turmoil::Sim<'_>, topology: &Rc<Topology>, observer: &Observer) {
+/// Starts the rogue as a task of its own, if the plan has work for it.
+pub(super) fn start(topology: &Topology, observer: &Observer) {
     let plan = Rc::clone(&observer.seen().plan);
-    if !plan.has_rogue() {
-        return;
+    if plan.has_rogue() {
+        let rogue = Rogue::new(&plan, topology, observer.clone());
+        tokio::task::spawn_local(async move { rogue.run(strikes(&plan)).await });
     }
-    let (topology, observer) = (Rc::clone(topology), observer.clone());
-    sim.client(ROGUE_NAME, async move {
-        let rogue = Rogue::new(&plan, &topology, observer);
-        rogue.run(strikes(&plan)).await;
-        sleep_until_ms(plan.heal_at_ms).await;
-        Ok(())
-    });
 }
 
 /// When it sends a message, in milliseconds, in order. Attacks may overlap.

@@ -21,28 +21,25 @@ use crate::plan::PlannedCall;
 /// How long an SAE waits for its KME, beyond the KME's own deadline.
 const MARGIN_MS: u64 = 500;
 
-/// Adds the host on which the SAEs live. The run is over when it is, at the plan's end.
-pub(super) fn add(sim: &mut turmoil::Sim<'_>, topology: &Rc<Topology>, observer: &Observer) {
-    let (topology, observer) = (Rc::clone(topology), observer.clone());
-    sim.client("saes", async move {
-        let plan = Rc::clone(&observer.seen().plan);
-        let timeout = Duration::from_millis(plan.cluster.call_deadline_ms + MARGIN_MS);
-        let http = http_client(timeout);
-        let clients = topology.clients.iter().map(|client| Sae {
-            id: SaeId::from(&client.name),
-            kme: EtsiClient::new(http.clone(), &format!("{}:{PORT}", client.name), timeout),
-        });
-        let saes = Rc::new(clients.collect::<Vec<_>>());
-        let calls = plan.calls.iter().map(|call| {
-            let exchange = exchange(Rc::clone(&saes), call.clone(), observer.clone());
-            tokio::task::spawn_local(exchange)
-        });
-        for call in join_all(calls).await {
-            call?;
-        }
-        sleep_until_ms(plan.end_ms).await;
-        Ok(())
+/// Makes all calls of the plan, and is over at the plan's end.
+pub(super) async fn run(topology: Rc<Topology>, observer: Observer) -> turmoil::Result {
+    let plan = Rc::clone(&observer.seen().plan);
+    let timeout = Duration::from_millis(plan.cluster.call_deadline_ms + MARGIN_MS);
+    let http = http_client(timeout);
+    let clients = topology.clients.iter().map(|client| Sae {
+        id: SaeId::from(&client.name),
+        kme: EtsiClient::new(http.clone(), &format!("{}:{PORT}", client.name), timeout),
     });
+    let saes = Rc::new(clients.collect::<Vec<_>>());
+    let calls = plan.calls.iter().map(|call| {
+        let exchange = exchange(Rc::clone(&saes), call.clone(), observer.clone());
+        tokio::task::spawn_local(exchange)
+    });
+    for call in join_all(calls).await {
+        call?;
+    }
+    sleep_until_ms(plan.end_ms).await;
+    Ok(())
 }
 
 struct Sae {
