@@ -88,7 +88,8 @@ named! {
         DeadlineIgnored = "deadline-ignored", "a call waits for hubs for much longer than its deadline";
         AnyoneMayFetch = "anyone-may-fetch", "a hub hands shares to SAEs that are not named";
         AnyoneMaySpeak = "anyone-may-speak", "a hub lets any client speak for any SAE";
-        ConflictOverwrites = "conflict-overwrites", "another deposit under the same key ID replaces the share";
+        ConflictOverwrites = "conflict-overwrites", "another deposit of the same key replaces the share";
+        KeyIdAlone = "key-id-alone", "whoever deposits first under a key ID keeps it, whatever the master";
         ExpiryForgotten = "expiry-forgotten", "a hub does not erase shares whose time is over";
         HandedOutTwice = "handed-out-twice", "a client hands a key to an SAE as often as it asks";
         NoGrouping = "no-grouping", "answers are put together whatever their public parts are";

@@ -67,6 +67,7 @@ pub fn expected(canary: Canary) -> &'static [&'static str] {
         Canary::AnyoneMayFetch
         | Canary::AnyoneMaySpeak
         | Canary::ConflictOverwrites
+        | Canary::KeyIdAlone
         | Canary::HandedOutTwice => &["access"],
         Canary::ExpiryForgotten => &["bounds"],
         // Which of the two depends on whether the first answer is the lie.

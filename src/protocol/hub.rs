@@ -20,7 +20,7 @@ use super::message::{
     DepositBody, DepositReply, DepositResult, FetchAnswer, FetchQuery, FetchReply, FetchResult,
     FoundShare, Plain,
 };
-use super::names::{NodeName, SaeId};
+use super::names::{KeyName, NodeName, SaeId};
 use super::refusal::Refusal;
 use super::store::{HeldShare, Lookup, ShareStore, StoreLimits};
 use super::wire::{Request, Response};
@@ -309,9 +309,11 @@ impl Hub {
         self.check_deposit(client, deposit)?;
         *self.served.entry("deposit").or_default() += 1;
         let keys = deposit.keys.iter().map(|key| {
-            let held = HeldShare {
-                depositor: client.clone(),
+            let name = KeyName {
                 master_sae: deposit.master_sae.clone(),
+                key_id: key.key_id,
+            };
+            let held = HeldShare {
                 slave_saes: deposit.slave_saes.clone(),
                 size: deposit.size,
                 tag: key.tag,
@@ -319,7 +321,7 @@ impl Hub {
             };
             DepositResult {
                 key_id: key.key_id,
-                outcome: self.store.deposit(now, key.key_id, held),
+                outcome: self.store.deposit(now, name, held),
             }
         });
         Ok(DepositReply {
@@ -388,15 +390,17 @@ impl Hub {
         )?;
         *self.served.entry("fetch").or_default() += 1;
         self.store.expire(now);
+        let name = |key_id| KeyName {
+            master_sae: query.master_sae.clone(),
+            key_id,
+        };
         let keys = query.key_ids.iter().map(|&key_id| {
-            let lookup = self
-                .store
-                .look_up(now, key_id, &query.slave_sae, &query.master_sae);
+            let lookup = self.store.look_up(now, &name(key_id), &query.slave_sae);
             let answer = match lookup {
                 Lookup::NotFound => FetchAnswer::NotFound,
                 Lookup::Forbidden => FetchAnswer::Forbidden,
                 Lookup::Found(held) => FetchAnswer::Found(FoundShare {
-                    master_sae: held.master_sae.clone(),
+                    master_sae: query.master_sae.clone(),
                     slave_saes: held.slave_saes.clone(),
                     hubs: self.config.sharing.shares(),
                     threshold: self.config.sharing.threshold(),
@@ -415,7 +419,7 @@ impl Hub {
         // had fails as a whole (clause 6.4), and an answer for which PSRD is missing is never sent.
         if reply.is_complete() && self.can_answer_with(client, &reply) {
             for &key_id in &query.key_ids {
-                self.store.hand_out(now, key_id, &query.slave_sae);
+                self.store.hand_out(now, &name(key_id), &query.slave_sae);
             }
         }
         Ok(reply)

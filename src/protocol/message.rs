@@ -121,7 +121,7 @@ pub struct DepositResult {
 pub enum DepositOutcome {
     /// Held until it is fetched or expires. Also the answer to the same deposit made again.
     Stored,
-    /// Refused: the hub holds another share under this key ID.
+    /// Refused: the hub holds another share of this key, from the same master.
     Conflict,
     /// Refused: the hub's store is full.
     Full,

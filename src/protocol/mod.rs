@@ -35,6 +35,6 @@ pub mod signature;
 pub mod store;
 pub mod wire;
 
-pub use names::{KeyId, NodeName, SaeId};
+pub use names::{KeyId, KeyName, NodeName, SaeId};
 pub use refusal::Refusal;
 pub use wire::{Method, Request, Response};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -34,12 +35,13 @@ fn check(name: &str) -> Result<(), NameError> {
     }
 }
 
+// Names go with every message, share and key, so that a copy has to be cheap.
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The name as text.
@@ -54,7 +56,7 @@ macro_rules! name_type {
 
             fn from_str(name: &str) -> Result<Self, NameError> {
                 check(name)?;
-                Ok(Self(name.to_owned()))
+                Ok(Self(name.into()))
             }
         }
 
@@ -63,13 +65,13 @@ macro_rules! name_type {
 
             fn try_from(name: String) -> Result<Self, NameError> {
                 check(&name)?;
-                Ok(Self(name))
+                Ok(Self(name.into()))
             }
         }
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.as_str().to_owned()
             }
         }
 
@@ -94,7 +96,7 @@ name_type! {
 impl From<&NodeName> for SaeId {
     /// A client without a list of SAEs serves one that has its own name.
     fn from(name: &NodeName) -> Self {
-        Self(name.0.clone())
+        Self(Arc::clone(&name.0))
     }
 }
 
@@ -111,6 +113,16 @@ impl KeyId {
         rng.fill_bytes(&mut bytes);
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
     }
+}
+
+/// Which key is meant. Initiators draw key IDs on their own, and whoever reads the wire can use one again: an ID names
+/// one key only together with the master SAE, for whom nobody else can speak.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyName {
+    /// The SAE that asked for the key.
+    pub master_sae: SaeId,
+    /// The key's ID.
+    pub key_id: KeyId,
 }
 
 impl fmt::Display for KeyId {

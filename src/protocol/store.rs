@@ -11,15 +11,11 @@ use crate::crypto::key_tag::KeyTag;
 use crate::harness::{Canary, Mark, canary, reached};
 
 use super::message::{DepositOutcome, Plain};
-use super::names::{KeyId, NodeName, SaeId};
+use super::names::{KeyName, SaeId};
 
-/// A share with all that the hub knows about its key.
+/// A share with all that the hub knows about its key, besides its name.
 #[derive(Debug, Clone)]
 pub struct HeldShare {
-    /// The client that deposited it.
-    pub depositor: NodeName,
-    /// The SAE that asked for the key.
-    pub master_sae: SaeId,
     /// The SAEs that may fetch it.
     pub slave_saes: Vec<SaeId>,
     /// Bytes of the user key.
@@ -33,9 +29,7 @@ pub struct HeldShare {
 impl HeldShare {
     /// Whether the same deposit was made again: every part equal, the share compared in constant time.
     fn same_as(&self, other: &Self) -> bool {
-        self.depositor == other.depositor
-            && self.master_sae == other.master_sae
-            && self.slave_saes == other.slave_saes
+        self.slave_saes == other.slave_saes
             && self.size == other.size
             && self.tag == other.tag
             && bool::from(self.share.0.ct_eq(&other.share.0))
@@ -65,7 +59,7 @@ pub struct StoreLimits {
 pub enum Lookup<'a> {
     /// The share.
     Found(&'a HeldShare),
-    /// Never seen, expired, fetched before, or of another master.
+    /// Never seen, expired, or fetched before.
     NotFound,
     /// Held, but not for this SAE.
     Forbidden,
@@ -74,9 +68,9 @@ pub enum Lookup<'a> {
 /// The shares that a hub holds.
 pub struct ShareStore {
     limits: StoreLimits,
-    entries: BTreeMap<KeyId, Entry>,
+    entries: BTreeMap<KeyName, Entry>,
     /// The same entries by the time at which they are to be erased.
-    by_expiry: BTreeSet<(Duration, KeyId)>,
+    by_expiry: BTreeSet<(Duration, KeyName)>,
 }
 
 impl ShareStore {
@@ -104,17 +98,17 @@ impl ShareStore {
 
     /// Erases what has expired by `now`.
     pub fn expire(&mut self, now: Duration) {
-        while let Some(&(expires, key_id)) = self.by_expiry.first() {
+        while let Some((expires, key)) = self.by_expiry.first().cloned() {
             if expires > now || canary(Canary::ExpiryForgotten) {
                 break;
             }
-            self.erase(key_id);
+            self.erase(key);
         }
     }
 
-    fn erase(&mut self, key_id: KeyId) {
-        if let Some(entry) = self.entries.remove(&key_id) {
-            self.by_expiry.remove(&(entry.expires, key_id));
+    fn erase(&mut self, key: KeyName) {
+        if let Some(entry) = self.entries.remove(&key) {
+            self.by_expiry.remove(&(entry.expires, key));
             if entry.fetched.is_empty() {
                 reached(Mark::ShareExpired);
             }
@@ -122,22 +116,25 @@ impl ShareStore {
     }
 
     /// Holds a share.
-    pub fn deposit(&mut self, now: Duration, key_id: KeyId, held: HeldShare) -> DepositOutcome {
+    pub fn deposit(&mut self, now: Duration, key: KeyName, held: HeldShare) -> DepositOutcome {
         self.expire(now);
-        match self.entries.get(&key_id) {
+        match self.entries.get(&key) {
             Some(entry) if entry.held.same_as(&held) => {
                 reached(Mark::DepositAgain);
                 return DepositOutcome::Stored;
             }
-            Some(_) if canary(Canary::ConflictOverwrites) => self.erase(key_id),
+            Some(_) if canary(Canary::ConflictOverwrites) => self.erase(key.clone()),
             Some(_) => return DepositOutcome::Conflict,
+            None if canary(Canary::KeyIdAlone) && self.holds_id(&key) => {
+                return DepositOutcome::Conflict;
+            }
             None if self.entries.len() >= self.limits.shares_max => return DepositOutcome::Full,
             None => {}
         }
         let expires = now + self.limits.ttl;
-        self.by_expiry.insert((expires, key_id));
+        self.by_expiry.insert((expires, key.clone()));
         self.entries.insert(
-            key_id,
+            key,
             Entry {
                 held,
                 expires,
@@ -148,42 +145,35 @@ impl ShareStore {
         DepositOutcome::Stored
     }
 
+    fn holds_id(&self, key: &KeyName) -> bool {
+        self.entries.keys().any(|held| held.key_id == key.key_id)
+    }
+
     /// What there is for a slave SAE. Nothing is used up by looking.
     #[must_use]
-    pub fn look_up(
-        &self,
-        now: Duration,
-        key_id: KeyId,
-        slave_sae: &SaeId,
-        master_sae: &SaeId,
-    ) -> Lookup<'_> {
-        let Some(entry) = self.entries.get(&key_id).filter(|e| e.expires > now) else {
+    pub fn look_up(&self, now: Duration, key: &KeyName, slave_sae: &SaeId) -> Lookup<'_> {
+        let Some(entry) = self.entries.get(key).filter(|e| e.expires > now) else {
             reached(Mark::FetchOfForgotten);
             return Lookup::NotFound;
         };
         if !entry.held.slave_saes.contains(slave_sae) && !canary(Canary::AnyoneMayFetch) {
             return Lookup::Forbidden;
         }
-        let fetched_before = entry
-            .fetched
-            .get(slave_sae)
-            .is_some_and(|&until| until < now);
-        if fetched_before {
-            reached(Mark::FetchTooLate);
-        }
-        if entry.held.master_sae != *master_sae || fetched_before {
-            return Lookup::NotFound;
-        }
-        if entry.fetched.contains_key(slave_sae) {
-            reached(Mark::FetchAgain);
+        match entry.fetched.get(slave_sae) {
+            Some(&until) if until < now => {
+                reached(Mark::FetchTooLate);
+                return Lookup::NotFound;
+            }
+            Some(_) => reached(Mark::FetchAgain),
+            None => {}
         }
         Lookup::Found(&entry.held)
     }
 
     /// A slave SAE is being handed the share: it may ask again for the linger time. Once all named SAEs have had it,
     /// it is erased at the end of the last of these times.
-    pub fn hand_out(&mut self, now: Duration, key_id: KeyId, slave_sae: &SaeId) {
-        let Some(entry) = self.entries.get_mut(&key_id) else {
+    pub fn hand_out(&mut self, now: Duration, key: &KeyName, slave_sae: &SaeId) {
+        let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
         entry
@@ -193,8 +183,8 @@ impl ShareStore {
         if entry.fetched.len() == entry.held.slave_saes.len() {
             let last = entry.fetched.values().max().copied().unwrap_or(now);
             if last < entry.expires {
-                self.by_expiry.remove(&(entry.expires, key_id));
-                self.by_expiry.insert((last, key_id));
+                self.by_expiry.remove(&(entry.expires, key.clone()));
+                self.by_expiry.insert((last, key.clone()));
                 entry.expires = last;
             }
         }
@@ -216,16 +206,17 @@ mod tests {
         name.parse().unwrap()
     }
 
-    fn id(n: u8) -> KeyId {
-        format!("00000000-0000-4000-8000-0000000000{n:02x}")
-            .parse()
-            .unwrap()
+    /// A key of carol's.
+    fn key(n: u8) -> KeyName {
+        let key_id = format!("00000000-0000-4000-8000-0000000000{n:02x}");
+        KeyName {
+            master_sae: sae("carol"),
+            key_id: key_id.parse().unwrap(),
+        }
     }
 
     fn held(share: u8, slaves: &[&str]) -> HeldShare {
         HeldShare {
-            depositor: "carol".parse().unwrap(),
-            master_sae: sae("carol"),
             slave_saes: slaves.iter().map(|s| sae(s)).collect(),
             size: 1,
             tag: "00000000000000000000000000000000".parse().unwrap(),
@@ -237,15 +228,14 @@ mod tests {
     fn fetch<'a>(
         store: &'a mut ShareStore,
         now: Duration,
-        key_id: KeyId,
+        key: &KeyName,
         slave_sae: &SaeId,
-        master_sae: &SaeId,
     ) -> Lookup<'a> {
         store.expire(now);
-        if let Lookup::Found(_) = store.look_up(now, key_id, slave_sae, master_sae) {
-            store.hand_out(now, key_id, slave_sae);
+        if let Lookup::Found(_) = store.look_up(now, key, slave_sae) {
+            store.hand_out(now, key, slave_sae);
         }
-        store.look_up(now, key_id, slave_sae, master_sae)
+        store.look_up(now, key, slave_sae)
     }
 
     fn secs(s: u64) -> Duration {
@@ -256,19 +246,19 @@ mod tests {
     fn the_same_deposit_again_is_answered_the_same_and_another_is_refused() {
         let mut store = ShareStore::new(LIMITS);
         assert_eq!(
-            store.deposit(secs(0), id(1), held(7, &["b"])),
+            store.deposit(secs(0), key(1), held(7, &["b"])),
             DepositOutcome::Stored
         );
         assert_eq!(
-            store.deposit(secs(1), id(1), held(7, &["b"])),
+            store.deposit(secs(1), key(1), held(7, &["b"])),
             DepositOutcome::Stored
         );
         assert_eq!(
-            store.deposit(secs(1), id(1), held(8, &["b"])),
+            store.deposit(secs(1), key(1), held(8, &["b"])),
             DepositOutcome::Conflict
         );
         assert_eq!(
-            store.deposit(secs(1), id(1), held(7, &["c"])),
+            store.deposit(secs(1), key(1), held(7, &["c"])),
             DepositOutcome::Conflict
         );
         assert_eq!(store.len(), 1);
@@ -277,14 +267,14 @@ mod tests {
     #[test]
     fn a_full_store_refuses_and_has_room_again_after_expiry() {
         let mut store = ShareStore::new(LIMITS);
-        store.deposit(secs(0), id(1), held(1, &["b"]));
-        store.deposit(secs(1), id(2), held(1, &["b"]));
+        store.deposit(secs(0), key(1), held(1, &["b"]));
+        store.deposit(secs(1), key(2), held(1, &["b"]));
         assert_eq!(
-            store.deposit(secs(2), id(3), held(1, &["b"])),
+            store.deposit(secs(2), key(3), held(1, &["b"])),
             DepositOutcome::Full
         );
         assert_eq!(
-            store.deposit(secs(60), id(3), held(1, &["b"])),
+            store.deposit(secs(60), key(3), held(1, &["b"])),
             DepositOutcome::Stored
         );
         assert_eq!(store.len(), 2);
@@ -293,23 +283,23 @@ mod tests {
     #[test]
     fn each_named_sae_fetches_once_within_the_linger_time() {
         let mut store = ShareStore::new(LIMITS);
-        store.deposit(secs(0), id(1), held(7, &["b", "c"]));
-        let (a, b, c) = (sae("carol"), sae("b"), sae("c"));
+        store.deposit(secs(0), key(1), held(7, &["b", "c"]));
+        let (b, c) = (sae("b"), sae("c"));
         assert!(matches!(
-            fetch(&mut store, secs(1), id(1), &b, &a),
+            fetch(&mut store, secs(1), &key(1), &b),
             Lookup::Found(_)
         ));
         assert!(matches!(
-            fetch(&mut store, secs(5), id(1), &b, &a),
+            fetch(&mut store, secs(5), &key(1), &b),
             Lookup::Found(_)
         ));
         assert!(matches!(
-            fetch(&mut store, secs(7), id(1), &b, &a),
+            fetch(&mut store, secs(7), &key(1), &b),
             Lookup::NotFound
         ));
         // The other SAE is not affected, and after it the share goes.
         assert!(matches!(
-            fetch(&mut store, secs(20), id(1), &c, &a),
+            fetch(&mut store, secs(20), &key(1), &c),
             Lookup::Found(_)
         ));
         assert_eq!(store.len(), 1);
@@ -318,45 +308,64 @@ mod tests {
     }
 
     #[test]
-    fn strangers_and_wrong_masters_get_nothing_and_use_nothing_up() {
+    fn strangers_get_nothing_and_use_nothing_up() {
         let mut store = ShareStore::new(LIMITS);
-        store.deposit(secs(0), id(1), held(7, &["b"]));
-        let (a, b, x) = (sae("carol"), sae("b"), sae("x"));
+        store.deposit(secs(0), key(1), held(7, &["b"]));
+        for stranger in ["x", "carol"] {
+            assert!(matches!(
+                fetch(&mut store, secs(1), &key(1), &sae(stranger)),
+                Lookup::Forbidden
+            ));
+        }
         assert!(matches!(
-            fetch(&mut store, secs(1), id(1), &x, &a),
-            Lookup::Forbidden
-        ));
-        assert!(matches!(
-            fetch(&mut store, secs(1), id(1), &a, &a),
-            Lookup::Forbidden
-        ));
-        assert!(matches!(
-            fetch(&mut store, secs(1), id(1), &b, &x),
+            fetch(&mut store, secs(1), &key(2), &sae("b")),
             Lookup::NotFound
         ));
         assert!(matches!(
-            fetch(&mut store, secs(1), id(2), &b, &a),
-            Lookup::NotFound
-        ));
-        assert!(matches!(
-            fetch(&mut store, secs(50), id(1), &b, &a),
+            fetch(&mut store, secs(50), &key(1), &sae("b")),
             Lookup::Found(_)
         ));
     }
 
     #[test]
+    fn masters_do_not_get_in_each_others_way_under_the_same_key_id() {
+        let mut store = ShareStore::new(LIMITS);
+        let carols = key(1);
+        let mallorys = KeyName {
+            master_sae: sae("mallory"),
+            ..key(1)
+        };
+        let b = sae("b");
+        store.deposit(secs(0), mallorys.clone(), held(8, &["b"]));
+        assert!(matches!(
+            fetch(&mut store, secs(1), &carols, &b),
+            Lookup::NotFound
+        ));
+        assert_eq!(
+            store.deposit(secs(1), carols.clone(), held(7, &["b"])),
+            DepositOutcome::Stored
+        );
+        for (key, share) in [(&mallorys, 8), (&carols, 7)] {
+            let Lookup::Found(held) = fetch(&mut store, secs(2), key, &b) else {
+                panic!("{key:?} is not found");
+            };
+            assert_eq!(*held.share.0, vec![share]);
+        }
+    }
+
+    #[test]
     fn looking_uses_nothing_up() {
         let mut store = ShareStore::new(LIMITS);
-        store.deposit(secs(0), id(1), held(7, &["b"]));
-        let (a, b) = (sae("carol"), sae("b"));
+        store.deposit(secs(0), key(1), held(7, &["b"]));
+        let b = sae("b");
         for now in [1, 30, 59] {
             assert!(matches!(
-                store.look_up(secs(now), id(1), &b, &a),
+                store.look_up(secs(now), &key(1), &b),
                 Lookup::Found(_)
             ));
         }
         assert!(matches!(
-            store.look_up(secs(60), id(1), &b, &a),
+            store.look_up(secs(60), &key(1), &b),
             Lookup::NotFound
         ));
     }
@@ -364,7 +373,7 @@ mod tests {
     #[test]
     fn a_share_that_nobody_fetches_expires() {
         let mut store = ShareStore::new(LIMITS);
-        store.deposit(secs(0), id(1), held(7, &["b"]));
+        store.deposit(secs(0), key(1), held(7, &["b"]));
         store.expire(secs(59));
         assert_eq!(store.len(), 1);
         store.expire(secs(60));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
-use dske::protocol::message::{DepositBody, DepositOutcome, DepositReply, Plain};
+use dske::protocol::message::{DepositBody, DepositOutcome, DepositReply, DepositResult, Plain};
 use dske::protocol::{KeyId, Method, Request, Response, SaeId};
 use zeroize::Zeroizing;
 
@@ -188,12 +188,16 @@ fn accepted(seen: &Observation) -> BTreeMap<KeyId, BTreeMap<usize, u64>> {
 
 /// The keys of which an answer to a deposit says that their shares are held.
 pub(crate) fn stored(to: &Request, response: &Response) -> Vec<KeyId> {
+    let mut results = deposit_results(to, response);
+    results.retain(|result| result.outcome == DepositOutcome::Stored);
+    results.into_iter().map(|result| result.key_id).collect()
+}
+
+/// What an answer to a deposit says of each of its keys.
+pub(crate) fn deposit_results(to: &Request, response: &Response) -> Vec<DepositResult> {
     if to.method != Method::Post || response.status != 200 {
         return Vec::new();
     }
     let reply = serde_json::from_slice::<DepositReply>(&response.body);
-    let results = reply.map(|reply| reply.keys).unwrap_or_default();
-    let stored = results.iter();
-    let stored = stored.filter(|result| result.outcome == DepositOutcome::Stored);
-    stored.map(|result| result.key_id).collect()
+    reply.map(|reply| reply.keys).unwrap_or_default()
 }

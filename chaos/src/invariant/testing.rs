@@ -181,8 +181,15 @@ impl Scene {
         self.exchange(MASTER, hub, at_ms, request);
     }
 
-    /// The master sends a deposit to a hub, which is seen to store it, whatever the real one would have said.
-    pub(super) fn deposit_taken(&self, hub: usize, at_ms: u64, body: &DepositBody<Plain>) {
+    /// The master sends a deposit to a hub, which is seen to say this of all its keys, whatever the real one would have
+    /// said.
+    pub(super) fn deposit_answered(
+        &self,
+        hub: usize,
+        at_ms: u64,
+        body: &DepositBody<Plain>,
+        outcome: DepositOutcome,
+    ) {
         // Bytes far behind those that were spent.
         let spent = {
             let seen = self.see();
@@ -203,7 +210,7 @@ impl Scene {
         let (request, _) = seal_deposit(spent, body);
         let keys = body.keys.iter().map(|key| DepositResult {
             key_id: key.key_id,
-            outcome: DepositOutcome::Stored,
+            outcome,
         });
         let reply = DepositReply {
             keys: keys.collect(),

@@ -166,7 +166,7 @@ impl Rogue {
 
     /// Sends one attack, and waits for nothing.
     fn strike(&mut self, hub: usize) {
-        let known = Known::from_wire(&self.observer.seen(), hub);
+        let known = Known::from_wire(&self.observer.seen());
         let attack = Attack::draw(&mut self.rng);
         let messages = {
             let mut channel = self.channels[hub].borrow_mut();

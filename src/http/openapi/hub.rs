@@ -97,8 +97,8 @@ fn deposit() -> OperationBuilder {
         }]
     });
     let stored = answer(
-        "Authenticated, and what became of each share: `stored`, `conflict` (the hub holds another share under this \
-         ID) or `full`.",
+        "Authenticated, and what became of each share: `stored`, `conflict` (the hub holds another share of this \
+         key) or `full`.",
         of::<DepositReply>(),
     );
     refusals(signed(

@@ -36,15 +36,16 @@ impl Core {
         check_distinct(&key_ids)?;
         self.handed_out
             .borrow_mut()
-            .claim(&caller, &key_ids)
+            .claim(&caller, &master_sae, &key_ids)
             .map_err(KmeError::HandedOut)?;
-        let fetched = self.fetch(&caller, master_sae, &key_ids).await;
+        let fetched = self.fetch(&caller, &master_sae, &key_ids).await;
         let mut counters = self.counters.borrow_mut();
         match &fetched {
             Ok(keys) => counters.keys_fetched += keys.len() as u64,
             Err(_) => {
                 counters.fetch_failures += 1;
-                self.handed_out.borrow_mut().give_back(&caller, &key_ids);
+                let mut handed_out = self.handed_out.borrow_mut();
+                handed_out.give_back(&caller, &master_sae, &key_ids);
             }
         }
         fetched
@@ -53,13 +54,13 @@ impl Core {
     async fn fetch(
         self: &Rc<Self>,
         caller: &crate::protocol::SaeId,
-        master_sae: crate::protocol::SaeId,
+        master_sae: &crate::protocol::SaeId,
         key_ids: &[crate::protocol::KeyId],
     ) -> Result<Vec<EstablishedKey>, KmeError> {
         let query = FetchQuery {
             client: self.config.name.clone(),
             slave_sae: caller.clone(),
-            master_sae,
+            master_sae: master_sae.clone(),
             key_ids: key_ids.to_vec(),
         };
         let deadline = self.now() + self.config.timing.call_deadline;

@@ -1,17 +1,19 @@
 //! What hubs that never lie take and hand out, as the wire shows it.
 //!
 //! A hub hands a share out only to a client that serves an SAE named in the key's deposit, and hands out what was
-//! deposited there. It takes a deposit only from a client that serves the master, and does not let another one under
-//! the same key ID replace it.
+//! deposited there. It takes a deposit only from a client that serves the master, does not let another one of the same
+//! key replace it, and refuses none because of what other masters deposit.
 
 use std::collections::BTreeMap;
 
-use dske::protocol::KeyId;
 use dske::protocol::limits::KEYS_PER_MESSAGE_MAX;
-use dske::protocol::message::{FetchAnswer, FetchQuery, FetchResult, FoundShare, Plain};
+use dske::protocol::message::{
+    DepositOutcome, FetchAnswer, FetchQuery, FetchResult, FoundShare, Plain,
+};
+use dske::protocol::{KeyId, KeyName};
 
 use super::super::availability::was_down;
-use super::super::facts::{SentDeposit, stored};
+use super::super::facts::{SentDeposit, deposit_results};
 use super::super::{Facts, Verdict};
 use crate::observer::open;
 use crate::observer::record::{Message, Seen};
@@ -44,12 +46,21 @@ pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
                 handed_out(facts, &deposits, message, &query, result, verdict);
             }
         }
-        for key_id in stored(to, response) {
-            let deposits = deposits.get(&(message.hub, key_id));
+        for result in deposit_results(to, response) {
+            let deposits = deposits.get(&(message.hub, result.key_id));
             let mut deposits = deposits.into_iter().flatten();
-            if let Some(deposit) = deposits.find(|deposit| deposit.request == to) {
-                may_be_taken(facts, message, deposit, verdict);
-                taken.take(facts, message, key_id, deposit, verdict);
+            let Some(deposit) = deposits.find(|deposit| deposit.request == to) else {
+                continue;
+            };
+            match result.outcome {
+                DepositOutcome::Stored => {
+                    may_be_taken(facts, message, deposit, verdict);
+                    taken.take(facts, message, result.key_id, deposit, verdict);
+                }
+                DepositOutcome::Conflict => {
+                    taken.stands_in_the_way(message, result.key_id, deposit, verdict);
+                }
+                DepositOutcome::Full => {}
             }
         }
     }
@@ -140,7 +151,7 @@ fn may_be_taken(
 
 /// Which deposit of each key each hub has taken, and when.
 #[derive(Default)]
-struct Taken<'a>(BTreeMap<(usize, KeyId), (u64, &'a SentDeposit<'a>)>);
+struct Taken<'a>(BTreeMap<(usize, KeyName), (u64, &'a SentDeposit<'a>)>);
 
 impl<'a> Taken<'a> {
     fn take(
@@ -151,7 +162,7 @@ impl<'a> Taken<'a> {
         deposit: &'a SentDeposit<'a>,
         verdict: &mut Verdict,
     ) {
-        let place = (message.hub, key_id);
+        let place = place(message, key_id, deposit);
         let Some(&(at_us, first)) = self.0.get(&place) else {
             self.0.insert(place, (message.at_us, deposit));
             return;
@@ -173,6 +184,30 @@ impl<'a> Taken<'a> {
         });
         self.0.insert(place, (message.at_us, deposit));
     }
+
+    /// What a hub refuses as a conflict, it refuses because it has taken another deposit of the same key before.
+    fn stands_in_the_way(
+        &self,
+        message: &Message,
+        key_id: KeyId,
+        deposit: &SentDeposit<'_>,
+        verdict: &mut Verdict,
+    ) {
+        let first = self.0.get(&place(message, key_id, deposit));
+        let another = first.is_some_and(|(_, first)| !same(first, deposit, key_id));
+        verdict.expect(another, message.at_us, || {
+            format!(
+                "hub {} refused a share of key {key_id} from client {} as a conflict, but had taken no other for the master {}",
+                message.hub, deposit.client, deposit.body.master_sae
+            )
+        });
+    }
+}
+
+/// Where a share lies: key IDs of different masters are different keys.
+fn place(message: &Message, key_id: KeyId, deposit: &SentDeposit<'_>) -> (usize, KeyName) {
+    let master_sae = deposit.body.master_sae.clone();
+    (message.hub, KeyName { master_sae, key_id })
 }
 
 fn same(a: &SentDeposit<'_>, b: &SentDeposit<'_>, key_id: KeyId) -> bool {
@@ -181,11 +216,7 @@ fn same(a: &SentDeposit<'_>, b: &SentDeposit<'_>, key_id: KeyId) -> bool {
         let key = keys.find(|key| key.key_id == key_id);
         key.map(|key| (key.tag, key.share.0.to_vec()))
     };
-    a.client == b.client
-        && a.body.master_sae == b.body.master_sae
-        && a.body.slave_saes == b.body.slave_saes
-        && a.body.size == b.body.size
-        && share(a) == share(b)
+    a.body.slave_saes == b.body.slave_saes && a.body.size == b.body.size && share(a) == share(b)
 }
 
 #[cfg(test)]
@@ -246,7 +277,7 @@ mod tests {
         let mut body = deposited(&scene, 4);
         body.slave_saes = vec!["cindy".parse().unwrap()];
         scene.see().messages.retain(|message| message.hub != 4);
-        scene.deposit_again(4, 1_500, &body);
+        scene.deposit_answered(4, 1_500, &body, DepositOutcome::Stored);
         scene.judge(check_wire).must_hold();
         scene.fetch(1, 2_500, &keys);
         assert!(
@@ -281,7 +312,7 @@ mod tests {
     fn takes(scene: &Scene, at_ms: u64, hub: usize, change: impl Fn(&mut DepositBody<Plain>)) {
         let mut body = deposited(scene, hub);
         change(&mut body);
-        scene.deposit_taken(hub, at_ms, &body);
+        scene.deposit_answered(hub, at_ms, &body, DepositOutcome::Stored);
     }
 
     fn other_share(body: &mut DepositBody<Plain>) {
@@ -298,6 +329,22 @@ mod tests {
         scene
             .judge(check_wire)
             .must_break("though it held another of client 0");
+    }
+
+    #[test]
+    fn only_another_deposit_of_the_same_key_makes_a_conflict() {
+        let refused = |change: &dyn Fn(&mut DepositBody<Plain>)| {
+            let (scene, _) = exchanged(|_| {});
+            let mut body = deposited(&scene, 3);
+            body.keys.truncate(1);
+            change(&mut body);
+            scene.deposit_answered(3, 2_500, &body, DepositOutcome::Conflict);
+            scene.judge(check_wire)
+        };
+        refused(&other_share).must_hold();
+        let why = "as a conflict, but had taken no other for the master";
+        refused(&|_| {}).must_break(why);
+        refused(&|body| body.master_sae = "mallory".parse().unwrap()).must_break(why);
     }
 
     #[test]

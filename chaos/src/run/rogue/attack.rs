@@ -10,7 +10,6 @@ use rand::rngs::ChaCha12Rng;
 use rand::{Rng, RngExt};
 use zeroize::Zeroizing;
 
-use crate::invariant::facts::stored;
 use crate::observer::Observation;
 use crate::observer::record::Seen;
 
@@ -29,12 +28,14 @@ pub(super) enum Attack {
     FetchForForeignSae,
     /// Fetches them in the name of another client, signed with its own PSRD.
     FetchAsAnotherClient,
-    /// Deposits garbage under the ID of a key that the hub holds.
+    /// Deposits garbage under the ID of another master's key, which the hub may or may not hold already.
     DepositUnderKnownKey,
     /// Deposits garbage for a master that another client serves.
     DepositForForeignSae,
     /// Makes the same deposit twice, each properly signed.
     DepositTwice,
+    /// Deposits a share, and another one of the same key.
+    DepositAnother,
     /// Deposits a share, and fetches it itself.
     DepositAndFetch,
     /// Sends a message twice, the same bytes.
@@ -47,7 +48,7 @@ pub(super) enum Attack {
     WrongTopology,
 }
 
-/// A key of which a hub has said, for all to read, that it holds a share.
+/// A key of which a client has sent shares.
 pub(super) struct Known {
     key_id: KeyId,
     master_sae: SaeId,
@@ -58,32 +59,35 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// The keys that a hub has said it holds, newest first. Nothing secret: names, IDs and numbers only.
-    ///
-    /// Whoever deposits first owns the key ID, so that only what a hub holds already can be attacked without harm.
-    pub(super) fn from_wire(seen: &Observation, hub: usize) -> Vec<Self> {
-        let mut known = Vec::new();
-        for message in seen.messages.iter().rev().filter(|m| m.hub == hub) {
-            let Seen::Said { to, response } = &message.what else {
+    /// The keys whose shares are or were on their way to any hub, newest first. Nothing secret: names, IDs and numbers
+    /// only.
+    pub(super) fn from_wire(seen: &Observation) -> Vec<Self> {
+        let mut known: Vec<Self> = Vec::new();
+        for message in seen.messages.iter().rev() {
+            let Seen::Sent(request) = &message.what else {
                 continue;
             };
             if !message.client.is_some_and(|c| seen.plan.is_honest(c)) {
                 continue;
             }
-            let stored = stored(to, response);
-            let Ok(body) = serde_json::from_slice::<DepositBody>(&to.body) else {
+            let Ok(body) = serde_json::from_slice::<DepositBody>(&request.body) else {
                 continue;
             };
             let Some(slave_sae) = body.slave_saes.first() else {
                 continue;
             };
-            known.extend(stored.into_iter().map(|key_id| Self {
-                key_id,
-                master_sae: body.master_sae.clone(),
-                slave_sae: slave_sae.clone(),
-                size: body.size,
-                sharing: (body.hubs, body.threshold),
-            }));
+            for key in &body.keys {
+                // The shares of one key go to several hubs.
+                if known.iter().all(|known| known.key_id != key.key_id) {
+                    known.push(Self {
+                        key_id: key.key_id,
+                        master_sae: body.master_sae.clone(),
+                        slave_sae: slave_sae.clone(),
+                        size: body.size,
+                        sharing: (body.hubs, body.threshold),
+                    });
+                }
+            }
             if known.len() >= KNOWN_MAX {
                 break;
             }
@@ -93,13 +97,14 @@ impl Known {
 }
 
 impl Attack {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::FetchInOwnName,
         Self::FetchForForeignSae,
         Self::FetchAsAnotherClient,
         Self::DepositUnderKnownKey,
         Self::DepositForForeignSae,
         Self::DepositTwice,
+        Self::DepositAnother,
         Self::DepositAndFetch,
         Self::SendTwice,
         Self::ReuseBytes,
@@ -120,6 +125,7 @@ impl Attack {
             Self::DepositUnderKnownKey => "deposit-under-known-key",
             Self::DepositForForeignSae => "deposit-for-foreign-sae",
             Self::DepositTwice => "deposit-twice",
+            Self::DepositAnother => "deposit-another",
             Self::DepositAndFetch => "deposit-and-fetch",
             Self::SendTwice => "send-twice",
             Self::ReuseBytes => "reuse-bytes",
@@ -169,6 +175,14 @@ impl Attack {
             Self::DepositTwice => {
                 let body = garbage(me, hub, victim, None, rng);
                 let first = end.seal_deposit(&body).ok()?;
+                Some(vec![first, end.seal_deposit(&body).ok()?])
+            }
+            Self::DepositAnother => {
+                let mut body = garbage(me, hub, victim, None, rng);
+                let first = end.seal_deposit(&body).ok()?;
+                for key in &mut body.keys {
+                    rng.fill_bytes(&mut key.share.0);
+                }
                 Some(vec![first, end.seal_deposit(&body).ok()?])
             }
             Self::DepositAndFetch => {
@@ -364,7 +378,8 @@ mod tests {
                     &["signed foreign-sae"]
                 }
                 Attack::FetchAsAnotherClient => &["unsigned unknown-psrd"],
-                Attack::DepositUnderKnownKey => &["Conflict"],
+                Attack::DepositUnderKnownKey => &["Stored"],
+                Attack::DepositAnother => &["Stored", "Conflict"],
                 Attack::DepositTwice => &["Stored", "Stored"],
                 Attack::DepositAndFetch => &["Stored", "Found"],
                 // The answer to the first is opened, so that the copy meets nothing but a refusal.
