@@ -281,13 +281,9 @@ fn replay(name: &str, seed: Option<u64>, trace: bool) -> Result<bool, CliError> 
     };
     let outcomes = run_seeds(&campaign, &[seed], 1, run, |_| {});
     print!("{}", table::plan(&campaign.plan(seed)));
-    for outcome in &outcomes {
-        let wanted = |line: &&String| trace || table::is_essential(line);
-        outcome
-            .trace
-            .iter()
-            .filter(wanted)
-            .for_each(|line| println!("{line}"));
+    for trace_ in outcomes.iter().filter_map(|outcome| outcome.trace.as_ref()) {
+        let detail = if trace { crate::view::ladder::Detail::All } else { crate::view::ladder::Detail::Essential };
+        print!("{}", crate::view::ladder::ladder(trace_, detail));
     }
     let summary = summarize(&campaign, &outcomes, 0.0);
     table::print_violations(&summary);

@@ -18,6 +18,7 @@
 //! | [`byzantine`] | hubs that lie |
 //! | [`observer`] | sees everything, judges nothing |
 //! | [`invariant`] | what must hold, one property a file |
+//! | [`view`] | one run for people and tools: text, JSON, a page |
 //! | [`runner`] | many seeds on all cores |
 //! | [`shrink`] | what breaks an invariant, reduced to what a person can read |
 //! | [`mod@summarize`], [`summary`] | what a sweep says |
@@ -39,3 +40,4 @@ pub mod shrink;
 pub mod summarize;
 pub mod summary;
 pub mod table;
+pub mod view;

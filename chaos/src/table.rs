@@ -182,13 +182,6 @@ pub fn plan(plan: &Plan) -> String {
     text
 }
 
-/// Whether a line of a timeline is worth reading without `--trace`.
-#[must_use]
-pub fn is_essential(line: &str) -> bool {
-    let what = line.split_whitespace().nth(1).unwrap_or_default();
-    matches!(what, "call" | "fault" | "lie" | "start")
-}
-
 fn percent(part: u64, whole: u64) -> f64 {
     100.0 * part as f64 / whole.max(1) as f64
 }

@@ -13,6 +13,7 @@ use dske_testbed::sim::PORT;
 use dske_testbed::sim::net::http_client;
 
 use super::saes::sleep_until_ms;
+use crate::observer::record::NoteKind;
 use crate::observer::{Observer, now_us};
 
 /// Between two polls, in milliseconds.
@@ -60,7 +61,8 @@ pub(super) fn add(sim: &mut turmoil::Sim<'_>, topology: &Rc<Topology>, observer:
 
 async fn poll_hub(node: &EtsiClient, hub: usize, observer: &Observer) {
     if let Ok(status) = node.get::<HubStatus>(hub_routes::STATUS_PATH, None).await {
-        observer.note(&format!("status h{hub} shares={}", status.shares_held));
+        let shares = status.shares_held;
+        observer.note(NoteKind::HubStatus { hub, shares });
         observer.see().hub_statuses.push((now_us(), hub, status));
     }
 }
@@ -73,10 +75,8 @@ async fn poll_client(node: &EtsiClient, client: usize, observer: &Observer) {
     else {
         return;
     };
-    observer.note(&format!(
-        "status c{client} fetched={}",
-        status.counters.keys_fetched
-    ));
+    let fetched = status.counters.keys_fetched;
+    observer.note(NoteKind::ClientStatus { client, fetched });
     let mut seen = observer.see();
     for peer in &status.hubs {
         let hub = usize::from(peer.x.get()) - 1;

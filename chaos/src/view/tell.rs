@@ -1,0 +1,348 @@
+//! A trace is made of what the observer saw.
+
+use dske::protocol::channel::PoolOwner;
+
+use super::exchange::{Exchange, Sender, exchanges};
+use super::schema::{
+    Call, Event, Fate, FaultSpan, Mac, Message, Node, Role, Trace, Violation, What,
+};
+use super::{content, fate, knowledge};
+use crate::invariant::Facts;
+use crate::invariant::secrecy::quotes_secret;
+use crate::observer::record::{self, LieTold, NoteKind, Outcome};
+use crate::observer::{Observation, open};
+use crate::plan::{Fault, HUB_NAMES, Plan, PlannedFault};
+use crate::run::outcome::RunViolation;
+
+/// The name under which the outsider appears.
+const OUTSIDER: &str = "outsider";
+
+/// Tells what was seen, and what broke.
+#[must_use]
+pub fn of(facts: &Facts<'_>, violations: &[RunViolation]) -> Trace {
+    let plan: &Plan = &facts.seen.plan;
+    let faults = plan.faults.iter().map(|planned| span(plan, planned));
+    let keys = knowledge::keys(facts);
+    let mut violations: Vec<Violation> = violations
+        .iter()
+        .map(|violation| Violation {
+            at_us: violation.at_ms * 1000,
+            invariant: violation.invariant.clone(),
+            detail: violation.detail.clone(),
+            keys: keys
+                .iter()
+                .filter(|key| violation.detail.contains(&key.id))
+                .map(|key| key.id.clone())
+                .collect(),
+        })
+        .collect();
+    violations.sort_by_key(|violation| violation.at_us);
+    Trace {
+        nodes: nodes(plan),
+        faults: faults.collect(),
+        violations,
+        keys,
+        events: events(facts),
+        plan: plan.clone(),
+    }
+}
+
+fn nodes(plan: &Plan) -> Vec<Node> {
+    let node = |name: &str, role, index| Node {
+        name: name.to_owned(),
+        role,
+        index,
+        lies: role == Role::Hub && plan.lying_hubs().contains(&index),
+        adversary: role == Role::Hub && plan.adversary().contains(&index),
+    };
+    let clients = usize::from(plan.cluster.clients);
+    let floods = |planned: &PlannedFault| matches!(planned.fault, Fault::Flood { .. });
+    let mut nodes = Vec::new();
+    if plan.faults.iter().any(floods) {
+        nodes.push(node(OUTSIDER, Role::Outsider, 0));
+    }
+    if plan.has_rogue() {
+        nodes.push(node(plan.client_name(clients), Role::Rogue, clients));
+    }
+    nodes.extend((0..clients).map(|client| node(plan.client_name(client), Role::Client, client)));
+    let hubs = 0..usize::from(plan.cluster.hubs);
+    nodes.extend(hubs.map(|hub| node(HUB_NAMES[hub], Role::Hub, hub)));
+    nodes
+}
+
+fn span(plan: &Plan, planned: &PlannedFault) -> FaultSpan {
+    let hub = |hub: usize| HUB_NAMES[hub].to_owned();
+    let client = |index: usize| plan.client_name(index).to_owned();
+    let names = |indices: &[usize], name: &dyn Fn(usize) -> String| {
+        let names: Vec<String> = indices.iter().map(|&index| name(index)).collect();
+        names.join(", ")
+    };
+    let (mut nodes, mut links) = (Vec::new(), Vec::new());
+    let what = match &planned.fault {
+        Fault::Partition { clients, hubs }
+        | Fault::PartitionToHubs { clients, hubs }
+        | Fault::PartitionToClients { clients, hubs } => {
+            let pairs = clients
+                .iter()
+                .flat_map(|&c| hubs.iter().map(move |&h| (c, h)));
+            links.extend(pairs.map(|(c, h)| (client(c), hub(h))));
+            format!("{} | {}", names(clients, &client), names(hubs, &hub))
+        }
+        Fault::Hold { client: c, hub: h } => {
+            links.push((client(*c), hub(*h)));
+            format!("{} | {}", client(*c), hub(*h))
+        }
+        Fault::SlowLink {
+            client: c,
+            hub: h,
+            latency_ms,
+        } => {
+            links.push((client(*c), hub(*h)));
+            format!("{} | {}, {latency_ms} ms", client(*c), hub(*h))
+        }
+        Fault::SlowHub { hub: h, delay_ms } => {
+            nodes.push(hub(*h));
+            format!("{}, {delay_ms} ms", hub(*h))
+        }
+        Fault::CrashHub { hub: h } | Fault::CutRefill { hub: h } => {
+            nodes.push(hub(*h));
+            hub(*h)
+        }
+        Fault::CrashClient { client: c } => {
+            nodes.push(client(*c));
+            client(*c)
+        }
+        Fault::Flood { hub: h, per_second } => {
+            nodes.push(hub(*h));
+            format!("{}, {per_second} messages a second", hub(*h))
+        }
+        Fault::RogueClient { per_second } => {
+            nodes.push(client(usize::from(plan.cluster.clients)));
+            format!("{per_second} messages a second")
+        }
+    };
+    FaultSpan {
+        kind: planned.fault.kind(),
+        at_us: planned.at_ms * 1000,
+        until_us: planned.until_ms * 1000,
+        text: format!("{}: {what}", planned.fault.kind()),
+        nodes,
+        links,
+    }
+}
+
+/// Everything that happened, in order of time. At the same moment: what happens to nodes, then what hubs decide, then
+/// messages, then what SAEs are told.
+fn events(facts: &Facts<'_>) -> Vec<Event> {
+    let seen = facts.seen;
+    let mut events = notes(seen);
+    let marks = seen.marks.iter().map(|&(at_us, mark)| Event {
+        at_us,
+        what: What::Mark {
+            mark: mark.name(),
+            about: mark.about(),
+        },
+    });
+    events.extend(marks);
+    events.extend(seen.lies.iter().map(|told| lie(&seen.plan, told)));
+    for (number, exchange) in exchanges(seen).iter().enumerate() {
+        events.push(request(seen, number, exchange));
+        events.extend(answer(seen, number, exchange));
+    }
+    events.extend(calls(facts));
+    events.sort_by_key(|event| event.at_us);
+    events
+}
+
+fn notes(seen: &Observation) -> Vec<Event> {
+    let plan = &seen.plan;
+    let fault = |wanted: &Fault, at_us: u64, is_begin: bool| {
+        let at_ms = |planned: &PlannedFault| match is_begin {
+            true => planned.at_ms,
+            false => planned.until_ms,
+        };
+        // The same fault may be planned twice: the nearest in time is the one.
+        let same = plan.faults.iter().enumerate();
+        let same = same.filter(|(_, planned)| planned.fault == *wanted);
+        let nearest = same.min_by_key(|(_, planned)| at_us.abs_diff(at_ms(planned) * 1000));
+        nearest.map_or(0, |(index, _)| index)
+    };
+    let event = |note: &record::Note| {
+        let what = match &note.what {
+            NoteKind::Start { node, life } => What::Start {
+                node: match *node {
+                    record::Node::Client(client) => plan.client_name(client).to_owned(),
+                    record::Node::Hub(hub) => HUB_NAMES[hub].to_owned(),
+                },
+                life: *life,
+            },
+            NoteKind::Register { hub, client } => What::Register {
+                client: client.to_string(),
+                hub: HUB_NAMES[*hub].to_owned(),
+            },
+            NoteKind::Psrd {
+                hub,
+                client,
+                owner,
+                block,
+                ..
+            } => What::Psrd {
+                client: plan.client_name(*client).to_owned(),
+                hub: HUB_NAMES[*hub].to_owned(),
+                owner: match owner {
+                    PoolOwner::Client => "client",
+                    PoolOwner::Hub => "hub",
+                },
+                block: block.to_string(),
+            },
+            NoteKind::FaultBegins(begun) => What::FaultBegins {
+                fault: fault(begun, note.at_us, true),
+            },
+            NoteKind::FaultEnds(ended) => What::FaultEnds {
+                fault: fault(ended, note.at_us, false),
+            },
+            // Polls of the harness are not part of the protocol.
+            NoteKind::HubStatus { .. } | NoteKind::ClientStatus { .. } => return None,
+        };
+        Some(Event {
+            at_us: note.at_us,
+            what,
+        })
+    };
+    seen.notes.iter().filter_map(event).collect()
+}
+
+fn lie(plan: &Plan, told: &LieTold) -> Event {
+    Event {
+        at_us: told.at_us,
+        what: What::Lie {
+            hub: HUB_NAMES[told.hub].to_owned(),
+            to: plan.client_name(told.client).to_owned(),
+            lie: told.lie.name(),
+            keys: told.key_ids.iter().map(ToString::to_string).collect(),
+        },
+    }
+}
+
+/// The lie that answers a request, if it does.
+fn lie_to<'a>(seen: &'a Observation, exchange: &Exchange<'_>) -> Option<&'a LieTold> {
+    let to = exchange.request.signature.as_ref()?;
+    let mut lies = seen.lies.iter();
+    lies.find(|told| told.hub == exchange.hub && told.to.as_ref() == Some(to))
+}
+
+fn sender(plan: &Plan, by: Sender) -> String {
+    let name = match by {
+        Sender::Client(client) => plan.client_name(client),
+        Sender::Outsider => OUTSIDER,
+        Sender::Nobody => "nobody",
+    };
+    name.to_owned()
+}
+
+fn request(seen: &Observation, number: usize, exchange: &Exchange<'_>) -> Event {
+    let plan = &seen.plan;
+    let request = exchange.request;
+    let content = content::of_request(request);
+    let (fate, why) = fate::of_request(plan, exchange);
+    let unanswered = exchange.arrived_us.filter(|_| exchange.said.is_none());
+    let unanswered = unanswered.map(|arrived_us| match lie_to(seen, exchange) {
+        Some(told) => format!("{} lies: {}", HUB_NAMES[told.hub], told.lie.name()),
+        None => fate::unanswered(plan, exchange, arrived_us).unwrap_or_default(),
+    });
+    let mac = match &request.signature {
+        None => Mac::None,
+        Some(_) if open::is_signed(&seen.blocks, request) => Mac::Fits,
+        Some(_) => Mac::Wrong,
+    };
+    let message = Message {
+        exchange: number,
+        from: sender(plan, exchange.by),
+        to: HUB_NAMES[exchange.hub].to_owned(),
+        kind: content.kind,
+        says: content.says,
+        keys: content.keys,
+        bytes: request.body.len(),
+        signature: request.signature.clone(),
+        mac,
+        fate,
+        arrived_us: exchange.arrived_us,
+        why,
+        unanswered,
+        forged: match exchange.by {
+            Sender::Nobody => Some("nobody is known to have sent it".to_owned()),
+            _ => exchange.attack.map(str::to_owned),
+        },
+        lie: None,
+    };
+    Event {
+        at_us: exchange.sent_us,
+        what: What::Message(Box::new(message)),
+    }
+}
+
+fn answer(seen: &Observation, number: usize, exchange: &Exchange<'_>) -> Option<Event> {
+    let plan = &seen.plan;
+    let (said_us, response) = exchange.said?;
+    let content = content::of_answer(exchange.request, response);
+    let (fate, why) = fate::of_answer(plan, exchange, said_us);
+    let mac = match &response.signature {
+        None => Mac::None,
+        Some(_) if open::is_authentic(&seen.blocks, exchange.request, response) => Mac::Fits,
+        Some(_) => Mac::Wrong,
+    };
+    let message = Message {
+        exchange: number,
+        from: HUB_NAMES[exchange.hub].to_owned(),
+        to: sender(plan, exchange.by),
+        kind: content.kind,
+        says: content.says,
+        keys: content.keys,
+        bytes: response.body.len(),
+        signature: response.signature.clone(),
+        mac,
+        fate,
+        arrived_us: exchange
+            .heard
+            .filter(|_| fate == Fate::Delivered)
+            .map(|(at_us, _)| at_us),
+        why,
+        unanswered: None,
+        forged: None,
+        lie: lie_to(seen, exchange).map(|told| told.lie.name()),
+    };
+    Some(Event {
+        at_us: said_us,
+        what: What::Message(Box::new(message)),
+    })
+}
+
+fn calls(facts: &Facts<'_>) -> Vec<Event> {
+    let plan = &facts.seen.plan;
+    let calls = facts.seen.calls.iter().map(|call| {
+        let keys = call.outcome.keys().unwrap_or_default();
+        let outcome = match &call.outcome {
+            Outcome::Keys(_) => "keys",
+            Outcome::Refused(..) => "refused",
+            Outcome::Unknown(_) => "unknown",
+        };
+        let mut text = call.outcome.line();
+        if call.outcome.keys().is_none() && quotes_secret(facts, &text) {
+            text = "not shown: the words hold a secret".to_owned();
+        }
+        Event {
+            at_us: call.from_us,
+            what: What::Call(Call {
+                id: call.id,
+                sae: plan.client_name(call.client).to_owned(),
+                role: call.kind.name(),
+                number: call.number,
+                until_us: call.until_us,
+                outcome,
+                text,
+                keys: keys.iter().map(|key| key.id.to_string()).collect(),
+            }),
+        }
+    });
+    calls.collect()
+}
