@@ -128,6 +128,7 @@ pub fn print_list(campaign: &str, violations: &[Violation]) {
         if let Some(shrunk) = &violation.shrunk {
             println!("SHRUNK: {}: {shrunk}", shrunk.file);
             println!("REPLAY: {}", shrunk.replay);
+            println!("LOOK:   {}", shrunk.view);
         } else {
             println!("REPLAY: {}", violation.replay);
         }

@@ -7,6 +7,7 @@ use crate::campaign::Campaign;
 use crate::plan::Plan;
 use crate::run::outcome::RunViolation;
 use crate::run::{RunOptions, run};
+use crate::runner::run_fresh;
 use crate::shrink::save::{Failures, SaveError};
 use crate::shrink::{RUNS_MAX, breaks_again, shrink};
 use crate::summary::{Size, Violation};
@@ -59,7 +60,16 @@ fn one(
         ));
     });
     bar.finish_and_clear();
-    match failures.save(campaign, &plan, &shrunk) {
+    // Once more, and kept this time.
+    let options = RunOptions {
+        keep_trace: true,
+        ..RunOptions::default()
+    };
+    let last = run_fresh(name, &shrunk.plan, &|plan: &Plan| run(plan, options));
+    let trace = last
+        .trace
+        .expect("a run keeps its trace, even if it panics");
+    match failures.save(campaign, &plan, &shrunk, &trace) {
         Ok(saved) => {
             if !std::io::stderr().is_terminal() {
                 eprintln!("{name}: {saved}");

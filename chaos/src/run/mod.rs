@@ -72,6 +72,16 @@ fn simulate_and_judge(plan: &Rc<Plan>, observer: &Observer) -> RunOutcome {
     outcome::of(&facts, &verdicts)
 }
 
+/// What the observer of a run sees. Needs a fresh thread, like [`run`].
+#[cfg(test)]
+pub(crate) fn observe(plan: &Plan, canary: Option<Canary>) -> Observer {
+    dske::harness::begin(canary);
+    let plan = Rc::new(plan.clone());
+    let observer = Observer::new(Rc::clone(&plan), true);
+    simulate(&plan, &observer);
+    observer
+}
+
 fn simulate(plan: &Rc<Plan>, observer: &Observer) {
     let mut topology =
         Topology::parse("plan", &plan.topology()).expect("a plan makes a valid topology");

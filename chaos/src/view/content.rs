@@ -3,7 +3,7 @@
 use dske::protocol::message::{
     DepositBody, DepositOutcome, DepositReply, FetchAnswer, FetchQuery, FetchReply, ShareBytes,
 };
-use dske::protocol::{Method, Refusal, Request, Response};
+use dske::protocol::{Method, NodeName, Refusal, Request, Response, SaeId};
 
 use super::schema::{KeyPart, Kind};
 
@@ -49,8 +49,8 @@ fn deposit(body: DepositBody) -> Content {
     Content {
         kind: Kind::Deposit,
         says: Some(format!(
-            "by {}, {} for {}, {} of {}, {} bits",
-            body.client,
+            "{}{} for {}, {} of {}, {} bits",
+            claims(&body.client, &body.master_sae),
             body.master_sae,
             slaves.join(", "),
             body.threshold,
@@ -66,10 +66,20 @@ fn fetch(query: FetchQuery) -> Content {
     Content {
         kind: Kind::Fetch,
         says: Some(format!(
-            "by {}, {} from {}",
-            query.client, query.slave_sae, query.master_sae
+            "{}{} from {}",
+            claims(&query.client, &query.slave_sae),
+            query.slave_sae,
+            query.master_sae
         )),
         keys: keys.collect(),
+    }
+}
+
+/// Whose client the message says it is from, where that is not the SAE's own: here each has the name of its SAE.
+fn claims(client: &NodeName, sae: &SaeId) -> String {
+    match client.as_str() == sae.as_str() {
+        true => String::new(),
+        false => format!("as {client}, "),
     }
 }
 

@@ -42,7 +42,8 @@ pub(super) fn of_answer(plan: &Plan, exchange: &Exchange<'_>, said_us: u64) -> B
     if on_its_way_us >= gave_up_us || slowed.is_some() {
         let name = plan.client_name(client);
         let mut why = format!("{name} had given up waiting at {}", at(gave_up_us / 1000));
-        if let Some(slowed) = slowed {
+        let at_hub_us = exchange.arrived_us.unwrap_or(said_us);
+        if let Some(slowed) = slowed.or_else(|| link.slow_hub(at_hub_us, said_us)) {
             why += &format!(", {slowed}");
         }
         return (Fate::Late, Some(why));
@@ -119,6 +120,12 @@ impl<'a> Link<'a> {
             }
             _ => false,
         };
+        self.active(from_us, until_us, slows).map(until)
+    }
+
+    /// What made the hub slow in this time.
+    fn slow_hub(&self, from_us: u64, until_us: u64) -> Option<String> {
+        let slows = |fault: &Fault| matches!(fault, Fault::SlowHub { hub, .. } if *hub == self.hub);
         self.active(from_us, until_us, slows).map(until)
     }
 
@@ -258,10 +265,7 @@ mod tests {
         let plan = plan(Fault::PartitionToClients { clients, hubs });
         let request = request();
         let lost = of_request(&plan, &exchange(&request, 1_500, None));
-        assert_eq!(
-            why(lost),
-            "no way back, partition-to-clients until 2.000 s"
-        );
+        assert_eq!(why(lost), "no way back, partition-to-clients until 2.000 s");
         let lost = of_answer(&plan, &exchange(&request, 1_500, Some(1_504)), 1_505_000);
         assert_eq!(lost.0, Fate::Lost);
         assert_eq!(why(lost), "partition-to-clients until 2.000 s");

@@ -120,8 +120,7 @@ fn leaks(facts: &Facts<'_>) -> Vec<(u64, KeyId, ShareIndex, String)> {
             continue;
         };
         let rogue = message.client.filter(|client| !plan.is_honest(*client));
-        let Some((rogue, (_, reply))) =
-            rogue.zip(open::fetch_reply(&facts.seen.blocks, response))
+        let Some((rogue, (_, reply))) = rogue.zip(open::fetch_reply(&facts.seen.blocks, response))
         else {
             continue;
         };

@@ -148,9 +148,8 @@ fn of_message(at_us: u64, message: &Message) -> String {
 
 /// What is said of keys, those of which the same is said together.
 fn said_of_keys(keys: &[KeyPart]) -> String {
-    let same = |a: &KeyPart, b: &KeyPart| {
-        (a.says, a.x, a.share_bytes) == (b.says, b.x, b.share_bytes)
-    };
+    let same =
+        |a: &KeyPart, b: &KeyPart| (a.says, a.x, a.share_bytes) == (b.says, b.x, b.share_bytes);
     let groups = keys.chunk_by(same).map(|group| {
         let ids: Vec<String> = group.iter().map(|key| key.id.clone()).collect();
         let mut text = with_keys("", &ids).trim_start().to_owned();
@@ -203,7 +202,11 @@ fn who_knows_what(trace: &Trace) -> String {
 }
 
 fn of_key(trace: &Trace, key: &KeyStory) -> String {
-    let stored: Vec<&str> = key.stored.iter().map(|stored| stored.hub.as_str()).collect();
+    let stored: Vec<&str> = key
+        .stored
+        .iter()
+        .map(|stored| stored.hub.as_str())
+        .collect();
     let given = key.delivered.iter().map(|given| {
         let value = match (given.value, given.drawn) {
             (_, Some(false)) => ", FALSE",
@@ -214,7 +217,13 @@ fn of_key(trace: &Trace, key: &KeyStory) -> String {
         format!("{} ({}{value}) at {s}.{ms:03} s", given.sae, given.role)
     });
     let given: Vec<String> = given.collect();
-    let none = |text: String| if text.is_empty() { "nobody".to_owned() } else { text };
+    let none = |text: String| {
+        if text.is_empty() {
+            "nobody".to_owned()
+        } else {
+            text
+        }
+    };
     format!(
         "  key {} shares: {}; given to {}; adversary: {} of the {} shares that it takes",
         short(&key.id),

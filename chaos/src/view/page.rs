@@ -1,5 +1,400 @@
-//! x
-use super::Trace;
-/// x
+//! A trace as a page that loads nothing: a ladder of who sent what to whom, with what the adversary knows beside it.
+//!
+//! The page holds the JSON document of the trace, and draws what of it is in sight. What messages mean, what became of
+//! them, and who knows what, is worked out here and not there.
+
+use super::json::json;
+use super::schema::{Fate, KeyStory, Message, Role, Trace, Violation, What};
+use crate::campaign::VERSION;
+use crate::report::escape;
+
+/// Rows of keys that are in the page's table: the choice has all of them.
+const KEYS_MAX: usize = 200;
+
+/// Violations that are shown before the rest is folded away.
+const BROKEN_MAX: usize = 4;
+
+/// The page. `replay` is the command that shows the run again.
 #[must_use]
-pub fn html(_trace: &Trace) -> String { String::new() }
+pub fn html(trace: &Trace, replay: &str) -> String {
+    let plan = &trace.plan;
+    format!(
+        r#"<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>{title}</title>
+<style>{house}{style}</style></head><body><main class="run">
+{banner}
+{facts}
+{controls}
+{keys}
+{plan}
+{footer}
+</main>
+<script type="application/json" id="trace">{data}</script>
+<script>{model}{draw}{steer}</script>
+</body></html>
+"#,
+        title = escape(&format!("Campaign {}, seed {}", plan.campaign, plan.seed)),
+        house = include_str!("../report/style.css"),
+        style = include_str!("page/page.css"),
+        banner = banner(trace, replay),
+        facts = facts(trace),
+        controls = controls(),
+        keys = keys(trace),
+        plan = plan_tables(trace),
+        footer = footer(),
+        // Inside a script nothing is markup but its end and comments.
+        data = json(trace).replace('<', "\\u003c"),
+        model = include_str!("page/model.js"),
+        draw = include_str!("page/draw.js"),
+        steer = include_str!("page/steer.js"),
+    )
+}
+
+fn banner(trace: &Trace, replay: &str) -> String {
+    let plan = &trace.plan;
+    let (class, sign, headline) = match trace.violations.first() {
+        None => ("held", "✓", "All invariants held.".to_owned()),
+        Some(first) => {
+            let headline = format!("{} broke at {}.", first.invariant, seconds(first.at_us));
+            ("broken", "✗", headline)
+        }
+    };
+    let (first, rest) = trace
+        .violations
+        .split_at(trace.violations.len().min(BROKEN_MAX));
+    let all = |from: usize, violations: &[Violation]| -> String {
+        let violations = (from..).zip(violations);
+        violations
+            .map(|(index, violation)| broken(index, violation))
+            .collect()
+    };
+    let mut violations = all(0, first);
+    if !rest.is_empty() {
+        violations += &format!(
+            "<details><summary>… and {} more</summary>{}</details>",
+            rest.len(),
+            all(BROKEN_MAX, rest)
+        );
+    }
+    format!(
+        r#"<header class="verdict {class}"><p class="kicker">One run of DSKE · campaign {campaign}, seed {seed} · dske {VERSION}</p>
+<h1><span class="sign" aria-hidden="true">{sign}</span> {headline}</h1>
+{violations}<p>Replay: <code>{replay}</code></p></header>"#,
+        campaign = escape(&plan.campaign),
+        seed = plan.seed,
+        headline = escape(&headline),
+        replay = escape(replay),
+    )
+}
+
+fn broken(index: usize, violation: &Violation) -> String {
+    format!(
+        "<p class=\"broken-at\"><span><b>{}</b> at {}: {}</span>\
+         <button type=\"button\" data-violation=\"{index}\">show</button></p>\n",
+        escape(&violation.invariant),
+        seconds(violation.at_us),
+        escape(&violation.detail),
+    )
+}
+
+fn facts(trace: &Trace) -> String {
+    let cluster = &trace.plan.cluster;
+    let messages: Vec<&Message> = trace
+        .events
+        .iter()
+        .filter_map(|event| match &event.what {
+            What::Message(message) => Some(&**message),
+            _ => None,
+        })
+        .collect();
+    let count = |wanted: &dyn Fn(&Message) -> bool| {
+        let found = messages.iter().filter(|message| wanted(message));
+        found.count().to_string()
+    };
+    let adversary: Vec<&str> = trace
+        .nodes
+        .iter()
+        .filter(|node| node.adversary || node.role == Role::Rogue)
+        .map(|node| node.name.as_str())
+        .collect();
+    let adversary = match adversary.is_empty() {
+        true => "the wire only".to_owned(),
+        false => format!("the wire, {}", adversary.join(", ")),
+    };
+    let facts = [
+        (
+            "hubs, K of N",
+            format!("{} of {}", cluster.threshold, cluster.hubs),
+        ),
+        ("clients", cluster.clients.to_string()),
+        ("calls", trace.plan.calls.len().to_string()),
+        ("faults", trace.plan.faults.len().to_string()),
+        ("hubs that lie", trace.plan.lying_hubs().len().to_string()),
+        ("adversary reads", adversary),
+        ("messages", messages.len().to_string()),
+        ("lost", count(&|message| message.fate == Fate::Lost)),
+        ("late", count(&|message| message.fate == Fate::Late)),
+        ("lies", count(&|message| message.lie.is_some())),
+        ("attacks", count(&|message| message.forged.is_some())),
+    ];
+    let facts: String = facts
+        .iter()
+        .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(value)))
+        .collect();
+    format!("<dl class=\"facts\">{facts}</dl>")
+}
+
+fn controls() -> String {
+    let button = |id: &str, words: &str, label: &str| {
+        format!(
+            "<button type=\"button\" id=\"{id}\" title=\"{label}\" aria-label=\"{label}\">{words}</button>"
+        )
+    };
+    let legend = |ink: &str, class: &str, words: &str| {
+        let colour = if class == "area" {
+            "background"
+        } else {
+            "border-color"
+        };
+        format!(
+            "<span class=\"key\"><span class=\"swatch {class}\" style=\"{colour}:var(--{ink})\"></span>{words}</span>"
+        )
+    };
+    format!(
+        r#"<section aria-label="What happened">
+<div class="bar">
+<span>{first}{whole}</span><span>{zoom_in}{zoom_out}</span><span>{earlier}{later}</span><span>{previous}{next}</span>
+<span><label for="from">from</label><input id="from" type="number" min="0" step="0.001"><label for="to">to</label><input id="to" type="number" min="0" step="0.001"> s</span>
+</div>
+<div class="bar">
+<span><label for="key">key</label><select id="key"></select></span>
+<span><label for="node">node</label><select id="node"></select></span>
+<span><label for="show">show</label><select id="show"><option value="all">everything</option>
+<option value="trouble">lost, late, lies, attacks, failed calls</option><option value="honest">all but attackers</option></select></span>
+</div>
+<canvas id="overview" aria-hidden="true"></canvas>
+<canvas id="ladder" tabindex="0" role="img" aria-label="Ladder of messages, time downwards. Arrow keys: up and down move in time, left and right choose messages. Plus and minus zoom, v goes to the violation, Home shows the whole run. The list of events below says the same in words."></canvas>
+<p class="keys">{legend}</p>
+<p class="note">Time goes down. Bars beside clients are calls by SAEs. A red mark under a name: the adversary reads what that
+node holds. A small box: the node starts. Keys, with the ladder chosen: ↑ ↓ move, + − zoom, ← → walk through messages, v
+violation, Home all. Wheel: zoom; with Shift: move; or drag.</p>
+<div id="detail" aria-live="polite"></div>
+<details id="list"><summary>The events in sight, as text</summary><ol id="events"></ol></details>
+</section>"#,
+        first = button(
+            "first",
+            "violation",
+            "To the first violation, or the first call"
+        ),
+        whole = button("whole", "whole run", "The whole run"),
+        zoom_in = button("in", "+", "Zoom in"),
+        zoom_out = button("out", "−", "Zoom out"),
+        earlier = button("earlier", "↑", "Earlier"),
+        later = button("later", "↓", "Later"),
+        previous = button("previous", "previous", "Choose the message before"),
+        next = button("next", "next", "Choose the next message"),
+        legend = [
+            legend("text", "", "request"),
+            legend("muted", "", "answer"),
+            legend("down", "dashed", "lost or late"),
+            legend("lying", "", "lie"),
+            legend("blame", "", "attack"),
+            legend("good", "area", "call that gave keys"),
+            legend("bad", "area", "call that failed"),
+            legend("fault", "area", "fault"),
+            legend("bad", "", "violation"),
+            legend("bad", "dashed", "K shares: the key is known"),
+        ]
+        .concat(),
+    )
+}
+
+fn keys(trace: &Trace) -> String {
+    if trace.keys.is_empty() {
+        return String::new();
+    }
+    // Those that a violation names come first.
+    let is_named = |key: &KeyStory| trace.violations.iter().any(|v| v.keys.contains(&key.id));
+    let (named, others): (Vec<&KeyStory>, Vec<&KeyStory>) =
+        trace.keys.iter().partition(|key| is_named(key));
+    let rows: String = named
+        .iter()
+        .chain(&others)
+        .take(KEYS_MAX)
+        .map(|key| row(trace, key))
+        .collect();
+    let more = match trace.keys.len().saturating_sub(KEYS_MAX) {
+        0 => String::new(),
+        more => format!("<p>… and {more} more, which can be chosen above.</p>"),
+    };
+    format!(
+        r#"<section><h2>Who knows what</h2>
+<p>Of each key: the hubs that said that they hold a share, the SAEs that were given it, and how many of its shares the
+adversary came to know. It takes K = {threshold} to know the key.</p>
+<div class="scroll"><table id="keys"><thead><tr><th>key</th><th>from</th><th>for</th><th>bits</th><th>shares at</th><th>given to</th><th>adversary</th></tr></thead>
+<tbody>{rows}</tbody></table></div>{more}</section>"#,
+        threshold = trace.plan.cluster.threshold,
+    )
+}
+
+fn row(trace: &Trace, key: &KeyStory) -> String {
+    let stored: Vec<&str> = key
+        .stored
+        .iter()
+        .map(|stored| stored.hub.as_str())
+        .collect();
+    let mut alarm = false;
+    let given: Vec<String> = key
+        .delivered
+        .iter()
+        .map(|given| {
+            let note = match (given.value, given.drawn) {
+                (_, Some(false)) => ": a false key",
+                (1, _) => "",
+                _ => ": another key",
+            };
+            alarm |= !note.is_empty();
+            format!("{} at {}{note}", given.sae, seconds(given.at_us))
+        })
+        .collect();
+    let learnt: Vec<String> = key
+        .adversary
+        .iter()
+        .map(|learnt| format!("{} at {}", learnt.how, seconds(learnt.at_us)))
+        .collect();
+    let is_known = key.adversary.len() >= usize::from(trace.plan.cluster.threshold);
+    let class = |alarm: bool| if alarm { " class=\"alarm\"" } else { "" };
+    format!(
+        "<tr data-key=\"{id}\"><td><button type=\"button\" data-key=\"{id}\" title=\"{id}\">{short}</button></td>\
+         <td>{master}</td><td>{slaves}</td><td>{bits}</td><td>{stored}</td><td{}>{given}</td>\
+         <td{} title=\"{learnt}\">{held} of {threshold}</td></tr>\n",
+        class(alarm),
+        class(is_known),
+        id = escape(&key.id),
+        short = escape(key.id.get(..8).unwrap_or(&key.id)),
+        master = escape(&key.master),
+        slaves = escape(&key.slaves.join(", ")),
+        bits = key.bits,
+        stored = escape(&stored.join(", ")),
+        given = escape(&given.join("; ")),
+        learnt = escape(&learnt.join("; ")),
+        held = key.adversary.len(),
+        threshold = trace.plan.cluster.threshold,
+    )
+}
+
+fn plan_tables(trace: &Trace) -> String {
+    let plan = &trace.plan;
+    let faults = trace.faults.iter().map(|fault| {
+        let times = [seconds(fault.at_us), seconds(fault.until_us)];
+        [times.to_vec(), vec![fault.text.clone()]].concat()
+    });
+    let liars = plan.liars.iter().map(|liar| {
+        let lies: Vec<&str> = liar.lies.iter().map(|lie| lie.name()).collect();
+        vec![
+            seconds(liar.from_ms * 1000),
+            seconds(liar.until_ms * 1000),
+            crate::plan::HUB_NAMES[liar.hub].to_owned(),
+            format!("{} %", liar.rate_percent),
+            lies.join(", "),
+        ]
+    });
+    let calls = plan.calls.iter().map(|call| {
+        let slaves: Vec<&str> = call.slaves().map(|slave| plan.client_name(slave)).collect();
+        let intruder = call.intruder.map(|intruder| plan.client_name(intruder));
+        vec![
+            call.id.to_string(),
+            seconds(call.at_ms * 1000),
+            plan.client_name(call.master).to_owned(),
+            slaves.join(", "),
+            format!("{} × {} bits", call.number, call.bits),
+            format!("{} ms", call.fetch_after_ms),
+            intruder.unwrap_or_default().to_owned(),
+        ]
+    });
+    let cluster = &plan.cluster;
+    let numbers = [
+        (
+            "latency, ms",
+            format!("{} to {}", cluster.latency_ms.0, cluster.latency_ms.1),
+        ),
+        (
+            "request timeout, ms",
+            cluster.request_timeout_ms.to_string(),
+        ),
+        ("call deadline, ms", cluster.call_deadline_ms.to_string()),
+        ("grace, ms", cluster.grace_ms.to_string()),
+        (
+            "time to live of a share, ms",
+            cluster.share_ttl_ms.to_string(),
+        ),
+        ("PSRD block, bytes", cluster.psrd_block_bytes.to_string()),
+        (
+            "PSRD low water, bytes",
+            cluster.psrd_low_water_bytes.to_string(),
+        ),
+        ("coalition, hubs", cluster.coalition.to_string()),
+        ("keys from", cluster.key_source.as_str().to_owned()),
+        ("faults end at", seconds(plan.heal_at_ms * 1000)),
+        ("end", seconds(plan.end_ms * 1000)),
+    ];
+    let numbers = numbers.map(|(name, value)| vec![name.to_owned(), value]);
+    format!(
+        r#"<section><details class="plan"><summary>The plan: what the seed drew before the run</summary>{}{}{}{}</details></section>"#,
+        table("Cluster", &["", ""], numbers.into_iter()),
+        table("Faults", &["from", "until", "fault"], faults),
+        table(
+            "Lying hubs",
+            &["from", "until", "hub", "of its answers", "lies"],
+            liars
+        ),
+        table(
+            "Calls",
+            &[
+                "call",
+                "at",
+                "master",
+                "slaves",
+                "keys",
+                "fetched after",
+                "intruder"
+            ],
+            calls
+        ),
+    )
+}
+
+fn table(name: &str, head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let cells = |tag: &str, cells: &mut dyn Iterator<Item = &str>| -> String {
+        let cells = cells.map(|cell| format!("<{tag}>{}</{tag}>", escape(cell)));
+        format!("<tr>{}</tr>", cells.collect::<String>())
+    };
+    let rows: String = rows
+        .map(|row| cells("td", &mut row.iter().map(String::as_str)))
+        .collect();
+    if rows.is_empty() {
+        return format!("<h3>{name}</h3><p>None.</p>");
+    }
+    format!(
+        "<h3>{name}</h3><div class=\"scroll\"><table><thead>{}</thead><tbody>{rows}</tbody></table></div>",
+        cells("th", &mut head.iter().copied())
+    )
+}
+
+fn footer() -> &'static str {
+    r#"<footer><h2>How to read this</h2>
+<p>Each message is seen where it is sent and where it arrives. One that was sent and never arrived is <b>lost</b>; one that
+came, or would have come, when its client had given up waiting is <b>late</b>. The reason is the fault that was active
+on its link, as far as there was one: it is worked out from the plan. An <b>attack</b> is a message by the outsider or the
+rogue client. A <b>lie</b> is an answer by a hub that lies at that moment.</p>
+<p>The <b>adversary</b> reads the whole wire, and has the PSRD of its hubs: those that lie, and the rest of the coalition. A
+share that is sent to one of them is known from when it is sent. So is what hubs hand to the rogue client. What broken
+nodes leak otherwise is judged by the invariant <b>secrecy</b>, and not counted here.</p>
+<p>The data is inside this page, as the JSON that <code>cargo chaos replay … --trace json</code> prints. It holds no share, key or
+pad. The page loads nothing.</p></footer>"#
+}
+
+fn seconds(us: u64) -> String {
+    format!("{}.{:03} s", us / 1_000_000, us / 1000 % 1000)
+}

@@ -250,7 +250,7 @@ pub struct Message {
     /// Why it was lost or late, as far as it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// For a request that arrived and was never answered: why, as far as it is known.
+    /// For a request that arrived and was never answered: why, or nothing where that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unanswered: Option<String>,
     /// What an attacker tried with it.

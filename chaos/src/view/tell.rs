@@ -13,6 +13,7 @@ use crate::observer::record::{self, LieTold, NoteKind, Outcome};
 use crate::observer::{Observation, open};
 use crate::plan::{Fault, HUB_NAMES, Plan, PlannedFault};
 use crate::run::outcome::RunViolation;
+use crate::runner::PANIC;
 
 /// The name under which the outsider appears.
 const OUTSIDER: &str = "outsider";
@@ -23,10 +24,16 @@ pub fn of(facts: &Facts<'_>, violations: &[RunViolation]) -> Trace {
     let plan: &Plan = &facts.seen.plan;
     let faults = plan.faults.iter().map(|planned| span(plan, planned));
     let keys = knowledge::keys(facts);
+    let events = events(facts);
+    let last_us = events.last().map_or(0, |event| event.at_us);
     let mut violations: Vec<Violation> = violations
         .iter()
         .map(|violation| Violation {
-            at_us: violation.at_ms * 1000,
+            at_us: match violation.invariant.as_str() {
+                // It does not know its time, but nothing comes after it.
+                PANIC => last_us,
+                _ => violation.at_ms * 1000,
+            },
             invariant: violation.invariant.clone(),
             detail: violation.detail.clone(),
             keys: keys
@@ -42,7 +49,7 @@ pub fn of(facts: &Facts<'_>, violations: &[RunViolation]) -> Trace {
         faults: faults.collect(),
         violations,
         keys,
-        events: events(facts),
+        events,
         plan: plan.clone(),
     }
 }
