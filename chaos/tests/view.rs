@@ -197,10 +197,14 @@ fn the_page_of_a_planted_bug_shows_what_broke_and_what_led_to_it() {
     let html = page::html(trace, "cargo chaos replay <x>");
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("view-canary.html");
     fs::write(path, &html).unwrap();
-    let first = &trace.violations[0];
-    assert_eq!(first.invariant, "no-false-key");
-    assert!(html.contains(&format!("no-false-key broke at {}", first_at(first.at_us))));
-    assert!(html.contains(&first.detail), "{}", first.detail);
+    let broke = |name: &str| {
+        let mut violations = trace.violations.iter();
+        violations.find(|violation| violation.invariant == name)
+    };
+    let (first, false_key) = (&trace.violations[0], broke("no-false-key").unwrap());
+    let headline = format!("{} broke at {}.", first.invariant, seconds(first.at_us));
+    assert!(html.contains(&headline), "{headline}");
+    assert!(html.contains(&false_key.detail), "{}", false_key.detail);
     assert!(html.contains("cargo chaos replay &lt;x&gt;"));
     assert!(html.contains(": a false key"), "the table of keys says it");
     for forbidden in [
@@ -212,7 +216,7 @@ fn the_page_of_a_planted_bug_shows_what_broke_and_what_led_to_it() {
     let data = html.split("id=\"trace\">").nth(1).unwrap();
     let data = data.split("</script>").next().unwrap();
     let data: Value = serde_json::from_str(data).unwrap();
-    let key = &first.keys[0];
+    let key = &false_key.keys[0];
     let lied = messages(&data).into_iter().any(|message| {
         let mut keys = message["keys"].as_array().unwrap().iter();
         message["lie"].is_string() && keys.any(|part| part["id"] == key.as_str())
@@ -227,7 +231,7 @@ fn the_page_of_a_planted_bug_shows_what_broke_and_what_led_to_it() {
     assert!(delivered.iter().any(|given| given["drawn"] == false));
 }
 
-fn first_at(us: u64) -> String {
+fn seconds(us: u64) -> String {
     format!("{}.{:03} s", us / 1_000_000, us / 1000 % 1000)
 }
 

@@ -3,13 +3,13 @@
 //! The page holds the JSON document of the trace, and draws what of it is in sight. What messages mean, what became of
 //! them, and who knows what, is worked out here and not there.
 
+mod keys;
+mod plan;
+
 use super::json::json;
-use super::schema::{Fate, KeyStory, Message, Role, Trace, Violation, What};
+use super::schema::{Fate, Message, Role, Trace, Violation, What};
 use crate::campaign::VERSION;
 use crate::report::escape;
-
-/// Rows of keys that are in the page's table: the choice has all of them.
-const KEYS_MAX: usize = 200;
 
 /// Violations that are shown before the rest is folded away.
 const BROKEN_MAX: usize = 4;
@@ -17,7 +17,6 @@ const BROKEN_MAX: usize = 4;
 /// The page. `replay` is the command that shows the run again.
 #[must_use]
 pub fn html(trace: &Trace, replay: &str) -> String {
-    let plan = &trace.plan;
     format!(
         r#"<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -34,14 +33,17 @@ pub fn html(trace: &Trace, replay: &str) -> String {
 <script>{model}{draw}{steer}</script>
 </body></html>
 "#,
-        title = escape(&format!("Campaign {}, seed {}", plan.campaign, plan.seed)),
+        title = escape(&format!(
+            "Campaign {}, seed {}",
+            trace.plan.campaign, trace.plan.seed
+        )),
         house = include_str!("../report/style.css"),
         style = include_str!("page/page.css"),
         banner = banner(trace, replay),
         facts = facts(trace),
         controls = controls(),
-        keys = keys(trace),
-        plan = plan_tables(trace),
+        keys = keys::table(trace),
+        plan = plan::tables(trace),
         footer = footer(),
         // Inside a script nothing is markup but its end and comments.
         data = json(trace).replace('<', "\\u003c"),
@@ -207,178 +209,6 @@ violation, Home all. Wheel: zoom; with Shift: move; or drag.</p>
             legend("bad", "dashed", "K shares: the key is known"),
         ]
         .concat(),
-    )
-}
-
-fn keys(trace: &Trace) -> String {
-    if trace.keys.is_empty() {
-        return String::new();
-    }
-    // Those that a violation names come first.
-    let is_named = |key: &KeyStory| trace.violations.iter().any(|v| v.keys.contains(&key.id));
-    let (named, others): (Vec<&KeyStory>, Vec<&KeyStory>) =
-        trace.keys.iter().partition(|key| is_named(key));
-    let rows: String = named
-        .iter()
-        .chain(&others)
-        .take(KEYS_MAX)
-        .map(|key| row(trace, key))
-        .collect();
-    let more = match trace.keys.len().saturating_sub(KEYS_MAX) {
-        0 => String::new(),
-        more => format!("<p>… and {more} more, which can be chosen above.</p>"),
-    };
-    format!(
-        r#"<section><h2>Who knows what</h2>
-<p>Of each key: the hubs that said that they hold a share, the SAEs that were given it, and how many of its shares the
-adversary came to know. It takes K = {threshold} to know the key.</p>
-<div class="scroll"><table id="keys"><thead><tr><th>key</th><th>from</th><th>for</th><th>bits</th><th>shares at</th><th>given to</th><th>adversary</th></tr></thead>
-<tbody>{rows}</tbody></table></div>{more}</section>"#,
-        threshold = trace.plan.cluster.threshold,
-    )
-}
-
-fn row(trace: &Trace, key: &KeyStory) -> String {
-    let stored: Vec<&str> = key
-        .stored
-        .iter()
-        .map(|stored| stored.hub.as_str())
-        .collect();
-    let mut alarm = false;
-    let given: Vec<String> = key
-        .delivered
-        .iter()
-        .map(|given| {
-            let note = match (given.value, given.drawn) {
-                (_, Some(false)) => ": a false key",
-                (1, _) => "",
-                _ => ": another key",
-            };
-            alarm |= !note.is_empty();
-            format!("{} at {}{note}", given.sae, seconds(given.at_us))
-        })
-        .collect();
-    let learnt: Vec<String> = key
-        .adversary
-        .iter()
-        .map(|learnt| format!("{} at {}", learnt.how, seconds(learnt.at_us)))
-        .collect();
-    let is_known = key.adversary.len() >= usize::from(trace.plan.cluster.threshold);
-    let class = |alarm: bool| if alarm { " class=\"alarm\"" } else { "" };
-    format!(
-        "<tr data-key=\"{id}\"><td><button type=\"button\" data-key=\"{id}\" title=\"{id}\">{short}</button></td>\
-         <td>{master}</td><td>{slaves}</td><td>{bits}</td><td>{stored}</td><td{}>{given}</td>\
-         <td{} title=\"{learnt}\">{held} of {threshold}</td></tr>\n",
-        class(alarm),
-        class(is_known),
-        id = escape(&key.id),
-        short = escape(key.id.get(..8).unwrap_or(&key.id)),
-        master = escape(&key.master),
-        slaves = escape(&key.slaves.join(", ")),
-        bits = key.bits,
-        stored = escape(&stored.join(", ")),
-        given = escape(&given.join("; ")),
-        learnt = escape(&learnt.join("; ")),
-        held = key.adversary.len(),
-        threshold = trace.plan.cluster.threshold,
-    )
-}
-
-fn plan_tables(trace: &Trace) -> String {
-    let plan = &trace.plan;
-    let faults = trace.faults.iter().map(|fault| {
-        let times = [seconds(fault.at_us), seconds(fault.until_us)];
-        [times.to_vec(), vec![fault.text.clone()]].concat()
-    });
-    let liars = plan.liars.iter().map(|liar| {
-        let lies: Vec<&str> = liar.lies.iter().map(|lie| lie.name()).collect();
-        vec![
-            seconds(liar.from_ms * 1000),
-            seconds(liar.until_ms * 1000),
-            crate::plan::HUB_NAMES[liar.hub].to_owned(),
-            format!("{} %", liar.rate_percent),
-            lies.join(", "),
-        ]
-    });
-    let calls = plan.calls.iter().map(|call| {
-        let slaves: Vec<&str> = call.slaves().map(|slave| plan.client_name(slave)).collect();
-        let intruder = call.intruder.map(|intruder| plan.client_name(intruder));
-        vec![
-            call.id.to_string(),
-            seconds(call.at_ms * 1000),
-            plan.client_name(call.master).to_owned(),
-            slaves.join(", "),
-            format!("{} × {} bits", call.number, call.bits),
-            format!("{} ms", call.fetch_after_ms),
-            intruder.unwrap_or_default().to_owned(),
-        ]
-    });
-    let cluster = &plan.cluster;
-    let numbers = [
-        (
-            "latency, ms",
-            format!("{} to {}", cluster.latency_ms.0, cluster.latency_ms.1),
-        ),
-        (
-            "request timeout, ms",
-            cluster.request_timeout_ms.to_string(),
-        ),
-        ("call deadline, ms", cluster.call_deadline_ms.to_string()),
-        ("grace, ms", cluster.grace_ms.to_string()),
-        (
-            "time to live of a share, ms",
-            cluster.share_ttl_ms.to_string(),
-        ),
-        ("PSRD block, bytes", cluster.psrd_block_bytes.to_string()),
-        (
-            "PSRD low water, bytes",
-            cluster.psrd_low_water_bytes.to_string(),
-        ),
-        ("coalition, hubs", cluster.coalition.to_string()),
-        ("keys from", cluster.key_source.as_str().to_owned()),
-        ("faults end at", seconds(plan.heal_at_ms * 1000)),
-        ("end", seconds(plan.end_ms * 1000)),
-    ];
-    let numbers = numbers.map(|(name, value)| vec![name.to_owned(), value]);
-    format!(
-        r#"<section><details class="plan"><summary>The plan: what the seed drew before the run</summary>{}{}{}{}</details></section>"#,
-        table("Cluster", &["", ""], numbers.into_iter()),
-        table("Faults", &["from", "until", "fault"], faults),
-        table(
-            "Lying hubs",
-            &["from", "until", "hub", "of its answers", "lies"],
-            liars
-        ),
-        table(
-            "Calls",
-            &[
-                "call",
-                "at",
-                "master",
-                "slaves",
-                "keys",
-                "fetched after",
-                "intruder"
-            ],
-            calls
-        ),
-    )
-}
-
-fn table(name: &str, head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let cells = |tag: &str, cells: &mut dyn Iterator<Item = &str>| -> String {
-        let cells = cells.map(|cell| format!("<{tag}>{}</{tag}>", escape(cell)));
-        format!("<tr>{}</tr>", cells.collect::<String>())
-    };
-    let rows: String = rows
-        .map(|row| cells("td", &mut row.iter().map(String::as_str)))
-        .collect();
-    if rows.is_empty() {
-        return format!("<h3>{name}</h3><p>None.</p>");
-    }
-    format!(
-        "<h3>{name}</h3><div class=\"scroll\"><table><thead>{}</thead><tbody>{rows}</tbody></table></div>",
-        cells("th", &mut head.iter().copied())
     )
 }
 

@@ -2,10 +2,9 @@
 
 use dske::protocol::channel::PoolOwner;
 
+use super::cast::{OUTSIDER, nodes, span};
 use super::exchange::{Exchange, Sender, exchanges};
-use super::schema::{
-    Call, Event, Fate, FaultSpan, Mac, Message, Node, Role, Trace, Violation, What,
-};
+use super::schema::{Call, Event, Fate, Mac, Message, Trace, Violation, What};
 use super::{content, fate, knowledge};
 use crate::invariant::Facts;
 use crate::invariant::secrecy::quotes_secret;
@@ -14,9 +13,6 @@ use crate::observer::{Observation, open};
 use crate::plan::{Fault, HUB_NAMES, Plan, PlannedFault};
 use crate::run::outcome::RunViolation;
 use crate::runner::PANIC;
-
-/// The name under which the outsider appears.
-const OUTSIDER: &str = "outsider";
 
 /// Tells what was seen, and what broke.
 #[must_use]
@@ -51,90 +47,6 @@ pub fn of(facts: &Facts<'_>, violations: &[RunViolation]) -> Trace {
         keys,
         events,
         plan: plan.clone(),
-    }
-}
-
-fn nodes(plan: &Plan) -> Vec<Node> {
-    let node = |name: &str, role, index| Node {
-        name: name.to_owned(),
-        role,
-        index,
-        lies: role == Role::Hub && plan.lying_hubs().contains(&index),
-        adversary: role == Role::Hub && plan.adversary().contains(&index),
-    };
-    let clients = usize::from(plan.cluster.clients);
-    let floods = |planned: &PlannedFault| matches!(planned.fault, Fault::Flood { .. });
-    let mut nodes = Vec::new();
-    if plan.faults.iter().any(floods) {
-        nodes.push(node(OUTSIDER, Role::Outsider, 0));
-    }
-    if plan.has_rogue() {
-        nodes.push(node(plan.client_name(clients), Role::Rogue, clients));
-    }
-    nodes.extend((0..clients).map(|client| node(plan.client_name(client), Role::Client, client)));
-    let hubs = 0..usize::from(plan.cluster.hubs);
-    nodes.extend(hubs.map(|hub| node(HUB_NAMES[hub], Role::Hub, hub)));
-    nodes
-}
-
-fn span(plan: &Plan, planned: &PlannedFault) -> FaultSpan {
-    let hub = |hub: usize| HUB_NAMES[hub].to_owned();
-    let client = |index: usize| plan.client_name(index).to_owned();
-    let names = |indices: &[usize], name: &dyn Fn(usize) -> String| {
-        let names: Vec<String> = indices.iter().map(|&index| name(index)).collect();
-        names.join(", ")
-    };
-    let (mut nodes, mut links) = (Vec::new(), Vec::new());
-    let what = match &planned.fault {
-        Fault::Partition { clients, hubs }
-        | Fault::PartitionToHubs { clients, hubs }
-        | Fault::PartitionToClients { clients, hubs } => {
-            let pairs = clients
-                .iter()
-                .flat_map(|&c| hubs.iter().map(move |&h| (c, h)));
-            links.extend(pairs.map(|(c, h)| (client(c), hub(h))));
-            format!("{} | {}", names(clients, &client), names(hubs, &hub))
-        }
-        Fault::Hold { client: c, hub: h } => {
-            links.push((client(*c), hub(*h)));
-            format!("{} | {}", client(*c), hub(*h))
-        }
-        Fault::SlowLink {
-            client: c,
-            hub: h,
-            latency_ms,
-        } => {
-            links.push((client(*c), hub(*h)));
-            format!("{} | {}, {latency_ms} ms", client(*c), hub(*h))
-        }
-        Fault::SlowHub { hub: h, delay_ms } => {
-            nodes.push(hub(*h));
-            format!("{}, {delay_ms} ms", hub(*h))
-        }
-        Fault::CrashHub { hub: h } | Fault::CutRefill { hub: h } => {
-            nodes.push(hub(*h));
-            hub(*h)
-        }
-        Fault::CrashClient { client: c } => {
-            nodes.push(client(*c));
-            client(*c)
-        }
-        Fault::Flood { hub: h, per_second } => {
-            nodes.push(hub(*h));
-            format!("{}, {per_second} messages a second", hub(*h))
-        }
-        Fault::RogueClient { per_second } => {
-            nodes.push(client(usize::from(plan.cluster.clients)));
-            format!("{per_second} messages a second")
-        }
-    };
-    FaultSpan {
-        kind: planned.fault.kind(),
-        at_us: planned.at_ms * 1000,
-        until_us: planned.until_ms * 1000,
-        text: format!("{}: {what}", planned.fault.kind()),
-        nodes,
-        links,
     }
 }
 
