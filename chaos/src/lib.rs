@@ -8,6 +8,7 @@
 //!                                                    │ broken
 //!                                                    ▼
 //!                                                 shrink ──▶ schedule ──▶ reports/failures/NAME-SEED.toml
+//!                                                    └─────▶ view ──────▶ reports/failures/NAME-SEED.html
 //! ```
 //!
 //! | module | what it holds |

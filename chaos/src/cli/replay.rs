@@ -19,7 +19,7 @@ use crate::view::{json, page};
 #[derive(Debug, Args)]
 pub(super) struct Show {
     /// Show every message, not only calls, faults, lies and the verdict: as text, or as one JSON document.
-    #[arg(long, value_name = "FORMAT", num_args = 0..=1, default_missing_value = "text", require_equals = false)]
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, default_missing_value = "text")]
     trace: Option<Format>,
     /// Write a page that draws the run.
     #[arg(long, value_name = "FILE")]

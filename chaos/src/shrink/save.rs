@@ -135,6 +135,7 @@ mod tests {
     use super::super::testing::{big, violation};
     use super::*;
     use crate::campaign::load;
+    use crate::view::of_plan;
 
     fn shrunk() -> Shrunk {
         let mut plan = big();
@@ -148,18 +149,6 @@ mod tests {
         }
     }
 
-    /// What a run of it would show.
-    fn trace() -> Trace {
-        Trace {
-            plan: shrunk().plan,
-            nodes: Vec::new(),
-            faults: Vec::new(),
-            violations: Vec::new(),
-            keys: Vec::new(),
-            events: Vec::new(),
-        }
-    }
-
     #[test]
     fn the_file_is_a_campaign_that_tells_its_story() {
         let dir = tempfile::tempdir().unwrap();
@@ -170,7 +159,7 @@ mod tests {
         );
         let campaign = load("calm").unwrap();
         let saved = failures
-            .save(&campaign, &big(), &shrunk(), &trace())
+            .save(&campaign, &big(), &shrunk(), &of_plan(&shrunk().plan, &[]))
             .unwrap();
         assert!(saved.file.ends_with("my out/failures/calm-1.toml"));
         assert_eq!(
@@ -205,7 +194,7 @@ mod tests {
             let mut failures = Failures::below(dir.path()).unwrap();
             for name in ["calm-1", "calm-1-agreement", "calm-1-agreement-2"] {
                 let saved = failures
-                    .save(&campaign, &big(), &shrunk(), &trace())
+                    .save(&campaign, &big(), &shrunk(), &of_plan(&shrunk().plan, &[]))
                     .unwrap();
                 assert!(
                     saved.file.ends_with(&format!("/{name}.toml")),

@@ -13,7 +13,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`schema`] | what a trace says |
-//! | [`of`] | a trace is made of what was seen |
+//! | [`of`], [`of_plan`] | a trace is made of what was seen, or of the plan alone |
 //! | [`ladder`] | as text |
 //! | [`json`](mod@json) | as JSON |
 //! | [`page`] | as a page that draws it |
@@ -30,7 +30,7 @@ pub mod schema;
 mod tell;
 
 pub use schema::Trace;
-pub use tell::of;
+pub use tell::{of, of_plan};
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use dske::protocol::channel::PoolOwner;
 
 use super::cast::{OUTSIDER, nodes, span};
 use super::exchange::{Exchange, Sender, exchanges};
-use super::schema::{Call, Event, Fate, Mac, Message, Trace, Violation, What};
+use super::schema::{Call, Event, Fate, KeyStory, Mac, Message, Trace, Violation, What};
 use super::{content, fate, knowledge};
 use crate::invariant::Facts;
 use crate::invariant::secrecy::quotes_secret;
@@ -17,36 +17,52 @@ use crate::runner::PANIC;
 /// Tells what was seen, and what broke.
 #[must_use]
 pub fn of(facts: &Facts<'_>, violations: &[RunViolation]) -> Trace {
-    let plan: &Plan = &facts.seen.plan;
-    let faults = plan.faults.iter().map(|planned| span(plan, planned));
-    let keys = knowledge::keys(facts);
-    let events = events(facts);
-    let last_us = events.last().map_or(0, |event| event.at_us);
-    let mut violations: Vec<Violation> = violations
-        .iter()
-        .map(|violation| Violation {
-            at_us: match violation.invariant.as_str() {
-                // It does not know its time, but nothing comes after it.
-                PANIC => last_us,
-                _ => violation.at_ms * 1000,
-            },
-            invariant: violation.invariant.clone(),
-            detail: violation.detail.clone(),
-            keys: keys
-                .iter()
-                .filter(|key| violation.detail.contains(&key.id))
-                .map(|key| key.id.clone())
-                .collect(),
-        })
-        .collect();
-    violations.sort_by_key(|violation| violation.at_us);
     Trace {
+        keys: knowledge::keys(facts),
+        events: events(facts),
+        ..unseen(&facts.seen.plan)
+    }
+    .with(violations)
+}
+
+/// Tells what was planned, of a run of which nothing was seen.
+#[must_use]
+pub fn of_plan(plan: &Plan, violations: &[RunViolation]) -> Trace {
+    unseen(plan).with(violations)
+}
+
+fn unseen(plan: &Plan) -> Trace {
+    let faults = plan.faults.iter().map(|planned| span(plan, planned));
+    Trace {
+        plan: plan.clone(),
         nodes: nodes(plan),
         faults: faults.collect(),
-        violations,
-        keys,
-        events,
-        plan: plan.clone(),
+        violations: Vec::new(),
+        keys: Vec::new(),
+        events: Vec::new(),
+    }
+}
+
+impl Trace {
+    fn with(mut self, violations: &[RunViolation]) -> Self {
+        let last_us = self.events.last().map_or(0, |event| event.at_us);
+        let told = violations.iter().map(|violation| {
+            let named = |key: &&KeyStory| violation.detail.contains(&key.id);
+            let keys = self.keys.iter().filter(named);
+            Violation {
+                at_us: match violation.invariant.as_str() {
+                    // It does not know its time, but nothing comes after it.
+                    PANIC => last_us,
+                    _ => violation.at_ms * 1000,
+                },
+                invariant: violation.invariant.clone(),
+                detail: violation.detail.clone(),
+                keys: keys.map(|key| key.id.clone()).collect(),
+            }
+        });
+        self.violations = told.collect();
+        self.violations.sort_by_key(|violation| violation.at_us);
+        self
     }
 }
 
