@@ -174,11 +174,13 @@ fn controls() -> String {
 <span><label for="node">node</label><select id="node"></select></span>
 <span><label for="show">show</label><select id="show"><option value="all">everything</option>
 <option value="trouble">lost, late, lies, attacks, failed calls</option><option value="honest">all but attackers</option></select></span>
+<span><input id="squeeze" type="checkbox" checked><label for="squeeze">squeeze idle time</label></span>
 </div>
 <canvas id="overview" aria-hidden="true"></canvas>
 <canvas id="ladder" tabindex="0" role="img" aria-label="Ladder of messages, time downwards. Arrow keys: up and down move in time, left and right choose messages. Plus and minus zoom, v goes to the violation, Home shows the whole run. The list of events below says the same in words."></canvas>
 <p class="keys">{legend}</p>
-<p class="note">Time goes down. Bars beside clients are calls by SAEs. A red mark under a name: the adversary reads what that
+<p class="note">Time goes down; where nothing happens for long it is squeezed, and
+the axis says for how long. Bars beside clients are calls by SAEs. A red mark under a name: the adversary reads what that
 node holds. A small box: the node starts. Keys, with the ladder chosen: ↑ ↓ move, + − zoom, ← → walk through messages, v
 violation, Home all. Wheel: zoom; with Shift: move; or drag.</p>
 <div id="detail" aria-live="polite"></div>

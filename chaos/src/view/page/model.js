@@ -31,7 +31,7 @@ function isTrouble(thing) {
 }
 
 // From when to when, and what of it.
-const state = { from: 0, to: lastUs, key: "", node: "", show: "all", chosen: null };
+const state = { from: 0, to: lastUs, key: "", node: "", show: "all", squeeze: true, chosen: null };
 
 // A call that fails names no key: it belongs to the keys of the master's call of the same number.
 const keysOfCall = new Map();

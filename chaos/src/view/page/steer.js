@@ -150,6 +150,7 @@ fill(byId("node"), [["", "all nodes"], ...trace.nodes.map((node) => [node.name, 
 byId("key").addEventListener("change", (event) => setKey(event.target.value));
 byId("node").addEventListener("change", (event) => { state.node = event.target.value; update(); });
 byId("show").addEventListener("change", (event) => { state.show = event.target.value; update(); });
+byId("squeeze").addEventListener("change", (event) => { state.squeeze = event.target.checked; update(); });
 for (const id of ["from", "to"]) {
   byId(id).addEventListener("change", () => range(Number(byId("from").value) * 1e6, Number(byId("to").value) * 1e6));
 }
@@ -184,7 +185,7 @@ ladder.addEventListener("keydown", (event) => {
 function usAt(event) {
   const box = ladder.getBoundingClientRect();
   const part = (event.clientY - box.top - HEAD) / (box.height - HEAD - FOOT);
-  return state.from + part * (state.to - state.from);
+  return across(Math.max(0, Math.min(1, part)), "part", "us");
 }
 
 ladder.addEventListener("wheel", (event) => {
