@@ -30,7 +30,7 @@ pub fn html(trace: &Trace, replay: &str) -> String {
 {footer}
 </main>
 <script type="application/json" id="trace">{data}</script>
-<script>{model}{draw}{steer}</script>
+<script>{model}{axis}{draw}{steer}</script>
 </body></html>
 "#,
         title = escape(&format!(
@@ -48,6 +48,7 @@ pub fn html(trace: &Trace, replay: &str) -> String {
         // Inside a script nothing is markup but its end and comments.
         data = json(trace).replace('<', "\\u003c"),
         model = include_str!("page/model.js"),
+        axis = include_str!("page/axis.js"),
         draw = include_str!("page/draw.js"),
         steer = include_str!("page/steer.js"),
     )

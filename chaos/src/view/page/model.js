@@ -1,5 +1,6 @@
 "use strict";
-// What the page knows: the trace, and what of it is to be shown. Drawing is in draw.js, steering in steer.js.
+// What the page knows: the trace, and what of it is to be shown. The axis of time is in axis.js, drawing in
+// draw.js, steering in steer.js.
 
 const trace = JSON.parse(document.getElementById("trace").textContent);
 const hubs = new Set(trace.nodes.filter((node) => node.role === "hub").map((node) => node.name));
