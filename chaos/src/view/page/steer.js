@@ -183,6 +183,8 @@ ladder.addEventListener("keydown", (event) => {
 });
 
 function usAt(event) {
+  // Several events may come between two pictures.
+  setKnots(inSight());
   const box = ladder.getBoundingClientRect();
   const part = (event.clientY - box.top - HEAD) / (box.height - HEAD - FOOT);
   return across(Math.max(0, Math.min(1, part)), "part", "us");
