@@ -1,5 +1,6 @@
 //! The `cargo chaos` command line.
 
+mod replay;
 mod self_test;
 mod shrinking;
 
@@ -28,11 +29,13 @@ Examples:
   cargo chaos list                               what each campaign does
   cargo chaos run storm --seeds 200              more seeds of one campaign
   cargo chaos run my/own.toml --out my/reports   a campaign of your own
-  cargo chaos replay storm --seed 17 --trace     the timeline of one run
+  cargo chaos replay storm --seed 17 --trace     every message of one run
+  cargo chaos replay storm --seed 17 --html x.html   the same as a page that draws it
   cargo chaos selftest                           are bugs seen that are planted on purpose?
   cargo chaos shrink storm --seed 17             reduce a run that breaks something
 
-What breaks is shrunk to a schedule in reports/failures, which runs and replays like any campaign file.
+What breaks is shrunk to a schedule in reports/failures, which runs and replays like any campaign file. Beside it is a page
+that shows it.
 
 Exit code: 0 if all invariants held, 1 if one broke, 2 for bad use or a bad campaign file.";
 
@@ -80,9 +83,8 @@ enum Command {
         /// The seed. A schedule has its own.
         #[arg(long, value_parser = clap::value_parser!(u64).range(..=SEED_MAX))]
         seed: Option<u64>,
-        /// Show every message, not only calls, faults, lies and the verdict.
-        #[arg(long)]
-        trace: bool,
+        #[command(flatten)]
+        show: replay::Show,
     },
     /// Run one seed, and reduce it to a small schedule for each invariant that breaks.
     Shrink {
@@ -130,6 +132,8 @@ enum CliError {
     Seed(#[from] SeedError),
     #[error(transparent)]
     Report(#[from] ReportError),
+    #[error("{}: is a directory; name the file that the page is to be written to", .0.display())]
+    PageIsDirectory(PathBuf),
     #[error("{name}: there is no such canary; there are {}", .known.join(", "))]
     UnknownCanary {
         name: String,
@@ -154,7 +158,7 @@ pub fn main() -> ExitCode {
             jobs,
             out,
         }) => self_test::self_test(&names, runs, jobs, &out),
-        Some(Command::Replay { name, seed, trace }) => replay(&name, seed, trace),
+        Some(Command::Replay { name, seed, show }) => replay::replay(&name, seed, &show),
         Some(Command::Shrink {
             name,
             seed,
@@ -264,36 +268,6 @@ fn run_campaign(
         );
     }
     (summary, boundary(&outcomes))
-}
-
-fn replay(name: &str, seed: Option<u64>, trace: bool) -> Result<bool, CliError> {
-    let campaign = campaign::load(name)?;
-    let seed = campaign.one_seed(seed)?;
-    capture_panics();
-    let run = |plan: &crate::plan::Plan| {
-        run(
-            plan,
-            RunOptions {
-                keep_trace: true,
-                ..RunOptions::default()
-            },
-        )
-    };
-    let outcomes = run_seeds(&campaign, &[seed], 1, run, |_| {});
-    print!("{}", table::plan(&campaign.plan(seed)));
-    for outcome in &outcomes {
-        let wanted = |line: &&String| trace || table::is_essential(line);
-        outcome
-            .trace
-            .iter()
-            .filter(wanted)
-            .for_each(|line| println!("{line}"));
-    }
-    let summary = summarize(&campaign, &outcomes, 0.0);
-    table::print_violations(&summary);
-    println!("{}", table::verdict(&summary));
-    println!("digest {}", summary.digest);
-    Ok(summary.holds())
 }
 
 fn shrink(

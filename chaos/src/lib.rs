@@ -8,6 +8,7 @@
 //!                                                    │ broken
 //!                                                    ▼
 //!                                                 shrink ──▶ schedule ──▶ reports/failures/NAME-SEED.toml
+//!                                                    └─────▶ view ──────▶ reports/failures/NAME-SEED.html
 //! ```
 //!
 //! | module | what it holds |
@@ -18,6 +19,7 @@
 //! | [`byzantine`] | hubs that lie |
 //! | [`observer`] | sees everything, judges nothing |
 //! | [`invariant`] | what must hold, one property a file |
+//! | [`view`] | one run for people and tools: text, JSON, a page |
 //! | [`runner`] | many seeds on all cores |
 //! | [`shrink`] | what breaks an invariant, reduced to what a person can read |
 //! | [`mod@summarize`], [`summary`] | what a sweep says |
@@ -39,3 +41,4 @@ pub mod shrink;
 pub mod summarize;
 pub mod summary;
 pub mod table;
+pub mod view;

@@ -87,7 +87,7 @@ pub fn run_fresh(
     let result = thread::scope(|scope| {
         let body = || {
             let result = panic::catch_unwind(AssertUnwindSafe(|| run(plan)));
-            result.map_err(|cause| what_panicked(cause.as_ref()))
+            result.unwrap_or_else(|cause| panicked(plan, cause.as_ref()))
         };
         let spawned = thread::Builder::new()
             .name(format!("{campaign} seed {}", plan.seed))
@@ -95,17 +95,20 @@ pub fn run_fresh(
             .spawn_scoped(scope, body);
         spawned.expect("the system can start a thread").join()
     });
-    let why = match result {
-        Ok(Ok(outcome)) => return outcome,
-        Ok(Err(why)) => why,
-        Err(cause) => what_panicked(cause.as_ref()),
-    };
+    match result {
+        Ok(outcome) => outcome,
+        Err(cause) => panicked(plan, cause.as_ref()),
+    }
+}
+
+/// The outcome of a run that panicked on this thread: a violation like any other.
+pub(crate) fn panicked(plan: &Plan, cause: &(dyn std::any::Any + Send)) -> RunOutcome {
     RunOutcome {
         seed: plan.seed,
         violations: vec![RunViolation {
             invariant: PANIC.to_owned(),
             at_ms: 0,
-            detail: format!("the run panicked: {why}"),
+            detail: format!("the run panicked: {}", what_panicked(cause)),
         }],
         ..RunOutcome::default()
     }

@@ -97,6 +97,8 @@ pub struct Violation {
 pub struct ShrunkFile {
     /// Its schedule, a campaign file.
     pub file: String,
+    /// The page that shows it, beside the schedule.
+    pub view: String,
     /// The command that replays it.
     pub replay: String,
     /// What the run was made of.

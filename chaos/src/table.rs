@@ -128,6 +128,7 @@ pub fn print_list(campaign: &str, violations: &[Violation]) {
         if let Some(shrunk) = &violation.shrunk {
             println!("SHRUNK: {}: {shrunk}", shrunk.file);
             println!("REPLAY: {}", shrunk.replay);
+            println!("LOOK:   {}", shrunk.view);
         } else {
             println!("REPLAY: {}", violation.replay);
         }
@@ -180,13 +181,6 @@ pub fn plan(plan: &Plan) -> String {
         );
     }
     text
-}
-
-/// Whether a line of a timeline is worth reading without `--trace`.
-#[must_use]
-pub fn is_essential(line: &str) -> bool {
-    let what = line.split_whitespace().nth(1).unwrap_or_default();
-    matches!(what, "call" | "fault" | "lie" | "start")
 }
 
 fn percent(part: u64, whole: u64) -> f64 {

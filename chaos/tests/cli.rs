@@ -300,8 +300,8 @@ fn a_replay_shows_the_timeline_and_with_trace_every_message() {
                 .is_some_and(|line| line.starts_with("digest "))
         );
     }
-    assert!(full.contains(" sent c") && full.contains(" heard h"));
-    assert!(!brief.contains(" sent c") && !brief.contains(" heard h"));
+    assert!(full.contains(" deposit ") && full.contains(" shares "));
+    assert!(!brief.contains(" deposit ") && !brief.contains(" shares "));
     assert!(!dir.path().join("reports").exists());
 }
 

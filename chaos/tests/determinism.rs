@@ -8,6 +8,7 @@ use std::process::Command;
 use dske_chaos::run::{RunOptions, RunOutcome, run};
 use dske_chaos::runner::run_seeds;
 use dske_chaos::summarize::summarize;
+use dske_chaos::view::json::json;
 use tempfile::TempDir;
 
 /// Output of the command in a process of its own.
@@ -119,13 +120,12 @@ fn crashes_of_clients_give_the_same_run_every_time() {
                 },
             )
         };
-        run_seeds(&campaign, &[seed], 1, run, |_| {})[0]
-            .trace
-            .join("\n")
+        let outcomes = run_seeds(&campaign, &[seed], 1, run, |_| {});
+        json(outcomes[0].trace.as_ref().unwrap())
     };
     for seed in [2, 3, 5] {
         let first = trace(seed);
-        assert!(first.contains("fault begins CrashClient"));
+        assert!(first.contains(r#""type":"fault-begins""#));
         for _ in 0..3 {
             same(&first, &trace(seed));
         }

@@ -48,6 +48,7 @@ fn what_was_shrunk_is_named_with_its_file_its_size_and_its_command() {
         &format!("<code>{file}</code>"),
         "1 of 31 faults, 0 of 2 liars, 3 of 208 calls are left after 77 runs",
         &format!("<code>cargo chaos replay &#39;{file}&#39;</code>"),
+        "<a href=\"failures/%3Cb%3Ecrash%20%2342.html\">",
     ] {
         assert!(html.contains(expected), "{expected}");
     }

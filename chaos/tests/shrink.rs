@@ -85,6 +85,7 @@ fn what_breaks_is_shrunk_saved_and_replays_with_one_command() {
         replay,
         "REPLAY: cargo chaos replay reports/failures/own-1.toml --trace"
     );
+    assert_eq!(lines.next().unwrap(), "LOOK:   reports/failures/own-1.html");
     assert!(
         said.contains("SHRUNK: reports/failures/own-1-no-false-key.toml: "),
         "the first of each invariant: {said}"
@@ -111,11 +112,20 @@ fn what_breaks_is_shrunk_saved_and_replays_with_one_command() {
             )),
             "{replayed}"
         );
-        assert!(replayed.contains(" call ") && replayed.contains(" sent c"));
+        assert!(replayed.contains(" call ") && replayed.contains(" deposit "));
         // What broke is in its story, to the word.
         let text = fs::read_to_string(dir.path().join(file)).unwrap();
         let detail = text.lines().nth(1).unwrap().strip_prefix("# ").unwrap();
         assert!(replayed.contains(detail), "{detail}: {replayed}");
+        // So it is on its page, with the lies that led to it.
+        let page = dir.path().join(file).with_extension("html");
+        let page = fs::read_to_string(page).unwrap();
+        assert!(page.contains(detail), "{detail}");
+        assert!(
+            page.contains(&format!("{invariant}</b> at ")),
+            "{invariant}"
+        );
+        assert_eq!(page.matches(r#""lie":"forge-together"}"#).count(), 2);
         // It is a campaign like others, but has nothing left to shrink.
         let again = run(dir.path(), 1, &["run", file, "--out", "again"]);
         assert!(again.contains(&format!("REPLAY: cargo chaos replay {file} --trace")));
@@ -157,6 +167,8 @@ fn the_report_names_the_schedule_its_sizes_and_its_command() {
     let page = fs::read_to_string(dir.path().join("out/index.html")).unwrap();
     assert!(page.contains(&format!("<code>{file}</code>")));
     assert!(page.contains(&format!("<code>cargo chaos replay {file} --trace</code>")));
+    assert_eq!(first["view"], "out/failures/own-2.html");
+    assert!(page.contains("<a href=\"failures/own-2.html\">"));
 }
 
 #[test]

@@ -102,14 +102,7 @@ impl LyingHub {
         let Some(client) = self.clients.iter().position(|name| name == client) else {
             return;
         };
-        self.observer.reach(&format!("lie:{}", lie.name()));
-        self.observer.note(&format!(
-            "lie h{}>c{client} {} keys={}",
-            self.index,
-            lie.name(),
-            key_ids.len()
-        ));
-        self.observer.see().lies.push(LieTold {
+        self.observer.lie(LieTold {
             at_us: now_us(),
             hub: self.index,
             client,

@@ -7,9 +7,11 @@ use crate::campaign::Campaign;
 use crate::plan::Plan;
 use crate::run::outcome::RunViolation;
 use crate::run::{RunOptions, run};
+use crate::runner::run_fresh;
 use crate::shrink::save::{Failures, SaveError};
 use crate::shrink::{RUNS_MAX, breaks_again, shrink};
 use crate::summary::{Size, Violation};
+use crate::view::of_plan;
 
 /// Shrinks the first failure of each invariant among the violations, which are in order of seed.
 pub(super) fn first_of_each(
@@ -59,7 +61,17 @@ fn one(
         ));
     });
     bar.finish_and_clear();
-    match failures.save(campaign, &plan, &shrunk) {
+    // Once more, and kept this time.
+    let options = RunOptions {
+        keep_trace: true,
+        ..RunOptions::default()
+    };
+    let last = run_fresh(name, &shrunk.plan, &|plan: &Plan| run(plan, options));
+    // None where the harness itself panicked while it told what was seen.
+    let trace = last
+        .trace
+        .unwrap_or_else(|| of_plan(&shrunk.plan, std::slice::from_ref(&shrunk.violation)));
+    match failures.save(campaign, &plan, &shrunk, &trace) {
         Ok(saved) => {
             if !std::io::stderr().is_terminal() {
                 eprintln!("{name}: {saved}");

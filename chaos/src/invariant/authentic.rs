@@ -37,10 +37,9 @@ fn hubs_accept_what_clients_made(facts: &Facts<'_>, verdict: &mut Verdict) {
             continue;
         }
         verdict.expect(was_sent || !accepted, message.at_us, || {
-            let outsider = seen
-                .made_up
-                .iter()
-                .any(|(hub, made_up)| *hub == message.hub && made_up == to);
+            let mut made_up = seen.attacks.iter().filter(|attack| attack.is_made_up());
+            let outsider =
+                made_up.any(|attack| attack.hub == message.hub && attack.request == *to);
             let who = if outsider {
                 "an outsider made up"
             } else {
@@ -105,6 +104,7 @@ mod tests {
 
     use super::super::testing::{MASTER, SLAVE, Scene, liar};
     use super::*;
+    use crate::observer::record::Attack;
     use crate::plan::Plan;
 
     fn exchanged(plan: impl FnOnce(&mut Plan)) -> Scene {
@@ -144,7 +144,12 @@ mod tests {
     fn a_made_up_request_may_be_refused_and_must_not_be_answered() {
         let scene = exchanged(|_| {});
         let made_up = changed(&scene);
-        scene.see().made_up.push((2, made_up.clone()));
+        scene.see().attacks.push(Attack {
+            at_us: 2_999_000,
+            hub: 2,
+            what: "flood:forgery".to_owned(),
+            request: made_up.clone(),
+        });
         said(&scene, SLAVE, &made_up, None);
         scene.judge(check).must_hold();
         said(&scene, SLAVE, &made_up, Some("signed"));

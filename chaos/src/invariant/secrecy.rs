@@ -44,7 +44,7 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();
     let plan = &facts.seen.plan;
     let mut rng = stream(&plan.campaign, plan.seed, "secrecy");
-    let coalition = coalition(facts);
+    let coalition = plan.coalition();
     let mut keys: Vec<KeyId> = facts.shares.keys().copied().collect();
     for _ in 0..KEYS.min(keys.len()) {
         let key_id = keys.swap_remove(rng.random_range(0..keys.len()));
@@ -62,15 +62,10 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     verdict
 }
 
-/// The hubs that pool what they hold, as many as the plan says: those that lie first.
-fn coalition(facts: &Facts<'_>) -> Vec<usize> {
-    let plan = &facts.seen.plan;
-    let mut hubs = plan.lying_hubs();
-    let others = 0..usize::from(plan.cluster.hubs);
-    hubs.extend(others.filter(|hub| !plan.lying_hubs().contains(hub)));
-    hubs.truncate(plan.cluster.coalition.into());
-    hubs.sort_unstable();
-    hubs
+/// Whether a text holds eight bytes of a key or share of the run.
+#[must_use]
+pub(crate) fn quotes_secret(facts: &Facts<'_>, text: &str) -> bool {
+    texts::holds_secret(facts, text.as_bytes())
 }
 
 /// Builds the world in which another key was the one.

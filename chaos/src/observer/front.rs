@@ -11,8 +11,7 @@ use dske::protocol::hub::{HubStatus, OobError, Registration};
 use dske::protocol::{Request, Response};
 use dske::psrd::Block;
 
-use super::record::{Message, Seen};
-use super::tap::{line, response_line};
+use super::record::{NoteKind, Seen};
 use super::{Observer, now_us};
 use crate::plan::{Fault, Plan};
 
@@ -49,31 +48,19 @@ impl Handler<Ask> for Front {
     fn handle(&mut self, Ask(request): Ask, _: &mut Self::Context) -> Self::Result {
         let (observer, inner, hub) = (self.observer.clone(), self.inner.ask.clone(), self.hub);
         let client = self.client_of(&request);
-        let record = move |observer: &Observer, what: Seen| {
-            observer.see().messages.push(Message {
-                at_us: now_us(),
-                client,
-                hub,
-                what,
-            });
-        };
         Box::pin(async move {
-            observer.note(&format!("arrived h{hub} {}", line(&request)));
-            record(&observer, Seen::Arrived(request.clone()));
+            observer.message(client, hub, Seen::Arrived(request.clone()));
             let delay = delay(&observer.seen().plan, hub, now_us() / 1000);
             if !delay.is_zero() {
                 observer.reach("effect:slowed-response");
                 tokio::time::sleep(delay).await;
             }
             let response = inner.send(Ask(request.clone())).await.ok()??;
-            observer.note(&format!("said h{hub} {}", response_line(&response)));
-            record(
-                &observer,
-                Seen::Said {
-                    to: request,
-                    response: response.clone(),
-                },
-            );
+            let said = Seen::Said {
+                to: request,
+                response: response.clone(),
+            };
+            observer.message(client, hub, said);
             Some(response)
         })
     }
@@ -85,7 +72,8 @@ impl Handler<Register> for Front {
     fn handle(&mut self, message: Register, _: &mut Self::Context) -> Self::Result {
         let (observer, inner, hub) = (self.observer.clone(), self.inner.register.clone(), self.hub);
         Box::pin(async move {
-            observer.note(&format!("register h{hub} {}", message.0.client));
+            let client = message.0.client.clone();
+            observer.note(NoteKind::Register { hub, client });
             inner
                 .send(message)
                 .await

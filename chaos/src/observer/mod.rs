@@ -3,13 +3,15 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`record`] | what is recorded of messages, calls, lies |
-//! | [`trace`] | the timeline as text, and its hash |
+//! | [`record`] | what is recorded of messages, calls, lies, and all else |
+//! | `line` | each record as a line, with nothing that is secret |
+//! | [`trace`] | the hash of all lines |
 //! | [`front`] | the actor between a hub's HTTP routes and the hub |
 //! | [`tap`] | the transport between a client's link and awc |
 //! | [`open`] | reading encrypted messages with the recorded PSRD |
 
 pub mod front;
+mod line;
 pub mod open;
 pub mod record;
 pub mod tap;
@@ -19,15 +21,15 @@ use std::cell::{Ref, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use dske::harness::Mark;
 use dske::node::client::ClientStatus;
-use dske::protocol::Request;
 use dske::protocol::channel::PoolOwner;
 use dske::protocol::hub::HubStatus;
 use dske::psrd::{Block, BlockId};
 
 use crate::plan::Plan;
-use record::{Call, LieTold, Message};
-use trace::Trace;
+use record::{Attack, Call, LieTold, Message, Note, NoteKind, Seen};
+use trace::TraceHash;
 
 /// A block of PSRD that was delivered.
 pub struct ObservedBlock {
@@ -69,12 +71,19 @@ pub struct Observation {
     pub client_statuses: BTreeMap<(usize, u32), ClientStatus>,
     /// When that status was asked for, in microseconds: what had happened by then is in it.
     pub client_polls: BTreeMap<(usize, u32), u64>,
-    /// The requests that an outsider made up or changed, with the hub that it sent them to.
-    pub made_up: Vec<(usize, Request)>,
+    /// Every message by the outsider or the rogue client.
+    pub attacks: Vec<Attack>,
+    /// What is no message, call or lie.
+    pub notes: Vec<Note>,
+    /// When the nodes had reached a mark, in microseconds: noticed with the next thing that is seen. Only where it is
+    /// asked for.
+    pub marks: Vec<(u64, Mark)>,
     /// Fault, lie or rare branch → how often.
     pub reached: BTreeMap<String, u64>,
-    /// The timeline.
-    pub trace: Trace,
+    /// The hash of all that was seen.
+    pub trace: TraceHash,
+    /// How often each mark had been reached when last looked at, if that is asked for.
+    marks_known: Option<BTreeMap<Mark, u64>>,
 }
 
 /// A handle on the [`Observation`], for everything that sees a part of it. One thread, so an `Rc` will do.
@@ -82,9 +91,9 @@ pub struct Observation {
 pub struct Observer(Rc<RefCell<Observation>>);
 
 impl Observer {
-    /// An observer that has seen nothing. `keep_lines` keeps the timeline as text.
+    /// An observer that has seen nothing. With `watch_marks` it records when marks are reached, for people to read.
     #[must_use]
-    pub fn new(plan: Rc<Plan>, keep_lines: bool) -> Self {
+    pub fn new(plan: Rc<Plan>, watch_marks: bool) -> Self {
         Self(Rc::new(RefCell::new(Observation {
             plan,
             blocks: BTreeMap::new(),
@@ -99,9 +108,12 @@ impl Observer {
             client_starts: BTreeMap::new(),
             client_statuses: BTreeMap::new(),
             client_polls: BTreeMap::new(),
-            made_up: Vec::new(),
+            attacks: Vec::new(),
+            notes: Vec::new(),
+            marks: Vec::new(),
             reached: BTreeMap::new(),
-            trace: Trace::new(keep_lines),
+            trace: TraceHash::default(),
+            marks_known: watch_marks.then(BTreeMap::new),
         })))
     }
 
@@ -120,28 +132,84 @@ impl Observer {
         *self.see().reached.entry(what.to_owned()).or_default() += 1;
     }
 
-    /// Adds a line to the timeline, at the present simulated time.
-    pub fn note(&self, line: &str) {
-        self.see().trace.add(now_us(), line);
+    pub(crate) fn message(&self, client: Option<usize>, hub: usize, what: Seen) {
+        let at_us = now_us();
+        let message = Message {
+            at_us,
+            client,
+            hub,
+            what,
+        };
+        let mut seen = self.see();
+        seen.line(at_us, &message);
+        seen.messages.push(message);
+    }
+
+    pub(crate) fn call(&self, call: Call) {
+        let mut seen = self.see();
+        seen.line(call.until_us, &call);
+        seen.calls.push(call);
+    }
+
+    pub(crate) fn lie(&self, lie: LieTold) {
+        self.reach(&format!("lie:{}", lie.lie.name()));
+        let mut seen = self.see();
+        seen.line(lie.at_us, &lie);
+        seen.lies.push(lie);
+    }
+
+    /// Records a message by an attacker. No line is made of it: what hubs see of it is one.
+    pub(crate) fn attack(&self, attack: Attack) {
+        self.see().attacks.push(attack);
+    }
+
+    /// Notes something at the present simulated time.
+    pub(crate) fn note(&self, what: NoteKind) {
+        self.note_at(now_us(), what);
+    }
+
+    pub(crate) fn note_at(&self, at_us: u64, what: NoteKind) {
+        let mut seen = self.see();
+        seen.line(at_us, &what);
+        seen.notes.push(Note { at_us, what });
     }
 
     pub(crate) fn block(&self, hub: usize, client: usize, owner: PoolOwner, block: &Block) {
-        let mut seen = self.see();
         let observed = ObservedBlock {
             hub,
             client,
             owner,
             bytes: block.expose_bytes().to_vec(),
         };
-        if seen.blocks.insert(block.id(), observed).is_some() {
-            seen.blocks_twice.push(block.id());
+        let known = self.see().blocks.insert(block.id(), observed);
+        if known.is_some() {
+            self.see().blocks_twice.push(block.id());
         }
-        let line = format!(
-            "psrd hub={hub} client={client} owner={owner:?} block={} bytes={}",
-            block.id(),
-            trace::fingerprint(block.expose_bytes())
-        );
-        seen.trace.add(now_us(), &line);
+        self.note(NoteKind::Psrd {
+            hub,
+            client,
+            owner,
+            block: block.id(),
+            fingerprint: trace::fingerprint(block.expose_bytes()),
+        });
+    }
+}
+
+impl Observation {
+    fn line(&mut self, at_us: u64, what: &impl std::fmt::Display) {
+        self.look_at_marks(at_us);
+        self.trace.add(at_us, what);
+    }
+
+    fn look_at_marks(&mut self, at_us: u64) {
+        let Some(known) = &mut self.marks_known else {
+            return;
+        };
+        for (mark, count) in dske::harness::marks() {
+            if known.insert(mark, count) != Some(count) {
+                self.marks.push((at_us, mark));
+            }
+        }
     }
 }
 

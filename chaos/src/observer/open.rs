@@ -78,6 +78,19 @@ fn decrypt(pads: &mut &[u8], share: &[u8]) -> Option<Plain> {
     Some(Plain(Zeroizing::new(plain)))
 }
 
+/// Whether a request carries the MAC that its PSRD gives it.
+#[must_use]
+pub fn is_signed(blocks: &impl Blocks, request: &Request) -> bool {
+    let verified = || {
+        let signature = Signature::from_header(request.signature.as_deref()).ok()?;
+        let bytes = blocks.of(&signature.allocation)?;
+        let key = MacKey::try_from(bytes.get(..MAC_KEY_BYTES)?).ok()?;
+        let right = Signature::of_request(&key, signature.allocation.clone(), request);
+        (right == signature).then_some(())
+    };
+    verified().is_some()
+}
+
 /// Whether a response carries the MAC that its PSRD gives it, as the answer to this request: what a client has to find
 /// out before it believes a word of it.
 #[must_use]

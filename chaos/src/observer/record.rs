@@ -1,9 +1,11 @@
 //! What is recorded of messages, calls and lies. Times are microseconds since the run began.
 
-use dske::protocol::{KeyId, Request, Response};
+use dske::protocol::channel::PoolOwner;
+use dske::protocol::{KeyId, NodeName, Request, Response};
+use dske::psrd::BlockId;
 use zeroize::Zeroizing;
 
-use crate::plan::Lie;
+use crate::plan::{Fault, Lie};
 
 /// A message, seen at one place.
 pub struct Message {
@@ -70,6 +72,19 @@ pub enum CallKind {
     Intruder,
 }
 
+impl CallKind {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Slave => "slave",
+            Self::SlaveAgain => "slave-again",
+            Self::Intruder => "intruder",
+        }
+    }
+}
+
 /// What came of a call.
 pub enum Outcome {
     /// Keys were delivered.
@@ -124,4 +139,99 @@ pub struct LieTold {
     pub key_ids: Vec<KeyId>,
     /// Signature of the request that was answered, which tells the answer from others.
     pub to: Option<String>,
+}
+
+/// A message by somebody who keeps to no rules, where it was sent.
+pub struct Attack {
+    /// When.
+    pub at_us: u64,
+    /// Index of the hub that it was sent to.
+    pub hub: usize,
+    /// What was tried, as it is counted: `flood:…` is the outsider, `rogue:…` the rogue client.
+    pub what: String,
+    /// The message.
+    pub request: Request,
+}
+
+impl Attack {
+    /// A message of the outsider as somebody else had sent it.
+    pub const REPLAY: &str = "flood:replay";
+
+    /// Whether the outsider sent it. What the rogue client sends is seen as [`Seen::Sent`], too.
+    #[must_use]
+    pub fn is_flood(&self) -> bool {
+        self.what.starts_with("flood:")
+    }
+
+    /// Whether the outsider made it up or changed it.
+    #[must_use]
+    pub fn is_made_up(&self) -> bool {
+        self.is_flood() && self.what != Self::REPLAY
+    }
+}
+
+/// Something that was seen, and is no message, call or lie.
+pub struct Note {
+    /// When.
+    pub at_us: u64,
+    /// What.
+    pub what: NoteKind,
+}
+
+/// What is noted.
+pub enum NoteKind {
+    /// A node starts.
+    Start {
+        /// Which.
+        node: Node,
+        /// How often it has started before.
+        life: u32,
+    },
+    /// A client asks a hub to be registered.
+    Register {
+        /// Index of the hub.
+        hub: usize,
+        /// Name that the client gives.
+        client: NodeName,
+    },
+    /// A hub delivers a block of PSRD.
+    Psrd {
+        /// Index of the hub.
+        hub: usize,
+        /// Index of the client.
+        client: usize,
+        /// Which end allocates from it.
+        owner: PoolOwner,
+        /// Its ID.
+        block: BlockId,
+        /// What tells its bytes from others.
+        fingerprint: String,
+    },
+    /// The nemesis starts a fault.
+    FaultBegins(Fault),
+    /// The nemesis ends a fault.
+    FaultEnds(Fault),
+    /// A hub tells how many shares it holds.
+    HubStatus {
+        /// Index of the hub.
+        hub: usize,
+        /// Shares.
+        shares: usize,
+    },
+    /// A client tells how many keys its SAE has fetched.
+    ClientStatus {
+        /// Index of the client.
+        client: usize,
+        /// Keys.
+        fetched: u64,
+    },
+}
+
+/// A node, by its index among those of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Node {
+    /// A client.
+    Client(usize),
+    /// A hub.
+    Hub(usize),
 }

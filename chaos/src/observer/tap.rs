@@ -8,8 +8,8 @@ use dske::protocol::{Request, Response};
 use dske::psrd::Block;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 
-use super::record::{Message, Seen};
-use super::{Observer, now_us, trace};
+use super::Observer;
+use super::record::Seen;
 
 /// A transport that is watched.
 pub struct Tap {
@@ -26,29 +26,15 @@ pub struct Tap {
 impl Transport for Tap {
     fn ask(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, Unreachable>> {
         let (observer, client, hub) = (self.observer.clone(), self.client, self.hub);
-        observer.note(&format!("sent c{client}>h{hub} {}", line(&request)));
-        observer.see().messages.push(Message {
-            at_us: now_us(),
-            client: Some(client),
-            hub,
-            what: Seen::Sent(request.clone()),
-        });
+        observer.message(Some(client), hub, Seen::Sent(request.clone()));
         let answer = self.inner.ask(request.clone());
         async move {
             let response = answer.await?;
-            observer.note(&format!(
-                "heard h{hub}>c{client} {}",
-                response_line(&response)
-            ));
-            observer.see().messages.push(Message {
-                at_us: now_us(),
-                client: Some(client),
-                hub,
-                what: Seen::Heard {
-                    to: request,
-                    response: response.clone(),
-                },
-            });
+            let heard = Seen::Heard {
+                to: request,
+                response: response.clone(),
+            };
+            observer.message(Some(client), hub, heard);
             Ok(response)
         }
         .boxed_local()
@@ -67,25 +53,4 @@ impl Transport for Tap {
     ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
         self.inner.deliver_psrd(request)
     }
-}
-
-/// A request in one line: never raw HTTP heads, whose order is random.
-pub(super) fn line(request: &Request) -> String {
-    format!(
-        "{} {} signature={} body={}",
-        request.method,
-        request.target,
-        request.signature.as_deref().unwrap_or("-"),
-        trace::fingerprint(&request.body)
-    )
-}
-
-/// A response in one line.
-pub(super) fn response_line(response: &Response) -> String {
-    format!(
-        "{} signature={} body={}",
-        response.status,
-        response.signature.as_deref().unwrap_or("-"),
-        trace::fingerprint(&response.body)
-    )
 }

@@ -1,51 +1,29 @@
-//! The timeline as text, and its hash: the same plan must give the same hash on every machine.
+//! The hash of everything that was seen: the same plan must give the same hash on every machine.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use sha2::{Digest, Sha256};
 
-/// A timeline. Each line begins with the simulated time.
-pub struct Trace {
-    hash: Sha256,
-    lines: Option<Vec<String>>,
-    count: u64,
-}
+/// SHA-256 over one line for each thing that was seen: the simulated time, and its [`Display`].
+#[derive(Default)]
+pub struct TraceHash(Sha256);
 
-impl Trace {
-    pub(super) fn new(keep_lines: bool) -> Self {
-        Self {
-            hash: Sha256::new(),
-            lines: keep_lines.then(Vec::new),
-            count: 0,
-        }
+impl TraceHash {
+    pub(super) fn add(&mut self, at_us: u64, what: &impl Display) {
+        let line = format!("{}{what}\n", clock(at_us));
+        self.0.update(line.as_bytes());
     }
 
-    pub(crate) fn add(&mut self, at_us: u64, line: &str) {
-        let line = format!("{:>5}.{:06} {line}", at_us / 1_000_000, at_us % 1_000_000);
-        self.hash.update(line.as_bytes());
-        self.hash.update(b"\n");
-        self.count += 1;
-        if let Some(lines) = &mut self.lines {
-            lines.push(line);
-        }
-    }
-
-    /// SHA-256 over all lines.
+    /// The hash of what was seen so far.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        self.hash.clone().finalize().into()
+        self.0.clone().finalize().into()
     }
+}
 
-    /// Number of lines.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// The lines, if they were kept.
-    pub fn take_lines(&mut self) -> Vec<String> {
-        self.lines.take().unwrap_or_default()
-    }
+/// Simulated time as lines begin with it, in seconds.
+pub(crate) fn clock(at_us: u64) -> String {
+    format!("{:>5}.{:06} ", at_us / 1_000_000, at_us % 1_000_000)
 }
 
 /// Enough of a SHA-256 to tell bytes apart in a line.

@@ -193,6 +193,29 @@ impl Plan {
         hubs
     }
 
+    /// The hubs that pool what they hold, as many as the cluster says: those that lie first. In order.
+    #[must_use]
+    pub fn coalition(&self) -> Vec<usize> {
+        self.pooling(self.cluster.coalition.into())
+    }
+
+    /// All hubs that work for the adversary: the coalition, and every hub that lies.
+    #[must_use]
+    pub fn adversary(&self) -> Vec<usize> {
+        let pooling = usize::from(self.cluster.coalition);
+        self.pooling(pooling.max(self.lying_hubs().len()))
+    }
+
+    fn pooling(&self, count: usize) -> Vec<usize> {
+        let lying = self.lying_hubs();
+        let others = 0..usize::from(self.cluster.hubs);
+        let others = others.filter(|hub| !lying.contains(hub));
+        let mut hubs: Vec<usize> = lying.iter().copied().chain(others).collect();
+        hubs.truncate(count);
+        hubs.sort_unstable();
+        hubs
+    }
+
     /// Whether a client is down at any moment of `from_ms..until_ms`.
     #[must_use]
     pub fn is_client_down(&self, client: usize, from_ms: u64, until_ms: u64) -> bool {

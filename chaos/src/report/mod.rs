@@ -28,5 +28,6 @@ mod verdict;
 mod write;
 
 pub use page::html;
+pub(crate) use text::escape;
 pub(crate) use write::replace;
 pub use write::{ReportError, Written, check_writable, write, write_json};

@@ -1,6 +1,7 @@
 //! The first screen: what came out, what broke, how much was tried.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::{
     campaign::{anchor, success},
@@ -86,9 +87,12 @@ pub(super) fn entry(place: &str, violation: &Violation) -> String {
     };
     if let Some(shrunk) = &violation.shrunk {
         replay += &format!(
-            "<p>Shrunk: <code>{}</code>, in which {}.</p><p>Replay what is left: <code>{}</code></p>",
+            "<p>Shrunk: <code>{}</code>, in which {}.</p>\
+             <p><a href=\"{}\"><b>Look at what is left</b></a>: who sent what to whom, until it breaks.</p>\
+             <p>Replay what is left: <code>{}</code></p>",
             escape(&shrunk.file),
             escape(&shrunk.to_string()),
+            escape(&beside(&shrunk.view)),
             escape(&shrunk.replay)
         );
     }
@@ -102,6 +106,25 @@ pub(super) fn entry(place: &str, violation: &Violation) -> String {
         ms = count(violation.at_ms),
         detail = escape(&violation.detail),
     )
+}
+
+/// The link from the report to a page in the directory of failures below it.
+fn beside(view: &str) -> String {
+    let path = Path::new(view);
+    let parts = [path.parent().and_then(Path::file_name), path.file_name()];
+    let parts = parts.into_iter().flatten();
+    let parts: Vec<String> = parts.map(|part| in_url(&part.to_string_lossy())).collect();
+    parts.join("/")
+}
+
+/// One part of a path as a URL spells it.
+fn in_url(part: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let spelt = part.bytes().map(|byte| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    });
+    spelt.collect()
 }
 
 /// The big numbers.

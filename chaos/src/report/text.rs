@@ -1,7 +1,7 @@
 //! Text for HTML: escaping, numbers and durations as people write them.
 
 /// Escapes text for HTML content and quoted attributes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -20,8 +20,8 @@ use rand::rngs::ChaCha12Rng;
 use rand::{Rng, RngExt};
 
 use super::saes::sleep_until_ms;
-use crate::observer::record::{Message, Seen};
-use crate::observer::{Observation, Observer};
+use crate::observer::record::{Attack, Message, Seen};
+use crate::observer::{Observation, Observer, now_us};
 use crate::plan::Fault;
 use crate::plan::stream::stream;
 
@@ -62,7 +62,15 @@ async fn flood(
     let messages = (until_ms - from_ms) * per_second / 1000;
     for _ in 0..messages {
         let ahead = ahead(&observer, hub, &mut ahead_rng);
-        let request = ahead.unwrap_or_else(|| message(&observer, hub, &mut rng));
+        let (what, request) = ahead.unwrap_or_else(|| message(&observer, hub, &mut rng));
+        observer.reach(what);
+        // Exactly what it sends, so that nobody has to guess what a hub should have refused.
+        observer.attack(Attack {
+            at_us: now_us(),
+            hub,
+            what: what.to_owned(),
+            request: request.clone(),
+        });
         let sent = transport.ask(request);
         // Nobody waits for the answer: it has no say in anything.
         tokio::task::spawn_local(async move { drop(sent.await) });
@@ -70,7 +78,10 @@ async fn flood(
     }
 }
 
-fn message(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Request {
+/// What is counted, and the message.
+type Attempt = (&'static str, Request);
+
+fn message(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Attempt {
     let seen = observer.seen();
     let requests: Vec<&Request> = seen
         .messages
@@ -86,14 +97,8 @@ fn message(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Request {
     let known =
         (!requests.is_empty()).then(|| requests[rng.random_range(0..requests.len())].clone());
     match (rng.random_range(0..3), known) {
-        (0, Some(request)) => {
-            drop(seen);
-            observer.reach("flood:replay");
-            request
-        }
+        (0, Some(request)) => (Attack::REPLAY, request),
         (1, Some(mut request)) => {
-            drop(seen);
-            observer.reach("flood:forgery");
             // The right PSRD, and another message.
             let inside_the_last_share = request.body.len().checked_sub(12);
             match inside_the_last_share.and_then(|at| request.body.get_mut(at)) {
@@ -102,20 +107,10 @@ fn message(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Request {
                     .target
                     .push_str(",bc490419-7d60-487f-adc1-4ddcc177c139"),
             }
-            made_up(observer, hub, request)
+            ("flood:forgery", request)
         }
-        _ => {
-            drop(seen);
-            observer.reach("flood:garbage");
-            made_up(observer, hub, garbage(rng))
-        }
+        _ => ("flood:garbage", garbage(rng)),
     }
-}
-
-/// Records exactly what the outsider made up or changed, so that nobody has to guess what a hub should have refused.
-fn made_up(observer: &Observer, hub: usize, request: Request) -> Request {
-    observer.see().made_up.push((hub, request.clone()));
-    request
 }
 
 fn is_honest(seen: &Observation, message: &Message) -> bool {
@@ -126,7 +121,7 @@ fn is_honest(seen: &Observation, message: &Message) -> bool {
 
 /// Half of the messages: forgeries that need no luck to come before the message that they stand for. They have
 /// wrong MACs. What a hub does to the bytes that they name, it does to the honest client's next message.
-fn ahead(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Option<Request> {
+fn ahead(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Option<Attempt> {
     if rng.next_u32().is_multiple_of(2) {
         return None;
     }
@@ -148,7 +143,7 @@ fn ahead(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Option<Reque
         found.cloned()
     };
     let newest = last(false)?;
-    let (what, request) = match kind {
+    Some(match kind {
         // The newest message, with one digit of its tag changed: it may overtake the message itself.
         0 => ("flood:forged-tag", with_another_tag(newest)?),
         1 => {
@@ -159,9 +154,7 @@ fn ahead(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Option<Reque
             let request = deposit_ahead(&newest, last(true)?, rng)?;
             ("flood:forged-deposit", request)
         }
-    };
-    observer.reach(what);
-    Some(made_up(observer, hub, request))
+    })
 }
 
 fn with_another_tag(mut request: Request) -> Option<Request> {

@@ -14,6 +14,7 @@ use rand::CryptoRng;
 use crate::byzantine::forgers::Forgers;
 use crate::byzantine::hub::LyingHub;
 use crate::observer::front::Front;
+use crate::observer::record::{Node, NoteKind};
 use crate::observer::tap::Tap;
 use crate::observer::{Observer, now_us};
 use crate::plan::ROGUE_NAME;
@@ -62,7 +63,8 @@ impl ChaosHooks {
 impl Hooks for ChaosHooks {
     fn start_hub(&self, config: HubConfig, rng: Box<dyn CryptoRng>, life: u32) -> HubHandle {
         let index = index_of(&self.hubs, &config.name);
-        self.observer.note(&format!("start h{index} life={life}"));
+        let node = Node::Hub(index);
+        self.observer.note(NoteKind::Start { node, life });
         let front = Front {
             inner: self.start(Hub::new(config, rng), index, life),
             observer: self.observer.clone(),
@@ -92,7 +94,8 @@ impl Hooks for ChaosHooks {
         seen.client_lives.insert(index, life);
         seen.client_starts.insert((index, life), now_us());
         drop(seen);
-        self.observer.note(&format!("start c{index} life={life}"));
+        let node = Node::Client(index);
+        self.observer.note(NoteKind::Start { node, life });
     }
 }
 

@@ -18,6 +18,7 @@ mod polls;
 mod rogue;
 mod saes;
 
+use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ use futures_util::future::join;
 use crate::invariant::{ALL, Facts};
 use crate::observer::Observer;
 use crate::plan::Plan;
+use crate::runner::panicked;
+use crate::view;
 use hooks::ChaosHooks;
 use nemesis::Nemesis;
 pub use outcome::RunOutcome;
@@ -36,7 +39,7 @@ pub use outcome::RunOutcome;
 /// What a run is to keep.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RunOptions {
-    /// Keep the timeline as text.
+    /// Keep what happened, for people and tools to read.
     pub keep_trace: bool,
     /// Plant this bug in the nodes.
     pub canary: Option<Canary>,
@@ -51,14 +54,33 @@ pub fn run(plan: &Plan, options: RunOptions) -> RunOutcome {
     dske::harness::begin(options.canary);
     let plan = Rc::new(plan.clone());
     let observer = Observer::new(Rc::clone(&plan), options.keep_trace);
-    simulate(&plan, &observer);
+    if !options.keep_trace {
+        return simulate_and_judge(&plan, &observer);
+    }
+    // What led to a panic is what somebody wants to read.
+    let result = panic::catch_unwind(AssertUnwindSafe(|| simulate_and_judge(&plan, &observer)));
+    let mut outcome = result.unwrap_or_else(|cause| panicked(&plan, cause.as_ref()));
+    let seen = observer.seen();
+    outcome.trace = Some(view::of(&Facts::new(&seen), &outcome.violations));
+    outcome
+}
+
+fn simulate_and_judge(plan: &Rc<Plan>, observer: &Observer) -> RunOutcome {
+    simulate(plan, observer);
     let seen = observer.seen();
     let facts = Facts::new(&seen);
     let verdicts = ALL.map(|(name, check)| (name, check(&facts)));
-    let mut outcome = outcome::of(&facts, &verdicts);
-    drop(seen);
-    outcome.trace = observer.see().trace.take_lines();
-    outcome
+    outcome::of(&facts, &verdicts)
+}
+
+/// What the observer of a run sees. Needs a fresh thread, like [`run`].
+#[cfg(test)]
+pub(crate) fn observe(plan: &Plan, canary: Option<Canary>) -> Observer {
+    dske::harness::begin(canary);
+    let plan = Rc::new(plan.clone());
+    let observer = Observer::new(Rc::clone(&plan), true);
+    simulate(&plan, &observer);
+    observer
 }
 
 async fn outside(topology: Rc<Topology>, observer: Observer) -> turmoil::Result {

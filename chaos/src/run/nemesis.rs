@@ -7,6 +7,7 @@ use dske::topology::{NodeAddress, Topology};
 use dske_testbed::sim::network::{FaultId, NetFault, Network};
 
 use crate::observer::Observer;
+use crate::observer::record::NoteKind;
 use crate::plan::{Fault, Plan};
 
 pub(super) struct Nemesis {
@@ -74,11 +75,12 @@ impl Nemesis {
             };
             let fault = self.plan.faults[step.fault].fault.clone();
             let at_us = u64::try_from(sim.elapsed().as_micros()).unwrap_or(u64::MAX);
-            let what = if step.starts { "begins" } else { "ends" };
-            self.observer
-                .see()
-                .trace
-                .add(at_us, &format!("fault {what} {fault:?}"));
+            let what = if step.starts {
+                NoteKind::FaultBegins
+            } else {
+                NoteKind::FaultEnds
+            };
+            self.observer.note_at(at_us, what(fault.clone()));
             if step.starts {
                 self.observer.reach(&format!("fault:{}", fault.kind()));
                 self.start(sim, step.fault, &fault);

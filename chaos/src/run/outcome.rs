@@ -8,6 +8,7 @@ use crate::invariant::{Facts, Verdict};
 use crate::observer::record::{CallKind, Outcome, Seen};
 use crate::plan::{CLIENT_NAMES, Fault, HUB_NAMES, Plan, PlannedFault};
 use crate::summary::{BoundaryPoint, Mark, MarkKind, Timeline};
+use crate::view::Trace;
 
 /// A broken invariant of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +56,8 @@ pub struct RunOutcome {
     pub simulated_ms: u64,
     /// SHA-256 of the timeline, with what was reached and what the invariants said.
     pub digest: [u8; 32],
-    /// The timeline as text, if it was kept.
-    pub trace: Vec<String>,
+    /// What happened, if it was kept.
+    pub trace: Option<Trace>,
 }
 
 pub(super) fn of(facts: &Facts<'_>, verdicts: &[(&str, Verdict)]) -> RunOutcome {
@@ -91,7 +92,7 @@ pub(super) fn of(facts: &Facts<'_>, verdicts: &[(&str, Verdict)]) -> RunOutcome 
         boundary: boundary(facts),
         simulated_ms: plan.end_ms,
         digest: [0; 32],
-        trace: Vec::new(),
+        trace: None,
         violations,
     };
     outcome.digest = digest(facts, &outcome);

@@ -13,6 +13,7 @@ use dske_testbed::sim::PORT;
 use dske_testbed::sim::net::http_client;
 
 use super::saes::sleep_until_ms;
+use crate::observer::record::NoteKind;
 use crate::observer::{Observer, now_us};
 
 /// Between two polls, in milliseconds.
@@ -57,7 +58,8 @@ pub(super) async fn run(topology: Rc<Topology>, observer: Observer) {
 
 async fn poll_hub(node: &EtsiClient, hub: usize, observer: &Observer) {
     if let Ok(status) = node.get::<HubStatus>(hub_routes::STATUS_PATH, None).await {
-        observer.note(&format!("status h{hub} shares={}", status.shares_held));
+        let shares = status.shares_held;
+        observer.note(NoteKind::HubStatus { hub, shares });
         observer.see().hub_statuses.push((now_us(), hub, status));
     }
 }
@@ -70,10 +72,8 @@ async fn poll_client(node: &EtsiClient, client: usize, observer: &Observer) {
     else {
         return;
     };
-    observer.note(&format!(
-        "status c{client} fetched={}",
-        status.counters.keys_fetched
-    ));
+    let fetched = status.counters.keys_fetched;
+    observer.note(NoteKind::ClientStatus { client, fetched });
     let mut seen = observer.see();
     for peer in &status.hubs {
         let hub = usize::from(peer.x.get()) - 1;

@@ -24,8 +24,9 @@ use uuid::Uuid;
 
 use self::attack::{Attack, Known};
 use super::saes::sleep_until_ms;
-use crate::observer::Observer;
+use crate::observer::record;
 use crate::observer::tap::Tap;
+use crate::observer::{Observer, now_us};
 use crate::plan::stream::stream;
 use crate::plan::{Fault, Plan, ROGUE_NAME};
 
@@ -174,8 +175,15 @@ impl Rogue {
         };
         // Nothing to attack yet, or no PSRD to do it with.
         let Some(messages) = messages else { return };
-        self.observer.reach(&format!("rogue:{}", attack.name()));
+        let what = format!("rogue:{}", attack.name());
+        self.observer.reach(&what);
         for (request, sent) in messages {
+            self.observer.attack(record::Attack {
+                at_us: now_us(),
+                hub,
+                what: what.clone(),
+                request: request.clone(),
+            });
             let channel = Rc::clone(&self.channels[hub]);
             tokio::task::spawn_local(ask(channel, request, sent));
         }

@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use zeroize::Zeroizing;
 
 use crate::observer::record::{Call, CallKind, Key, Outcome};
-use crate::observer::{Observer, now_us, trace};
+use crate::observer::{Observer, now_us};
 use crate::plan::PlannedCall;
 
 /// How long an SAE waits for its KME, beyond the KME's own deadline.
@@ -116,15 +116,7 @@ impl Watch<'_> {
         let ids = outcome
             .keys()
             .map(|keys| keys.iter().map(|key| key.id).collect());
-        self.observer.note(&format!(
-            "call {} {:?} c{} {}{}",
-            self.call.id,
-            self.kind,
-            self.client,
-            outcome.line(),
-            fingerprints(&outcome)
-        ));
-        self.observer.see().calls.push(Call {
+        self.observer.call(Call {
             id: self.call.id,
             kind: self.kind,
             client: self.client,
@@ -135,14 +127,6 @@ impl Watch<'_> {
         });
         ids
     }
-}
-
-/// Keys may be hashed into the trace: they are drawn from the seed, and protect nothing.
-fn fingerprints(outcome: &Outcome) -> String {
-    let keys = outcome.keys().unwrap_or_default();
-    keys.iter()
-        .map(|key| format!(" {}={}", key.id, trace::fingerprint(&key.bytes)))
-        .collect()
 }
 
 fn keys(container: KeyContainer) -> Option<Vec<Key>> {

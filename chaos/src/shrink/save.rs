@@ -1,4 +1,5 @@
-//! The schedule as a file, with its story: what breaks, where it comes from, how to see it again.
+//! The schedule as a file, with its story: what breaks, where it comes from, how to see it again; and the page that shows
+//! it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,8 @@ use crate::campaign::{Campaign, VERSION, quoted};
 use crate::plan::Plan;
 use crate::report::{ReportError, check_writable, replace};
 use crate::summary::{ShrunkFile, Size};
+use crate::view::Trace;
+use crate::view::page::html;
 
 /// Where the schedules of one sweep go.
 #[derive(Debug)]
@@ -46,7 +49,7 @@ impl Failures {
         })
     }
 
-    /// Saves what is left of a run of a campaign, whose plan was `before`.
+    /// Saves what is left of a run of a campaign, whose plan was `before`, with a page of its trace.
     ///
     /// # Errors
     /// If it cannot be written, or is too large for a file.
@@ -55,11 +58,14 @@ impl Failures {
         campaign: &Campaign,
         before: &Plan,
         shrunk: &Shrunk,
+        trace: &Trace,
     ) -> Result<ShrunkFile, SaveError> {
         let name = self.free_name(&campaign.name, before.seed, &shrunk.violation.invariant);
         let path = self.dir.join(format!("{name}.toml"));
+        let page = self.dir.join(format!("{name}.html"));
         let file = path.display().to_string();
         let saved = ShrunkFile {
+            view: page.display().to_string(),
             replay: format!("cargo chaos replay {} --trace", quoted(&file)),
             file,
             before: Size::of(before),
@@ -77,6 +83,7 @@ impl Failures {
             source,
         })?;
         replace(&path, &text)?;
+        replace(&page, &html(trace, &saved.replay))?;
         self.taken.insert(name);
         Ok(saved)
     }
@@ -117,6 +124,7 @@ fn story(campaign: &Campaign, before: &Plan, shrunk: &Shrunk, saved: &ShrunkFile
         ),
         String::new(),
         format!("Replay:        {}", saved.replay),
+        format!("To look at:    {}", saved.view),
         format!("The whole run: {}", campaign.replay_command(before.seed)),
         String::new(),
     ]
@@ -127,6 +135,7 @@ mod tests {
     use super::super::testing::{big, violation};
     use super::*;
     use crate::campaign::load;
+    use crate::view::of_plan;
 
     fn shrunk() -> Shrunk {
         let mut plan = big();
@@ -149,7 +158,9 @@ mod tests {
             "nothing broke yet"
         );
         let campaign = load("calm").unwrap();
-        let saved = failures.save(&campaign, &big(), &shrunk()).unwrap();
+        let saved = failures
+            .save(&campaign, &big(), &shrunk(), &of_plan(&shrunk().plan, &[]))
+            .unwrap();
         assert!(saved.file.ends_with("my out/failures/calm-1.toml"));
         assert_eq!(
             saved.replay,
@@ -164,10 +175,14 @@ mod tests {
             "# Breaks agreement at 1.234 s:\n# two keys\n",
             "# Shrunk from campaign calm, seed 1, by dske ",
             &format!("# Replay:        {}\n", saved.replay),
+            &format!("# To look at:    {}\n", saved.view),
             "# The whole run: cargo chaos replay calm --seed 1 --trace\n",
         ] {
             assert!(text.contains(line), "{line}: {text}");
         }
+        assert!(saved.view.ends_with("my out/failures/calm-1.html"));
+        let page = std::fs::read_to_string(&saved.view).unwrap();
+        assert!(page.contains("/failures/calm-1.toml&#39; --trace</code>"));
         assert_eq!(load(&saved.file).unwrap().plan(1), shrunk().plan);
     }
 
@@ -178,7 +193,9 @@ mod tests {
         for _ in 0..2 {
             let mut failures = Failures::below(dir.path()).unwrap();
             for name in ["calm-1", "calm-1-agreement", "calm-1-agreement-2"] {
-                let saved = failures.save(&campaign, &big(), &shrunk()).unwrap();
+                let saved = failures
+                    .save(&campaign, &big(), &shrunk(), &of_plan(&shrunk().plan, &[]))
+                    .unwrap();
                 assert!(
                     saved.file.ends_with(&format!("/{name}.toml")),
                     "{}",

@@ -58,6 +58,7 @@ pub(crate) fn broken() -> Resilience {
     ];
     summary.campaigns[0].violations[0].shrunk = Some(ShrunkFile {
         file: "reports/failures/<b>crash</b>-42.toml".into(),
+        view: "reports/failures/<b>crash #42.html".into(),
         replay: "cargo chaos replay 'reports/failures/<b>crash</b>-42.toml'".into(),
         before: Size {
             faults: 31,

@@ -35,6 +35,13 @@ pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
     }
 }
 
+/// Whether one text holds eight bytes of a secret of the run.
+pub(super) fn holds_secret(facts: &Facts<'_>, text: &[u8]) -> bool {
+    let mut windows = Windows::default();
+    windows.add_text(0, text);
+    windows.first_in(facts).is_some()
+}
+
 struct Text<'a> {
     at_us: u64,
     where_from: String,

@@ -1,0 +1,87 @@
+//! One run again, for people and tools to read.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::CliError;
+use crate::campaign;
+use crate::plan::Plan;
+use crate::report::{check_writable, replace};
+use crate::run::{RunOptions, run};
+use crate::runner::{capture_panics, run_seeds};
+use crate::summarize::summarize;
+use crate::table;
+use crate::view::ladder::{Detail, ladder};
+use crate::view::{json, page};
+
+/// What is shown of a run.
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// Show every message, not only calls, faults, lies and the verdict: as text, or as one JSON document.
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, default_missing_value = "text")]
+    trace: Option<Format>,
+    /// Write a page that draws the run.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub(super) fn replay(name: &str, seed: Option<u64>, show: &Show) -> Result<bool, CliError> {
+    let campaign = campaign::load(name)?;
+    let seed = campaign.one_seed(seed)?;
+    if let Some(path) = &show.html {
+        check_page(path)?;
+    }
+    capture_panics();
+    let options = RunOptions {
+        keep_trace: true,
+        ..RunOptions::default()
+    };
+    let outcomes = run_seeds(
+        &campaign,
+        &[seed],
+        1,
+        |plan: &Plan| run(plan, options),
+        |_| {},
+    );
+    let summary = summarize(&campaign, &outcomes, 0.0);
+    let is_json = show.trace == Some(Format::Json);
+    if !is_json {
+        print!("{}", table::plan(&campaign.plan(seed)));
+    }
+    for trace in outcomes.iter().filter_map(|outcome| outcome.trace.as_ref()) {
+        match show.trace {
+            None => print!("{}", ladder(trace, Detail::Essential)),
+            Some(Format::Text) => print!("{}", ladder(trace, Detail::All)),
+            Some(Format::Json) => print!("{}", json::json(trace)),
+        }
+        if let Some(path) = &show.html {
+            replace(path, &page::html(trace, &campaign.replay_command(seed)))?;
+            // What goes to stdout may be for a tool.
+            eprintln!("page: {}", path.display());
+        }
+    }
+    if !is_json {
+        table::print_violations(&summary);
+        println!("{}", table::verdict(&summary));
+        println!("digest {}", summary.digest);
+    }
+    Ok(summary.holds())
+}
+
+/// Before anything runs.
+fn check_page(path: &Path) -> Result<(), CliError> {
+    if path.is_dir() {
+        return Err(CliError::PageIsDirectory(path.to_owned()));
+    }
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    Ok(check_writable(parent.unwrap_or(Path::new(".")))?)
+}

@@ -1,0 +1,149 @@
+//! What a message says, without what is secret in it.
+
+use dske::protocol::message::{
+    DepositBody, DepositOutcome, DepositReply, FetchAnswer, FetchQuery, FetchReply, ShareBytes,
+};
+use dske::protocol::{Method, NodeName, Refusal, Request, Response, SaeId};
+
+use super::schema::{KeyPart, Kind};
+
+/// What a message says.
+pub(super) struct Content {
+    pub(super) kind: Kind,
+    pub(super) says: Option<String>,
+    pub(super) keys: Vec<KeyPart>,
+}
+
+/// Reads a request. Its words are taken as they are, true or not.
+pub(super) fn of_request(request: &Request) -> Content {
+    let read = match request.method {
+        Method::Post => serde_json::from_slice(&request.body).ok().map(deposit),
+        Method::Get => FetchQuery::from_target(&request.target).ok().map(fetch),
+    };
+    read.unwrap_or(Content {
+        kind: Kind::Garbage,
+        says: None,
+        keys: Vec::new(),
+    })
+}
+
+/// Reads an answer.
+pub(super) fn of_answer(to: &Request, response: &Response) -> Content {
+    let body = response.body.as_slice();
+    let read = match to.method {
+        _ if response.status != 200 => None,
+        Method::Post => serde_json::from_slice(body).ok().map(receipt),
+        Method::Get => serde_json::from_slice(body).ok().map(shares),
+    };
+    read.unwrap_or_else(|| refusal(response))
+}
+
+fn deposit(body: DepositBody) -> Content {
+    let keys = body.keys.iter().map(|key| KeyPart {
+        id: key.key_id.to_string(),
+        says: "share",
+        x: Some(body.x),
+        share_bytes: Some(key.share.byte_len()),
+    });
+    let slaves: Vec<&str> = body.slave_saes.iter().map(|sae| sae.as_str()).collect();
+    Content {
+        kind: Kind::Deposit,
+        says: Some(format!(
+            "{}{} for {}, {} of {}, {} bits",
+            claims(&body.client, &body.master_sae),
+            body.master_sae,
+            slaves.join(", "),
+            body.threshold,
+            body.hubs,
+            8 * body.size
+        )),
+        keys: keys.collect(),
+    }
+}
+
+fn fetch(query: FetchQuery) -> Content {
+    let keys = query.key_ids.iter().map(|id| part(id, "wanted"));
+    Content {
+        kind: Kind::Fetch,
+        says: Some(format!(
+            "{}{} from {}",
+            claims(&query.client, &query.slave_sae),
+            query.slave_sae,
+            query.master_sae
+        )),
+        keys: keys.collect(),
+    }
+}
+
+/// Whose client the message says it is from, where that is not the SAE's own: here each has the name of its SAE.
+fn claims(client: &NodeName, sae: &SaeId) -> String {
+    match client.as_str() == sae.as_str() {
+        true => String::new(),
+        false => format!("as {client}, "),
+    }
+}
+
+fn receipt(reply: DepositReply) -> Content {
+    let keys = reply.keys.iter().map(|result| {
+        let says = match result.outcome {
+            DepositOutcome::Stored => "stored",
+            DepositOutcome::Conflict => "conflict",
+            DepositOutcome::Full => "full",
+        };
+        part(&result.key_id, says)
+    });
+    Content {
+        kind: Kind::Receipt,
+        says: None,
+        keys: keys.collect(),
+    }
+}
+
+fn shares(reply: FetchReply) -> Content {
+    let keys = reply.keys.iter().map(|result| match &result.answer {
+        FetchAnswer::Found(found) => KeyPart {
+            x: Some(found.x),
+            share_bytes: Some(found.share.byte_len()),
+            ..part(&result.key_id, "share")
+        },
+        FetchAnswer::NotFound => part(&result.key_id, "not-found"),
+        FetchAnswer::Forbidden => part(&result.key_id, "forbidden"),
+    });
+    Content {
+        kind: Kind::Shares,
+        says: None,
+        keys: keys.collect(),
+    }
+}
+
+fn part(id: &dske::protocol::KeyId, says: &'static str) -> KeyPart {
+    KeyPart {
+        id: id.to_string(),
+        says,
+        x: None,
+        share_bytes: None,
+    }
+}
+
+/// The refusal's code only: its words come from a node, and what a broken node says may be anything.
+fn refusal(response: &Response) -> Content {
+    let code = match serde_json::from_slice(&response.body) {
+        Ok(Refusal::Unregistered { .. }) => "unregistered",
+        Ok(Refusal::BadSignatureHeader { .. }) => "bad-signature-header",
+        Ok(Refusal::UnknownPsrd { .. }) => "unknown-psrd",
+        Ok(Refusal::BadAllocation { .. }) => "bad-allocation",
+        Ok(Refusal::BadMac) => "bad-mac",
+        Ok(Refusal::PsrdExhausted) => "psrd-exhausted",
+        Ok(Refusal::Malformed { .. }) => "malformed",
+        Ok(Refusal::TopologyMismatch { .. }) => "topology-mismatch",
+        Ok(Refusal::ForeignSae { .. }) => "foreign-sae",
+        Ok(Refusal::OutOfLimits { .. }) => "out-of-limits",
+        Ok(Refusal::AuthenticMalformed { .. }) => "authentic-malformed",
+        Err(_) => "unreadable",
+    };
+    Content {
+        kind: Kind::Refusal,
+        says: Some(format!("{} {code}", response.status)),
+        keys: Vec::new(),
+    }
+}
