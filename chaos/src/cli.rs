@@ -2,6 +2,7 @@
 
 mod self_test;
 mod shrinking;
+mod soak;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ Examples:
   cargo chaos replay storm --seed 17 --trace     the timeline of one run
   cargo chaos selftest                           are bugs seen that are planted on purpose?
   cargo chaos shrink storm --seed 17             reduce a run that breaks something
+  cargo chaos soak --minutes 60                  search for what breaks for an hour
 
 What breaks is shrunk to a schedule in reports/failures, which runs and replays like any campaign file.
 
@@ -73,6 +75,8 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = "reports")]
         out: PathBuf,
     },
+    /// Draw runs for as long as you like: fresh seeds, and mutations of runs that came near something rare.
+    Soak(soak::SoakArgs),
     /// Run one seed of a campaign again, and show what happens.
     Replay {
         /// Name, or path of a file that ends in .toml.
@@ -130,6 +134,10 @@ enum CliError {
     Seed(#[from] SeedError),
     #[error(transparent)]
     Report(#[from] ReportError),
+    #[error(
+        "{name}: is a negative control: it breaks {breaks} on purpose, and a soak would find nothing else; leave it out"
+    )]
+    Control { name: String, breaks: String },
     #[error("{name}: there is no such canary; there are {}", .known.join(", "))]
     UnknownCanary {
         name: String,
@@ -154,6 +162,7 @@ pub fn main() -> ExitCode {
             jobs,
             out,
         }) => self_test::self_test(&names, runs, jobs, &out),
+        Some(Command::Soak(args)) => soak::run_soak(&args),
         Some(Command::Replay { name, seed, trace }) => replay(&name, seed, trace),
         Some(Command::Shrink {
             name,

@@ -172,7 +172,7 @@ pub enum SeedError {
 }
 
 /// The campaigns that come with the command, in the order in which they run.
-const BUILT_IN: [(&str, &str); 11] = [
+const BUILT_IN: [(&str, &str); 12] = [
     ("calm", include_str!("../../campaigns/calm.toml")),
     (
         "partitions",
@@ -202,6 +202,7 @@ const BUILT_IN: [(&str, &str); 11] = [
     ),
     ("drought", include_str!("../../campaigns/drought.toml")),
     ("storm", include_str!("../../campaigns/storm.toml")),
+    ("swarm", include_str!("../../campaigns/swarm.toml")),
 ];
 
 /// Largest campaign file that is read, in bytes: a schedule with as many calls, faults and liars as it may have, at

@@ -8,6 +8,7 @@ use crate::campaign::schedule::{TooLarge, write};
 use crate::campaign::{Campaign, VERSION, quoted};
 use crate::plan::Plan;
 use crate::report::{ReportError, check_writable, replace};
+use crate::run::outcome::RunViolation;
 use crate::summary::{ShrunkFile, Size};
 
 /// Where the schedules of one sweep go.
@@ -72,13 +73,60 @@ impl Failures {
         );
         let story = story(campaign, before, shrunk, &saved);
         let text = write(&shrunk.plan, &about, &story)?;
+        self.put(name, &path, &text)?;
+        Ok(saved)
+    }
+
+    /// Saves the plan of a run that broke something as it is, and gives the file: before anything is taken away, or for
+    /// a run that no seed of a campaign draws.
+    ///
+    /// # Errors
+    /// If it cannot be written, or is too large for a file.
+    pub fn save_whole(
+        &mut self,
+        campaign: &str,
+        plan: &Plan,
+        violations: &[RunViolation],
+    ) -> Result<String, SaveError> {
+        let short = format!("{campaign}-{}-whole", plan.seed);
+        let numbered = (2..).map(|number| format!("{short}-{number}"));
+        let name = self.first_free(std::iter::once(short.clone()).chain(numbered));
+        let path = self.dir.join(format!("{name}.toml"));
+        let file = path.display().to_string();
+        let broke = violations
+            .iter()
+            .map(|violation| violation.invariant.as_str());
+        let broke: Vec<&str> = broke.collect();
+        let about = format!("Breaks {}: a whole run.", broke.join(", "));
+        let mut story = Vec::new();
+        for violation in violations {
+            let (at_s, ms) = (violation.at_ms / 1000, violation.at_ms % 1000);
+            story.push(format!(
+                "Breaks {} at {at_s}.{ms:03} s:",
+                violation.invariant
+            ));
+            story.push(violation.detail.clone());
+        }
+        story.push(String::new());
+        story.push(format!(
+            "Replay: cargo chaos replay {} --trace",
+            quoted(&file)
+        ));
+        story.push(format!("Shrink: cargo chaos shrink {}", quoted(&file)));
+        story.push(String::new());
+        self.put(name, &path, &write(plan, &about, &story)?)?;
+        Ok(file)
+    }
+
+    /// Puts a file into the directory, which is made if it is the first.
+    fn put(&mut self, name: String, path: &Path, text: &str) -> Result<(), ReportError> {
         std::fs::create_dir_all(&self.dir).map_err(|source| ReportError::CreateDirectory {
             path: self.dir.clone(),
             source,
         })?;
-        replace(&path, &text)?;
+        replace(path, text)?;
         self.taken.insert(name);
-        Ok(saved)
+        Ok(())
     }
 
     /// `NAME-SEED`; with the invariant, and a number, where another failure of the sweep has that name.
@@ -86,7 +134,10 @@ impl Failures {
         let short = format!("{campaign}-{seed}");
         let long = format!("{short}-{invariant}");
         let numbered = (2..).map(|number| format!("{long}-{number}"));
-        let mut names = [short, long.clone()].into_iter().chain(numbered);
+        self.first_free([short, long.clone()].into_iter().chain(numbered))
+    }
+
+    fn first_free(&self, mut names: impl Iterator<Item = String>) -> String {
         let free = names.find(|name| !self.taken.contains(name));
         free.expect("there is no end of numbers")
     }
@@ -169,6 +220,28 @@ mod tests {
             assert!(text.contains(line), "{line}: {text}");
         }
         assert_eq!(load(&saved.file).unwrap().plan(1), shrunk().plan);
+    }
+
+    #[test]
+    fn a_whole_run_is_a_campaign_too_and_none_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut failures = Failures::below(dir.path()).unwrap();
+        let mut other = big();
+        other.faults.clear();
+        let violations = [violation(1_234)];
+        let mut save = |plan| {
+            failures
+                .save_whole("calm-mutated", plan, &violations)
+                .unwrap()
+        };
+        let (first, second) = (save(&big()), save(&other));
+        assert!(first.ends_with("/failures/calm-mutated-1-whole.toml"));
+        assert!(second.ends_with("/failures/calm-mutated-1-whole-2.toml"));
+        let text = std::fs::read_to_string(&first).unwrap();
+        assert!(text.starts_with("# Breaks agreement at 1.234 s:\n# two keys\n"));
+        assert!(text.contains(&format!("# Replay: cargo chaos replay {first} --trace\n")));
+        assert_eq!(load(&first).unwrap().plan(0), big());
+        assert_eq!(load(&second).unwrap().plan(0), other);
     }
 
     #[test]

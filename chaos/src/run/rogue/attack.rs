@@ -93,7 +93,7 @@ impl Known {
 }
 
 impl Attack {
-    const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::FetchInOwnName,
         Self::FetchForForeignSae,
         Self::FetchAsAnotherClient,
