@@ -12,6 +12,7 @@ use dske_chaos::campaign;
 use dske_chaos::plan::Plan;
 use dske_chaos::run::{RunOptions, run};
 use dske_chaos::runner::run_fresh;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -267,14 +268,7 @@ fn interrupted(dir: &Path, campaign: &str) -> (Option<i32>, String) {
     out.read_line(&mut said).unwrap();
     assert!(said.starts_with("soak seed 3: "), "{said}");
     thread::sleep(Duration::from_secs(3));
-    let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     out.read_to_string(&mut said).unwrap();
     (child.wait().unwrap().code(), said)
 }

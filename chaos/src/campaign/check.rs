@@ -2,6 +2,8 @@
 
 use toml::Spanned;
 
+use dske::protocol::limits::BLOCKS_MAX;
+
 use crate::invariant;
 use crate::plan::Fault;
 use crate::plan::limits::{self, Limit};
@@ -9,7 +11,7 @@ use crate::reached;
 
 use super::checker::Checker;
 use super::file::{CampaignFile, Distributions, ExpectSection};
-use super::value::Range;
+use super::value::{Range, Swarm};
 use super::{Campaign, CampaignError, Plans, schedule};
 
 /// Reads and checks the text of a campaign. `file` is its name, for errors.
@@ -156,6 +158,12 @@ impl Checker<'_> {
             cluster.psrd_low_water_bytes,
             limits::PSRD_LOW_WATER_BYTES,
         )?;
+        // A wide swarm draws no more than suits the blocks.
+        if campaign.swarm != Swarm::Wide {
+            let held_max = cluster.psrd_block_bytes.from * (BLOCKS_MAX as u64 - 1);
+            let low_water = cluster.psrd_low_water_bytes;
+            within("cluster.psrd_low_water_bytes", low_water, 1..=held_max)?;
+        }
         within(
             "cluster.request_timeout_ms",
             cluster.request_timeout_ms,
@@ -381,6 +389,26 @@ mod tests {
                 "hubs = 5",
                 "hubz = 5",
                 "x.toml:4: unknown field `hubz`, expected one of `hubs`",
+            ),
+            (
+                "hubs = 5",
+                "hubs = 5\npsrd_block_bytes = [256, 512]\npsrd_low_water_bytes = 16129",
+                "x.toml:6: cluster.psrd_low_water_bytes must be 1 to 16128, not 16129",
+            ),
+            (
+                "hubs = 5",
+                "hubs = 5\nlatency_ms = [9, 8]",
+                "x.toml:5: the shortest way, 9, has to be at most the longest, 8",
+            ),
+            (
+                "hubs = 5",
+                "hubs = 5\nlatency_ms = [[1, 4], [3, 8]]",
+                "x.toml:5: the shortest way, 1–4, has to be at most the longest, 3–8",
+            ),
+            (
+                "seeds = 1",
+                "seeds = 1\nswarm = \"huge\"",
+                "x.toml:3: expected true, false, or \"wide\"",
             ),
             (
                 "hubs = 5",

@@ -82,11 +82,20 @@ impl Distributions {
             to: section.threshold.to.min(hubs),
         }
         .draw(rng);
-        let size = |range: Range, rng: &mut ChaCha12Rng| match self.swarm {
-            Swarm::Wide => range.draw_wide(rng),
-            Swarm::Off | Swarm::Kinds => range.draw(rng),
+        let is_wide = self.swarm == Swarm::Wide;
+        let size = |range: Range, rng: &mut ChaCha12Rng| {
+            if is_wide {
+                range.draw_wide(rng)
+            } else {
+                range.draw(rng)
+            }
         };
         let psrd_block_bytes = size(section.psrd_block_bytes, rng);
+        let low_water_max = if is_wide {
+            psrd_block_bytes * BLOCKS_TO_LOW_WATER
+        } else {
+            u64::MAX
+        };
         ClusterPlan {
             hubs: hubs as u8,
             threshold: threshold as u8,
@@ -94,11 +103,7 @@ impl Distributions {
             latency_ms: section.latency_ms.draw(timing_rng),
             tick_ms: section.tick_ms,
             psrd_block_bytes,
-            psrd_low_water_bytes: match self.swarm {
-                Swarm::Wide => size(section.psrd_low_water_bytes, rng)
-                    .min(psrd_block_bytes * BLOCKS_TO_LOW_WATER),
-                Swarm::Off | Swarm::Kinds => size(section.psrd_low_water_bytes, rng),
-            },
+            psrd_low_water_bytes: size(section.psrd_low_water_bytes, rng).min(low_water_max),
             request_timeout_ms: section.request_timeout_ms.draw(timing_rng),
             call_deadline_ms: section.call_deadline_ms.draw(timing_rng),
             grace_ms: section.grace_ms.draw(timing_rng),
@@ -456,6 +461,50 @@ mod tests {
                         .all(|liar| liar.until_ms <= plan.heal_at_ms)
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_swarm_draws_all_that_it_may() {
+        let campaign = load("swarm").unwrap();
+        let plans: Vec<Plan> = (0..400).map(|seed| campaign.plan(seed)).collect();
+        let some = |what: &dyn Fn(&Plan) -> bool| plans.iter().filter(|plan| what(plan)).count();
+        for hubs in 1..=16 {
+            let number = some(&|plan| plan.cluster.hubs == hubs);
+            assert!((8..60).contains(&number), "{number} of {hubs} hubs");
+        }
+        // Neither tiny clusters nor K = 1 fill the runs.
+        assert!(some(&|plan| plan.cluster.hubs <= 3) < 110);
+        assert!((20..120).contains(&some(&|plan| plan.cluster.threshold == 1)));
+        assert!(some(&|plan| plan.cluster.threshold == plan.cluster.hubs) > 20);
+        for clients in 2..=5 {
+            assert!(some(&|plan| plan.cluster.clients == clients) > 50);
+        }
+        assert!(some(&|plan| plan.cluster.psrd_block_bytes < 1_024) > 60);
+        assert!(some(&|plan| plan.calls.iter().any(|call| call.bits == 65_536)) > 100);
+        let burst = |plan: &Plan| {
+            plan.calls
+                .windows(2)
+                .any(|pair| pair[0].at_ms == pair[1].at_ms)
+        };
+        assert!(some(&burst) > 350);
+        // Runs with none, one, and nearly all kinds of faults and lies; faults that come all the time.
+        let kinds = |plan: &Plan| {
+            let mut kinds: Vec<&str> = plan.faults.iter().map(|f| f.fault.kind()).collect();
+            kinds.sort_unstable();
+            kinds.dedup();
+            kinds.len()
+        };
+        for number in [0, 1, 5] {
+            assert!(some(&|plan| kinds(plan) == number) > 10, "{number}");
+        }
+        assert!(some(&|plan| kinds(plan) >= 9) > 10);
+        assert!(some(&|plan| plan.faults.len() > 40) > 30);
+        let tells_one = |plan: &Plan| plan.liars.iter().any(|liar| liar.lies.len() == 1);
+        assert!(some(&tells_one) > 30 && some(&|plan| plan.liars.is_empty()) > 50);
+        for plan in &plans {
+            assert!(plan.lying_hubs().len() < usize::from(plan.cluster.threshold));
+            assert_eq!(plan.cluster.coalition, plan.cluster.threshold - 1);
         }
     }
 

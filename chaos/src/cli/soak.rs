@@ -32,13 +32,12 @@ use crate::table;
 const MINUTES_MAX: u64 = 7 * 24 * 60;
 
 #[derive(Debug, Clone, Args)]
-#[group(id = "limit", required = true, multiple = true, args = ["minutes", "runs"])]
 pub(super) struct SoakArgs {
     /// Campaigns to draw from, by name or file [default: all that come with the command, but the negative controls].
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// How long to draw runs. What breaks is shrunk after that.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MINUTES_MAX))]
+    #[arg(long, required_unless_present = "runs", value_parser = clap::value_parser!(u64).range(1..=MINUTES_MAX))]
     minutes: Option<u64>,
     /// Runs at most.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]

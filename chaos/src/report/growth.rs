@@ -34,16 +34,15 @@ pub(super) fn section(summary: &Resilience) -> String {
     let rows: String = charted.iter().map(|campaign| row(campaign)).collect();
     format!(
         r#"<section id="growth"><h2>Does a longer run pay?</h2>
-<p>After so many seeds of a campaign: how many <b>situations</b> had been met (refusals, retries, rare branches and what
-else is counted), and how many <b>different sets</b> of them, each met together in one run. A set is about which
-situations there were, not how often.</p>
+<p>After so many seeds of a campaign: how many <b>situations</b> had been met (marks, retries, refusals and what else came
+about), and how many <b>different sets of marks</b>. Marks are the rare, important situations inside the nodes; the set of a
+run says which of them it met, not how often.</p>
 <figure><p class="keys">{legend}</p><div class="panels">{panels}</div>
-<figcaption>Across: seeds run, in their order. Up: situations, and different sets. The last numbers are written at the end
-of each curve. <b>What to look for:</b> a curve that has become flat has shown what this campaign can show, and more seeds
-are wasted on it; one that still rises says to run more of it (<code>--seeds</code>), or to let
-<code>cargo chaos soak</code> search. Sets that rise as fast as seeds mean that no two runs were alike.</figcaption></figure>
+<figcaption>Across: seeds run, in their order. Up: situations, and different sets of marks; the last number stands at the end
+of its curve. <b>What to look for:</b> where both curves have become flat, more seeds show nothing new; where one still rises,
+more seeds (<code>--seeds</code>) or a search (<code>cargo chaos soak</code>) pay.</figcaption></figure>
 <details><summary>The numbers behind it</summary><div class="scroll"><table class="numbers">
-<thead><tr><th>campaign</th><th>seeds</th><th>situations</th><th>of these in the last half</th><th>different sets</th>
+<thead><tr><th>campaign</th><th>seeds</th><th>situations</th><th>of these in the last half</th><th>sets of marks</th>
 <th>of these in the last half</th></tr></thead><tbody>
 {rows}</tbody></table></div></details></section>"#,
         legend = legend(),
@@ -63,7 +62,7 @@ fn draw(campaign: &CampaignSummary) -> String {
         most: round_up(last.names.max(last.sets)),
     };
     let label = format!(
-        "{}: situations and different sets of them against seeds run; after {} seeds {} situations and {} sets",
+        "{}: situations and different sets of marks against seeds run; after {} seeds {} situations and {} sets",
         campaign.name, last.runs, last.names, last.sets
     );
     Canvas::draw((WIDTH, HEIGHT), Fit::Shrink, &label, |canvas| {
@@ -156,7 +155,7 @@ fn legend() -> String {
         });
         format!(r#"<span class="key">{line}{label}</span> "#)
     };
-    swatch("situations", Ink::Down) + &swatch("different sets of them", Ink::Lying)
+    swatch("situations", Ink::Down) + &swatch("different sets of marks", Ink::Lying)
 }
 
 fn row(campaign: &CampaignSummary) -> String {

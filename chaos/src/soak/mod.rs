@@ -297,18 +297,14 @@ mod tests {
     use super::*;
     use crate::campaign::load;
 
-    /// A made-up run. What it meets depends on its plan: something rare if many faults begin in the same second.
+    /// A made-up run, which meets the rarer things, the more faults begin in the same second.
     fn fake(plan: &Plan) -> RunOutcome {
         let mut reached = BTreeMap::from([("branch:refill".to_owned(), 1)]);
-        let second = |at_ms: u64| at_ms / 1_000;
-        let together = |planned: &crate::plan::PlannedFault| {
-            let mut all = plan.faults.iter();
-            let others = all
-                .by_ref()
-                .filter(|f| second(f.at_ms) == second(planned.at_ms));
-            others.count()
-        };
-        let most = plan.faults.iter().map(together).max().unwrap_or(0);
+        let mut together: BTreeMap<u64, usize> = BTreeMap::new();
+        for planned in &plan.faults {
+            *together.entry(planned.at_ms / 1_000).or_default() += 1;
+        }
+        let most = together.into_values().max().unwrap_or(0);
         for level in 1..=most {
             reached.insert(format!("branch:{level} together"), 1);
         }
@@ -352,32 +348,14 @@ mod tests {
     #[test]
     fn the_search_gets_further_than_fresh_seeds() {
         let soaked = soak_of(2, 600);
-        let deepest = |mutated: bool| {
-            let all = soaked.tally.situations();
-            let reached = all.iter().filter(|(_, met)| {
-                let by_mutants = met.mutated > 0;
-                if mutated {
-                    by_mutants
-                } else {
-                    met.runs > met.mutated
-                }
-            });
-            reached.count()
-        };
-        assert!(
-            deepest(true) > deepest(false),
-            "{} {}",
-            deepest(true),
-            deepest(false)
-        );
+        let met = soaked.tally.situations().values();
+        let by_fresh = met.clone().filter(|met| met.runs > met.mutated).count();
+        let by_mutants = met.filter(|met| met.mutated > 0).count();
+        assert!(by_mutants > by_fresh, "{by_mutants} {by_fresh}");
         assert!(!soaked.broken.is_empty());
         assert!(soaked.broken.len() <= BROKEN_MAX);
-        assert!(
-            soaked
-                .broken
-                .iter()
-                .any(|broken| broken.origin == Origin::Mutated)
-        );
+        let is_mutated = |broken: &Broken| broken.origin == Origin::Mutated;
+        assert!(soaked.broken.iter().any(is_mutated));
     }
 
     #[test]

@@ -61,14 +61,10 @@ pub(super) fn mutate(plan: &Plan, other: &Plan, rng: &mut ChaCha12Rng) -> Plan {
         change(&mut changed, other, rng);
         repair::repair(&mut changed);
     }
-    match changed.check() {
-        Ok(()) => changed,
-        // The repair has forgotten something. The plan itself had no flaw.
-        Err(flaw) => {
-            debug_assert!(false, "{flaw:?}");
-            plan.clone()
-        }
-    }
+    let flaw = changed.check();
+    debug_assert_eq!(flaw, Ok(()), "the repair has forgotten something");
+    // The plan itself has no flaw.
+    if flaw.is_ok() { changed } else { plan.clone() }
 }
 
 /// The same plan, with other latencies, shares and lies drawn during the run.

@@ -146,7 +146,7 @@ impl Statistics {
         writeln!(
             f,
             "{:>8} {:>11} {:>14}",
-            "runs", "situations", "different sets"
+            "runs", "situations", "sets of marks"
         )?;
         let every = self.growth.len().div_ceil(PRINTED_POINTS).max(1);
         let last = self.growth.len().saturating_sub(1);
@@ -166,14 +166,14 @@ impl Statistics {
         )?;
         writeln!(
             f,
-            "{:<13} {:>8} {:>16} {:>10} {:>15}",
-            "", "runs", "met what is rare", "a new set", "new situations"
+            "{:<13} {:>8} {:>16} {:>16} {:>15}",
+            "", "runs", "met what is rare", "new set of marks", "new situations"
         )?;
         for (name, of) in [("fresh seeds", self.fresh), ("mutations", self.mutated)] {
             let percent = |count: u64| 100.0 * count as f64 / of.runs.max(1) as f64;
             writeln!(
                 f,
-                "{name:<13} {:>8} {:>15.1}% {:>9.1}% {:>15}",
+                "{name:<13} {:>8} {:>15.1}% {:>15.1}% {:>15}",
                 of.runs,
                 percent(of.rare),
                 percent(of.new_sets),

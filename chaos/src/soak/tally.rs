@@ -50,7 +50,7 @@ pub struct Met {
 pub struct Yield {
     /// Runs.
     pub runs: u64,
-    /// Runs that met a set of situations that none before had met.
+    /// Runs that met a set of marks that none before had met.
     pub new_sets: u64,
     /// Situations that none before had met.
     pub new_situations: u64,
