@@ -78,8 +78,8 @@ pub(super) fn run_soak(args: &SoakArgs) -> Result<bool, CliError> {
         Ok(())
     })?;
     let wall_seconds = started.elapsed().as_secs_f64();
-    let is_interrupted = interrupted.load(Ordering::Relaxed);
     shrink(&mut found, jobs(args.jobs), &mut failures, &interrupted)?;
+    let is_interrupted = interrupted.load(Ordering::Relaxed);
     let mut statistics = Statistics {
         version: campaign::VERSION.to_owned(),
         command: command(args, seed),

@@ -89,10 +89,8 @@ mod tests {
     fn error_correction_never_has_its_turn_in_clusters_of_this_size() {
         let within_budget = |hubs: u64| {
             (1..=hubs).all(|threshold| {
-                let wrong = (1..).take_while(|wrong| threshold + 2 * wrong <= hubs);
-                wrong.fold(true, |all, wrong| {
-                    all && choose(threshold + wrong, wrong) <= SUBSETS_MAX as u64
-                })
+                let mut wrong = (1..).take_while(|wrong| threshold + 2 * wrong <= hubs);
+                wrong.all(|wrong| choose(threshold + wrong, wrong) <= SUBSETS_MAX as u64)
             })
         };
         assert!(HUBS.clone().all(within_budget));

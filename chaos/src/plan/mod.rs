@@ -135,13 +135,17 @@ impl ClusterPlan {
     /// for one exchange: one before each further attempt.
     #[must_use]
     pub fn keys_max(&self, bits: u32) -> u16 {
-        self.keys_in_blocks(u64::from(ATTEMPTS_MAX - 1), bits)
+        self.keys_in(self.psrd_block_bytes * u64::from(ATTEMPTS_MAX - 1), bits)
     }
 
-    /// How many keys of a size so many blocks of PSRD carry in one message.
+    /// How many keys of a size a call should ask for while others do the same: of several exchanges at once each spends
+    /// what was brought for the others.
     #[must_use]
-    pub fn keys_in_blocks(&self, blocks: u64, bits: u32) -> u16 {
-        let psrd_bytes = self.psrd_block_bytes * blocks;
+    pub fn keys_at_once(&self, bits: u32) -> u16 {
+        self.keys_in(self.psrd_block_bytes / 4, bits)
+    }
+
+    fn keys_in(&self, psrd_bytes: u64, bits: u32) -> u16 {
         let share_bytes = u64::from(bits) / 8 + TAG_SECRET_BYTES as u64;
         let keys = psrd_bytes.saturating_sub(MAC_KEY_BYTES as u64) / share_bytes;
         u16::try_from(keys.min(*limits::NUMBER.end())).unwrap_or(u16::MAX)

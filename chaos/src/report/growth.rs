@@ -10,8 +10,8 @@ use crate::summary::{CampaignSummary, Resilience};
 /// A curve of fewer runs says nothing.
 const RUNS_MIN: u64 = 4;
 
-const WIDTH: i32 = 330;
-const HEIGHT: i32 = 190;
+const WIDTH: i32 = 450;
+const HEIGHT: i32 = 180;
 const LEFT: i32 = 40;
 const RIGHT: i32 = WIDTH - 14;
 const TOP: i32 = 32;

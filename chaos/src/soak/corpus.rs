@@ -8,7 +8,7 @@ use rand::rngs::ChaCha12Rng;
 use crate::plan::Plan;
 
 /// A situation is rare if it came about in one of so many runs, or fewer.
-pub(super) const RARE_ONE_IN: u64 = 20;
+pub(super) const RARE_ONE_IN: u64 = 10;
 
 /// Runs that are kept. More would spread the search over what is not so rare.
 const ENTRIES_MAX: usize = 48;
@@ -44,7 +44,8 @@ impl Corpus {
     ) {
         let is_rare = |name: &&String| {
             let count = counts.get(*name).copied().unwrap_or_default();
-            count * RARE_ONE_IN <= runs
+            // What is met for the first time counts from the beginning, so that there is soon something to mutate.
+            count == 1 || count * RARE_ONE_IN <= runs
         };
         let rare: BTreeSet<String> = situations.iter().filter(is_rare).cloned().collect();
         if rare.is_empty() || !self.met.insert(rare.clone()) {

@@ -54,7 +54,7 @@ pub struct Yield {
     pub new_sets: u64,
     /// Situations that none before had met.
     pub new_situations: u64,
-    /// Runs that met something which at most one in twenty had met until then.
+    /// Runs that met something which at most one in ten had met until then.
     pub rare: u64,
 }
 

@@ -9,7 +9,7 @@ use crate::plan::Plan;
 
 const BLOCK_BYTES: Range = Range {
     from: 256,
-    to: 65_536,
+    to: 131_072,
 };
 
 /// Blocks until a pool is filled, each of which takes a way there and back.
