@@ -124,7 +124,7 @@ fn the_same_seed_draws_the_same_runs_and_rare_situations_are_left_as_schedules()
     let dir = with_short();
     let mut all = Vec::new();
     for jobs in ["1", "3"] {
-        let args = ["short.toml", "--runs", "60", "--seed", "7", "--jobs", jobs];
+        let args = ["short.toml", "--runs", "48", "--seed", "7", "--jobs", jobs];
         let output = soak(dir.path(), &args);
         let said = text(&output.stdout);
         assert_eq!(
@@ -133,9 +133,9 @@ fn the_same_seed_draws_the_same_runs_and_rare_situations_are_left_as_schedules()
             "{said}{}",
             text(&output.stderr)
         );
-        assert!(said.starts_with("soak seed 7: cargo chaos soak short.toml --runs 60 --seed 7\n"));
+        assert!(said.starts_with("soak seed 7: cargo chaos soak short.toml --runs 48 --seed 7\n"));
         for words in [
-            "\n60 runs, ",
+            "\n48 runs, ",
             "Does a longer run pay?",
             "Does the search pay?",
             "Rarest situations:",
@@ -152,14 +152,14 @@ fn the_same_seed_draws_the_same_runs_and_rare_situations_are_left_as_schedules()
     }
     assert_eq!(all[0], all[1]);
     let statistics = &all[0];
-    assert_eq!(statistics["runs"], 60);
+    assert_eq!(statistics["runs"], 48);
     assert_eq!(statistics["is_interrupted"], false);
     assert_eq!(
         statistics["growth"].as_array().unwrap().last().unwrap()["runs"],
-        60
+        48
     );
     let of = |origin: &str| statistics[origin]["runs"].as_u64().unwrap();
-    assert!(of("mutated") > 5 && of("fresh") > 5, "{statistics}");
+    assert!(of("mutated") > 3 && of("fresh") > 3, "{statistics}");
     let rarest = statistics["situations"].as_array().unwrap();
     let files = rarest
         .iter()
