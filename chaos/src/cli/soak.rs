@@ -36,7 +36,7 @@ pub(super) struct SoakArgs {
     /// Campaigns to draw from, by name or file [default: all that come with the command, but the negative controls].
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// How long to draw runs. What breaks is shrunk after that.
+    /// How long to draw runs; needed unless there is --runs. What breaks is shrunk after that.
     #[arg(long, required_unless_present = "runs", value_parser = clap::value_parser!(u64).range(1..=MINUTES_MAX))]
     minutes: Option<u64>,
     /// Runs at most.

@@ -71,10 +71,10 @@ pub(super) fn add(plan: &mut Plan, _: &Plan, rng: &mut ChaCha12Rng) {
     let hubs = some_of(hubs, rng.random_range(1..=hubs), rng);
     let mut fault = fault(kind, clients, hubs, 1);
     if let Some((unit, strength)) = fault.strength_mut() {
-        let range = if unit == "per_second" {
-            PER_SECOND
-        } else {
+        let range = if unit.ends_with("_ms") {
             DELAY_MS
+        } else {
+            PER_SECOND
         };
         *strength = range.draw_wide(rng);
     }
