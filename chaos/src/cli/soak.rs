@@ -21,7 +21,7 @@ use crate::plan::stream::SEED_MAX;
 use crate::report::{check_writable, write_json};
 use crate::run::{RunOptions, run};
 use crate::runner::capture_panics;
-use crate::shrink::save::{Failures, SaveError};
+use crate::shrink::save::{Failures, SaveError, invariants};
 use crate::soak::save::Rarities;
 use crate::soak::statistics::Statistics;
 use crate::soak::{Broken, Origin, SoakOptions, Soaked, soak};
@@ -192,20 +192,17 @@ fn save_whole(
             expect: ExpectSection::default(),
         },
     };
-    let what = violations
-        .iter()
-        .map(|violation| violation.invariant.as_str());
-    let what: Vec<&str> = what.collect();
+    let what = invariants(violations);
     match failures.save_whole(&campaign.name, plan, violations) {
         Ok(file) => {
-            eprintln!("run {}: {} broke: {file}", broken.number, what.join(", "));
+            eprintln!("run {}: {what} broke: {file}", broken.number);
             if broken.origin == Origin::Mutated {
                 campaign.source = file;
             }
         }
         // A run that large can only be drawn again, by the soak's seed.
         Err(SaveError::TooLarge(why)) => {
-            eprintln!("run {}: {} broke; {why}", broken.number, what.join(", "));
+            eprintln!("run {}: {what} broke; {why}", broken.number);
         }
         Err(SaveError::Write(error)) => return Err(error.into()),
     }

@@ -93,19 +93,18 @@ impl Failures {
         let name = self.first_free(std::iter::once(short.clone()).chain(numbered));
         let path = self.dir.join(format!("{name}.toml"));
         let file = path.display().to_string();
-        let broke = violations
-            .iter()
-            .map(|violation| violation.invariant.as_str());
-        let broke: Vec<&str> = broke.collect();
-        let about = format!("Breaks {}: a whole run.", broke.join(", "));
+        let about = format!("Breaks {}: a whole run.", invariants(violations));
         let mut story = Vec::new();
-        for violation in violations {
+        for violation in violations.iter().take(TOLD_MAX) {
             let (at_s, ms) = (violation.at_ms / 1000, violation.at_ms % 1000);
             story.push(format!(
                 "Breaks {} at {at_s}.{ms:03} s:",
                 violation.invariant
             ));
             story.push(violation.detail.clone());
+        }
+        if let Some(more) = violations.len().checked_sub(TOLD_MAX + 1) {
+            story.push(format!("… and {} more", more + 1));
         }
         story.push(String::new());
         story.push(format!(
@@ -141,6 +140,18 @@ impl Failures {
         let free = names.find(|name| !self.taken.contains(name));
         free.expect("there is no end of numbers")
     }
+}
+
+/// Violations that are told at the top of a whole run.
+const TOLD_MAX: usize = 5;
+
+/// The invariants that broke, each once.
+#[must_use]
+pub fn invariants(violations: &[RunViolation]) -> String {
+    let names = violations.iter().map(|violation| &violation.invariant);
+    let names: BTreeSet<&String> = names.collect();
+    let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+    names.join(", ")
 }
 
 fn story(campaign: &Campaign, before: &Plan, shrunk: &Shrunk, saved: &ShrunkFile) -> Vec<String> {
@@ -242,6 +253,12 @@ mod tests {
         assert!(text.contains(&format!("# Replay: cargo chaos replay {first} --trace\n")));
         assert_eq!(load(&first).unwrap().plan(0), big());
         assert_eq!(load(&second).unwrap().plan(0), other);
+        let many = vec![violation(1_234); 8];
+        let third = failures.save_whole("calm-mutated", &other, &many).unwrap();
+        let text = std::fs::read_to_string(third).unwrap();
+        assert_eq!(text.matches("two keys").count(), TOLD_MAX);
+        assert!(text.contains("# … and 3 more\n"));
+        assert!(text.contains("about = \"Breaks agreement: a whole run.\""));
     }
 
     #[test]
