@@ -19,6 +19,10 @@ replay NAME SEED:
 selftest *ARGS:
     cargo chaos selftest {{ARGS}}
 
+# Search for what breaks, for as long as you like: just soak --minutes 60
+soak *ARGS:
+    cargo chaos soak {{ARGS}}
+
 # A first look: a cluster in one process
 demo:
     cargo run --quiet --bin dske -- demo

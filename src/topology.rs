@@ -14,7 +14,7 @@ use crate::crypto::shamir::Sharing;
 use crate::node::client::{ClientConfig, HubPeer, KeyLimits, Timing};
 use crate::protocol::hub::HubConfig;
 use crate::protocol::initiator::KeySource;
-use crate::protocol::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, SHARES_MAX};
+use crate::protocol::limits::{BLOCKS_MAX, KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, SHARES_MAX};
 use crate::protocol::store::StoreLimits;
 use crate::protocol::{NodeName, SaeId};
 use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
@@ -511,12 +511,14 @@ impl Checker<'_> {
             min,
             max,
         )?;
+        // A pool holds so many blocks, the first of which may be spent in part: it would never come above this mark.
+        let held_max = psrd.block_bytes.saturating_mul(BLOCKS_MAX - 1) as u64;
         self.within(
             "psrd.low_water_bytes",
             span,
             psrd.low_water_bytes as u64,
             1,
-            max,
+            max.min(held_max),
         )?;
         Ok(psrd)
     }
@@ -737,6 +739,10 @@ mod tests {
     fn limits_of_the_sections_are_checked() {
         for (section, expected) in [
             ("[psrd]\nblock_bytes = 1", "psrd.block_bytes must be 64 to"),
+            (
+                "[psrd]\nblock_bytes = 256\nlow_water_bytes = 16129",
+                "psrd.low_water_bytes must be 1 to 16128, not 16129",
+            ),
             (
                 "[keys]\nmax_bits = 9000000",
                 "keys.max_bits must be 8 to 1048576",

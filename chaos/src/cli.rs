@@ -3,6 +3,7 @@
 mod replay;
 mod self_test;
 mod shrinking;
+mod soak;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ Examples:
   cargo chaos replay storm --seed 17 --html x.html   the same as a page that draws it
   cargo chaos selftest                           are bugs seen that are planted on purpose?
   cargo chaos shrink storm --seed 17             reduce a run that breaks something
+  cargo chaos soak --minutes 60                  search for what breaks for an hour
 
 What breaks is shrunk to a schedule in reports/failures, which runs and replays like any campaign file. Beside it is a page
 that shows it.
@@ -76,6 +78,8 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = "reports")]
         out: PathBuf,
     },
+    /// Draw runs for as long as you like: fresh seeds, and mutations of runs that came near something rare.
+    Soak(soak::SoakArgs),
     /// Run one seed of a campaign again, and show what happens.
     Replay {
         /// Name, or path of a file that ends in .toml.
@@ -134,6 +138,10 @@ enum CliError {
     Report(#[from] ReportError),
     #[error("{}: is a directory; name the file that the page is to be written to", .0.display())]
     PageIsDirectory(PathBuf),
+    #[error(
+        "{name}: is a negative control: it breaks {breaks} on purpose, and a soak would find nothing else; leave it out"
+    )]
+    Control { name: String, breaks: String },
     #[error("{name}: there is no such canary; there are {}", .known.join(", "))]
     UnknownCanary {
         name: String,
@@ -158,6 +166,7 @@ pub fn main() -> ExitCode {
             jobs,
             out,
         }) => self_test::self_test(&names, runs, jobs, &out),
+        Some(Command::Soak(args)) => soak::run_soak(&args),
         Some(Command::Replay { name, seed, show }) => replay::replay(&name, seed, &show),
         Some(Command::Shrink {
             name,

@@ -22,7 +22,9 @@
 //! | [`view`] | one run for people and tools: text, JSON, a page |
 //! | [`runner`] | many seeds on all cores |
 //! | [`shrink`] | what breaks an invariant, reduced to what a person can read |
-//! | [`mod@summarize`], [`summary`] | what a sweep says |
+//! | [`mod@summarize`], [`summary`], [`growth`] | what a sweep says |
+//! | [`reached`] | the names of what a run can reach |
+//! | [`soak`](mod@soak) | draws runs for as long as it is told, and searches near rare ones |
 //! | [`report`] | the HTML |
 //! | [`selftest`] | whether the invariants see bugs that are planted on purpose |
 //! | [`cli`], [`table`] | the command |
@@ -30,14 +32,17 @@
 pub mod byzantine;
 pub mod campaign;
 pub mod cli;
+pub mod growth;
 pub mod invariant;
 pub mod observer;
 pub mod plan;
+pub mod reached;
 pub mod report;
 pub mod run;
 pub mod runner;
 pub mod selftest;
 pub mod shrink;
+pub mod soak;
 pub mod summarize;
 pub mod summary;
 pub mod table;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use crate::campaign::Campaign;
+use crate::growth::{Growth, GrowthPoint};
 use crate::run::RunOutcome;
 use crate::summary::{BoundaryPoint, CampaignSummary, Control, Distribution, Timeline, Violation};
 
@@ -25,6 +26,7 @@ pub fn summarize(
         .expect
         .reached
         .iter()
+        .map(toml::Spanned::get_ref)
         .filter(missing)
         .cloned()
         .collect();
@@ -79,7 +81,16 @@ pub fn summarize(
         simulated_seconds: sum(|outcome| outcome.simulated_ms) as f64 / 1000.0,
         wall_seconds,
         digest: digest(outcomes),
+        growth: growth(outcomes),
     }
+}
+
+fn growth(outcomes: &[RunOutcome]) -> Vec<GrowthPoint> {
+    let mut growth = Growth::default();
+    for outcome in outcomes {
+        growth.add(&outcome.reached);
+    }
+    growth.points()
 }
 
 /// Keeps the first violations, and the first of each invariant.

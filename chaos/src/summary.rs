@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::growth::GrowthPoint;
 use crate::plan::Plan;
 
 /// Everything that `cargo chaos` measured in one sweep.
@@ -73,6 +74,8 @@ pub struct CampaignSummary {
     pub wall_seconds: f64,
     /// SHA-256 over all traces in order of seed, in hexadecimal. The same for the same seeds.
     pub digest: String,
+    /// How many situations had been seen after so many seeds.
+    pub growth: Vec<GrowthPoint>,
 }
 
 /// A broken invariant, with what a person needs to look into it.

@@ -28,6 +28,9 @@ fn the_page_says_that_all_held_and_shows_every_campaign() {
         "keys and lies over all campaigns"
     );
     assert!(html.contains("How many hubs can fail") && html.contains("What is not covered"));
+    assert!(
+        html.contains("Does a longer run pay?") && html.contains("after 200 seeds 38 situations")
+    );
 }
 
 #[test]

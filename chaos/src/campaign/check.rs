@@ -2,13 +2,16 @@
 
 use toml::Spanned;
 
+use dske::protocol::limits::BLOCKS_MAX;
+
 use crate::invariant;
 use crate::plan::Fault;
 use crate::plan::limits::{self, Limit};
+use crate::reached;
 
 use super::checker::Checker;
 use super::file::{CampaignFile, Distributions, ExpectSection};
-use super::value::Range;
+use super::value::{Range, Swarm};
 use super::{Campaign, CampaignError, Plans, schedule};
 
 /// Reads and checks the text of a campaign. `file` is its name, for errors.
@@ -104,7 +107,7 @@ impl Checker<'_> {
             )?;
         }
         let distributions = Distributions {
-            swarm: file.swarm.is_some_and(Spanned::into_inner),
+            swarm: file.swarm.map(Spanned::into_inner).unwrap_or_default(),
             cluster: file.cluster.ok_or_else(|| missing("cluster"))?,
             workload: file.workload.ok_or_else(|| missing("workload"))?,
             faults: file.faults,
@@ -135,7 +138,11 @@ impl Checker<'_> {
             ));
         }
         within("cluster.clients", cluster.clients, limits::CLIENTS)?;
-        within("cluster.latency_ms", cluster.latency_ms, limits::LATENCY_MS)?;
+        within(
+            "cluster.latency_ms",
+            cluster.latency_ms.all(),
+            limits::LATENCY_MS,
+        )?;
         within(
             "cluster.tick_ms",
             Range::just(cluster.tick_ms),
@@ -151,24 +158,26 @@ impl Checker<'_> {
             cluster.psrd_low_water_bytes,
             limits::PSRD_LOW_WATER_BYTES,
         )?;
+        // A wide swarm draws no more than suits the blocks.
+        if campaign.swarm != Swarm::Wide {
+            let held_max = cluster.psrd_block_bytes.from * (BLOCKS_MAX as u64 - 1);
+            let low_water = cluster.psrd_low_water_bytes;
+            within("cluster.psrd_low_water_bytes", low_water, 1..=held_max)?;
+        }
         within(
             "cluster.request_timeout_ms",
-            Range::just(cluster.request_timeout_ms),
+            cluster.request_timeout_ms,
             limits::REQUEST_TIMEOUT_MS,
         )?;
         within(
             "cluster.call_deadline_ms",
-            Range::just(cluster.call_deadline_ms),
+            cluster.call_deadline_ms,
             limits::CALL_DEADLINE_MS,
         )?;
-        within(
-            "cluster.grace_ms",
-            Range::just(cluster.grace_ms),
-            limits::GRACE_MS,
-        )?;
+        within("cluster.grace_ms", cluster.grace_ms, limits::GRACE_MS)?;
         within(
             "cluster.share_ttl_ms",
-            Range::just(cluster.share_ttl_ms),
+            cluster.share_ttl_ms,
             limits::SHARE_TTL_MS,
         )
     }
@@ -185,15 +194,20 @@ impl Checker<'_> {
         )?;
         within(
             "workload.calls_per_second",
-            Range::just(workload.calls_per_second),
+            workload.calls_per_second,
             1..=200,
         )?;
         within("workload.number", workload.number, limits::NUMBER)?;
-        let ttl = campaign.cluster.get_ref().share_ttl_ms;
+        let ttl = campaign.cluster.get_ref().share_ttl_ms.from;
         within(
             "workload.fetch_after_ms",
             workload.fetch_after_ms,
             0..=ttl / 2,
+        )?;
+        within(
+            "workload.burst_percent",
+            Range::just(workload.burst_percent.into()),
+            0..=100,
         )?;
         within(
             "workload.intruder_percent",
@@ -210,12 +224,12 @@ impl Checker<'_> {
             Range::just(workload.group_percent.into()),
             0..=100,
         )?;
-        if workload.group_percent > 0 && campaign.cluster.get_ref().clients.from < 3 {
+        if workload.group_percent > 0 && campaign.cluster.get_ref().clients.to < 3 {
             let message =
                 "workload.group_percent needs a third client; set cluster.clients to 3 or more";
             return Err(self.error(Some(span), message));
         }
-        if workload.intruder_percent > 0 && campaign.cluster.get_ref().clients.from < 3 {
+        if workload.intruder_percent > 0 && campaign.cluster.get_ref().clients.to < 3 {
             let message =
                 "workload.intruder_percent needs a third client; set cluster.clients to 3 or more";
             return Err(self.error(Some(span), message));
@@ -287,6 +301,9 @@ impl Checker<'_> {
                 lies.get_ref().rate_percent,
                 limits::RATE_PERCENT,
             )?;
+            let heal_ms = campaign.workload.get_ref().duration_s * 1000;
+            let duration_ms = lies.get_ref().duration_ms.unwrap_or(Range::just(1));
+            self.within(&lies.span(), "lies.duration_ms", duration_ms, 1..=heal_ms)?;
             if lies.get_ref().kinds.as_ref().is_some_and(Vec::is_empty) {
                 return Err(self.error(
                     Some(lies.span()),
@@ -307,6 +324,17 @@ impl Checker<'_> {
                     names.join(", ")
                 );
                 return Err(self.error(Some(breaks.span()), &message));
+            }
+        }
+        let known = reached::names();
+        for expected in &expect.reached {
+            if !known.contains(expected.get_ref()) {
+                let message = format!(
+                    "nothing is ever counted as {:?}; there are {}",
+                    expected.get_ref(),
+                    reached::meant(expected.get_ref()).join(", ")
+                );
+                return Err(self.error(Some(expected.span()), &message));
             }
         }
         Ok(())
@@ -364,6 +392,26 @@ mod tests {
             ),
             (
                 "hubs = 5",
+                "hubs = 5\npsrd_block_bytes = [256, 512]\npsrd_low_water_bytes = 16129",
+                "x.toml:6: cluster.psrd_low_water_bytes must be 1 to 16128, not 16129",
+            ),
+            (
+                "hubs = 5",
+                "hubs = 5\nlatency_ms = [9, 8]",
+                "x.toml:5: the shortest way, 9, has to be at most the longest, 8",
+            ),
+            (
+                "hubs = 5",
+                "hubs = 5\nlatency_ms = [[1, 4], [3, 8]]",
+                "x.toml:5: the shortest way, 1–4, has to be at most the longest, 3–8",
+            ),
+            (
+                "seeds = 1",
+                "seeds = 1\nswarm = \"huge\"",
+                "x.toml:3: expected true, false, or \"wide\"",
+            ),
+            (
+                "hubs = 5",
                 "hubs = 5\nkey_source = \"dice\"",
                 "x.toml:5: expected \"generator\", \"psrd\", or a list of them",
             ),
@@ -381,6 +429,16 @@ mod tests {
                 "calls_per_second = 1",
                 "calls_per_second = 1\n[expect]\nbreaks = \"x\"",
                 "x.toml:10: there is no invariant \"x\"; there are agreement",
+            ),
+            (
+                "calls_per_second = 1",
+                "calls_per_second = 1\n[expect]\nreached = [\n\"branch:retry\",\n\"branch:refil\"]",
+                "x.toml:12: nothing is ever counted as \"branch:refil\"; there are branch:refill",
+            ),
+            (
+                "calls_per_second = 1",
+                "calls_per_second = 1\n[expect]\nreached = [\"lie:fib\"]",
+                "x.toml:10: nothing is ever counted as \"lie:fib\"; there are lie:corrupt-share",
             ),
             ("seeds = 1", "seeds = ", "x.toml:2: "),
         ] {

@@ -5,7 +5,7 @@ use rand::rngs::ChaCha12Rng;
 use rand::seq::SliceRandom;
 
 use super::file::{Distributions, FaultSection};
-use super::value::{Count, Range};
+use super::value::{Count, Range, Swarm};
 use crate::plan::limits::FIRST_CALL_MS;
 use crate::plan::stream::stream;
 use crate::plan::{ClusterPlan, Fault, Liar, Lie, Plan, PlannedCall, PlannedFault};
@@ -19,24 +19,46 @@ const PLACES: usize = 20;
 /// In a swarm, the chance that a kind is switched off for a run, in percent.
 const SWITCHED_OFF_PERCENT: u32 = 35;
 
+/// In a wide swarm, a kind comes so many times as often as the campaign says, in eighths: two to the power of one of
+/// these.
+const WEIGHT_MAGNITUDES: std::ops::RangeInclusive<u32> = 0..=6;
+
+/// A weight that changes nothing.
+const USUAL_WEIGHT: u64 = 8;
+
+/// Pools are filled with at most so many small blocks in a wide swarm: each takes a way there and back.
+const BLOCKS_TO_LOW_WATER: u64 = 8;
+
 impl Distributions {
     /// What a seed of the campaign of this name draws.
     #[must_use]
     pub fn plan(&self, name: &str, seed: u64) -> Plan {
         let stream = |part: &str| stream(name, seed, part);
-        let cluster = self.draw_cluster(&mut stream("cluster"), &mut stream("key source"));
+        let cluster = self.draw_cluster(
+            &mut stream("cluster"),
+            &mut stream("timing"),
+            &mut stream("key source"),
+        );
         let heal_at_ms = self.workload.get_ref().duration_s * 1000;
         let recovery_ms = self.nemesis.recovery_ms;
         let calls_until_ms = heal_at_ms + recovery_ms + AFTER_RECOVERY_MS;
         let fetch_after_max = self.workload.get_ref().fetch_after_ms.to;
         let end_ms = cluster.drained_at_ms(calls_until_ms + fetch_after_max);
-        Plan {
+        let mut plan = Plan {
             campaign: name.to_owned(),
             seed,
-            calls: self.draw_groups(
-                self.draw_calls(&cluster, calls_until_ms, &mut stream("calls")),
-                &cluster,
-                &mut stream("groups"),
+            calls: self.draw_bursts(
+                self.draw_groups(
+                    self.draw_calls(
+                        &cluster,
+                        calls_until_ms,
+                        &mut stream("call rate"),
+                        &mut stream("calls"),
+                    ),
+                    &cluster,
+                    &mut stream("groups"),
+                ),
+                &mut stream("bursts"),
             ),
             faults: self.draw_faults(&cluster, heal_at_ms, &mut stream("faults")),
             liars: self.draw_liars(&cluster, heal_at_ms, &mut stream("liars")),
@@ -44,10 +66,18 @@ impl Distributions {
             heal_at_ms,
             recovery_ms,
             end_ms,
-        }
+        };
+        // The last call may be made a little later than calls begin.
+        plan.end_ms = plan.end_ms.max(plan.shortest_end_ms());
+        plan
     }
 
-    fn draw_cluster(&self, rng: &mut ChaCha12Rng, key_source_rng: &mut ChaCha12Rng) -> ClusterPlan {
+    fn draw_cluster(
+        &self,
+        rng: &mut ChaCha12Rng,
+        timing_rng: &mut ChaCha12Rng,
+        key_source_rng: &mut ChaCha12Rng,
+    ) -> ClusterPlan {
         let section = self.cluster.get_ref();
         let hubs = section.hubs.draw(rng);
         let threshold = Range {
@@ -55,19 +85,32 @@ impl Distributions {
             to: section.threshold.to.min(hubs),
         }
         .draw(rng);
-        let psrd_block_bytes = section.psrd_block_bytes.draw(rng);
+        let is_wide = self.swarm == Swarm::Wide;
+        let size = |range: Range, rng: &mut ChaCha12Rng| {
+            if is_wide {
+                range.draw_wide(rng)
+            } else {
+                range.draw(rng)
+            }
+        };
+        let psrd_block_bytes = size(section.psrd_block_bytes, rng);
+        let low_water_max = if is_wide {
+            psrd_block_bytes * BLOCKS_TO_LOW_WATER
+        } else {
+            u64::MAX
+        };
         ClusterPlan {
             hubs: hubs as u8,
             threshold: threshold as u8,
             clients: section.clients.draw(rng) as u8,
-            latency_ms: (section.latency_ms.from, section.latency_ms.to),
+            latency_ms: section.latency_ms.draw(timing_rng),
             tick_ms: section.tick_ms,
             psrd_block_bytes,
-            psrd_low_water_bytes: section.psrd_low_water_bytes.draw(rng),
-            request_timeout_ms: section.request_timeout_ms,
-            call_deadline_ms: section.call_deadline_ms,
-            grace_ms: section.grace_ms,
-            share_ttl_ms: section.share_ttl_ms,
+            psrd_low_water_bytes: size(section.psrd_low_water_bytes, rng).min(low_water_max),
+            request_timeout_ms: section.request_timeout_ms.draw(timing_rng),
+            call_deadline_ms: section.call_deadline_ms.draw(timing_rng),
+            grace_ms: section.grace_ms.draw(timing_rng),
+            share_ttl_ms: section.share_ttl_ms.draw(timing_rng),
             coalition: section.coalition.draw(hubs, threshold, rng) as u8,
             key_source: section.key_source.draw(key_source_rng),
         }
@@ -77,10 +120,11 @@ impl Distributions {
         &self,
         cluster: &ClusterPlan,
         until_ms: u64,
+        rate_rng: &mut ChaCha12Rng,
         rng: &mut ChaCha12Rng,
     ) -> Vec<PlannedCall> {
         let workload = self.workload.get_ref();
-        let every_ms = (1000 / workload.calls_per_second).max(1);
+        let every_ms = (1000 / workload.calls_per_second.draw(rate_rng)).max(1);
         let times = (FIRST_CALL_MS..until_ms).step_by(every_ms as usize);
         let calls = times.zip(0..).map(|(slot_ms, id)| {
             let mut clients: Vec<usize> = (0..usize::from(cluster.clients)).collect();
@@ -102,7 +146,33 @@ impl Distributions {
                 also: None,
             }
         });
-        calls.collect()
+        calls
+            .map(|call| self.draw_what_fits(call, cluster))
+            .collect()
+    }
+
+    /// In a wide swarm blocks may be small and keys large: then fewer keys are asked for, or else smaller ones.
+    fn draw_what_fits(&self, mut call: PlannedCall, cluster: &ClusterPlan) -> PlannedCall {
+        if self.swarm != Swarm::Wide {
+            return call;
+        }
+        if cluster.keys_at_once(call.bits) == 0 {
+            let bits = || self.workload.get_ref().bits.iter().copied();
+            let fitting = bits().filter(|&bits| cluster.keys_at_once(bits) > 0);
+            call.bits = fitting.max().or(bits().min()).unwrap_or(call.bits);
+        }
+        call.number = call.number.min(cluster.keys_at_once(call.bits).max(1));
+        call
+    }
+
+    /// Makes some of the calls come at the same moment as the one before.
+    fn draw_bursts(&self, mut calls: Vec<PlannedCall>, rng: &mut ChaCha12Rng) -> Vec<PlannedCall> {
+        for index in 1..calls.len() {
+            if rng.random_range(0..100) < self.workload.get_ref().burst_percent {
+                calls[index].at_ms = calls[index - 1].at_ms;
+            }
+        }
+        calls
     }
 
     /// Makes some of the calls name one more slave, where a client is left that has no part in it yet.
@@ -135,12 +205,16 @@ impl Distributions {
             .hubs_down_max_late
             .map_or(early, |max| max.draw(hubs, threshold, rng));
         let mut faults: Vec<PlannedFault> = Vec::new();
-        for section in &self.faults {
+        let weights = self.draw_weights(rng);
+        for (index, section) in self.faults.iter().enumerate() {
             let section = section.get_ref();
-            if self.swarm && rng.random_range(0..100) < SWITCHED_OFF_PERCENT {
+            if self.swarm == Swarm::Kinds && rng.random_range(0..100) < SWITCHED_OFF_PERCENT {
                 continue;
             }
-            for _ in 0..count(section, heal_at_ms, rng) {
+            let weight = weights
+                .as_ref()
+                .map_or(USUAL_WEIGHT, |weights| weights[index]);
+            for _ in 0..count(section, weight, heal_at_ms, rng) {
                 for _ in 0..PLACES {
                     let fault = place(section, cluster, heal_at_ms, rng);
                     let max = if fault.at_ms < heal_at_ms / 2 {
@@ -157,6 +231,19 @@ impl Distributions {
         }
         faults.sort_by_key(|fault| fault.at_ms);
         faults
+    }
+
+    /// In a wide swarm: how often each kind of fault comes in a run. Any number of kinds never come.
+    fn draw_weights(&self, rng: &mut ChaCha12Rng) -> Option<Vec<u64>> {
+        if self.swarm != Swarm::Wide {
+            return None;
+        }
+        let mut weights = vec![0; self.faults.len()];
+        let kinds = rng.random_range(0..=self.faults.len());
+        for kind in some_of(self.faults.len(), kinds, rng) {
+            weights[kind] = 1 << rng.random_range(WEIGHT_MAGNITUDES);
+        }
+        Some(weights)
     }
 
     fn draw_liars(
@@ -179,30 +266,60 @@ impl Distributions {
         let liars = some_of(usize::from(cluster.hubs), number as usize, rng)
             .into_iter()
             .map(|hub| {
-                let mut lies = all.clone();
-                if self.swarm {
-                    lies.retain(|_| rng.random_range(0..100) >= SWITCHED_OFF_PERCENT);
-                }
-                if lies.is_empty() {
-                    lies.clone_from(&all);
-                }
+                let lies = self.draw_lies(&all, rng);
+                let (from_ms, until_ms) = match section.duration_ms {
+                    None => (0, heal_at_ms),
+                    Some(duration_ms) => {
+                        let from_ms = rng.random_range(0..heal_at_ms);
+                        (from_ms, heal_at_ms.min(from_ms + duration_ms.draw(rng)))
+                    }
+                };
                 Liar {
                     hub,
-                    from_ms: 0,
-                    until_ms: heal_at_ms,
+                    from_ms,
+                    until_ms,
                     lies,
                     rate_percent: section.rate_percent.draw(rng) as u8,
                 }
             });
-        liars.collect()
+        let mut liars: Vec<Liar> = liars.collect();
+        liars.sort_by_key(|liar| liar.from_ms);
+        liars
+    }
+
+    /// What one liar tells, of all that there is.
+    fn draw_lies(&self, all: &[Lie], rng: &mut ChaCha12Rng) -> Vec<Lie> {
+        let lies = match self.swarm {
+            Swarm::Off => all.to_vec(),
+            Swarm::Kinds => {
+                let mut lies = all.to_vec();
+                lies.retain(|_| rng.random_range(0..100) >= SWITCHED_OFF_PERCENT);
+                lies
+            }
+            // Few as often as many: one who tells but one lie tells it all the time.
+            Swarm::Wide => {
+                let number = rng.random_range(1..=all.len());
+                let some = some_of(all.len(), number, rng).into_iter();
+                some.map(|index| all[index]).collect()
+            }
+        };
+        if lies.is_empty() { all.to_vec() } else { lies }
     }
 }
 
 /// How many faults of a kind: the average, rounded up or down at random.
-fn count(section: &FaultSection, heal_at_ms: u64, rng: &mut ChaCha12Rng) -> u64 {
+fn count(section: &FaultSection, weight: u64, heal_at_ms: u64, rng: &mut ChaCha12Rng) -> u64 {
     match section.per_minute {
-        None => 1,
-        Some(per_minute) => (per_minute * heal_at_ms + rng.random_range(0..60_000)) / 60_000,
+        None => u64::from(weight > 0),
+        Some(per_minute) => {
+            let wanted = per_minute * heal_at_ms * weight / USUAL_WEIGHT;
+            let round_up = rng.random_range(0..60_000);
+            if weight == 0 {
+                0
+            } else {
+                (wanted + round_up) / 60_000
+            }
+        }
     }
 }
 
@@ -223,9 +340,19 @@ fn place(
     let hubs = some_of(usize::from(cluster.hubs), number as usize, rng);
     let number = section.clients.draw(rng).min(cluster.clients.into());
     let clients = some_of(usize::from(cluster.clients), number as usize, rng);
-    let (client, hub) = (clients[0], hubs[0]);
     let strength = section.strength.unwrap_or(Range::just(1)).draw(rng);
-    let fault = match section.kind.get_ref().as_str() {
+    let fault = fault(section.kind.get_ref(), clients, hubs, strength);
+    PlannedFault {
+        at_ms,
+        until_ms,
+        fault,
+    }
+}
+
+/// The fault of a kind, about these, or the first of these.
+pub(crate) fn fault(kind: &str, clients: Vec<usize>, hubs: Vec<usize>, strength: u64) -> Fault {
+    let (client, hub) = (clients[0], hubs[0]);
+    match kind {
         "partition" => Fault::Partition { clients, hubs },
         "partition-to-hubs" => Fault::PartitionToHubs { clients, hubs },
         "partition-to-clients" => Fault::PartitionToClients { clients, hubs },
@@ -250,11 +377,6 @@ fn place(
             per_second: strength,
         },
         kind => unreachable!("the campaign was checked, but has a fault {kind}"),
-    };
-    PlannedFault {
-        at_ms,
-        until_ms,
-        fault,
     }
 }
 
@@ -280,7 +402,7 @@ fn hubs_down_with(faults: &[PlannedFault], new: &PlannedFault) -> usize {
 }
 
 /// `number` of the indices below `of`, in random order.
-fn some_of(of: usize, number: usize, rng: &mut ChaCha12Rng) -> Vec<usize> {
+pub(crate) fn some_of(of: usize, number: usize, rng: &mut ChaCha12Rng) -> Vec<usize> {
     let mut indices: Vec<usize> = (0..of).collect();
     indices.shuffle(rng);
     indices.truncate(number);
@@ -343,6 +465,50 @@ mod tests {
                         .all(|liar| liar.until_ms <= plan.heal_at_ms)
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_swarm_draws_all_that_it_may() {
+        let campaign = load("swarm").unwrap();
+        let plans: Vec<Plan> = (0..400).map(|seed| campaign.plan(seed)).collect();
+        let some = |what: &dyn Fn(&Plan) -> bool| plans.iter().filter(|plan| what(plan)).count();
+        for hubs in 1..=16 {
+            let number = some(&|plan| plan.cluster.hubs == hubs);
+            assert!((8..60).contains(&number), "{number} of {hubs} hubs");
+        }
+        // Neither tiny clusters nor K = 1 fill the runs.
+        assert!(some(&|plan| plan.cluster.hubs <= 3) < 110);
+        assert!((20..120).contains(&some(&|plan| plan.cluster.threshold == 1)));
+        assert!(some(&|plan| plan.cluster.threshold == plan.cluster.hubs) > 20);
+        for clients in 2..=5 {
+            assert!(some(&|plan| plan.cluster.clients == clients) > 50);
+        }
+        assert!(some(&|plan| plan.cluster.psrd_block_bytes < 1_024) > 40);
+        assert!(some(&|plan| plan.calls.iter().any(|call| call.bits == 65_536)) > 40);
+        let burst = |plan: &Plan| {
+            plan.calls
+                .windows(2)
+                .any(|pair| pair[0].at_ms == pair[1].at_ms)
+        };
+        assert!(some(&burst) > 350);
+        // Runs with none, one, and nearly all kinds of faults and lies; faults that come all the time.
+        let kinds = |plan: &Plan| {
+            let mut kinds: Vec<&str> = plan.faults.iter().map(|f| f.fault.kind()).collect();
+            kinds.sort_unstable();
+            kinds.dedup();
+            kinds.len()
+        };
+        for number in [0, 1, 5] {
+            assert!(some(&|plan| kinds(plan) == number) > 10, "{number}");
+        }
+        assert!(some(&|plan| kinds(plan) >= 9) > 10);
+        assert!(some(&|plan| plan.faults.len() > 40) > 30);
+        let tells_one = |plan: &Plan| plan.liars.iter().any(|liar| liar.lies.len() == 1);
+        assert!(some(&tells_one) > 30 && some(&|plan| plan.liars.is_empty()) > 50);
+        for plan in &plans {
+            assert!(plan.lying_hubs().len() < usize::from(plan.cluster.threshold));
+            assert_eq!(plan.cluster.coalition, plan.cluster.threshold - 1);
         }
     }
 

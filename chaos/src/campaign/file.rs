@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
-use super::value::{Choice, Count, Range};
+use super::value::{Choice, Count, Latency, Range, Swarm};
 use crate::plan::{ClusterPlan, Liar, Lie, PlannedCall, PlannedFault};
 
 /// A campaign file, as it is written: either distributions, or a schedule.
@@ -14,7 +14,7 @@ use crate::plan::{ClusterPlan, Liar, Lie, PlannedCall, PlannedFault};
 pub(super) struct CampaignFile {
     pub(super) about: String,
     pub(super) seeds: Option<Spanned<u64>>,
-    pub(super) swarm: Option<Spanned<bool>>,
+    pub(super) swarm: Option<Spanned<Swarm>>,
     pub(super) cluster: Option<Spanned<ClusterSection>>,
     pub(super) workload: Option<Spanned<WorkloadSection>>,
     #[serde(default)]
@@ -29,8 +29,8 @@ pub(super) struct CampaignFile {
 /// What the plans of a campaign are drawn from.
 #[derive(Debug, Clone)]
 pub struct Distributions {
-    /// Whether each run switches some kinds of faults and lies off entirely.
-    pub swarm: bool,
+    /// Whether runs switch kinds of faults and lies off.
+    pub swarm: Swarm,
     /// The cluster.
     pub cluster: Spanned<ClusterSection>,
     /// What the SAEs do.
@@ -56,7 +56,7 @@ pub struct ClusterSection {
     pub clients: Range,
     /// Shortest and longest way through the network, one way.
     #[serde(default = "latency_ms")]
-    pub latency_ms: Range,
+    pub latency_ms: Latency,
     /// How finely simulated time is cut.
     #[serde(default = "tick_ms")]
     pub tick_ms: u64,
@@ -68,16 +68,16 @@ pub struct ClusterSection {
     pub psrd_low_water_bytes: Range,
     /// How long a client waits for one response of a hub.
     #[serde(default = "request_timeout_ms")]
-    pub request_timeout_ms: u64,
+    pub request_timeout_ms: Range,
     /// How long a call by an SAE may take.
     #[serde(default = "call_deadline_ms")]
-    pub call_deadline_ms: u64,
+    pub call_deadline_ms: Range,
     /// How long a client waits for the other hubs once K have a share.
     #[serde(default = "grace_ms")]
-    pub grace_ms: u64,
+    pub grace_ms: Range,
     /// Time to live of a share.
     #[serde(default = "share_ttl_ms")]
-    pub share_ttl_ms: u64,
+    pub share_ttl_ms: Range,
     /// Hubs that pool all that they hold.
     #[serde(default = "below_threshold")]
     pub coalition: Count,
@@ -90,8 +90,11 @@ fn three() -> Range {
     Range::just(3)
 }
 
-fn latency_ms() -> Range {
-    Range { from: 1, to: 8 }
+fn latency_ms() -> Latency {
+    Latency {
+        shortest: Range::just(1),
+        longest: Range::just(8),
+    }
 }
 
 fn tick_ms() -> u64 {
@@ -106,20 +109,20 @@ fn psrd_low_water_bytes() -> Range {
     Range::just(4_096)
 }
 
-fn request_timeout_ms() -> u64 {
-    500
+fn request_timeout_ms() -> Range {
+    Range::just(500)
 }
 
-fn call_deadline_ms() -> u64 {
-    3_000
+fn call_deadline_ms() -> Range {
+    Range::just(3_000)
 }
 
-fn grace_ms() -> u64 {
-    200
+fn grace_ms() -> Range {
+    Range::just(200)
 }
 
-fn share_ttl_ms() -> u64 {
-    8_000
+fn share_ttl_ms() -> Range {
+    Range::just(8_000)
 }
 
 fn below_threshold() -> Count {
@@ -137,7 +140,10 @@ pub struct WorkloadSection {
     /// Length of the phase of faults.
     pub duration_s: u64,
     /// Calls a second.
-    pub calls_per_second: u64,
+    pub calls_per_second: Range,
+    /// Calls that are made at the same moment as the one before.
+    #[serde(default)]
+    pub burst_percent: u32,
     /// Key sizes to choose from.
     #[serde(default = "bits")]
     pub bits: Vec<u32>,
@@ -237,6 +243,9 @@ pub struct LiesSection {
     pub kinds: Option<Vec<Lie>>,
     /// How often they lie, in percent of their answers.
     pub rate_percent: Range,
+    /// For how long, from a moment that is drawn; else as long as there are faults.
+    #[serde(default)]
+    pub duration_ms: Option<Range>,
 }
 
 /// The section `[schedule]`: a whole plan, with what tells whether it still means the same.
@@ -266,7 +275,7 @@ pub(super) struct ScheduleSection {
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectSection {
     /// What has to be reached, or the campaign is weak.
-    pub reached: Vec<String>,
+    pub reached: Vec<Spanned<String>>,
     /// For a negative control: the invariant that it must break.
     pub breaks: Option<Spanned<String>>,
 }

@@ -172,7 +172,7 @@ pub enum SeedError {
 }
 
 /// The campaigns that come with the command, in the order in which they run.
-const BUILT_IN: [(&str, &str); 11] = [
+const BUILT_IN: [(&str, &str); 13] = [
     ("calm", include_str!("../../campaigns/calm.toml")),
     (
         "partitions",
@@ -201,7 +201,9 @@ const BUILT_IN: [(&str, &str); 11] = [
         include_str!("../../campaigns/collusion-control.toml"),
     ),
     ("drought", include_str!("../../campaigns/drought.toml")),
+    ("scarcity", include_str!("../../campaigns/scarcity.toml")),
     ("storm", include_str!("../../campaigns/storm.toml")),
+    ("swarm", include_str!("../../campaigns/swarm.toml")),
 ];
 
 /// Largest campaign file that is read, in bytes: a schedule with as many calls, faults and liars as it may have, at

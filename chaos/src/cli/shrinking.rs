@@ -23,19 +23,22 @@ pub(super) fn first_of_each(
     let mut met = std::collections::BTreeSet::new();
     for violation in violations {
         if met.insert(violation.invariant.clone()) {
-            one(campaign, violation, jobs, failures)?;
+            let plan = campaign.plan(violation.seed);
+            one(campaign, &plan, violation, jobs, failures, &|| false)?;
         }
     }
     Ok(())
 }
 
-fn one(
+/// Shrinks a run for one invariant that it broke. When `stop` says so, what was reached by then is saved.
+pub(super) fn one(
     campaign: &Campaign,
+    plan: &Plan,
     violation: &mut Violation,
     jobs: usize,
     failures: &mut Failures,
+    stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), CliError> {
-    let plan = campaign.plan(violation.seed);
     let wanted = RunViolation {
         invariant: violation.invariant.clone(),
         at_ms: violation.at_ms,
@@ -45,6 +48,9 @@ fn one(
     // Said at once: shrinking takes minutes, and may be interrupted.
     eprintln!("{name}: {invariant} broke in seed {seed}; shrinking that run");
     let breaks = |plan: &Plan| {
+        if stop() {
+            return None;
+        }
         breaks_again(plan, &wanted, &|plan: &Plan| {
             run(plan, RunOptions::default())
         })
@@ -52,7 +58,7 @@ fn one(
     let bar = progress("runs at most");
     bar.set_length(RUNS_MAX.into());
     bar.set_prefix(format!("{name} {seed}"));
-    let shrunk = shrink(&plan, &wanted, &breaks, jobs, RUNS_MAX, |progress| {
+    let mut shrunk = shrink(plan, &wanted, &breaks, jobs, RUNS_MAX, |progress| {
         let size = Size::of(progress.plan);
         bar.set_position(progress.runs.into());
         bar.set_message(format!(
@@ -61,6 +67,8 @@ fn one(
         ));
     });
     bar.finish_and_clear();
+    // What was not tried any more may be reduced still.
+    shrunk.is_minimal &= !stop();
     // Once more, and kept this time.
     let options = RunOptions {
         keep_trace: true,
@@ -71,7 +79,7 @@ fn one(
     let trace = last
         .trace
         .unwrap_or_else(|| of_plan(&shrunk.plan, std::slice::from_ref(&shrunk.violation)));
-    match failures.save(campaign, &plan, &shrunk, &trace) {
+    match failures.save(campaign, plan, &shrunk, &trace) {
         Ok(saved) => {
             if !std::io::stderr().is_terminal() {
                 eprintln!("{name}: {saved}");

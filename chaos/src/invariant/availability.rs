@@ -75,11 +75,14 @@ pub fn excuse(facts: &Facts<'_>, call: &Call) -> Option<Excuse> {
     (!enough).then_some(Excuse::TooFewHubs { good: good.len() })
 }
 
-/// Whether a hub took the share before the call began, and has not been down since.
+/// Whether a hub took the share before the call began, has not been down since, and lets it live until the call is over.
 fn holds(facts: &Facts<'_>, hub: usize, key_id: dske::protocol::KeyId, call: &Call) -> bool {
     let accepted = facts.accepted.get(&key_id).and_then(|hubs| hubs.get(&hub));
+    let ttl_us = facts.seen.plan.cluster.share_ttl_ms * 1000;
     accepted.is_some_and(|&at_us| {
-        at_us < call.from_us && !was_down(facts, hub, at_us / 1000, call.until_us / 1000 + 1)
+        at_us < call.from_us
+            && call.until_us < at_us + ttl_us
+            && !was_down(facts, hub, at_us / 1000, call.until_us / 1000 + 1)
     })
 }
 
@@ -249,6 +252,20 @@ mod tests {
         };
         assert_eq!(fetch_after(2), None);
         assert_eq!(fetch_after(3), Some(Excuse::TooFewHubs { good: 2 }));
+    }
+
+    #[test]
+    fn a_share_whose_time_is_over_does_not_count() {
+        // Deposited at 5 s, to live for 8 s.
+        for (until_ms, excuse) in [
+            (12_900, None),
+            (13_500, Some(Excuse::TooFewHubs { good: 0 })),
+        ] {
+            let mut scene = Scene::new(|_| {});
+            scene.establish(0, 5_000);
+            scene.call(0, CallKind::Slave, SLAVE, (12_800, until_ms), refused());
+            assert_eq!(excuse_of(&scene), excuse);
+        }
     }
 
     #[test]

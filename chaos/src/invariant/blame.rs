@@ -62,7 +62,12 @@ fn was_met(facts: &Facts<'_>, lie: &LieTold) -> bool {
         .messages
         .iter()
         .find_map(|message| match &message.what {
-            Seen::Heard { to, .. } if message.hub == lie.hub && to.signature == lie.to => {
+            // A lie that the hub had no PSRD left to sign was never told: what came was a refusal.
+            Seen::Heard { to, response }
+                if message.hub == lie.hub
+                    && to.signature == lie.to
+                    && response.signature.is_some() =>
+            {
                 Some(message.at_us)
             }
             _ => None,
@@ -194,6 +199,15 @@ mod tests {
             .see()
             .messages
             .retain(|message| message.hub != 3 || !heard(&message.what));
+        scene.judge(check).must_hold();
+        // The hub could not sign it, and refused instead.
+        let (scene, keys) = fetched(|_| {});
+        scene.lie(3, Lie::WrongTag, 2_002, &keys);
+        for message in &mut scene.see().messages {
+            if let Seen::Heard { response, .. } = &mut message.what {
+                response.signature = None;
+            }
+        }
         scene.judge(check).must_hold();
         // It came after the deadline.
         let (scene, keys) = fetched(|_| {});

@@ -96,7 +96,11 @@ impl Plan {
         part.within("clients", cluster.clients.into(), limits::CLIENTS)?;
         let (shortest, longest) = cluster.latency_ms;
         part.within("latency_ms", longest, limits::LATENCY_MS)?;
-        part.within("latency_ms", shortest, 0..=longest)?;
+        part.within(
+            "latency_ms",
+            shortest,
+            *limits::LATENCY_MS.start()..=longest,
+        )?;
         for (field, value, limit) in [
             ("tick_ms", cluster.tick_ms, limits::TICK_MS),
             (
@@ -186,6 +190,13 @@ impl Plan {
             format!("calls.bits must be a multiple of 8, not {}", call.bits)
         })?;
         part.within("number", call.number.into(), limits::NUMBER)?;
+        let most = self.cluster.keys_max(call.bits).into();
+        part.must(u64::from(call.number) <= most, "number", || {
+            format!(
+                "calls.number must be at most {most} for keys of {} bits, not {}: blocks of {} bytes carry no more",
+                call.bits, call.number, self.cluster.psrd_block_bytes
+            )
+        })?;
         // A slave that asks when the shares may have expired is no test of anything.
         let ttl_ms = self.cluster.share_ttl_ms;
         part.within("fetch_after_ms", call.fetch_after_ms, 0..=ttl_ms / 2)
@@ -325,7 +336,7 @@ mod tests {
     #[test]
     fn every_flaw_is_seen_where_it_is() {
         type Spoil = fn(&mut Plan);
-        let cases: [(Spoil, Part, &str); 24] = [
+        let cases: [(Spoil, Part, &str); 25] = [
             (|p| p.cluster.hubs = 17, Part::Cluster, "must be 1 to 16"),
             (|p| p.cluster.threshold = 6, Part::Cluster, "must be 1 to 5"),
             (|p| p.cluster.clients = 1, Part::Cluster, "must be 2 to 5"),
@@ -333,7 +344,7 @@ mod tests {
             (
                 |p| p.cluster.latency_ms = (3, 2),
                 Part::Cluster,
-                "must be 0 to 2",
+                "must be 1 to 2",
             ),
             (|p| p.cluster.tick_ms = 0, Part::Cluster, "must be 1 to 100"),
             (|p| p.end_ms = 30_000, Part::Plan, "has to expire within"),
@@ -358,6 +369,11 @@ mod tests {
             ),
             (|p| p.calls[0].bits = 100, Part::Call(0), "multiple of 8"),
             (|p| p.calls[0].number = 0, Part::Call(0), "must be 1 to 128"),
+            (
+                |p| (p.cluster.psrd_block_bytes, p.calls[0].number) = (256, 99),
+                Part::Call(0),
+                "blocks of 256 bytes carry no more",
+            ),
             (
                 |p| p.calls[0].fetch_after_ms = 4_001,
                 Part::Call(0),

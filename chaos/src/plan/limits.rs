@@ -13,8 +13,9 @@ pub const HUBS: Limit = 1..=HUB_NAMES.len() as u64;
 /// Clients: a master, a slave, and as many as have names.
 pub const CLIENTS: Limit = 2..=CLIENT_NAMES.len() as u64;
 
-/// One way through the network: beyond a second, every call fails for that alone.
-pub const LATENCY_MS: Limit = 0..=1_000;
+/// One way through the network: beyond a second, every call fails for that alone. At 0 a message would arrive within the
+/// tick in which it was sent, in which each host has a clock of its own: it could be seen to arrive before it was sent.
+pub const LATENCY_MS: Limit = 1..=1_000;
 
 /// Coarser ticks than the shortest time-outs would round them away.
 pub const TICK_MS: Limit = 1..=100;
@@ -67,5 +68,32 @@ pub fn allowed(limit: &Limit) -> String {
     match *limit.end() {
         u64::MAX => format!("at least {}", limit.start()),
         end => format!("{} to {end}", limit.start()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dske::protocol::limits::SUBSETS_MAX;
+
+    use super::*;
+
+    /// How many ways there are to choose `few` of `many`.
+    fn choose(many: u64, few: u64) -> u64 {
+        (0..few).fold(1, |ways, i| ways * (many - i) / (i + 1))
+    }
+
+    /// Why no campaign expects `mark:error-correction`. Answers come one by one, and each is tried at once. With w wrong
+    /// ones, K + w answers suffice for the search over all C(K + w, w) subsets, and K + 2w for error correction: where
+    /// the search may try all subsets, it has found the key w answers earlier.
+    #[test]
+    fn error_correction_never_has_its_turn_in_clusters_of_this_size() {
+        let within_budget = |hubs: u64| {
+            (1..=hubs).all(|threshold| {
+                let mut wrong = (1..).take_while(|wrong| threshold + 2 * wrong <= hubs);
+                wrong.all(|wrong| choose(threshold + wrong, wrong) <= SUBSETS_MAX as u64)
+            })
+        };
+        assert!(HUBS.clone().all(within_budget));
+        assert!((1..=18).all(within_budget) && !within_budget(19));
     }
 }

@@ -14,7 +14,10 @@ pub mod lie;
 pub mod limits;
 pub mod stream;
 
+use dske::crypto::key_tag::TAG_SECRET_BYTES;
+use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::protocol::initiator::KeySource;
+use dske::protocol::limits::ATTEMPTS_MAX;
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, PlannedFault};
@@ -128,6 +131,26 @@ impl PlannedCall {
 const DRAIN_MARGIN_MS: u64 = 2_500;
 
 impl ClusterPlan {
+    /// How many keys of a size one call can ask for. A client refuses more than the blocks carry that a link can bring
+    /// for one exchange: one before each further attempt.
+    #[must_use]
+    pub fn keys_max(&self, bits: u32) -> u16 {
+        self.keys_in(self.psrd_block_bytes * u64::from(ATTEMPTS_MAX - 1), bits)
+    }
+
+    /// How many keys of a size a call should ask for while others do the same: of several exchanges at once each spends
+    /// what was brought for the others.
+    #[must_use]
+    pub fn keys_at_once(&self, bits: u32) -> u16 {
+        self.keys_in(self.psrd_block_bytes / 4, bits)
+    }
+
+    fn keys_in(&self, psrd_bytes: u64, bits: u32) -> u16 {
+        let share_bytes = u64::from(bits) / 8 + TAG_SECRET_BYTES as u64;
+        let keys = psrd_bytes.saturating_sub(MAC_KEY_BYTES as u64) / share_bytes;
+        u16::try_from(keys.min(*limits::NUMBER.end())).unwrap_or(u16::MAX)
+    }
+
     /// When all shares have expired, if nothing happens after `last_ms`. A share may be delivered late, for as long as
     /// the background lasts (twice the deadline), and then lives.
     #[must_use]

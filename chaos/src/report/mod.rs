@@ -8,6 +8,7 @@
 //! | `page` | the frame, in reading order, and the style |
 //! | `overview` | the first screen: verdict, what broke, totals, negative controls, all campaigns |
 //! | `boundary` | success against hubs down and lying, beside the theoretical N−K |
+//! | `growth` | what more seeds bring |
 //! | `campaign` | one section for each campaign |
 //! | `latency`, `timeline` | the charts of such a section |
 //! | `verdict` | what the numbers mean: held, weak, broken |
@@ -16,6 +17,7 @@
 mod boundary;
 mod campaign;
 mod canvas;
+mod growth;
 mod invariants;
 mod latency;
 mod overview;

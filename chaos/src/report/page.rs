@@ -1,6 +1,6 @@
 //! The page's frame, in reading order.
 
-use super::{boundary, campaign, overview, text::escape, verdict::judge};
+use super::{boundary, campaign, growth, overview, text::escape, verdict::judge};
 use crate::summary::Resilience;
 
 /// The whole report as one HTML page that loads nothing. The same summary gives the same bytes.
@@ -24,6 +24,7 @@ pub fn html(summary: &Resilience) -> String {
 {contents}
 {invariants}
 {boundary}
+{growth}
 {campaigns}
 {footer}
 </main></body></html>
@@ -35,6 +36,7 @@ pub fn html(summary: &Resilience) -> String {
         contents = overview::contents(summary),
         invariants = overview::invariants(summary),
         boundary = boundary::section(summary),
+        growth = growth::section(summary),
         footer = footer(summary),
     )
 }

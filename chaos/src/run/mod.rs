@@ -36,6 +36,12 @@ use hooks::ChaosHooks;
 use nemesis::Nemesis;
 pub use outcome::RunOutcome;
 
+/// Names of what the client that keeps to no rules tries.
+#[must_use]
+pub fn attack_names() -> Vec<&'static str> {
+    rogue::attack_names()
+}
+
 /// What a run is to keep.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RunOptions {

@@ -39,6 +39,11 @@ const LOW_WATER_BYTES: usize = 1_024;
 /// Deliveries in a row at most: a hub whose blocks are tiny is not worth more.
 const DELIVERIES_MAX: usize = 8;
 
+/// Names of all that it tries.
+pub(super) fn attack_names() -> Vec<&'static str> {
+    Attack::ALL.map(Attack::name).to_vec()
+}
+
 /// Starts the rogue as a task of its own, if the plan has work for it.
 pub(super) fn start(topology: &Topology, observer: &Observer) {
     let plan = Rc::clone(&observer.seen().plan);

@@ -9,6 +9,7 @@ use crate::campaign::schedule::{TooLarge, write};
 use crate::campaign::{Campaign, VERSION, quoted};
 use crate::plan::Plan;
 use crate::report::{ReportError, check_writable, replace};
+use crate::run::outcome::RunViolation;
 use crate::summary::{ShrunkFile, Size};
 use crate::view::Trace;
 use crate::view::page::html;
@@ -78,14 +79,60 @@ impl Failures {
         );
         let story = story(campaign, before, shrunk, &saved);
         let text = write(&shrunk.plan, &about, &story)?;
+        self.put(name, &path, &text)?;
+        replace(&page, &html(trace, &saved.replay))?;
+        Ok(saved)
+    }
+
+    /// Saves the plan of a run that broke something as it is, and gives the file: before anything is taken away, or for
+    /// a run that no seed of a campaign draws.
+    ///
+    /// # Errors
+    /// If it cannot be written, or is too large for a file.
+    pub fn save_whole(
+        &mut self,
+        campaign: &str,
+        plan: &Plan,
+        violations: &[RunViolation],
+    ) -> Result<String, SaveError> {
+        let short = format!("{campaign}-{}-whole", plan.seed);
+        let numbered = (2..).map(|number| format!("{short}-{number}"));
+        let name = self.first_free(std::iter::once(short.clone()).chain(numbered));
+        let path = self.dir.join(format!("{name}.toml"));
+        let file = path.display().to_string();
+        let about = format!("Breaks {}: a whole run.", invariants(violations));
+        let mut story = Vec::new();
+        for violation in violations.iter().take(TOLD_MAX) {
+            let (at_s, ms) = (violation.at_ms / 1000, violation.at_ms % 1000);
+            story.push(format!(
+                "Breaks {} at {at_s}.{ms:03} s:",
+                violation.invariant
+            ));
+            story.push(violation.detail.clone());
+        }
+        if let Some(more) = violations.len().checked_sub(TOLD_MAX + 1) {
+            story.push(format!("… and {} more", more + 1));
+        }
+        story.push(String::new());
+        story.push(format!(
+            "Replay: cargo chaos replay {} --trace",
+            quoted(&file)
+        ));
+        story.push(format!("Shrink: cargo chaos shrink {}", quoted(&file)));
+        story.push(String::new());
+        self.put(name, &path, &write(plan, &about, &story)?)?;
+        Ok(file)
+    }
+
+    /// Puts a file into the directory, which is made if it is the first.
+    fn put(&mut self, name: String, path: &Path, text: &str) -> Result<(), ReportError> {
         std::fs::create_dir_all(&self.dir).map_err(|source| ReportError::CreateDirectory {
             path: self.dir.clone(),
             source,
         })?;
-        replace(&path, &text)?;
-        replace(&page, &html(trace, &saved.replay))?;
+        replace(path, text)?;
         self.taken.insert(name);
-        Ok(saved)
+        Ok(())
     }
 
     /// `NAME-SEED`; with the invariant, and a number, where another failure of the sweep has that name.
@@ -93,10 +140,25 @@ impl Failures {
         let short = format!("{campaign}-{seed}");
         let long = format!("{short}-{invariant}");
         let numbered = (2..).map(|number| format!("{long}-{number}"));
-        let mut names = [short, long.clone()].into_iter().chain(numbered);
+        self.first_free([short, long.clone()].into_iter().chain(numbered))
+    }
+
+    fn first_free(&self, mut names: impl Iterator<Item = String>) -> String {
         let free = names.find(|name| !self.taken.contains(name));
         free.expect("there is no end of numbers")
     }
+}
+
+/// Violations that are told at the top of a whole run.
+const TOLD_MAX: usize = 5;
+
+/// The invariants that broke, each once.
+#[must_use]
+pub fn invariants(violations: &[RunViolation]) -> String {
+    let names = violations.iter().map(|violation| &violation.invariant);
+    let names: BTreeSet<&String> = names.collect();
+    let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+    names.join(", ")
 }
 
 fn story(campaign: &Campaign, before: &Plan, shrunk: &Shrunk, saved: &ShrunkFile) -> Vec<String> {
@@ -184,6 +246,34 @@ mod tests {
         let page = std::fs::read_to_string(&saved.view).unwrap();
         assert!(page.contains("/failures/calm-1.toml&#39; --trace</code>"));
         assert_eq!(load(&saved.file).unwrap().plan(1), shrunk().plan);
+    }
+
+    #[test]
+    fn a_whole_run_is_a_campaign_too_and_none_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut failures = Failures::below(dir.path()).unwrap();
+        let mut other = big();
+        other.faults.clear();
+        let violations = [violation(1_234)];
+        let mut save = |plan| {
+            failures
+                .save_whole("calm-mutated", plan, &violations)
+                .unwrap()
+        };
+        let (first, second) = (save(&big()), save(&other));
+        assert!(first.ends_with("/failures/calm-mutated-1-whole.toml"));
+        assert!(second.ends_with("/failures/calm-mutated-1-whole-2.toml"));
+        let text = std::fs::read_to_string(&first).unwrap();
+        assert!(text.starts_with("# Breaks agreement at 1.234 s:\n# two keys\n"));
+        assert!(text.contains(&format!("# Replay: cargo chaos replay {first} --trace\n")));
+        assert_eq!(load(&first).unwrap().plan(0), big());
+        assert_eq!(load(&second).unwrap().plan(0), other);
+        let many = vec![violation(1_234); 8];
+        let third = failures.save_whole("calm-mutated", &other, &many).unwrap();
+        let text = std::fs::read_to_string(third).unwrap();
+        assert_eq!(text.matches("two keys").count(), TOLD_MAX);
+        assert!(text.contains("# … and 3 more\n"));
+        assert!(text.contains("about = \"Breaks agreement: a whole run.\""));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A made-up sweep with everything that a report must be able to show.
 
+use dske_chaos::growth::GrowthPoint;
 use dske_chaos::summary::{
     BoundaryPoint, CampaignSummary, Control, Distribution, Mark, MarkKind, Resilience, ShrunkFile,
     Size, Timeline, Violation,
@@ -140,8 +141,20 @@ fn campaign(name: &str, about: &str, lies: u64) -> CampaignSummary {
         simulated_seconds: 7_200.0,
         wall_seconds: 52.1,
         digest: "5f1d8c".repeat(10) + "ab12",
+        growth: growth(lies > 0),
         ..CampaignSummary::default()
     }
+}
+
+/// Situations become fewer, and with lies there are ever new mixtures.
+fn growth(lying: bool) -> Vec<GrowthPoint> {
+    let points = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 200];
+    let point = |runs: u64| GrowthPoint {
+        runs,
+        names: 38 - 24 / runs,
+        sets: if lying { runs - runs / 5 } else { 9 - 8 / runs },
+    };
+    points.map(point).into()
 }
 
 /// A skewed sample with a long tail, as bucket counts.

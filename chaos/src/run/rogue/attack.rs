@@ -97,7 +97,7 @@ impl Known {
 }
 
 impl Attack {
-    const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::FetchInOwnName,
         Self::FetchForForeignSae,
         Self::FetchAsAnotherClient,
