@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::campaign::{self, Campaign, CampaignError, Plans, SeedError};
+use crate::plan::canary::UnknownCanary;
 use crate::plan::stream::SEED_MAX;
 use crate::report::{self, ReportError};
 use crate::run::{RunOptions, run};
@@ -59,20 +60,7 @@ enum Command {
         sweep: Sweep,
     },
     /// Plant bugs in the nodes on purpose, one at a time, and show which invariant sees each.
-    Selftest {
-        /// Only these bugs.
-        #[arg(value_name = "CANARY")]
-        names: Vec<String>,
-        /// Runs that a bug may take to be seen.
-        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-        runs: u64,
-        /// Runs at the same time [default: one for each core].
-        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-        jobs: Option<u16>,
-        /// Where `selftest.json` goes.
-        #[arg(long, value_name = "DIR", default_value = "reports")]
-        out: PathBuf,
-    },
+    Selftest(self_test::SelfTest),
     /// Run one seed of a campaign again, and show what happens.
     Replay {
         /// Name, or path of a file that ends in .toml.
@@ -130,11 +118,8 @@ enum CliError {
     Seed(#[from] SeedError),
     #[error(transparent)]
     Report(#[from] ReportError),
-    #[error("{name}: there is no such canary; there are {}", .known.join(", "))]
-    UnknownCanary {
-        name: String,
-        known: Vec<&'static str>,
-    },
+    #[error(transparent)]
+    UnknownCanary(#[from] UnknownCanary),
 }
 
 /// Runs the command line of this process.
@@ -148,12 +133,7 @@ pub fn main() -> ExitCode {
             names,
             sweep: options,
         }) => sweep(names, &options),
-        Some(Command::Selftest {
-            names,
-            runs,
-            jobs,
-            out,
-        }) => self_test::self_test(&names, runs, jobs, &out),
+        Some(Command::Selftest(options)) => options.run(),
         Some(Command::Replay { name, seed, trace }) => replay(&name, seed, trace),
         Some(Command::Shrink {
             name,
@@ -270,15 +250,7 @@ fn replay(name: &str, seed: Option<u64>, trace: bool) -> Result<bool, CliError> 
     let campaign = campaign::load(name)?;
     let seed = campaign.one_seed(seed)?;
     capture_panics();
-    let run = |plan: &crate::plan::Plan| {
-        run(
-            plan,
-            RunOptions {
-                keep_trace: true,
-                ..RunOptions::default()
-            },
-        )
-    };
+    let run = |plan: &crate::plan::Plan| run(plan, RunOptions { keep_trace: true });
     let outcomes = run_seeds(&campaign, &[seed], 1, run, |_| {});
     print!("{}", table::plan(&campaign.plan(seed)));
     for outcome in &outcomes {

@@ -44,6 +44,7 @@ impl Distributions {
             heal_at_ms,
             recovery_ms,
             end_ms,
+            canary: None,
         }
     }
 

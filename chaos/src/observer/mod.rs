@@ -26,7 +26,7 @@ use dske::protocol::hub::HubStatus;
 use dske::psrd::{Block, BlockId};
 
 use crate::plan::Plan;
-use record::{Call, LieTold, Message};
+use record::{Call, LieTold, Message, OutOfBand};
 use trace::Trace;
 
 /// A block of PSRD that was delivered.
@@ -51,6 +51,8 @@ pub struct Observation {
     pub blocks_twice: Vec<BlockId>,
     /// Every message, at every place where it was seen, in order of time.
     pub messages: Vec<Message>,
+    /// What else passed between clients and hubs: time in microseconds, hub, client.
+    pub out_of_band: Vec<(u64, usize, usize, OutOfBand)>,
     /// Every call by an SAE.
     pub calls: Vec<Call>,
     /// Every lie.
@@ -90,6 +92,7 @@ impl Observer {
             blocks: BTreeMap::new(),
             blocks_twice: Vec::new(),
             messages: Vec::new(),
+            out_of_band: Vec::new(),
             calls: Vec::new(),
             lies: Vec::new(),
             blame: BTreeMap::new(),
@@ -123,6 +126,14 @@ impl Observer {
     /// Adds a line to the timeline, at the present simulated time.
     pub fn note(&self, line: &str) {
         self.see().trace.add(now_us(), line);
+    }
+
+    /// Records what passed beside the protocol.
+    pub(crate) fn out_of_band(&self, hub: usize, client: Option<usize>, what: OutOfBand) {
+        if let Some(client) = client {
+            let mut seen = self.see();
+            seen.out_of_band.push((now_us(), hub, client, what));
+        }
     }
 
     pub(crate) fn block(&self, hub: usize, client: usize, owner: PoolOwner, block: &Block) {

@@ -7,9 +7,11 @@
 //! | `nemesis` | starts and ends the planned faults |
 //! | `flood` | the outsider that floods hubs |
 //! | `rogue` | the client that keeps to no rules |
+//! | [`effects`] | what the faults did |
 //! | `polls` | reads the status of every node now and then |
 //! | [`outcome`] | what is kept of a run |
 
+pub mod effects;
 mod flood;
 mod hooks;
 mod nemesis;
@@ -21,7 +23,6 @@ mod saes;
 use std::rc::Rc;
 use std::time::Duration;
 
-use dske::harness::Canary;
 use dske::topology::Topology;
 use dske_testbed::sim::{Hooks, WorldOptions, add_nodes};
 
@@ -37,8 +38,6 @@ pub use outcome::RunOutcome;
 pub struct RunOptions {
     /// Keep the timeline as text.
     pub keep_trace: bool,
-    /// Plant this bug in the nodes.
-    pub canary: Option<Canary>,
 }
 
 /// Runs a plan to its end and judges it. Needs a fresh thread: libraries keep state in thread-locals.
@@ -47,7 +46,7 @@ pub struct RunOptions {
 /// If the simulator fails, which is a bug of the harness.
 #[must_use]
 pub fn run(plan: &Plan, options: RunOptions) -> RunOutcome {
-    dske::harness::begin(options.canary);
+    dske::harness::begin(plan.canary);
     let plan = Rc::new(plan.clone());
     let observer = Observer::new(Rc::clone(&plan), options.keep_trace);
     simulate(&plan, &observer);
