@@ -61,6 +61,10 @@ named! {
         LateShare = "late-share", "a share reaches its hub after the call of the master was over";
         GraceOver = "grace-over", "a master is given keys although not every hub has answered";
         FetchOfForgotten = "fetch-of-forgotten", "a hub is asked for a share that it does not hold";
+        KeyDespiteLoss = "key-despite-loss", "a key is found although a hub says that it holds no share of it";
+        BareQuorum = "bare-quorum", "a master is given keys of which only K hubs have said that they hold them";
+        RegisteredAgain = "registered-again", "a link registers anew while an exchange waits for it";
+        RefillStale = "refill-stale", "a refill is refused because the hub has forgotten the registration";
     }
 }
 

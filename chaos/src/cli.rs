@@ -15,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::campaign::{self, Campaign, CampaignError, Plans, SeedError};
+use crate::plan::canary::UnknownCanary;
 use crate::plan::stream::SEED_MAX;
 use crate::report::{self, ReportError};
 use crate::run::{RunOptions, run};
@@ -64,20 +65,7 @@ enum Command {
         sweep: Sweep,
     },
     /// Plant bugs in the nodes on purpose, one at a time, and show which invariant sees each.
-    Selftest {
-        /// Only these bugs.
-        #[arg(value_name = "CANARY")]
-        names: Vec<String>,
-        /// Runs that a bug may take to be seen.
-        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-        runs: u64,
-        /// Runs at the same time [default: one for each core].
-        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-        jobs: Option<u16>,
-        /// Where `selftest.json` goes.
-        #[arg(long, value_name = "DIR", default_value = "reports")]
-        out: PathBuf,
-    },
+    Selftest(self_test::SelfTest),
     /// Draw runs for as long as you like: fresh seeds, and mutations of runs that came near something rare.
     Soak(soak::SoakArgs),
     /// Run one seed of a campaign again, and show what happens.
@@ -142,11 +130,8 @@ enum CliError {
         "{name}: is a negative control: it breaks {breaks} on purpose, and a soak would find nothing else; leave it out"
     )]
     Control { name: String, breaks: String },
-    #[error("{name}: there is no such canary; there are {}", .known.join(", "))]
-    UnknownCanary {
-        name: String,
-        known: Vec<&'static str>,
-    },
+    #[error(transparent)]
+    UnknownCanary(#[from] UnknownCanary),
 }
 
 /// Runs the command line of this process.
@@ -160,12 +145,7 @@ pub fn main() -> ExitCode {
             names,
             sweep: options,
         }) => sweep(names, &options),
-        Some(Command::Selftest {
-            names,
-            runs,
-            jobs,
-            out,
-        }) => self_test::self_test(&names, runs, jobs, &out),
+        Some(Command::Selftest(options)) => options.run(),
         Some(Command::Soak(args)) => soak::run_soak(&args),
         Some(Command::Replay { name, seed, show }) => replay::replay(&name, seed, &show),
         Some(Command::Shrink {

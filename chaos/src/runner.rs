@@ -1,6 +1,7 @@
 //! Runs many seeds on all cores, each in a fresh thread, and puts what came of them in order.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -77,6 +78,53 @@ where
     outcomes
 }
 
+/// Does `work` on each item, `jobs` at a time, and hands the results to `done` in the order of the items, as soon as all
+/// before are done.
+///
+/// # Errors
+/// The first that `done` returns; nothing new is begun then.
+pub fn in_order<T: Sync, R: Send, E>(
+    items: &[T],
+    jobs: usize,
+    work: impl Fn(&T) -> R + Sync,
+    mut done: impl FnMut(R) -> Result<(), E>,
+) -> Result<(), E> {
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..jobs.clamp(1, items.len().max(1)) {
+            let (next, sender, work) = (&next, sender.clone(), &work);
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(index) else { return };
+                    // Nobody listens any more once `done` has failed.
+                    if sender.send((index, work(item))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        // Dropped with this block: the jobs learn from it that it is over.
+        let receiver = receiver;
+        let mut waiting = BTreeMap::new();
+        for place in 0..items.len() {
+            while !waiting.contains_key(&place) {
+                // A job that panicked is reported by the scope.
+                let Ok((index, result)) = receiver.recv() else {
+                    return Ok(());
+                };
+                waiting.insert(index, result);
+            }
+            if let Some(result) = waiting.remove(&place) {
+                done(result)?;
+            }
+        }
+        Ok(())
+    })
+}
+
 /// Runs a plan in a thread of its own: libraries keep state in thread-locals, which would make a run differ when it is
 /// alone and in a sweep. A panic is a violation like any other.
 pub fn run_fresh(
@@ -148,6 +196,23 @@ mod tests {
             let outcomes = run_seeds(&campaign, &seeds, jobs, fake, |_| count += 1);
             assert_eq!(count, seeds.len());
             assert!(outcomes.iter().map(|outcome| outcome.seed).eq(20..40));
+        }
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_the_items_whatever_is_ready_first() {
+        for jobs in [1, 3, 9] {
+            let mut came = Vec::new();
+            let work = |item: &u64| {
+                thread::sleep(std::time::Duration::from_millis(5 * (6 - item)));
+                item * 10
+            };
+            let done = |result| -> Result<(), u64> {
+                came.push(result);
+                if result == 40 { Err(result) } else { Ok(()) }
+            };
+            assert_eq!(in_order(&[1, 2, 3, 4, 5], jobs, work, done), Err(40));
+            assert_eq!(came, [10, 20, 30, 40], "{jobs} jobs");
         }
     }
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::campaign::Campaign;
 use crate::growth::{Growth, GrowthPoint};
 use crate::run::RunOutcome;
+use crate::run::effects::Effect;
 use crate::summary::{BoundaryPoint, CampaignSummary, Control, Distribution, Timeline, Violation};
 
 /// Violations that are kept of one campaign: more of the same help nobody.
@@ -71,6 +72,7 @@ pub fn summarize(
         violations: all,
         control,
         reached,
+        effects: effects(outcomes),
         checked,
         missed,
         establish_ms: distribution(outcomes.iter().flat_map(|outcome| &outcome.establish_ms)),
@@ -145,6 +147,14 @@ fn add_up(
     let mut sums = BTreeMap::new();
     for (what, count) in outcomes.iter().flat_map(of) {
         *sums.entry(what.clone()).or_default() += count;
+    }
+    sums
+}
+
+fn effects(outcomes: &[RunOutcome]) -> BTreeMap<String, Effect> {
+    let mut sums: BTreeMap<String, Effect> = BTreeMap::new();
+    for (kind, effect) in outcomes.iter().flat_map(|outcome| &outcome.effects) {
+        sums.entry(kind.clone()).or_default().add(effect);
     }
     sums
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::growth::GrowthPoint;
 use crate::plan::Plan;
+use crate::run::effects::Effect;
 
 /// Everything that `cargo chaos` measured in one sweep.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -58,6 +59,8 @@ pub struct CampaignSummary {
     pub control: Option<Control>,
     /// Fault, lie or rare branch → how often it was reached.
     pub reached: BTreeMap<String, u64>,
+    /// Kind of fault → what its faults did.
+    pub effects: BTreeMap<String, Effect>,
     /// Times each invariant was evaluated.
     pub checked: BTreeMap<String, u64>,
     /// What the campaign file says must be reached and was not: the campaign is weak.
@@ -274,6 +277,8 @@ impl CampaignSummary {
             .iter()
             .map(|what| format!("never reached: {what}"));
         let mut reasons: Vec<String> = missed.collect();
+        let inert = self.effects.iter().filter(|(_, effect)| effect.is_inert());
+        reasons.extend(inert.map(|(kind, _)| format!("touched nothing: fault:{kind}")));
         if self.checked.is_empty() {
             reasons.push("no invariant was evaluated".into());
         }

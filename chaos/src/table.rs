@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan, ROGUE_NAME};
-use crate::selftest::Canaried;
+use crate::selftest::{Canaried, Steps, median_left};
 use crate::summary::{CampaignSummary, Resilience, Violation};
 
 /// Prints the table at the end of a sweep.
@@ -34,14 +34,25 @@ pub fn print(resilience: &Resilience) {
 #[must_use]
 pub fn canary_head() -> String {
     format!(
-        "{:<26} {:<36} {:<26} {:>5} {:>7}",
-        "canary", "broke", "in", "runs", "seconds"
+        "{:<26} {:<36} {:<26} {:>5} {:>7} {:>15} {:>12}",
+        "canary", "broke", "in", "runs", "seconds", "faults + lies", "calls"
     )
 }
 
 /// One canary: what saw it, and how long that took.
 #[must_use]
 pub fn canary(hunted: &Canaried) -> String {
+    let sizes = |size: fn(&Steps) -> u64| {
+        let Some(caught) = &hunted.caught else {
+            return "-".to_owned();
+        };
+        let before = size(&caught.steps);
+        match &caught.left {
+            Some(left) => format!("{before} → {}", size(&left.steps)),
+            None => before.to_string(),
+        }
+    };
+    let (causes, calls) = (sizes(Steps::causes), sizes(|steps| steps.calls));
     let (broke, place) = match &hunted.caught {
         Some(caught) => (
             caught.invariants.join(", "),
@@ -53,8 +64,10 @@ pub fn canary(hunted: &Canaried) -> String {
         ),
     };
     format!(
-        "{:<26} {broke:<36} {place:<26} {:>5} {:>7.1}",
-        hunted.canary, hunted.runs, hunted.wall_seconds
+        "{:<26} {broke:<36} {place:<26} {:>5} {:>7.1} {causes:>15} {calls:>12}",
+        hunted.canary,
+        hunted.runs,
+        hunted.seconds()
     )
 }
 
@@ -66,7 +79,7 @@ pub fn canary_verdict(all: &[Canaried]) -> String {
         .filter(|hunted| hunted.caught.is_none())
         .map(|hunted| hunted.canary.as_str())
         .collect();
-    if missed.is_empty() {
+    let mut words = if missed.is_empty() {
         format!("all {} canaries were caught", all.len())
     } else {
         format!(
@@ -74,7 +87,17 @@ pub fn canary_verdict(all: &[Canaried]) -> String {
             missed.join(", "),
             if missed.len() == 1 { "it" } else { "them" }
         )
+    };
+    if let (Some(causes), Some(calls)) = (
+        median_left(all, Steps::causes),
+        median_left(all, |steps| steps.calls),
+    ) {
+        let _ = write!(
+            words,
+            "; left by shrinking, in the median: {causes} faults + lies, {calls} calls"
+        );
     }
+    words
 }
 
 /// One line on what came of a campaign.
@@ -169,6 +192,9 @@ pub fn plan(plan: &Plan) -> String {
     );
     let rogue = plan.has_rogue().then(|| name((clients, &ROGUE_NAME), 'c'));
     let _ = writeln!(text, "names:{}", names.chain(rogue).collect::<String>());
+    if let Some(canary) = plan.canary {
+        let _ = writeln!(text, "planted: {canary}: {}", canary.about());
+    }
     for liar in &plan.liars {
         let lies: Vec<&str> = liar.lies.iter().map(|lie| lie.name()).collect();
         let _ = writeln!(

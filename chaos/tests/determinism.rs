@@ -111,15 +111,7 @@ fn crashes_of_clients_give_the_same_run_every_time() {
         [[faults]]\nkind = \"partition-to-hubs\"\nper_minute = 100\nduration_ms = [500, 3000]\n";
     let campaign = dske_chaos::campaign::check::parse("x", "x.toml", text).unwrap();
     let trace = |seed| {
-        let run = |plan: &dske_chaos::plan::Plan| {
-            run(
-                plan,
-                RunOptions {
-                    keep_trace: true,
-                    ..RunOptions::default()
-                },
-            )
-        };
+        let run = |plan: &dske_chaos::plan::Plan| run(plan, RunOptions { keep_trace: true });
         let outcomes = run_seeds(&campaign, &[seed], 1, run, |_| {});
         json(outcomes[0].trace.as_ref().unwrap())
     };

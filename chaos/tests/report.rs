@@ -7,12 +7,17 @@ mod sample;
 
 use std::{fs, path::Path};
 
-use dske_chaos::{report, summary::Resilience};
+use dske_chaos::{report, run::effects::Effect, summary::Resilience};
+
+/// The page in a directory that was empty.
+fn html(summary: &Resilience) -> String {
+    report::html(summary, &report::Beside::default())
+}
 
 #[test]
 fn the_page_says_that_all_held_and_shows_every_campaign() {
     let summary = sample::held();
-    let html = report::html(&summary);
+    let html = html(&summary);
     assert!(html.contains("All 9 invariants held."));
     assert!(html.contains("Seen, as it should be: <b>control-colluding-threshold</b>"));
     for campaign in &summary.campaigns {
@@ -35,7 +40,7 @@ fn the_page_says_that_all_held_and_shows_every_campaign() {
 
 #[test]
 fn what_broke_comes_first_with_all_that_is_needed_to_replay_it() {
-    let html = report::html(&sample::broken());
+    let html = html(&sample::broken());
     assert!(html.contains("2 invariants broke: <b>availability</b> and <b>one-time</b>. 1 negative control went unseen."));
     assert!(html.contains("1 campaign is weak") && html.contains("negative control not seen"));
     assert!(html.find("What broke") < html.find("keys requested"));
@@ -45,7 +50,7 @@ fn what_broke_comes_first_with_all_that_is_needed_to_replay_it() {
 
 #[test]
 fn what_was_shrunk_is_named_with_its_file_its_size_and_its_command() {
-    let html = report::html(&sample::broken());
+    let html = html(&sample::broken());
     let file = "reports/failures/&lt;b&gt;crash&lt;/b&gt;-42.toml";
     for expected in [
         &format!("<code>{file}</code>"),
@@ -59,7 +64,7 @@ fn what_was_shrunk_is_named_with_its_file_its_size_and_its_command() {
 
 #[test]
 fn nothing_in_the_data_becomes_markup_and_nothing_is_loaded() {
-    let html = report::html(&sample::broken());
+    let html = html(&sample::broken());
     assert!(
         html.contains("&lt;script&gt;alert(&#39;hank&#39;)")
             && html.contains("replay &amp; &lt;b&gt;swap")
@@ -73,7 +78,7 @@ fn nothing_in_the_data_becomes_markup_and_nothing_is_loaded() {
 
 #[test]
 fn every_link_inside_the_page_has_its_target_and_tags_are_closed() {
-    let html = report::html(&sample::broken());
+    let html = html(&sample::broken());
     for link in html
         .split("href=\"#")
         .skip(1)
@@ -93,26 +98,20 @@ fn every_link_inside_the_page_has_its_target_and_tags_are_closed() {
 
 #[test]
 fn the_same_summary_gives_the_same_bytes() {
-    assert_eq!(
-        report::html(&sample::broken()),
-        report::html(&sample::broken())
-    );
-    assert_ne!(
-        report::html(&sample::broken()),
-        report::html(&sample::held())
-    );
+    assert_eq!(html(&sample::broken()), html(&sample::broken()));
+    assert_ne!(html(&sample::broken()), html(&sample::held()));
 }
 
 #[test]
 fn a_sweep_of_nothing_is_no_success() {
-    let html = report::html(&Resilience::default());
-    assert!(html.contains("Nothing was tested.") && !html.contains("invariants held"));
+    let empty = html(&Resilience::default());
+    assert!(empty.contains("Nothing was tested.") && !empty.contains("invariants held"));
     let mut idle = sample::held();
     for campaign in &mut idle.campaigns {
         (campaign.keys_requested, campaign.keys_fetched) = (0, 0);
         campaign.establish_ms = Default::default();
     }
-    assert!(report::html(&idle).contains("no successful call"));
+    assert!(html(&idle).contains("no successful call"));
 }
 
 #[test]
@@ -123,11 +122,15 @@ fn both_files_are_written_whole_and_replace_older_ones() {
     ] {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         report::write(&dir, &Resilience::default()).unwrap();
+        let beside = report::Beside {
+            before: report::Before::read(&dir.join("resilience.json")),
+            selftest: false,
+        };
         let written = report::write(&dir, &summary).unwrap();
         assert_eq!(written.html, dir.join("index.html"));
         assert_eq!(
             fs::read_to_string(&written.html).unwrap(),
-            report::html(&summary)
+            report::html(&summary, &beside)
         );
         let json: serde_json::Value =
             serde_json::from_slice(&fs::read(&written.json).unwrap()).unwrap();
@@ -143,6 +146,57 @@ fn both_files_are_written_whole_and_replace_older_ones() {
         left.sort();
         assert_eq!(left, ["index.html", "resilience.json"]);
     }
+}
+
+#[test]
+fn the_self_test_is_linked_where_there_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = || fs::read_to_string(report::write(dir.path(), &sample::held()).unwrap().html);
+    assert!(
+        page()
+            .unwrap()
+            .contains("<code>cargo chaos selftest</code>")
+    );
+    report::write_selftest(dir.path(), &[]).unwrap();
+    assert!(page().unwrap().contains(r#"<a href="selftest.html">"#));
+}
+
+#[test]
+fn the_second_report_is_compared_with_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = || fs::read_to_string(report::write(dir.path(), &sample::held()).unwrap().html);
+    assert!(page().unwrap().contains("This is the first report here"));
+    let second = page().unwrap();
+    // The sample is of a fixed version, which may be another one than that of the command.
+    assert!(
+        second.contains("Everything that was reached then was reached now")
+            || second.contains("it was made by dske 0.1.0"),
+        "{second}"
+    );
+}
+
+#[test]
+fn a_fault_that_touched_nothing_makes_its_campaign_weak() {
+    let mut summary = sample::held();
+    let effect = |in_vain| Effect {
+        injected: 3,
+        in_vain,
+        lost: 3 - in_vain,
+        ..Effect::default()
+    };
+    let effects = &mut summary.campaigns[0].effects;
+    effects.insert("hold".into(), effect(2));
+    assert!(summary.campaigns[0].weaknesses().is_empty());
+    assert!(html(&summary).contains("1 message lost"));
+    summary.campaigns[0]
+        .effects
+        .insert("hold".into(), effect(3));
+    assert_eq!(
+        summary.campaigns[0].weaknesses(),
+        ["touched nothing: fault:hold"]
+    );
+    let page = html(&summary);
+    assert!(page.contains("! nothing at all") && page.contains("touched nothing: fault:hold"));
 }
 
 #[test]

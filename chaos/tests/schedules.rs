@@ -14,7 +14,7 @@ use dske::protocol::initiator::KeySource;
 use dske_chaos::campaign::{self, Campaign, Plans};
 use dske_chaos::plan::{ClusterPlan, Fault, Liar, Lie, Plan, PlannedCall, PlannedFault};
 use dske_chaos::run::outcome::RunViolation;
-use dske_chaos::run::{RunOptions, RunOutcome, run};
+use dske_chaos::run::{RunOptions, run};
 use dske_chaos::runner::{capture_panics, run_fresh};
 use dske_chaos::shrink::save::Failures;
 use dske_chaos::shrink::{breaks_again, shrink};
@@ -201,6 +201,7 @@ fn plans() -> impl Strategy<Value = Plan> {
                 heal_at_ms,
                 recovery_ms: RECOVERY_MS,
                 end_ms: 0,
+                canary: None,
             };
             plan.end_ms = plan.shortest_end_ms();
             plan
@@ -223,9 +224,8 @@ fn config() -> Config {
 }
 
 /// Runs a plan. If it breaks something, gives what is left of it after shrinking, and where.
-fn broken(plan: &Plan, canary: Option<Canary>, dir: &Path) -> Option<(RunViolation, ShrunkFile)> {
-    let kept = |plan: &Plan, keep_trace| run(plan, RunOptions { keep_trace, canary });
-    let run = |plan: &Plan| -> RunOutcome { kept(plan, false) };
+fn broken(plan: &Plan, dir: &Path) -> Option<(RunViolation, ShrunkFile)> {
+    let run = |plan: &Plan| run(plan, RunOptions::default());
     let violation = run_fresh(&plan.campaign, plan, &run)
         .violations
         .first()?
@@ -244,10 +244,7 @@ fn broken(plan: &Plan, canary: Option<Canary>, dir: &Path) -> Option<(RunViolati
         plans: Plans::Fixed(Box::new(plan.clone())),
         expect: Default::default(),
     };
-    let last = run_fresh(&plan.campaign, &shrunk.plan, &|plan: &Plan| {
-        kept(plan, true)
-    });
-    let saved = failures.save(&campaign, plan, &shrunk, &last.trace.unwrap());
+    let saved = failures.save(&campaign, plan, &shrunk, &shrunk.trace());
     let saved = saved.unwrap();
     Some((shrunk.violation, saved))
 }
@@ -259,7 +256,7 @@ fn with_fewer_than_k_liars_no_schedule_breaks_an_invariant() {
     let mut runner = TestRunner::new(config());
     let property = |plan: Plan| {
         assert_eq!(plan.check(), Ok(()));
-        match broken(&plan, None, &dir) {
+        match broken(&plan, &dir) {
             None => Ok(()),
             Some((violation, saved)) => Err(TestCaseError::fail(format!(
                 "{} breaks: {}\n{saved}\n{}",
@@ -276,17 +273,20 @@ fn with_fewer_than_k_liars_no_schedule_breaks_an_invariant() {
 fn what_breaks_comes_out_as_a_small_schedule_that_breaks_the_same() {
     capture_panics();
     let dir = tempfile::tempdir().unwrap();
-    let canary = Some(Canary::SameKeyTwice);
     let found = RefCell::new(None);
     let mut runner = TestRunner::new(config());
-    let property = |plan: Plan| match broken(&plan, canary, dir.path()) {
+    let planted = plans().prop_map(|plan| Plan {
+        canary: Some(Canary::SameKeyTwice),
+        ..plan
+    });
+    let property = |plan: Plan| match broken(&plan, dir.path()) {
         None => Ok(()),
         Some(broken) => {
             *found.borrow_mut() = Some((plan, broken));
             Err(TestCaseError::fail("as it must"))
         }
     };
-    let result = runner.run(&plans(), property);
+    let result = runner.run(&planted, property);
     assert!(matches!(result, Err(TestError::Fail(..))), "{result:?}");
     let (whole, (violation, saved)) = found.take().unwrap();
     assert_eq!(violation.invariant, "agreement");
@@ -300,10 +300,7 @@ fn what_breaks_comes_out_as_a_small_schedule_that_breaks_the_same() {
     assert_eq!((faults, liars, calls), (0, 0, 1), "{plan:?}");
     assert_eq!(plan.calls[0].number, 2);
     assert!(saved.before.calls > 1 && Size::of(&whole) == saved.before);
-    let run = |plan: &Plan| {
-        let keep_trace = false;
-        run(plan, RunOptions { keep_trace, canary })
-    };
+    let run = |plan: &Plan| run(plan, RunOptions::default());
     assert_eq!(breaks_again(&plan, &violation, &run), Some(violation));
     assert_eq!(
         saved.replay,

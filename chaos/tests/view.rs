@@ -177,12 +177,12 @@ fn the_ladder_says_what_was_lost_and_why() {
 /// The first of a few runs in which a planted bug breaks something.
 fn broken(canary: Canary, campaign: &str) -> (Plan, RunOutcome) {
     let campaign = campaign::load(campaign).unwrap();
-    let options = RunOptions {
-        keep_trace: true,
-        canary: Some(canary),
-    };
+    let options = RunOptions { keep_trace: true };
     let mut runs = (1..=5).map(|seed| {
-        let plan = campaign.plan(seed);
+        let plan = Plan {
+            canary: Some(canary),
+            ..campaign.plan(seed)
+        };
         let outcome = run_fresh(&campaign.name, &plan, &|plan: &Plan| run(plan, options));
         (plan, outcome)
     });

@@ -354,6 +354,9 @@ impl Core {
         let registered = self.state.borrow().registration.is_some();
         self.state.borrow_mut().counters.psrd_exhausted += u64::from(registered);
         let provisioned = self.provision(needed).await;
+        if !registered && self.state.borrow().counters.registrations > 1 {
+            reached(Mark::RegisteredAgain);
+        }
         // One pool may have been refilled before the other failed, and that may do.
         if is_ready(&self.state.borrow()) {
             return Ok(());
@@ -521,6 +524,9 @@ impl Core {
                     }
                 }
                 Err(error) => {
+                    if let Provisioning::Refused(OobError::StaleRegistration) = &error {
+                        reached(Mark::RefillStale);
+                    }
                     // A lost block of the hub's own pool would be spent by the hub on answers that nobody can
                     // verify: start over.
                     let lost = matches!(error, Provisioning::Failed(_)) && owner == PoolOwner::Hub;

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use crate::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use crate::crypto::mac::MAC_KEY_BYTES;
 use crate::crypto::shamir::{self, Share, ShareIndex, Sharing, SharingError};
-use crate::harness::{Canary, canary};
+use crate::harness::{Canary, Mark, canary, reached};
 use crate::psrd::Spent;
 
 use self::quorum::Quorum;
@@ -266,7 +266,12 @@ impl Initiator {
     pub fn progress(&self, now: Duration) -> Progress<Vec<EstablishedKey>, EstablishError> {
         match self.quorum.progress(now) {
             Progress::WaitUntil(until) => Progress::WaitUntil(until),
-            Progress::Done(()) => Progress::Done(self.keys.clone()),
+            Progress::Done(()) => {
+                if self.quorum.is_bare() {
+                    reached(Mark::BareQuorum);
+                }
+                Progress::Done(self.keys.clone())
+            }
             Progress::Failed(error) => Progress::Failed(error),
         }
     }

@@ -66,6 +66,7 @@ impl Distributions {
             heal_at_ms,
             recovery_ms,
             end_ms,
+            canary: None,
         };
         // The last call may be made a little later than calls begin.
         plan.end_ms = plan.end_ms.max(plan.shortest_end_ms());

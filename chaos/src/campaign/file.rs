@@ -261,6 +261,7 @@ pub(super) struct ScheduleSection {
     pub(super) heal_at_ms: Spanned<u64>,
     pub(super) recovery_ms: Spanned<u64>,
     pub(super) end_ms: Spanned<u64>,
+    pub(super) canary: Option<Spanned<String>>,
     pub(super) cluster: Spanned<ClusterPlan>,
     #[serde(default)]
     pub(super) calls: Vec<Spanned<PlannedCall>>,

@@ -3,6 +3,7 @@
 //! They are written by the shrinker, for people to read and change: a line for each call, fault and liar. Which fields
 //! these have is said by the types of the plan alone.
 
+use dske::harness::Canary;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::ser::ValueSerializer;
@@ -13,7 +14,7 @@ use super::value::Range;
 use super::{CampaignError, VERSION};
 use crate::plan::check::{Flaw, Part};
 use crate::plan::stream::SEED_MAX;
-use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan};
+use crate::plan::{self, CLIENT_NAMES, HUB_NAMES, Plan};
 
 /// Calls, faults or liars of a schedule at most. As many as the busiest workload makes in 50 seconds; more is nothing
 /// that a person reads, and a file of them would be larger than is read.
@@ -84,9 +85,22 @@ pub(super) fn plan(checker: Checker<'_>, section: ScheduleSection) -> Result<Pla
         heal_at_ms: *section.heal_at_ms.get_ref(),
         recovery_ms: *section.recovery_ms.get_ref(),
         end_ms: *section.end_ms.get_ref(),
+        canary: canary(checker, section.canary.as_ref())?,
     };
     plan.check().map_err(|flaw| at(checker, &section, &flaw))?;
     Ok(plan)
+}
+
+/// The bug that the run needs to break.
+fn canary(
+    checker: Checker<'_>,
+    name: Option<&Spanned<String>>,
+) -> Result<Option<Canary>, CampaignError> {
+    let named = name.map(|name| {
+        let canary = plan::canary::named(name.get_ref());
+        canary.map_err(|why| checker.error(Some(name.span()), &format!("schedule.canary: {why}")))
+    });
+    named.transpose()
 }
 
 fn values<T: Clone>(entries: &[Spanned<T>]) -> Vec<T> {
@@ -147,6 +161,7 @@ pub fn write(plan: &Plan, about: &str, comments: &[String]) -> Result<String, To
         heal_at_ms,
         recovery_ms,
         end_ms,
+        canary,
     } = plan;
     let largest = calls.len().max(faults.len()).max(liars.len());
     if largest > ENTRIES_MAX {
@@ -162,6 +177,9 @@ pub fn write(plan: &Plan, about: &str, comments: &[String]) -> Result<String, To
     text += &format!("heal_at_ms = {heal_at_ms}\n");
     text += &format!("recovery_ms = {recovery_ms}\n");
     text += &format!("end_ms = {end_ms}\n");
+    if let Some(canary) = canary {
+        text += &format!("canary = {}\n", inline(canary.name()));
+    }
     text += &lines("calls", calls);
     text += &lines("faults", faults);
     text += &lines("liars", liars);
@@ -317,6 +335,16 @@ mod tests {
     }
 
     #[test]
+    fn a_canary_survives() {
+        for canary in Canary::ALL {
+            let mut plan = plan();
+            plan.canary = Some(*canary);
+            let text = there_and_back(&plan);
+            assert!(text.contains(&format!("\ncanary = \"{canary}\"\n")));
+        }
+    }
+
+    #[test]
     fn whatever_a_campaign_draws_survives() {
         for name in names() {
             let campaign = load(name).unwrap();
@@ -423,6 +451,12 @@ mod tests {
                 "end_ms = 1 #",
                 line_of("end_ms"),
                 "has to expire within the run",
+            ),
+            (
+                "seed = 7",
+                "seed = 7\ncanary = \"kanari\"",
+                line_of("seed = ") + 1,
+                "schedule.canary: there is no canary \"kanari\"; there are coefficients-without-zero, ",
             ),
             (
                 "seed = 7",

@@ -1,54 +1,123 @@
 //! `cargo chaos selftest`.
 
-use std::path::Path;
+use std::path::PathBuf;
 
+use clap::Args;
 use dske::harness::Canary;
 
 use super::{CliError, jobs, progress};
-use crate::runner::capture_panics;
-use crate::selftest::{campaigns, hunt};
-use crate::{report, table};
+use crate::campaign::Campaign;
+use crate::plan::Plan;
+use crate::plan::canary::named;
+use crate::report::{self, write_selftest};
+use crate::runner::{capture_panics, in_order};
+use crate::selftest::{Canaried, Caught, campaigns, hunt, reduce};
+use crate::shrink::Shrunk;
+use crate::shrink::save::{Failures, SaveError};
+use crate::table;
 
-/// Plants the canaries of these names, or all of them, and prints what sees each.
-pub(super) fn self_test(
-    names: &[String],
-    runs_max: u64,
-    at_once: Option<u16>,
-    out: &Path,
-) -> Result<bool, CliError> {
-    let canaries = canaries(names)?;
-    let campaigns = campaigns()?;
-    report::check_writable(out)?;
-    capture_panics();
-    let progress = progress("canaries");
-    progress.set_prefix("selftest");
-    progress.set_length(canaries.len() as u64);
-    println!("{}", table::canary_head());
-    let mut all = Vec::with_capacity(canaries.len());
-    for canary in canaries {
-        progress.set_message(canary.name());
-        let hunted = hunt(canary, &campaigns, runs_max, jobs(at_once));
-        progress.suspend(|| println!("{}", table::canary(&hunted)));
-        progress.inc(1);
-        all.push(hunted);
-    }
-    progress.finish_and_clear();
-    println!("{}", table::canary_verdict(&all));
-    report::write_json(&out.join("selftest.json"), &all)?;
-    Ok(all.iter().all(|hunted| hunted.caught.is_some()))
+#[derive(Debug, Args)]
+pub(super) struct SelfTest {
+    /// Only these bugs.
+    #[arg(value_name = "CANARY")]
+    names: Vec<String>,
+    /// Runs that a bug may take to be seen.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    runs: u64,
+    /// Bugs at the same time [default: one for each core].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Where `selftest.html` and `selftest.json` go.
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    out: PathBuf,
+    /// Do not reduce the runs in which bugs are seen.
+    #[arg(long)]
+    no_shrink: bool,
+    /// Save what is left of them as schedules, in the directory `failures` below DIR.
+    #[arg(long, conflicts_with = "no_shrink")]
+    save: bool,
 }
 
-fn canaries(names: &[String]) -> Result<Vec<Canary>, CliError> {
-    if names.is_empty() {
-        return Ok(Canary::ALL.to_vec());
+impl SelfTest {
+    /// Plants the canaries of these names, or all of them, and prints what sees each.
+    pub(super) fn run(&self) -> Result<bool, CliError> {
+        let canaries = self.canaries()?;
+        let campaigns = campaigns()?;
+        report::check_writable(&self.out)?;
+        let mut failures = match self.save {
+            true => Some(Failures::below(&self.out)?),
+            false => None,
+        };
+        capture_panics();
+        let progress = progress("canaries");
+        progress.set_prefix("selftest");
+        progress.set_length(canaries.len() as u64);
+        println!("{}", table::canary_head());
+        let mut all = Vec::with_capacity(canaries.len());
+        let look = |canary: &Canary| self.look_for(*canary, &campaigns);
+        in_order(&canaries, jobs(self.jobs), look, |(mut hunted, shrunk)| {
+            if let (Some(failures), Some(shrunk)) = (&mut failures, shrunk) {
+                save(failures, &mut hunted, &shrunk, &campaigns)?;
+            }
+            progress.suspend(|| println!("{}", table::canary(&hunted)));
+            progress.inc(1);
+            all.push(hunted);
+            Ok::<_, CliError>(())
+        })?;
+        progress.finish_and_clear();
+        println!("{}", table::canary_verdict(&all));
+        println!("report: {}", write_selftest(&self.out, &all)?.display());
+        Ok(all.iter().all(|hunted| hunted.caught.is_some()))
     }
-    let named = names.iter().map(|name| {
-        let mut all = Canary::ALL.iter();
-        let known = all.find(|canary| canary.name() == name);
-        known.copied().ok_or_else(|| CliError::UnknownCanary {
-            name: name.clone(),
-            known: Canary::ALL.iter().map(|canary| canary.name()).collect(),
-        })
-    });
-    named.collect()
+
+    fn canaries(&self) -> Result<Vec<Canary>, CliError> {
+        if self.names.is_empty() {
+            return Ok(Canary::ALL.to_vec());
+        }
+        let named = self.names.iter().map(|name| Ok(named(name)?));
+        named.collect()
+    }
+
+    /// Hunts a canary, and reduces the run in which it was caught.
+    fn look_for(
+        &self,
+        canary: Canary,
+        campaigns: &[Campaign],
+    ) -> (Canaried, Option<(Plan, Shrunk)>) {
+        let mut hunted = hunt(canary, campaigns, self.runs);
+        let shrunk = hunted
+            .caught
+            .as_mut()
+            .filter(|_| !self.no_shrink)
+            .map(|caught| reduce(canary, caught, campaign(caught, campaigns)));
+        (hunted, shrunk)
+    }
+}
+
+fn campaign<'a>(caught: &Caught, campaigns: &'a [Campaign]) -> &'a Campaign {
+    let mut campaigns = campaigns.iter();
+    let campaign = campaigns.find(|campaign| campaign.name == caught.campaign);
+    campaign.expect("it was caught in one of them")
+}
+
+fn save(
+    failures: &mut Failures,
+    hunted: &mut Canaried,
+    (before, shrunk): &(Plan, Shrunk),
+    campaigns: &[Campaign],
+) -> Result<(), CliError> {
+    let Some(caught) = &mut hunted.caught else {
+        return Ok(());
+    };
+    let campaign = campaign(caught, campaigns);
+    match (
+        failures.save(campaign, before, shrunk, &shrunk.trace()),
+        &mut caught.left,
+    ) {
+        (Ok(saved), Some(left)) => left.file = Some(saved.file),
+        (Ok(_), None) => {}
+        (Err(SaveError::TooLarge(why)), _) => eprintln!("{}: not saved: {why}", hunted.canary),
+        (Err(SaveError::Write(error)), _) => return Err(error.into()),
+    }
+    Ok(())
 }

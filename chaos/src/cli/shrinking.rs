@@ -7,11 +7,9 @@ use crate::campaign::Campaign;
 use crate::plan::Plan;
 use crate::run::outcome::RunViolation;
 use crate::run::{RunOptions, run};
-use crate::runner::run_fresh;
 use crate::shrink::save::{Failures, SaveError};
 use crate::shrink::{RUNS_MAX, breaks_again, shrink};
 use crate::summary::{Size, Violation};
-use crate::view::of_plan;
 
 /// Shrinks the first failure of each invariant among the violations, which are in order of seed.
 pub(super) fn first_of_each(
@@ -69,17 +67,7 @@ pub(super) fn one(
     bar.finish_and_clear();
     // What was not tried any more may be reduced still.
     shrunk.is_minimal &= !stop();
-    // Once more, and kept this time.
-    let options = RunOptions {
-        keep_trace: true,
-        ..RunOptions::default()
-    };
-    let last = run_fresh(name, &shrunk.plan, &|plan: &Plan| run(plan, options));
-    // None where the harness itself panicked while it told what was seen.
-    let trace = last
-        .trace
-        .unwrap_or_else(|| of_plan(&shrunk.plan, std::slice::from_ref(&shrunk.violation)));
-    match failures.save(campaign, plan, &shrunk, &trace) {
+    match failures.save(campaign, plan, &shrunk, &shrunk.trace()) {
         Ok(saved) => {
             if !std::io::stderr().is_terminal() {
                 eprintln!("{name}: {saved}");

@@ -11,7 +11,7 @@ use dske::protocol::hub::{HubStatus, OobError, Registration};
 use dske::protocol::{Request, Response};
 use dske::psrd::Block;
 
-use super::record::{NoteKind, Seen};
+use super::record::{NoteKind, OutOfBand, Seen};
 use super::{Observer, now_us};
 use crate::plan::{Fault, Plan};
 
@@ -71,13 +71,18 @@ impl Handler<Register> for Front {
 
     fn handle(&mut self, message: Register, _: &mut Self::Context) -> Self::Result {
         let (observer, inner, hub) = (self.observer.clone(), self.inner.register.clone(), self.hub);
+        let client = self.index_of(&message.0.client);
         Box::pin(async move {
-            let client = message.0.client.clone();
-            observer.note(NoteKind::Register { hub, client });
-            inner
+            let name = message.0.client.clone();
+            observer.note(NoteKind::Register { hub, client: name });
+            let registered = inner
                 .send(message)
                 .await
-                .unwrap_or(Err(OobError::Interrupted))
+                .unwrap_or(Err(OobError::Interrupted));
+            if registered.is_ok() {
+                observer.out_of_band(hub, client, OutOfBand::Registered);
+            }
+            registered
         })
     }
 }
@@ -95,6 +100,7 @@ impl Handler<DeliverPsrd> for Front {
         Box::pin(async move {
             if is_cut_off(&observer.seen().plan, hub, now_us() / 1000) {
                 observer.reach("effect:refill-refused");
+                observer.out_of_band(hub, client, OutOfBand::RefillCutOff);
                 return Err(OobError::Interrupted);
             }
             let owner = message.0.owner;

@@ -28,7 +28,7 @@ use dske::protocol::hub::HubStatus;
 use dske::psrd::{Block, BlockId};
 
 use crate::plan::Plan;
-use record::{Attack, Call, LieTold, Message, Note, NoteKind, Seen};
+use record::{Attack, Call, LieTold, Message, Note, NoteKind, OutOfBand, Seen};
 use trace::TraceHash;
 
 /// A block of PSRD that was delivered.
@@ -53,6 +53,8 @@ pub struct Observation {
     pub blocks_twice: Vec<BlockId>,
     /// Every message, at every place where it was seen, in order of time.
     pub messages: Vec<Message>,
+    /// What else passed between clients and hubs: time in microseconds, hub, client.
+    pub out_of_band: Vec<(u64, usize, usize, OutOfBand)>,
     /// Every call by an SAE.
     pub calls: Vec<Call>,
     /// Every lie.
@@ -99,6 +101,7 @@ impl Observer {
             blocks: BTreeMap::new(),
             blocks_twice: Vec::new(),
             messages: Vec::new(),
+            out_of_band: Vec::new(),
             calls: Vec::new(),
             lies: Vec::new(),
             blame: BTreeMap::new(),
@@ -172,6 +175,14 @@ impl Observer {
         let mut seen = self.see();
         seen.line(at_us, &what);
         seen.notes.push(Note { at_us, what });
+    }
+
+    /// Records what passed beside the protocol.
+    pub(crate) fn out_of_band(&self, hub: usize, client: Option<usize>, what: OutOfBand) {
+        if let Some(client) = client {
+            let mut seen = self.see();
+            seen.out_of_band.push((now_us(), hub, client, what));
+        }
     }
 
     pub(crate) fn block(&self, hub: usize, client: usize, owner: PoolOwner, block: &Block) {

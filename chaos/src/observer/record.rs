@@ -125,6 +125,15 @@ impl Outcome {
     }
 }
 
+/// What passes between a client and a hub beside the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutOfBand {
+    /// The client was registered.
+    Registered,
+    /// The hub was cut off from the PSRD that it was asked for.
+    RefillCutOff,
+}
+
 /// A lie that a hub told.
 pub struct LieTold {
     /// When.

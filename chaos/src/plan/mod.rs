@@ -2,12 +2,14 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`canary`] | bugs that are planted on purpose, by name |
 //! | [`fault`] | what the nemesis can do |
 //! | [`lie`] | what a Byzantine hub can do |
 //! | [`limits`] | what a plan may hold |
 //! | [`check`] | what a plan must not be |
 //! | [`stream`] | a generator for each part, so that a new draw in one does not move the others |
 
+pub mod canary;
 pub mod check;
 pub mod fault;
 pub mod lie;
@@ -16,6 +18,7 @@ pub mod stream;
 
 use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
+use dske::harness::Canary;
 use dske::protocol::initiator::KeySource;
 use dske::protocol::limits::ATTEMPTS_MAX;
 use serde::{Deserialize, Serialize};
@@ -57,6 +60,9 @@ pub struct Plan {
     pub recovery_ms: u64,
     /// When the run ends.
     pub end_ms: u64,
+    /// A bug that is planted in the nodes on purpose. Never drawn.
+    #[serde(serialize_with = "canary::serialize")]
+    pub canary: Option<Canary>,
 }
 
 /// The cluster of a run.

@@ -1,7 +1,7 @@
 //! The report of a sweep: `resilience.json` for machines and one self-contained `index.html` for people.
 //!
 //! The page loads nothing: style and charts are inside it, so it can be mailed, archived and read offline. It is a
-//! pure function of the summary: the same numbers give the same bytes.
+//! pure function of the summary and of what lies beside it: the same numbers give the same bytes.
 //!
 //! | file | what it draws |
 //! |---|---|
@@ -9,27 +9,38 @@
 //! | `overview` | the first screen: verdict, what broke, totals, negative controls, all campaigns |
 //! | `boundary` | success against hubs down and lying, beside the theoretical N−K |
 //! | `growth` | what more seeds bring |
+//! | `effects` | what the faults did |
+//! | `changes` | what changed since the previous report |
+//! | `uncovered` | what is not covered |
 //! | `campaign` | one section for each campaign |
 //! | `latency`, `timeline` | the charts of such a section |
+//! | `selftest` | the page of a self-test, `selftest.html` |
 //! | `verdict` | what the numbers mean: held, weak, broken |
 //! | `canvas`, `stats`, `text` | drawing, intervals, escaping and number formats |
 
 mod boundary;
 mod campaign;
 mod canvas;
+mod changes;
+mod effects;
 mod growth;
 mod invariants;
 mod latency;
 mod overview;
 mod page;
+mod selftest;
 mod stats;
 mod text;
 mod thin;
 mod timeline;
+mod uncovered;
 mod verdict;
 mod write;
 
-pub use page::html;
+pub use changes::Before;
+pub use page::{Beside, html};
+pub use selftest::write_selftest;
 pub(crate) use text::escape;
+pub use uncovered::UNCOVERED;
 pub(crate) use write::replace;
 pub use write::{ReportError, Written, check_writable, write, write_json};

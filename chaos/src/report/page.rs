@@ -1,11 +1,24 @@
 //! The page's frame, in reading order.
 
-use super::{boundary, campaign, growth, overview, text::escape, verdict::judge};
+use super::changes::{self, Before};
+use super::{
+    boundary, campaign, effects, growth, overview, selftest, text::escape, uncovered,
+    verdict::judge,
+};
 use crate::summary::Resilience;
 
-/// The whole report as one HTML page that loads nothing. The same summary gives the same bytes.
+/// What else the report's directory holds, or held.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// The report that this one replaces.
+    pub before: Before,
+    /// Whether there is the page of a self-test.
+    pub selftest: bool,
+}
+
+/// The whole report as one HTML page that loads nothing. The same summary beside the same files gives the same bytes.
 #[must_use]
-pub fn html(summary: &Resilience) -> String {
+pub fn html(summary: &Resilience, beside: &Beside) -> String {
     let verdict = judge(summary);
     let campaigns: String = summary
         .campaigns
@@ -13,31 +26,47 @@ pub fn html(summary: &Resilience) -> String {
         .enumerate()
         .map(|(i, c)| campaign::section(i, c))
         .collect();
-    format!(
-        r#"<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>DSKE resilience report</title>
-<style>{style}</style></head><body><main>
-{banner}
+    let body = format!(
+        r#"{banner}
 {broken}
 {numbers}
 {contents}
 {invariants}
+{selftest}
 {boundary}
+{effects}
 {growth}
+{changes}
+{uncovered}
 {campaigns}
-{footer}
-</main></body></html>
-"#,
-        style = include_str!("style.css"),
+{footer}"#,
         banner = overview::banner(summary, &verdict),
         broken = overview::broken(summary, &verdict),
         numbers = overview::numbers(summary),
         contents = overview::contents(summary),
         invariants = overview::invariants(summary),
+        selftest = selftest::link(beside.selftest),
         boundary = boundary::section(summary),
         growth = growth::section(summary),
+        effects = effects::section(summary),
+        changes = changes::section(summary, &beside.before),
+        uncovered = uncovered::section(),
         footer = footer(summary),
+    );
+    frame("DSKE resilience report", &body)
+}
+
+/// A page that loads nothing: the style is inside it.
+pub(super) fn frame(title: &str, body: &str) -> String {
+    format!(
+        r#"<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>{title}</title>
+<style>{style}</style></head><body><main>
+{body}
+</main></body></html>
+"#,
+        style = include_str!("style.css"),
     )
 }
 
@@ -58,17 +87,6 @@ seed, and the same seed always takes the same course. First faults and lies happ
 is demanded. An observer outside the nodes checks the <b>invariants</b> all the while. A campaign that did not reach what
 it promises is <b>weak</b>: it broke nothing, and proves less. The numbers are also in <code>resilience.json</code>,
 beside this page.</p>
-<h2>What is not covered</h2>
-<ul>
-<li>Computational side channels: timing, caches, power, memory left behind by the operating system.</li>
-<li>Real networks and clocks: no congestion, no retransmission, no clock drift, no load of the machine. Latencies are those
-of the model, not of hardware.</li>
-<li>Real disks: persistence is tried against a simulated file system at most, never against hardware that loses or
-corrupts what it confirmed.</li>
-<li>The way in which pre-shared random data reaches clients and hubs, and how random it is.</li>
-<li>K or more hubs that collude: they know the key by construction, and no protocol of this kind can prevent it.</li>
-<li>Courses that no seed took. Simulation finds violations; that it found none is evidence, not proof.</li>
-</ul>
 {command}<p class="digest">dske {version}</p></footer>"#,
         version = escape(&summary.version),
     )

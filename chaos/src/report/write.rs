@@ -7,7 +7,9 @@ use std::{
 
 use serde::Serialize;
 
-use super::page::html;
+use super::changes::Before;
+use super::page::{Beside, html};
+use super::selftest;
 use crate::summary::Resilience;
 
 /// The files that [`write()`] made.
@@ -65,8 +67,12 @@ pub fn write(out_dir: &Path, summary: &Resilience) -> Result<Written, ReportErro
         html: out_dir.join("index.html"),
         json: out_dir.join("resilience.json"),
     };
+    let beside = Beside {
+        before: Before::read(&written.json),
+        selftest: out_dir.join(selftest::FILE).exists(),
+    };
     write_json(&written.json, summary)?;
-    replace(&written.html, &html(summary))?;
+    replace(&written.html, &html(summary, &beside))?;
     Ok(written)
 }
 

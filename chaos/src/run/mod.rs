@@ -7,9 +7,11 @@
 //! | `nemesis` | starts and ends the planned faults |
 //! | `flood` | the outsider that floods hubs |
 //! | `rogue` | the client that keeps to no rules |
+//! | [`effects`] | what the faults did |
 //! | `polls` | reads the status of every node now and then |
 //! | [`outcome`] | what is kept of a run |
 
+pub mod effects;
 mod flood;
 mod hooks;
 mod nemesis;
@@ -22,7 +24,6 @@ use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::time::Duration;
 
-use dske::harness::Canary;
 use dske::topology::Topology;
 use dske_testbed::sim::{Hooks, WorldOptions, add_nodes};
 use futures_util::future::join;
@@ -47,8 +48,6 @@ pub fn attack_names() -> Vec<&'static str> {
 pub struct RunOptions {
     /// Keep what happened, for people and tools to read.
     pub keep_trace: bool,
-    /// Plant this bug in the nodes.
-    pub canary: Option<Canary>,
 }
 
 /// Runs a plan to its end and judges it. Needs a fresh thread: libraries keep state in thread-locals.
@@ -57,7 +56,7 @@ pub struct RunOptions {
 /// If the simulator fails, which is a bug of the harness.
 #[must_use]
 pub fn run(plan: &Plan, options: RunOptions) -> RunOutcome {
-    dske::harness::begin(options.canary);
+    dske::harness::begin(plan.canary);
     let plan = Rc::new(plan.clone());
     let observer = Observer::new(Rc::clone(&plan), options.keep_trace);
     if !options.keep_trace {
@@ -81,8 +80,8 @@ fn simulate_and_judge(plan: &Rc<Plan>, observer: &Observer) -> RunOutcome {
 
 /// What the observer of a run sees. Needs a fresh thread, like [`run`].
 #[cfg(test)]
-pub(crate) fn observe(plan: &Plan, canary: Option<Canary>) -> Observer {
-    dske::harness::begin(canary);
+pub(crate) fn observe(plan: &Plan) -> Observer {
+    dske::harness::begin(plan.canary);
     let plan = Rc::new(plan.clone());
     let observer = Observer::new(Rc::clone(&plan), true);
     simulate(&plan, &observer);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use dske::protocol::message::DepositBody;
 
+use super::effects::{self, Effect};
 use crate::invariant::{Facts, Verdict};
 use crate::observer::record::{CallKind, Outcome, Seen};
 use crate::plan::{CLIENT_NAMES, Fault, HUB_NAMES, Plan, PlannedFault};
@@ -42,6 +43,8 @@ pub struct RunOutcome {
     pub lies: u64,
     /// Fault, lie or rare branch → how often.
     pub reached: BTreeMap<String, u64>,
+    /// Kind of fault → what its faults did.
+    pub effects: BTreeMap<String, Effect>,
     /// Invariant → how often it was evaluated.
     pub checked: BTreeMap<String, u64>,
     /// Simulated milliseconds of each successful call by a master.
@@ -85,6 +88,7 @@ pub(super) fn of(facts: &Facts<'_>, verdicts: &[(&str, Verdict)]) -> RunOutcome 
         faults: plan.faults.len() as u64,
         lies: seen.lies.len() as u64,
         reached: reached(facts),
+        effects: effects::of(facts),
         checked: checked.collect(),
         establish_ms: durations(facts, CallKind::Master),
         fetch_ms: durations(facts, CallKind::Slave),

@@ -27,9 +27,9 @@ pub(super) fn after_the_violation(search: &mut Search<'_>) {
     });
 }
 
-/// Begins, heals and ends earlier.
-pub(super) fn all(search: &mut Search<'_>) {
-    // Without anything that would be cut short.
+/// Begins, heals and ends as early as it can without cutting anything short.
+pub(super) fn at_once(search: &mut Search<'_>) {
+    search.take_first(1, |plan, _| begin_after(plan, 0));
     search.take_first(1, |plan, _| {
         let last_ms = |plan: &Plan| {
             let faults = plan.faults.iter().map(|fault| fault.until_ms);
@@ -40,6 +40,11 @@ pub(super) fn all(search: &mut Search<'_>) {
         plan.heal_at_ms = last_ms(plan).unwrap_or(0);
         plan.end_ms = plan.shortest_end_ms();
     });
+}
+
+/// Begins, heals and ends earlier.
+pub(super) fn all(search: &mut Search<'_>) {
+    at_once(search);
     lower(search, |plan| Some(idle_ms(plan)), begin_after, 0, GRAIN_MS);
     lower(search, |plan| Some(plan.heal_at_ms), heal_at, 0, GRAIN_MS);
     search.take_first(1, |plan, _| plan.end_ms = plan.shortest_end_ms());

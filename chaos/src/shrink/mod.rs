@@ -32,9 +32,10 @@ mod search;
 mod testing;
 
 use crate::plan::Plan;
-use crate::run::RunOutcome;
 use crate::run::outcome::RunViolation;
+use crate::run::{RunOptions, RunOutcome, run};
 use crate::runner::{PANIC, run_fresh};
+use crate::view::{Trace, of_plan};
 use search::Search;
 
 /// Runs that shrinking one failure may take. Failures of the campaigns that come with the command were shrunk in 15 to
@@ -53,6 +54,19 @@ pub struct Shrunk {
     pub runs: u32,
     /// Whether nothing more could be taken away; otherwise the runs were used up before.
     pub is_minimal: bool,
+}
+
+impl Shrunk {
+    /// What happens in it: it is run once more.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        let kept = |plan: &Plan| run(plan, RunOptions { keep_trace: true });
+        let last = run_fresh(&self.plan.campaign, &self.plan, &kept);
+        // None where the harness itself panicked while it told what was seen.
+        let violations = std::slice::from_ref(&self.violation);
+        last.trace
+            .unwrap_or_else(|| of_plan(&self.plan, violations))
+    }
 }
 
 /// How far shrinking has come.
@@ -95,15 +109,30 @@ pub fn shrink(
     search.finish(is_minimal)
 }
 
+/// Takes parts away only, with at most `runs_max` runs, one at a time: durations, rates and strengths stay as they are.
+pub fn fewest_parts(
+    plan: &Plan,
+    violation: &RunViolation,
+    breaks: Breaks<'_>,
+    runs_max: u32,
+) -> Shrunk {
+    let mut progress = |_: Progress<'_>| {};
+    let mut search = Search::new(plan, violation, breaks, 1, runs_max, &mut progress);
+    numbers::make_lies_certain(&mut search);
+    fewer_parts(&mut search);
+    let is_minimal = !search.is_spent();
+    search.finish(is_minimal)
+}
+
 /// Takes parts away until none can go any more. Only then is it worth while to look at numbers: what is cut to fit breaks
 /// no more when anything else goes, since that moves the latencies of messages.
 fn fewer_parts(search: &mut Search<'_>) {
     loop {
         let before = search.plan().clone();
-        // What makes runs short comes first.
+        // What makes runs short comes first, as far as it takes a run or two.
         length::after_the_violation(search);
+        length::at_once(search);
         parts::lists(search);
-        length::all(search);
         parts::details(search);
         cluster::all(search);
         if *search.plan() == before || search.is_spent() {
@@ -202,6 +231,23 @@ mod tests {
             ("calm", 1),
             "the same streams"
         );
+    }
+
+    #[test]
+    fn the_fewest_parts_are_as_few_with_numbers_as_they_were() {
+        let all = shrink_with(&crash_during_a_partition, 1).plan;
+        let wanted = violation(9_000);
+        let parts = fewest_parts(&big(), &wanted, &crash_during_a_partition, RUNS_MAX);
+        let sizes = |plan: &Plan| (plan.faults.len(), plan.liars.len(), plan.calls.len());
+        assert_eq!(sizes(&parts.plan), sizes(&all));
+        assert!(parts.is_minimal);
+        let lasts = |plan: &Plan| -> u64 {
+            let faults = plan.faults.iter();
+            faults.map(|fault| fault.until_ms - fault.at_ms).sum()
+        };
+        assert!(lasts(&parts.plan) > lasts(&all));
+        let spent = fewest_parts(&big(), &wanted, &crash_during_a_partition, 3);
+        assert!(!spent.is_minimal && spent.runs == 3);
     }
 
     #[test]

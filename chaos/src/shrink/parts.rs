@@ -2,7 +2,7 @@
 
 use super::ddmin::{ddmin, remove};
 use super::search::Search;
-use crate::plan::{Fault, PlannedCall};
+use crate::plan::{Fault, Lie, PlannedCall};
 
 /// Fewer faults, liars and calls.
 pub(super) fn lists(search: &mut Search<'_>) {
@@ -16,11 +16,30 @@ pub(super) fn lists(search: &mut Search<'_>) {
         |plan| (0..plan.liars.len()).collect(),
         |plan, places| remove(&mut plan.liars, places),
     );
+    one_kind_of_lie(search);
     ddmin(
         search,
         |plan| (0..plan.calls.len()).collect(),
         |plan, places| remove(&mut plan.calls, places),
     );
+}
+
+/// Liars that tell one kind of lie only. Of several kinds one is drawn for each answer, so that whatever is taken away
+/// changes all lies after it, and little could go.
+fn one_kind_of_lie(search: &mut Search<'_>) {
+    let mut kinds: Vec<Lie> = Vec::new();
+    for lie in search.plan().liars.iter().flat_map(|liar| &liar.lies) {
+        if !kinds.contains(lie) {
+            kinds.push(*lie);
+        }
+    }
+    search.take_first(kinds.len(), |plan, i| {
+        for liar in &mut plan.liars {
+            if liar.lies.contains(&kinds[i]) {
+                liar.lies = vec![kinds[i]];
+            }
+        }
+    });
 }
 
 /// Less of each of them.
@@ -40,6 +59,8 @@ pub(super) fn details(search: &mut Search<'_>) {
             fault.groups_mut().map(|(_, hubs)| hubs)
         });
     }
+    // All of this at once first: most of it has nothing to do with the failure.
+    search.take_first(1, |plan, _| plan.calls.iter_mut().for_each(ask_for_least));
     calls(
         search,
         |call| call.intruder.is_some(),
@@ -52,6 +73,11 @@ pub(super) fn details(search: &mut Search<'_>) {
         |call| call.fetch_twice = false,
     );
     calls(search, |call| call.number > 1, |call| call.number = 1);
+}
+
+fn ask_for_least(call: &mut PlannedCall) {
+    (call.intruder, call.also) = (None, None);
+    (call.fetch_twice, call.number) = (false, 1);
 }
 
 /// Fewer clients or hubs in a fault that is about groups of them.

@@ -61,7 +61,10 @@ impl Failures {
         shrunk: &Shrunk,
         trace: &Trace,
     ) -> Result<ShrunkFile, SaveError> {
-        let name = self.free_name(&campaign.name, before.seed, &shrunk.violation.invariant);
+        let name = match before.canary {
+            Some(canary) => format!("canary-{canary}"),
+            None => self.free_name(&campaign.name, before.seed, &shrunk.violation.invariant),
+        };
         let path = self.dir.join(format!("{name}.toml"));
         let page = self.dir.join(format!("{name}.html"));
         let file = path.display().to_string();
@@ -169,10 +172,23 @@ fn story(campaign: &Campaign, before: &Plan, shrunk: &Shrunk, saved: &ShrunkFile
     } else {
         "the runs were used up before nothing more could be taken away"
     };
-    vec![
+    let whole_run = match before.canary {
+        Some(canary) => format!("cargo chaos selftest {canary}"),
+        None => campaign.replay_command(before.seed),
+    };
+    let planted = before.canary.map(|canary| {
+        let about = canary.about();
+        [
+            format!("Only with the bug {canary} planted in the nodes: {about}."),
+            String::new(),
+        ]
+    });
+    let breaks = [
         format!("Breaks {} at {at_s}.{ms:03} s:", violation.invariant),
         violation.detail.clone(),
         String::new(),
+    ];
+    let origin = [
         format!(
             "Shrunk from campaign {}, seed {}, by dske {VERSION}: {saved}; {rest}.",
             campaign.name, before.seed
@@ -187,13 +203,20 @@ fn story(campaign: &Campaign, before: &Plan, shrunk: &Shrunk, saved: &ShrunkFile
         String::new(),
         format!("Replay:        {}", saved.replay),
         format!("To look at:    {}", saved.view),
-        format!("The whole run: {}", campaign.replay_command(before.seed)),
+        format!("The whole run: {whole_run}"),
         String::new(),
-    ]
+    ];
+    breaks
+        .into_iter()
+        .chain(planted.into_iter().flatten())
+        .chain(origin)
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use dske::harness::Canary;
+
     use super::super::testing::{big, violation};
     use super::*;
     use crate::campaign::load;
@@ -274,6 +297,32 @@ mod tests {
         assert_eq!(text.matches("two keys").count(), TOLD_MAX);
         assert!(text.contains("# … and 3 more\n"));
         assert!(text.contains("about = \"Breaks agreement: a whole run.\""));
+    }
+
+    #[test]
+    fn what_breaks_only_with_a_canary_says_so_and_plants_it_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut failures = Failures::below(dir.path()).unwrap();
+        let planted = |plan: Plan| Plan {
+            canary: Some(Canary::MacPrefix),
+            ..plan
+        };
+        let mut shrunk = shrunk();
+        shrunk.plan = planted(shrunk.plan);
+        let campaign = load("calm").unwrap();
+        let trace = of_plan(&shrunk.plan, &[]);
+        let saved = failures.save(&campaign, &planted(big()), &shrunk, &trace);
+        let saved = saved.unwrap();
+        assert!(saved.file.ends_with("/failures/canary-mac-prefix.toml"));
+        let text = std::fs::read_to_string(&saved.file).unwrap();
+        for line in [
+            "# Only with the bug mac-prefix planted in the nodes: only the first byte",
+            "# The whole run: cargo chaos selftest mac-prefix\n",
+            "canary = \"mac-prefix\"\n",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+        assert_eq!(load(&saved.file).unwrap().plan(1), shrunk.plan);
     }
 
     #[test]

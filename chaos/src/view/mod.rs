@@ -91,7 +91,10 @@ rate_percent = 50
     #[track_caller]
     fn look(plan: &Plan, canary: Option<Canary>, at: impl Fn(&Facts<'_>) + Sync) {
         let run = |plan: &Plan| {
-            let observer = observe(plan, canary);
+            let observer = observe(&Plan {
+                canary,
+                ..plan.clone()
+            });
             let seen = observer.seen();
             at(&Facts::new(&seen));
             RunOutcome::default()

@@ -72,6 +72,12 @@ impl Quorum {
         }
     }
 
+    /// Whether no hub could be spared of those that have done their part, and there are others.
+    pub(super) fn is_bare(&self) -> bool {
+        let threshold = self.sharing.threshold();
+        self.done() == usize::from(threshold) && threshold < self.sharing.shares()
+    }
+
     fn done(&self) -> usize {
         self.outcomes.values().filter(|o| o.is_ok()).count()
     }

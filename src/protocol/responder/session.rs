@@ -231,6 +231,9 @@ impl Session {
             }
             return;
         };
+        if self.not_found > 0 {
+            reached(Mark::KeyDespiteLoss);
+        }
         if polynomial.method != Method::FirstShares {
             reached(match polynomial.method {
                 Method::ErrorCorrection => Mark::ErrorCorrection,

@@ -1,0 +1,53 @@
+//! What is not covered. The one list: `docs/chaos.md` has it too, and a test compares them.
+
+use super::text::escape;
+
+/// What no campaign can find: what it is about, and why.
+pub const UNCOVERED: [(&str, &str); 11] = [
+    (
+        "Side channels",
+        "timing outside the field arithmetic and the comparisons, caches, power, memory that the operating system leaves \
+         behind.",
+    ),
+    (
+        "Real networks",
+        "the simulated TCP never retransmits, so that a lost segment is a broken stream. No congestion, no reordering \
+         within a stream.",
+    ),
+    ("Clocks that drift", "all nodes share one clock."),
+    ("Disks", "nodes keep nothing on disk."),
+    (
+        "Load",
+        "memory and processors never run short, and latencies are those of the model, not of hardware.",
+    ),
+    (
+        "What the simulation replaces",
+        "the operating system's TCP, generator and clock.",
+    ),
+    ("Larger clusters", "more than 16 hubs or 5 clients."),
+    (
+        "The delivery of PSRD",
+        "how it reaches clients and hubs, and how random it is.",
+    ),
+    (
+        "K hubs that collude",
+        "they know the key by construction, and no protocol of this kind can prevent it.",
+    ),
+    (
+        "Secrets elsewhere",
+        "statuses, metrics, logs, and what a client's routes other than those of the SAEs say, are not searched for them.",
+    ),
+    (
+        "Runs that no seed drew",
+        "simulation finds violations; that it found none is evidence, not proof.",
+    ),
+];
+
+/// The section of the page.
+pub(super) fn section() -> String {
+    let items: String = UNCOVERED
+        .iter()
+        .map(|(what, why)| format!("<li><b>{}</b>: {}</li>\n", escape(what), escape(why)))
+        .collect();
+    format!(r#"<section id="uncovered"><h2>What is not covered</h2><ul>{items}</ul></section>"#)
+}
