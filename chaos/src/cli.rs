@@ -43,7 +43,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    sweep: Sweep,
+    run: RunArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -56,7 +56,7 @@ enum Command {
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
         #[command(flatten)]
-        sweep: Sweep,
+        run: RunArgs,
     },
     /// Plant bugs in the nodes on purpose, one at a time, and show which invariant sees each.
     Selftest {
@@ -101,7 +101,7 @@ enum Command {
 }
 
 #[derive(Debug, Clone, Args)]
-struct Sweep {
+struct RunArgs {
     /// Seeds of each campaign [default: what the campaign says; 1 with --seed].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     seeds: Option<u64>,
@@ -142,12 +142,12 @@ enum CliError {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        None => sweep(campaign::names().map(str::to_owned).collect(), &cli.sweep),
+        None => run_all(campaign::names().map(str::to_owned).collect(), &cli.run),
         Some(Command::List) => list(),
         Some(Command::Run {
             names,
-            sweep: options,
-        }) => sweep(names, &options),
+            run: options,
+        }) => run_all(names, &options),
         Some(Command::Selftest {
             names,
             runs,
@@ -181,7 +181,7 @@ fn list() -> Result<bool, CliError> {
     Ok(true)
 }
 
-fn sweep(names: Vec<String>, options: &Sweep) -> Result<bool, CliError> {
+fn run_all(names: Vec<String>, options: &RunArgs) -> Result<bool, CliError> {
     let campaigns = names
         .iter()
         .map(|name| campaign::load(name))
@@ -237,7 +237,7 @@ fn is_to_be_shrunk(campaign: &Campaign) -> bool {
 
 fn run_campaign(
     campaign: &Campaign,
-    options: &Sweep,
+    options: &RunArgs,
 ) -> (CampaignSummary, Vec<crate::summary::BoundaryPoint>) {
     let seeds = campaign.seeds_to_run(options.seed, options.seeds);
     let progress = progress("seeds");
@@ -325,7 +325,7 @@ fn jobs(asked: Option<u16>) -> usize {
     asked.map_or_else(cores, usize::from)
 }
 
-fn command(names: &[String], options: &Sweep) -> String {
+fn command(names: &[String], options: &RunArgs) -> String {
     let mut command = "cargo chaos".to_owned();
     if !names.iter().map(String::as_str).eq(campaign::names()) {
         command += &format!(" run {}", names.join(" "));
@@ -365,8 +365,8 @@ mod tests {
     }
 
     #[test]
-    fn the_command_in_the_report_repeats_the_sweep() {
-        let sweep = Sweep {
+    fn the_command_in_the_report_repeats_what_ran() {
+        let args = RunArgs {
             seeds: Some(5),
             seed: Some(7),
             jobs: Some(2),
@@ -375,17 +375,17 @@ mod tests {
             strict: false,
         };
         assert_eq!(
-            command(&["storm".to_owned()], &sweep),
+            command(&["storm".to_owned()], &args),
             "cargo chaos run storm --seeds 5 --seed 7 --no-shrink"
         );
         let all: Vec<String> = campaign::names().map(str::to_owned).collect();
-        let sweep = Sweep {
+        let args = RunArgs {
             seeds: None,
             seed: None,
             no_shrink: false,
             strict: false,
-            ..sweep
+            ..args
         };
-        assert_eq!(command(&all, &sweep), "cargo chaos");
+        assert_eq!(command(&all, &args), "cargo chaos");
     }
 }

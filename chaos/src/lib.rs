@@ -20,7 +20,7 @@
 //! | [`invariant`] | what must hold, one property a file |
 //! | [`runner`] | many seeds on all cores |
 //! | [`shrink`] | what breaks an invariant, reduced to what a person can read |
-//! | [`mod@summarize`], [`summary`] | what a sweep says |
+//! | [`mod@summarize`], [`summary`] | what finished campaigns say |
 //! | [`report`] | the HTML |
 //! | [`selftest`] | whether the invariants see bugs that are planted on purpose |
 //! | [`cli`], [`table`] | the command |

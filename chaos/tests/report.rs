@@ -1,4 +1,4 @@
-//! The report of a sweep, from the outside. The pages of the samples are left in the target directory's `tmp`, to look
+//! The report of campaigns, from the outside. The pages of the samples are left in the target directory's `tmp`, to look
 //! at: `report-held/index.html` and `report-broken/index.html`.
 
 #![allow(clippy::unwrap_used)]
@@ -100,7 +100,7 @@ fn the_same_summary_gives_the_same_bytes() {
 }
 
 #[test]
-fn a_sweep_of_nothing_is_no_success() {
+fn a_report_of_nothing_is_no_success() {
     let html = report::html(&Resilience::default());
     assert!(html.contains("Nothing was tested.") && !html.contains("invariants held"));
     let mut idle = sample::held();

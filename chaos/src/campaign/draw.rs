@@ -61,6 +61,7 @@ impl Distributions {
             threshold: threshold as u8,
             clients: section.clients.draw(rng) as u8,
             latency_ms: (section.latency_ms.from, section.latency_ms.to),
+            link_latency_ms: Vec::new(),
             tick_ms: section.tick_ms,
             psrd_block_bytes,
             psrd_low_water_bytes: section.psrd_low_water_bytes.draw(rng),
@@ -234,6 +235,11 @@ fn place(
             client,
             hub,
             latency_ms: strength,
+        },
+        "lossy-link" => Fault::LossyLink {
+            client,
+            hub,
+            loss_percent: strength,
         },
         "slow-hub" => Fault::SlowHub {
             hub,

@@ -1,4 +1,4 @@
-//! The report of a sweep: `resilience.json` for machines and one self-contained `index.html` for people.
+//! The report of campaigns: `resilience.json` for machines and one self-contained `index.html` for people.
 //!
 //! The page loads nothing: style and charts are inside it, so it can be mailed, archived and read offline. It is a
 //! pure function of the summary: the same numbers give the same bytes.

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `hooks` | what is put between the nodes: fronts, taps, lying hubs |
+//! | `lossy` | a client's way to a hub that loses messages |
 //! | `saes` | the SAEs: make the planned calls and record what came of them |
 //! | `nemesis` | starts and ends the planned faults |
 //! | `flood` | the outsider that floods hubs |
@@ -12,6 +13,7 @@
 
 mod flood;
 mod hooks;
+mod lossy;
 mod nemesis;
 pub mod outcome;
 mod polls;
@@ -23,6 +25,7 @@ use std::time::Duration;
 
 use dske::harness::Canary;
 use dske::topology::Topology;
+use dske_testbed::sim::network::Network;
 use dske_testbed::sim::{Hooks, WorldOptions, add_nodes};
 
 use crate::invariant::{ALL, Facts};
@@ -47,6 +50,18 @@ pub struct RunOptions {
 /// If the simulator fails, which is a bug of the harness.
 #[must_use]
 pub fn run(plan: &Plan, options: RunOptions) -> RunOutcome {
+    run_and_look(plan, options, |_| ()).0
+}
+
+/// Runs a plan to its end, judges it, and looks at what was seen for something that the outcome does not hold.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_and_look<T>(
+    plan: &Plan,
+    options: RunOptions,
+    look: impl FnOnce(&Facts<'_>) -> T,
+) -> (RunOutcome, T) {
     dske::harness::begin(options.canary);
     let plan = Rc::new(plan.clone());
     let observer = Observer::new(Rc::clone(&plan), options.keep_trace);
@@ -55,9 +70,10 @@ pub fn run(plan: &Plan, options: RunOptions) -> RunOutcome {
     let facts = Facts::new(&seen);
     let verdicts = ALL.map(|(name, check)| (name, check(&facts)));
     let mut outcome = outcome::of(&facts, &verdicts);
+    let found = look(&facts);
     drop(seen);
     outcome.trace = observer.see().trace.take_lines();
-    outcome
+    (outcome, found)
 }
 
 fn simulate(plan: &Rc<Plan>, observer: &Observer) {
@@ -81,7 +97,8 @@ fn simulate(plan: &Rc<Plan>, observer: &Observer) {
     polls::add(&mut sim, &topology, observer);
     flood::add(&mut sim, &topology, observer);
     rogue::add(&mut sim, &topology, observer);
-    let mut nemesis = Nemesis::new(plan, &topology, world.latency, observer.clone());
+    let network = network(&sim, plan, &topology);
+    let mut nemesis = Nemesis::new(plan, &topology, network, observer.clone());
     loop {
         nemesis.act(&mut sim);
         let finished = sim.step().expect("no host of the simulation fails");
@@ -89,4 +106,20 @@ fn simulate(plan: &Rc<Plan>, observer: &Observer) {
             return;
         }
     }
+}
+
+/// The healthy network, in which links may have latencies of their own.
+fn network(sim: &turmoil::Sim<'_>, plan: &Plan, topology: &Topology) -> Network {
+    let latency = |(shortest, longest): (u64, u64)| {
+        let ms = Duration::from_millis;
+        (ms(shortest), ms(longest))
+    };
+    let mut network = Network::new(latency(plan.cluster.latency_ms));
+    for (client, links) in topology.clients.iter().zip(&plan.cluster.link_latency_ms) {
+        for (hub, &latency_ms) in topology.hubs.iter().zip(links) {
+            let (client, hub) = (client.name.as_str(), hub.name.as_str());
+            network.set_latency(sim, client, hub, latency(latency_ms));
+        }
+    }
+    network
 }

@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::report::{ReportError, check_writable, replace};
 use crate::summary::{ShrunkFile, Size};
 
-/// Where the schedules of one sweep go.
+/// Where the schedules of one command go.
 #[derive(Debug)]
 pub struct Failures {
     dir: PathBuf,
@@ -81,7 +81,7 @@ impl Failures {
         Ok(saved)
     }
 
-    /// `NAME-SEED`; with the invariant, and a number, where another failure of the sweep has that name.
+    /// `NAME-SEED`; with the invariant, and a number, where another failure of the same command has that name.
     fn free_name(&self, campaign: &str, seed: u64, invariant: &str) -> String {
         let short = format!("{campaign}-{seed}");
         let long = format!("{short}-{invariant}");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_of_one_sweep_do_not_overwrite_each_other_and_those_of_the_last_one_go() {
+    fn failures_of_one_command_do_not_overwrite_each_other_and_those_of_the_last_one_go() {
         let dir = tempfile::tempdir().unwrap();
         let campaign = load("calm").unwrap();
         for _ in 0..2 {

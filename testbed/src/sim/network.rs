@@ -48,10 +48,15 @@ struct LinkState {
     latency: Option<Duration>,
 }
 
+/// Shortest and longest way through the network, one way.
+pub type Latency = (Duration, Duration);
+
 /// The faults that are active, and what they make of the links.
 #[derive(Debug)]
 pub struct Network {
-    latency: (Duration, Duration),
+    latency: Latency,
+    /// Of links that are longer or shorter than others.
+    own_latency: BTreeMap<(String, String), Latency>,
     next: u64,
     active: BTreeMap<FaultId, NetFault>,
     /// What has been applied; links that are not listed are healthy.
@@ -61,13 +66,23 @@ pub struct Network {
 impl Network {
     /// A healthy network with the latencies of the world.
     #[must_use]
-    pub fn new(latency: (Duration, Duration)) -> Self {
+    pub fn new(latency: Latency) -> Self {
         Self {
             latency,
+            own_latency: BTreeMap::new(),
             next: 0,
             active: BTreeMap::new(),
             applied: BTreeMap::new(),
         }
+    }
+
+    /// Gives the link between two hosts a latency of its own, to which it comes back after faults. Whole milliseconds
+    /// between the shortest and the longest.
+    pub fn set_latency(&mut self, sim: &turmoil::Sim<'_>, a: &str, b: &str, latency: Latency) {
+        set_latency(sim, (a, b), latency);
+        let (first, second) = if a < b { (a, b) } else { (b, a) };
+        let link = (first.to_owned(), second.to_owned());
+        self.own_latency.insert(link, latency);
     }
 
     /// Starts a fault.
@@ -93,7 +108,8 @@ impl Network {
             let old = self.applied.get(&link).copied().unwrap_or_default();
             let new = wanted.get(&link).copied().unwrap_or_default();
             if old != new {
-                change(sim, &link, old, new, self.latency);
+                let normal = self.own_latency.get(&link).unwrap_or(&self.latency);
+                change(sim, &link, old, new, *normal);
             }
         }
         self.applied = wanted;
@@ -124,22 +140,24 @@ impl Network {
     }
 }
 
+/// Sets both bounds to the lower one, then the upper one.
+fn set_latency(sim: &turmoil::Sim<'_>, (a, b): (&str, &str), (shortest, longest): Latency) {
+    sim.set_link_latency(a, b, shortest);
+    sim.set_link_max_message_latency(a, b, longest);
+}
+
 fn change(
     sim: &turmoil::Sim<'_>,
     (a, b): &(String, String),
     old: LinkState,
     new: LinkState,
-    normal: (Duration, Duration),
+    normal: Latency,
 ) {
     let (a, b) = (a.as_str(), b.as_str());
     if old.latency != new.latency {
         match new.latency {
             Some(latency) => sim.set_link_latency(a, b, latency),
-            None => {
-                // Sets both bounds to the lower one, then the upper one to what it was.
-                sim.set_link_latency(a, b, normal.0);
-                sim.set_link_max_message_latency(a, b, normal.1);
-            }
+            None => set_latency(sim, (a, b), normal),
         }
     }
     let flow = |state: LinkState| (state.cut_there, state.cut_back, state.held);
