@@ -2,6 +2,7 @@
 
 mod self_test;
 mod shrinking;
+mod sweep;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ Examples:
   cargo chaos run storm --seeds 200              more seeds of one campaign
   cargo chaos run my/own.toml --out my/reports   a campaign of your own
   cargo chaos replay storm --seed 17 --trace     the timeline of one run
+  cargo chaos sweep                              how far things go: writes reports/sweep.html
   cargo chaos selftest                           are bugs seen that are planted on purpose?
   cargo chaos shrink storm --seed 17             reduce a run that breaks something
 
@@ -57,6 +59,11 @@ enum Command {
         names: Vec<String>,
         #[command(flatten)]
         run: RunArgs,
+    },
+    /// Change one thing at a time and measure: where keys stop arriving, how long they take, what they cost.
+    Sweep {
+        #[command(flatten)]
+        sweep: sweep::SweepArgs,
     },
     /// Plant bugs in the nodes on purpose, one at a time, and show which invariant sees each.
     Selftest {
@@ -135,6 +142,11 @@ enum CliError {
         name: String,
         known: Vec<&'static str>,
     },
+    #[error("{name}: there is no such part of a sweep; there are {}", .known.join(", "))]
+    UnknownPart {
+        name: String,
+        known: Vec<&'static str>,
+    },
 }
 
 /// Runs the command line of this process.
@@ -148,6 +160,7 @@ pub fn main() -> ExitCode {
             names,
             run: options,
         }) => run_all(names, &options),
+        Some(Command::Sweep { sweep }) => sweep::run(&sweep),
         Some(Command::Selftest {
             names,
             runs,

@@ -22,6 +22,7 @@
 //! | [`shrink`] | what breaks an invariant, reduced to what a person can read |
 //! | [`mod@summarize`], [`summary`] | what finished campaigns say |
 //! | [`report`] | the HTML |
+//! | [`sweep`] | one thing changed at a time, until a curve can be drawn |
 //! | [`selftest`] | whether the invariants see bugs that are planted on purpose |
 //! | [`cli`], [`table`] | the command |
 
@@ -38,4 +39,5 @@ pub mod selftest;
 pub mod shrink;
 pub mod summarize;
 pub mod summary;
+pub mod sweep;
 pub mod table;

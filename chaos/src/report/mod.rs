@@ -11,6 +11,7 @@
 //! | `campaign` | one section for each campaign |
 //! | `latency`, `timeline` | the charts of such a section |
 //! | `verdict` | what the numbers mean: held, weak, broken |
+//! | [`sweep`] | the page of `cargo chaos sweep` |
 //! | `canvas`, `stats`, `text` | drawing, intervals, escaping and number formats |
 
 mod boundary;
@@ -21,6 +22,7 @@ mod latency;
 mod overview;
 mod page;
 mod stats;
+pub mod sweep;
 mod text;
 mod thin;
 mod timeline;
@@ -28,5 +30,6 @@ mod verdict;
 mod write;
 
 pub use page::html;
+pub(crate) use stats::wilson;
 pub(crate) use write::replace;
 pub use write::{ReportError, Written, check_writable, write, write_json};

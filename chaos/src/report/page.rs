@@ -19,6 +19,7 @@ pub fn html(summary: &Resilience) -> String {
 <meta name="color-scheme" content="light dark"><title>DSKE resilience report</title>
 <style>{style}</style></head><body><main>
 {banner}
+{room_for_sweep}
 {broken}
 {numbers}
 {contents}
@@ -30,6 +31,7 @@ pub fn html(summary: &Resilience) -> String {
 "#,
         style = include_str!("style.css"),
         banner = overview::banner(summary, &verdict),
+        room_for_sweep = super::write::ROOM_FOR_SWEEP,
         broken = overview::broken(summary, &verdict),
         numbers = overview::numbers(summary),
         contents = overview::contents(summary),

@@ -67,7 +67,29 @@ pub fn write(out_dir: &Path, summary: &Resilience) -> Result<Written, ReportErro
     };
     write_json(&written.json, summary)?;
     replace(&written.html, &html(summary))?;
+    link_pages(out_dir)?;
     Ok(written)
+}
+
+/// Where the page of campaigns has room for a link to that of the sweep, which may not be there.
+pub(super) const ROOM_FOR_SWEEP: &str = "<!-- sweep -->";
+
+/// Makes the page of campaigns lead to that of the sweep, if both are in the directory, whichever was there first.
+///
+/// # Errors
+///
+/// [`ReportError`] names the path that could not be written.
+pub(super) fn link_pages(out_dir: &Path) -> Result<(), ReportError> {
+    let index = out_dir.join("index.html");
+    let Ok(page) = fs::read_to_string(&index) else {
+        return Ok(());
+    };
+    if !page.contains(ROOM_FOR_SWEEP) || !out_dir.join("sweep.html").exists() {
+        return Ok(());
+    }
+    let link = r#"<p class="note">See also <a href="sweep.html">how far it goes</a>: where keys stop arriving, how long they
+take, what they cost.</p>"#;
+    replace(&index, &page.replacen(ROOM_FOR_SWEEP, link, 1))
 }
 
 /// Writes a value as JSON, whole or not at all.
