@@ -133,7 +133,12 @@ mod tests {
 
     #[test]
     fn parts_come_in_the_order_of_the_report_and_each_once() {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let names = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(parts(&[]).unwrap(), Part::ALL);
         let asked = parts(&names(&["cost", "map", "cost"])).unwrap();
         assert_eq!(asked, [Part::Map, Part::Cost]);

@@ -143,5 +143,6 @@ fn delay(plan: &Plan, hub: usize, at_ms: u64) -> Duration {
 }
 
 fn is_cut_off(plan: &Plan, hub: usize, at_ms: u64) -> bool {
-    plan.faults_at(at_ms).any(|fault| matches!(fault, Fault::CutRefill { hub: cut } if *cut == hub))
+    plan.faults_at(at_ms)
+        .any(|fault| matches!(fault, Fault::CutRefill { hub: cut } if *cut == hub))
 }

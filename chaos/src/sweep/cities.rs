@@ -79,8 +79,8 @@ const JITTER_MS: f64 = 0.02;
 pub(super) fn distance_km(a: City, b: City) -> f64 {
     let (phi_a, phi_b) = (a.latitude.to_radians(), b.latitude.to_radians());
     let half = |from: f64, to: f64| ((to - from).to_radians() / 2.0).sin().powi(2);
-    let h = half(a.latitude, b.latitude)
-        + phi_a.cos() * phi_b.cos() * half(a.longitude, b.longitude);
+    let h =
+        half(a.latitude, b.latitude) + phi_a.cos() * phi_b.cos() * half(a.longitude, b.longitude);
     2.0 * EARTH_KM * h.sqrt().asin()
 }
 
@@ -107,7 +107,12 @@ mod tests {
             (london, ashburn, 5_920.0),
         ] {
             let found = distance_km(a, b);
-            assert!((found / km - 1.0).abs() < 0.01, "{} {}: {found}", a.name, b.name);
+            assert!(
+                (found / km - 1.0).abs() < 0.01,
+                "{} {}: {found}",
+                a.name,
+                b.name
+            );
         }
         assert_eq!(distance_km(london, london), 0.0);
         assert!((one_way_ms(london, tokyo) - 71.7).abs() < 0.7);

@@ -65,7 +65,9 @@ pub(super) fn measure(lab: &mut Lab<'_>) -> Vec<Point> {
     for (&((hubs, threshold), source), found) in runs {
         for colluding in 0..=hubs {
             let tries = found.iter().flatten();
-            let tries: Vec<&Tried> = tries.filter_map(|t| t.get(usize::from(colluding))).collect();
+            let tries: Vec<&Tried> = tries
+                .filter_map(|t| t.get(usize::from(colluding)))
+                .collect();
             points.push(Point {
                 hubs,
                 threshold,

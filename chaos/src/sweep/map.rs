@@ -92,10 +92,7 @@ fn trouble(mut plan: Plan, keys: usize, crashed: u8, lying: u8, lies: &[Lie]) ->
     plan
 }
 
-fn cell(
-    (hubs, threshold, lie, crashed, lying): (u8, u8, &str, u8, u8),
-    keys: &[Exchange],
-) -> Cell {
+fn cell((hubs, threshold, lie, crashed, lying): (u8, u8, &str, u8, u8), keys: &[Exchange]) -> Cell {
     let arrived = Rate::count(keys.iter().map(|key| key.fetch_us.is_some()));
     let arrives_in_theory = theory::arrives(hubs, threshold, crashed, lying);
     let as_in_theory = if arrives_in_theory { arrived.tried } else { 0 };
@@ -105,10 +102,7 @@ fn cell(
         lie: lie.to_owned(),
         crashed,
         lying,
-        established: keys
-            .iter()
-            .filter(|key| key.establish_us.is_some())
-            .count() as u64,
+        established: keys.iter().filter(|key| key.establish_us.is_some()).count() as u64,
         arrived,
         arrives_in_theory,
         deviates: arrived.succeeded != as_in_theory,

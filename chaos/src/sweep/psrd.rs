@@ -111,7 +111,7 @@ pub(super) fn by_failure(lab: &mut Lab<'_>) -> Vec<Waste> {
             let clients = vec![MASTER, SLAVE];
             once(plan, Fault::Partition { clients, hubs });
         }),
-        ("one hub slower than the time-out", |plan| {
+        ("one hub too slow", |plan| {
             let hub = shuffled_hubs(plan)[0];
             let delay_ms = 700;
             plan.faults = vec![throughout(Fault::SlowHub { hub, delay_ms })];

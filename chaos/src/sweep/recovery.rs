@@ -160,7 +160,10 @@ mod tests {
             key(heals_ms + 80, Some(30)),
         ];
         let point = point(&plan, &keys).unwrap();
-        assert_eq!((point.trouble.as_str(), point.lasted_ms), ("partition", 1_000));
+        assert_eq!(
+            (point.trouble.as_str(), point.lasted_ms),
+            ("partition", 1_000)
+        );
         assert_eq!(point.first_key_ms, 90.0, "the quickest, not the first");
         assert_eq!(point.all_succeed_ms, 40.0);
         assert_eq!(point.all_quick_ms, 60.0);

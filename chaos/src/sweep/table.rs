@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::Sweep;
@@ -51,7 +51,9 @@ impl Table {
     pub fn csv(&self) -> String {
         let head = line(self.head.iter().cloned());
         let rows = self.rows.iter();
-        head + &rows.map(|row| line(row.iter().map(cell))).collect::<String>()
+        head + &rows
+            .map(|row| line(row.iter().map(cell)))
+            .collect::<String>()
     }
 }
 

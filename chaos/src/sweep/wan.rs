@@ -136,7 +136,10 @@ pub(super) fn measure(lab: &mut Lab<'_>) -> (Vec<Point>, Vec<Link>) {
         let keys: Vec<Exchange> = found.iter().flatten().flatten().copied().collect();
         profile.point(condition, grace_ms, &keys)
     });
-    (points.collect(), PROFILES.iter().flat_map(Profile::links).collect())
+    (
+        points.collect(),
+        PROFILES.iter().flat_map(Profile::links).collect(),
+    )
 }
 
 impl Profile {

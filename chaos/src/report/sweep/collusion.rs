@@ -11,9 +11,16 @@ pub(super) fn section(sweep: &Sweep) -> String {
     if sweep.collusion.is_empty() {
         return String::new();
     }
-    let mut clusters: Vec<(u8, u8)> = sweep.collusion.iter().map(|p| (p.hubs, p.threshold)).collect();
+    let mut clusters: Vec<(u8, u8)> = sweep
+        .collusion
+        .iter()
+        .map(|p| (p.hubs, p.threshold))
+        .collect();
     clusters.dedup();
-    let panels: String = clusters.iter().map(|cluster| panel(sweep, *cluster)).collect();
+    let panels: String = clusters
+        .iter()
+        .map(|cluster| panel(sweep, *cluster))
+        .collect();
     let tries = sweep.collusion.first().map_or(0, |point| point.found.tried);
     Section {
         id: "collusion",
@@ -72,7 +79,12 @@ fn panel(sweep: &Sweep, (hubs, threshold): (u8, u8)) -> String {
     plot.draw(|frame| {
         let (k, n) = (f64::from(threshold), f64::from(hubs));
         frame.band(k - 0.5, n + 0.5);
-        let step = [(-0.5, 0.0), (k - 0.5, 0.0), (k - 0.5, 100.0), (n + 0.5, 100.0)];
+        let step = [
+            (-0.5, 0.0),
+            (k - 0.5, 0.0),
+            (k - 0.5, 100.0),
+            (n + 0.5, 100.0),
+        ];
         frame.path(&step, super::super::canvas::Ink::Text, 2);
         let of_cluster = |p: &&Point| (p.hubs, p.threshold) == (hubs, threshold);
         for point in sweep.collusion.iter().filter(of_cluster) {

@@ -40,7 +40,8 @@ HTTP, TCP/IP, registration, and the delivery of PSRD. Messages: {}.",
             (p.hubs == 10).then_some(p.threshold)
         }),
         caption: format!(
-            "Each mark is {} keys, all of which cost the same but for the lengths of numbers. <b>What to learn:</b> each further hub costs
+            "Each mark is {} keys, all of which cost the same but for the lengths of numbers; establishing and fetching cost
+nearly the same. <b>What to learn:</b> each further hub costs
 about {} bytes for each key, whatever K is. So tolerance of one more bad hub costs one more hub, and a higher threshold, against
 collusion, costs nothing on the wire.",
             count(first.keys),
@@ -61,7 +62,14 @@ fn panel(sweep: &Sweep, title: &str, label: &'static str, x: fn(&Point) -> Optio
     let most = sweep.cost.iter().map(|p| p.bytes_per_key);
     let plot = Plot {
         title: title.to_owned(),
-        x: Axis::names(label, points.iter().map(|(x, _)| x.to_string()).collect()),
+        x: Axis::numbers(
+            label,
+            points.last().map_or(1.0, |(x, _)| f64::from(*x) + 1.0),
+            &points
+                .iter()
+                .map(|(x, _)| f64::from(*x))
+                .collect::<Vec<_>>(),
+        ),
         y: Axis::linear("bytes for each key", most.fold(1.0, f64::max), |value| {
             short(value as u64)
         }),
@@ -74,10 +82,9 @@ fn panel(sweep: &Sweep, title: &str, label: &'static str, x: fn(&Point) -> Optio
     ];
     plot.draw(|frame| {
         for (i, bytes) in series.iter().enumerate() {
-            let aside = 7 * (i as i32 - 1);
-            for (at, (_, point)) in points.iter().enumerate() {
+            for (x, point) in &points {
                 let value = bytes(point);
-                frame.mark((at as f64, value), (value, value), aside, Look::ALL[i]);
+                frame.mark((f64::from(*x), value), (value, value), 0, Look::ALL[i]);
             }
         }
     })

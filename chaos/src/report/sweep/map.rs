@@ -36,7 +36,7 @@ pub(super) fn section(sweep: &Sweep) -> String {
         title: "Where keys stop arriving",
         lead: format!(
             "Some hubs are down (to the right) and others lie in every answer (upwards): in the first maps they corrupt their
-shares, in the others they deny having one or say nothing at all. Each cell shows how many of 100 keys arrived at both sides.
+shares, in the others they deny having one or say nothing at all. Each cell shows the percentage of keys that arrived at both sides.
 The line is theory: a key arrives exactly if K honest hubs can be reached. {}",
             found(&sweep.map)
         ),
@@ -79,7 +79,11 @@ fn deviations(cells: &[Cell]) -> String {
             escape(&cell.lie),
             count(cell.arrived.succeeded),
             count(cell.arrived.tried),
-            if cell.arrives_in_theory { "all" } else { "none" },
+            if cell.arrives_in_theory {
+                "all"
+            } else {
+                "none"
+            },
         )
     };
     let items: String = all.iter().take(MOST_LISTED).map(item).collect();
@@ -97,7 +101,7 @@ const TOP: i32 = 34;
 
 fn panel(sweep: &Sweep, (lie, hubs, threshold): (&str, u8, u8)) -> String {
     let across = i32::from(hubs) + 1;
-    let size = ((WIDTH - LEFT - 8) / across).min(48);
+    let size = ((WIDTH - LEFT - 8) / across).min(38);
     let bottom = TOP + across * size;
     let height = bottom + 44;
     let title = format!("N = {hubs}, K = {threshold}: liars {}", words(lie));
@@ -113,10 +117,22 @@ fn panel(sweep: &Sweep, (lie, hubs, threshold): (&str, u8, u8)) -> String {
             let name = i.to_string();
             let (x, _) = corner(i, 0);
             let (_, y) = corner(0, i);
-            canvas.text(&name, (x + size / 2, bottom + 12), 12.0, Align::Middle, Ink::Text);
+            canvas.text(
+                &name,
+                (x + size / 2, bottom + 12),
+                12.0,
+                Align::Middle,
+                Ink::Text,
+            );
             canvas.text(&name, (LEFT - 8, y - size / 2), 12.0, Align::End, Ink::Text);
         }
-        canvas.text("hubs down", (LEFT, bottom + 32), 13.0, Align::Start, Ink::Text);
+        canvas.text(
+            "hubs down",
+            (LEFT, bottom + 32),
+            13.0,
+            Align::Start,
+            Ink::Text,
+        );
         canvas.text("lying", (4, TOP - 2), 13.0, Align::Start, Ink::Text);
         // Down the stairs between the cells that theory promises and those that it does not.
         let spare = i32::from(hubs) - i32::from(threshold);
@@ -152,7 +168,11 @@ fn draw_cell(canvas: &Canvas<'_>, cell: &Cell, (x, y): (i32, i32), size: i32) {
         canvas.rectangle((x + 1, y + 1), (x + size - 1, y + size - 1), ink);
     }
     let percent = (rate.rate * 100.0).round().to_string();
-    let ink = if rate.succeeded == 0 { Ink::Muted } else { Ink::Text };
+    let ink = if rate.succeeded == 0 {
+        Ink::Muted
+    } else {
+        Ink::Text
+    };
     let at = (x + size / 2, y + size / 2);
     canvas.text(&percent, at, 12.0, Align::Middle, ink);
 }

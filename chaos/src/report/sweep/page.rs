@@ -80,7 +80,12 @@ fn broken(sweep: &Sweep) -> String {
             escape(&violation.file),
         )
     };
-    let entries: String = sweep.violations.iter().take(MOST_SHOWN).map(entry).collect();
+    let entries: String = sweep
+        .violations
+        .iter()
+        .take(MOST_SHOWN)
+        .map(entry)
+        .collect();
     let more = match sweep.violations.len().saturating_sub(MOST_SHOWN) {
         0 => String::new(),
         more => format!("<p>… and {} more.</p>", count(more as u64)),
@@ -134,7 +139,10 @@ impl Section<'_> {
             caption,
             tables,
         } = self;
-        let tables: String = tables.iter().map(|name| numbers::details(sweep, name)).collect();
+        let tables: String = tables
+            .iter()
+            .map(|name| numbers::details(sweep, name))
+            .collect();
         format!(
             r#"<section id="{id}"><h2>{title}</h2><p>{lead}</p>
 <figure>{legend}<div class="panels">{panels}</div><figcaption>{caption}</figcaption></figure>

@@ -1,7 +1,7 @@
 //! A plot with two axes, for figures that share one look.
 
 use super::super::canvas::{Align, Canvas, Fit, Ink};
-use super::super::text::escape;
+use super::super::text::{count, escape};
 
 const WIDTH: i32 = 450;
 const LEFT: i32 = 64;
@@ -33,6 +33,20 @@ impl Axis {
         }
     }
 
+    /// From 0 to `most`, with names at some numbers.
+    pub(super) fn numbers(label: &'static str, most: f64, named: &[f64]) -> Self {
+        Self {
+            label,
+            from: 0.0,
+            to: most,
+            is_log: false,
+            ticks: named
+                .iter()
+                .map(|value| (*value, count(*value as u64)))
+                .collect(),
+        }
+    }
+
     /// From 0 to at least `most`, with about four round steps.
     pub(super) fn linear(label: &'static str, most: f64, name: fn(f64) -> String) -> Self {
         let step = round_step(most / 4.0);
@@ -59,9 +73,7 @@ impl Axis {
             from: power(first),
             to: power(last),
             is_log: true,
-            ticks: (first..=last)
-                .map(|i| (power(i), name(power(i))))
-                .collect(),
+            ticks: (first..=last).map(|i| (power(i), name(power(i)))).collect(),
         }
     }
 
@@ -175,8 +187,7 @@ impl Frame<'_, '_> {
         canvas.text(plot.y.label, (RIGHT, 13), 12.0, Align::End, Ink::Muted);
     }
 
-    /// Two lines of title would touch the label of the axis: the pixel of a value on x.
-    pub(super) fn x(&self, value: f64) -> i32 {
+    fn x(&self, value: f64) -> i32 {
         LEFT + (self.plot.x.part(value) * f64::from(RIGHT - LEFT)).round() as i32
     }
 
@@ -187,7 +198,10 @@ impl Frame<'_, '_> {
 
     /// A line through points.
     pub(super) fn path(&self, points: &[(f64, f64)], ink: Ink, width: u32) {
-        let points: Vec<_> = points.iter().map(|&(x, y)| (self.x(x), self.y(y))).collect();
+        let points: Vec<_> = points
+            .iter()
+            .map(|&(x, y)| (self.x(x), self.y(y)))
+            .collect();
         self.canvas.path(&points, ink, width);
     }
 
@@ -206,19 +220,6 @@ impl Frame<'_, '_> {
     pub(super) fn band(&self, from: f64, to: f64) {
         let (from, to) = ((self.x(from), TOP), (self.x(to), self.plot.bottom()));
         self.canvas.rectangle(from, to, Ink::Band);
-    }
-
-    /// A dashed line at a value on y, with a word.
-    pub(super) fn level(&self, value: f64, word: &str) {
-        let y = self.y(value);
-        let mut x = LEFT;
-        while x < RIGHT {
-            self.canvas
-                .line((x, y), ((x + 5).min(RIGHT), y), Ink::Text, 1);
-            x += 9;
-        }
-        self.canvas
-            .text(word, (RIGHT, y - 9), 12.0, Align::End, Ink::Text);
     }
 }
 
