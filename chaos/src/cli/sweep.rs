@@ -132,6 +132,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_run_that_breaks_something_is_saved_as_a_schedule() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let mut plan = crate::campaign::load("calm").unwrap().plan(1);
+        plan.campaign = "sweep-wan-cities".to_owned();
+        plan.cluster.link_latency_ms = vec![vec![(1, 2), (3, 4)], vec![(5, 6)]];
+        let broken = Broken {
+            plan: plan.clone(),
+            violation: crate::run::outcome::RunViolation {
+                invariant: "agreement".to_owned(),
+                at_ms: 1_234,
+                detail: "two\nlines".to_owned(),
+            },
+        };
+        let violation = violation(&broken, dir.path()).unwrap();
+        let name = format!("failures/sweep-wan-cities-{}.toml", plan.seed);
+        assert_eq!(violation.file, dir.path().join(name).display().to_string());
+        let campaign = crate::campaign::load(&violation.file).unwrap();
+        assert_eq!(campaign.plan(0), plan);
+        assert!(campaign.about.starts_with("Breaks agreement"));
+    }
+
+    #[test]
     fn parts_come_in_the_order_of_the_report_and_each_once() {
         let names = |names: &[&str]| {
             names

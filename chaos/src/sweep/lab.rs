@@ -58,6 +58,10 @@ impl<'a> Lab<'a> {
         plans: &[Plan],
         look: impl Fn(&Facts<'_>) -> T + Sync,
     ) -> Vec<Option<T>> {
+        // What breaks something is saved, and has to be a schedule that can be read again.
+        for plan in plans {
+            debug_assert_eq!(plan.check(), Ok(()), "{}", plan.campaign);
+        }
         let (part, watch) = (self.part, &mut self.watch);
         let mut done = 0;
         let results = on_all_cores(

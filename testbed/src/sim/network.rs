@@ -304,6 +304,60 @@ mod tests {
     }
 
     #[test]
+    fn a_link_with_a_latency_of_its_own_comes_back_to_it() {
+        use std::cell::RefCell;
+        use std::rc::Rc;
+        let mut sim = super::super::WorldOptions::with_seed(1).build();
+        sim.host("server", || async {
+            let socket = turmoil::net::UdpSocket::bind("0.0.0.0:9").await?;
+            let mut buf = [0; 8];
+            loop {
+                let (n, from) = socket.recv_from(&mut buf).await?;
+                socket.send_to(&buf[..n], from).await?;
+            }
+        });
+        let took = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::clone(&took);
+        sim.client("client", async move {
+            let socket = turmoil::net::UdpSocket::bind("0.0.0.0:0").await?;
+            for second in 1..=3 {
+                let sent = turmoil::elapsed();
+                socket.send_to(&[0], "server:9").await?;
+                socket.recv_from(&mut [0; 8]).await?;
+                let ms = (turmoil::elapsed() - sent).as_millis();
+                seen.borrow_mut().push(ms);
+                tokio::time::sleep(Duration::from_secs(second) - turmoil::elapsed()).await;
+            }
+            Ok(())
+        });
+        let ms = Duration::from_millis;
+        let mut network = Network::new((ms(1), ms(5)));
+        network.set_latency(&sim, "server", "client", (ms(50), ms(50)));
+        let step_until = |sim: &mut turmoil::Sim<'_>, second| {
+            while sim.elapsed() < Duration::from_secs(second) {
+                let _ = sim.step();
+            }
+        };
+        step_until(&mut sim, 1);
+        let slow = NetFault::Slow {
+            a: names(&["client"]),
+            b: names(&["server"]),
+            latency: ms(200),
+        };
+        let slow = network.start(&sim, slow);
+        step_until(&mut sim, 2);
+        network.stop(&sim, slow);
+        step_until(&mut sim, 3);
+        let took = took.take();
+        // Messages arrive at ticks of 2 ms.
+        let near = |ms: u128, expected: u128| (expected..expected + 8).contains(&ms);
+        assert!(
+            near(took[0], 100) && near(took[1], 400) && near(took[2], 100),
+            "{took:?}"
+        );
+    }
+
+    #[test]
     fn a_link_heals_only_when_the_last_of_its_faults_is_over() {
         let answered = pings(vec![
             (vec![], &[]),

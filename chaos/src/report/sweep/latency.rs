@@ -1,6 +1,6 @@
 //! How long a key takes, by slow hubs and by loss.
 
-use super::super::text::millis;
+use super::super::text::{count, millis};
 use super::page::Section;
 use super::plot::{Axis, Look, Plot, legend};
 use crate::sweep::Sweep;
@@ -29,6 +29,7 @@ pub(super) fn section(sweep: &Sweep) -> String {
     ];
     let tried: u64 = sweep.latency.iter().map(|p| p.arrived.tried).sum();
     let succeeded: u64 = sweep.latency.iter().map(|p| p.arrived.succeeded).sum();
+    let (tried, succeeded) = (count(tried), count(succeeded));
     Section {
         id: "latency",
         title: "How long a key takes when hubs are slow or messages are lost",

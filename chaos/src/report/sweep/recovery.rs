@@ -1,6 +1,6 @@
 //! How long it takes until keys arrive again.
 
-use super::super::text::millis;
+use super::super::text::{count, millis};
 use super::page::Section;
 use super::plot::{Axis, Look, Plot, legend};
 use crate::sweep::Sweep;
@@ -16,6 +16,7 @@ pub(super) fn section(sweep: &Sweep) -> String {
     let (tried, succeeded) = sweep.recovery.iter().fold((0, 0), |(tried, succeeded), p| {
         (tried + p.tried, succeeded + p.succeeded)
     });
+    let (tried, succeeded) = (count(tried), count(succeeded));
     Section {
         id: "recovery",
         title: "How soon keys arrive again",
@@ -34,8 +35,8 @@ again. That moment is zero here.",
         caption: format!(
             "Marks: median; whiskers: from the shortest to the longest of {runs} runs each. <b>What to learn:</b> after a partition
 the next call gets a key at once, since nothing was forgotten; after a restart the clients first find out that they are unknown,
-register and get PSRD. What makes a long outage longer is that attempts in vain spend PSRD: after some seconds of them a pool of
-16 KiB is dry, and has to be filled again before anything else (with blocks of 256 KiB it is not, and 10 s are like 3 s). Of the {tried} keys that were asked for since the trouble began
+register and get PSRD. A long outage takes longer to get over since attempts in vain spend PSRD: after some seconds of them the pools
+are dry, and have to be filled again before anything else. Of the {tried} keys that were asked for since the trouble began
 {succeeded} arrived: a call that begins in the midst of it waits up to its deadline of 2 s, and is answered if all is well by
 then."
         ),

@@ -210,7 +210,8 @@ fn bars(profile: &str, grace_ms: u64, points: &[&Point]) -> String {
             let between = point.establish_p50_ms;
             rows.bar(y, 0.0, between, Ink::Down);
             rows.bar(y, between, between + point.fetch_p50_ms, Ink::Lying);
-            let (from, to) = (rows.x(point.both_p50_ms), rows.x(point.both_p99_ms));
+            let medians = between + point.fetch_p50_ms;
+            let (from, to) = (rows.x(medians), rows.x(point.both_p99_ms));
             rows.canvas.line((from, y), (to, y), Ink::Text, 1);
             rows.canvas.line((to, y - 4), (to, y + 4), Ink::Text, 1);
             rows.value(y, point.both_p99_ms, &exact(point.both_p50_ms));
