@@ -99,7 +99,7 @@ fn violation(broken: &Broken, out: &Path) -> Result<Violation, ReportError> {
     );
     let directory = out.join("failures");
     let file = directory.join(format!("{}-{}.toml", plan.campaign, plan.seed));
-    let file = match schedule::write(plan, &about, &[violation.detail.clone()]) {
+    let file = match schedule::write(plan, &about, std::slice::from_ref(&violation.detail)) {
         Ok(text) => {
             report::check_writable(&directory)?;
             report::replace(&file, &text)?;

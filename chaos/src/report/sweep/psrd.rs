@@ -75,8 +75,11 @@ fn by_size(sweep: &Sweep) -> String {
     })
 }
 
+/// Its name, its colour, and how much it is.
+type Segment = (&'static str, Ink, fn(&Waste) -> f64);
+
 /// What became of it, in the order of the bars.
-const PARTS: [(&str, Ink, fn(&Waste) -> f64); 3] = [
+const PARTS: [Segment; 3] = [
     (
         "used for exchanges that were carried through",
         Ink::Down,
@@ -93,7 +96,7 @@ const PARTS: [(&str, Ink, fn(&Waste) -> f64); 3] = [
 ];
 
 fn legend() -> String {
-    let swatch = |(name, ink, _): &(&str, Ink, fn(&Waste) -> f64)| {
+    let swatch = |(name, ink, _): &Segment| {
         let bar = Canvas::draw((18, 16), Fit::Shrink, name, |canvas| {
             canvas.rectangle((2, 3), (16, 13), *ink);
         });
