@@ -45,11 +45,15 @@ pub struct Cell {
 }
 
 pub(super) fn measure(lab: &mut Lab<'_>) -> Vec<Cell> {
+    measure_in(lab, &CLUSTERS)
+}
+
+fn measure_in(lab: &mut Lab<'_>, clusters: &[(u8, u8)]) -> Vec<Cell> {
     let mut cells = Vec::new();
     let mut plans = Vec::new();
     for (name, lies) in LIES {
         let mut setup = Setup::new(lab, name);
-        for (hubs, threshold) in CLUSTERS {
+        for &(hubs, threshold) in clusters {
             for crashed in 0..=hubs {
                 for lying in 0..=hubs - crashed {
                     for keys in portions(lab.samples(), KEYS_MAX) {
@@ -112,6 +116,50 @@ fn cell((hubs, threshold, lie, crashed, lying): (u8, u8, &str, u8, u8), keys: &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sweep::{Options, Part, Sweep, table::tables};
+
+    #[test]
+    fn the_map_of_three_hubs_is_as_in_theory_whatever_the_number_of_jobs() {
+        let map = |jobs| {
+            let options = Options {
+                samples: 1,
+                seed: 5,
+                jobs,
+                parts: vec![Part::Map],
+            };
+            let mut lab = Lab::new(&options, |_, _, _| {});
+            let map = measure_in(&mut lab, &[(3, 2)]);
+            let (sweep, broken) = lab.finish(Sweep {
+                map,
+                ..Sweep::default()
+            });
+            assert!(broken.is_empty(), "{}", broken[0].violation.detail);
+            sweep
+        };
+        let sweep = map(1);
+        let again = map(3);
+        assert_eq!((&sweep.map, &sweep.digest), (&again.map, &again.digest));
+        assert_eq!(
+            sweep.runs, 20,
+            "ten ways to split three, and two kinds of lies"
+        );
+        for cell in &sweep.map {
+            let arrives = cell.crashed + cell.lying <= 1;
+            assert_eq!(cell.arrived.succeeded, u64::from(arrives), "{cell:?}");
+            assert_eq!(cell.arrived.tried, 1);
+            if cell.lie == "corrupt-share" {
+                // These liars store what they are given: only the slave meets the lie.
+                assert_eq!(cell.established, u64::from(cell.crashed <= 1), "{cell:?}");
+            }
+            assert!(!cell.deviates && cell.arrives_in_theory == arrives);
+        }
+        let csv = tables(&sweep)[0].csv();
+        assert_eq!(csv.lines().count(), 21);
+        assert_eq!(
+            csv.lines().next().unwrap(),
+            "hubs,threshold,lie,crashed,lying,established,tried,succeeded,rate,low,high,arrives_in_theory,deviates"
+        );
+    }
 
     #[test]
     fn a_single_key_that_does_otherwise_is_a_deviation() {
