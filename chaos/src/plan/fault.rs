@@ -280,3 +280,42 @@ impl Fault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lossy_link_excuses_its_own_two_ends_and_severs_nobody() {
+        let cluster = crate::campaign::load("lossy").unwrap().plan(1).cluster;
+        let lossy = Fault::LossyLink {
+            client: 1,
+            hub: 2,
+            loss_percent: 90,
+        };
+        assert!(lossy.disturbs(1, 2, &cluster) && !lossy.severs(1, 2, &cluster));
+        assert!(!lossy.disturbs(0, 2, &cluster) && !lossy.disturbs(1, 0, &cluster));
+        assert_eq!((lossy.clients(), lossy.hubs()), (vec![1], vec![2]));
+    }
+
+    #[test]
+    fn what_has_a_strength_has_a_limit_for_it() {
+        let strong = |fault: &mut Fault| fault.strength_mut().is_some();
+        for mut fault in [
+            Fault::CrashHub { hub: 0 },
+            Fault::SlowHub {
+                hub: 0,
+                delay_ms: 1,
+            },
+            Fault::LossyLink {
+                client: 0,
+                hub: 0,
+                loss_percent: 1,
+            },
+            Fault::RogueClient { per_second: 1 },
+        ] {
+            let limit = Fault::strength_limit(fault.kind());
+            assert_eq!(limit.is_some(), strong(&mut fault), "{}", fault.kind());
+        }
+    }
+}

@@ -70,8 +70,10 @@ impl ChaosHooks {
             let plan = &seen.plan;
             let life = seen.client_lives.get(&client).copied().unwrap_or_default();
             let part = format!("loss c{client} h{hub} {life}");
-            let lossy = |fault: &Fault| matches!(fault, Fault::LossyLink { client: c, hub: h, .. } if (*c, *h) == (client, hub));
-            let is_lossy = plan.faults.iter().any(|planned| lossy(&planned.fault));
+            let is_lossy = plan.faults.iter().any(|planned| {
+                matches!(planned.fault, Fault::LossyLink { client: c, hub: h, .. }
+                    if (c, h) == (client, hub))
+            });
             (stream(&plan.campaign, plan.seed, &part), is_lossy)
         };
         if is_lossy {
