@@ -34,8 +34,8 @@ Measured on a healthy network: {}.",
         legend: legend(),
         panels: by_size(sweep) + &by_failure(sweep),
         caption: format!(
-            "Left: PSRD for each key at all hubs together; the line is theory, the marks are measured. Right: keys of 256 bits, {} in
-each row, and the share of the bytes that is waste. <b>What to learn:</b> exchanges that are carried through never cost more than
+            "By size: PSRD for each key at all hubs together; the line is theory, the marks are measured. By what fails: keys of 256
+bits, {} in each row, and the share of the bytes that is waste. <b>What to learn:</b> exchanges that are carried through never cost more than
 theory says. A hub slower than the time-out of 500 ms is asked again and again, with fresh PSRD each time. A restart, or a
 delivery of PSRD that is lost, makes a client register anew: what is left of its blocks, here of 16 KiB, is then worth nothing.
 That happens once, whatever the number of keys, so that smaller blocks waste less, and more keys make it a smaller share.",

@@ -33,7 +33,7 @@ pub(super) fn section(sweep: &Sweep) -> String {
         lead: format!(
             "N = {}, K = {}. One round trip establishes a key: the master sends all shares at once, and needs K hubs to have
 answered. One more fetches it. So each takes as long as the round trip to the K-th nearest hub, or, where the master waits for
-the others, to the farthest. Left: the round trips; the K nearest hubs are dark. Right: what was measured, with all hubs up, and
+the others, to the farthest. For each part of the world first come the round trips, the K nearest hubs dark; then what was measured, with all hubs up, and
 with the hub nearest to both clients down, {SLOW_MS} ms slow, or lying about its shares.",
             CLUSTER.0, CLUSTER.1
         ),
