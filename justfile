@@ -15,6 +15,10 @@ test *ARGS:
 replay NAME SEED:
     cargo chaos replay {{NAME}} --seed {{SEED}} --trace
 
+# Measure how far things go, and write reports/sweep.html
+sweep *ARGS:
+    cargo chaos sweep {{ARGS}}
+
 # Plant bugs in the nodes, and see which invariant catches each
 selftest *ARGS:
     cargo chaos selftest {{ARGS}}

@@ -4,6 +4,7 @@ mod replay;
 mod self_test;
 mod shrinking;
 mod soak;
+mod sweep;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ Examples:
   cargo chaos run my/own.toml --out my/reports   a campaign of your own
   cargo chaos replay storm --seed 17 --trace     every message of one run
   cargo chaos replay storm --seed 17 --html x.html   the same as a page that draws it
+  cargo chaos sweep                              how far things go: writes reports/sweep.html
   cargo chaos selftest                           are bugs seen that are planted on purpose?
   cargo chaos shrink storm --seed 17             reduce a run that breaks something
   cargo chaos soak --minutes 60                  search for what breaks for an hour
@@ -49,7 +51,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    sweep: Sweep,
+    run: RunArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,7 +64,12 @@ enum Command {
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
         #[command(flatten)]
-        sweep: Sweep,
+        run: RunArgs,
+    },
+    /// Change one thing at a time and measure: where keys stop arriving, how long they take, what they cost.
+    Sweep {
+        #[command(flatten)]
+        sweep: sweep::SweepArgs,
     },
     /// Plant bugs in the nodes on purpose, one at a time, and show which invariant sees each.
     Selftest(self_test::SelfTest),
@@ -95,7 +102,7 @@ enum Command {
 }
 
 #[derive(Debug, Clone, Args)]
-struct Sweep {
+struct RunArgs {
     /// Seeds of each campaign [default: what the campaign says; 1 with --seed].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     seeds: Option<u64>,
@@ -132,6 +139,11 @@ enum CliError {
     Control { name: String, breaks: String },
     #[error(transparent)]
     UnknownCanary(#[from] UnknownCanary),
+    #[error("{name}: there is no such part of a sweep; there are {}", .known.join(", "))]
+    UnknownPart {
+        name: String,
+        known: Vec<&'static str>,
+    },
 }
 
 /// Runs the command line of this process.
@@ -139,12 +151,13 @@ enum CliError {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        None => sweep(campaign::names().map(str::to_owned).collect(), &cli.sweep),
+        None => run_all(campaign::names().map(str::to_owned).collect(), &cli.run),
         Some(Command::List) => list(),
         Some(Command::Run {
             names,
-            sweep: options,
-        }) => sweep(names, &options),
+            run: options,
+        }) => run_all(names, &options),
+        Some(Command::Sweep { sweep }) => sweep::run(&sweep),
         Some(Command::Selftest(options)) => options.run(),
         Some(Command::Soak(args)) => soak::run_soak(&args),
         Some(Command::Replay { name, seed, show }) => replay::replay(&name, seed, &show),
@@ -174,7 +187,7 @@ fn list() -> Result<bool, CliError> {
     Ok(true)
 }
 
-fn sweep(names: Vec<String>, options: &Sweep) -> Result<bool, CliError> {
+fn run_all(names: Vec<String>, options: &RunArgs) -> Result<bool, CliError> {
     let campaigns = names
         .iter()
         .map(|name| campaign::load(name))
@@ -230,7 +243,7 @@ fn is_to_be_shrunk(campaign: &Campaign) -> bool {
 
 fn run_campaign(
     campaign: &Campaign,
-    options: &Sweep,
+    options: &RunArgs,
 ) -> (CampaignSummary, Vec<crate::summary::BoundaryPoint>) {
     let seeds = campaign.seeds_to_run(options.seed, options.seeds);
     let progress = progress("seeds");
@@ -288,7 +301,7 @@ fn jobs(asked: Option<u16>) -> usize {
     asked.map_or_else(cores, usize::from)
 }
 
-fn command(names: &[String], options: &Sweep) -> String {
+fn command(names: &[String], options: &RunArgs) -> String {
     let mut command = "cargo chaos".to_owned();
     if !names.iter().map(String::as_str).eq(campaign::names()) {
         command += &format!(" run {}", names.join(" "));
@@ -328,8 +341,8 @@ mod tests {
     }
 
     #[test]
-    fn the_command_in_the_report_repeats_the_sweep() {
-        let sweep = Sweep {
+    fn the_command_in_the_report_repeats_what_ran() {
+        let args = RunArgs {
             seeds: Some(5),
             seed: Some(7),
             jobs: Some(2),
@@ -338,17 +351,17 @@ mod tests {
             strict: false,
         };
         assert_eq!(
-            command(&["storm".to_owned()], &sweep),
+            command(&["storm".to_owned()], &args),
             "cargo chaos run storm --seeds 5 --seed 7 --no-shrink"
         );
         let all: Vec<String> = campaign::names().map(str::to_owned).collect();
-        let sweep = Sweep {
+        let args = RunArgs {
             seeds: None,
             seed: None,
             no_shrink: false,
             strict: false,
-            ..sweep
+            ..args
         };
-        assert_eq!(command(&all, &sweep), "cargo chaos");
+        assert_eq!(command(&all, &args), "cargo chaos");
     }
 }

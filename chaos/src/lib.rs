@@ -22,10 +22,11 @@
 //! | [`view`] | one run for people and tools: text, JSON, a page |
 //! | [`runner`] | many seeds on all cores |
 //! | [`shrink`] | what breaks an invariant, reduced to what a person can read |
-//! | [`mod@summarize`], [`summary`], [`growth`] | what a sweep says |
+//! | [`mod@summarize`], [`summary`], [`growth`] | what finished campaigns say |
 //! | [`reached`] | the names of what a run can reach |
 //! | [`soak`](mod@soak) | draws runs for as long as it is told, and searches near rare ones |
 //! | [`report`] | the HTML |
+//! | [`sweep`] | one thing changed at a time, until a curve can be drawn |
 //! | [`selftest`] | whether the invariants see bugs that are planted on purpose |
 //! | [`cli`], [`table`] | the command |
 
@@ -45,5 +46,6 @@ pub mod shrink;
 pub mod soak;
 pub mod summarize;
 pub mod summary;
+pub mod sweep;
 pub mod table;
 pub mod view;

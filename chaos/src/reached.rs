@@ -19,7 +19,7 @@ const FLOOD: [&str; 6] = [
 ];
 
 /// What faults were seen to do.
-const EFFECTS: [&str; 2] = ["slowed-response", "refill-refused"];
+const EFFECTS: [&str; 3] = ["slowed-response", "refill-refused", "retransmission"];
 
 /// What SAEs do together.
 const GROUP: [&str; 2] = ["asked-for", "member-fetched"];
@@ -98,7 +98,7 @@ pub fn is_consequence(name: &str) -> bool {
 pub fn meant(unknown: &str) -> Vec<String> {
     let mut near: Vec<(usize, String)> = names()
         .into_iter()
-        .map(|name| (distance(unknown, &name), name))
+        .map(|name| (strsim::levenshtein(unknown, &name), name))
         .collect();
     near.sort();
     let close = near.iter().take_while(|(distance, _)| *distance <= NEAR);
@@ -126,22 +126,6 @@ const NEAR: usize = 3;
 
 /// Names that are proposed at most.
 const MEANT_MAX: usize = 5;
-
-/// Letters to add, drop or change (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
-}
 
 #[cfg(test)]
 mod tests {
@@ -172,6 +156,5 @@ mod tests {
         assert_eq!(meant("mark:late-shares")[0], "mark:late-share");
         assert!(meant("lie:fib").iter().all(|name| name.starts_with("lie:")));
         assert_eq!(meant("xyz").len(), MEANT_MAX);
-        assert_eq!((distance("", "abc"), distance("abc", "abd")), (3, 1));
     }
 }

@@ -55,27 +55,49 @@ pub fn run_seeds<R>(
 where
     R: Fn(&Plan) -> RunOutcome + Sync,
 {
+    let run_one = |at: usize| {
+        let seed = *seeds.get(at)?;
+        Some(run_fresh(&campaign.name, &campaign.plan(seed), &run))
+    };
+    let outcomes = on_all_cores(seeds.len(), jobs, run_one, |outcome| {
+        outcome.iter().for_each(&mut done);
+    });
+    outcomes.into_iter().flatten().collect()
+}
+
+/// Does `work` for each number below `count`, `jobs` at a time. `done` is told of each result as it comes. The results
+/// are in order, whatever the number of jobs.
+pub fn on_all_cores<T: Send>(
+    count: usize,
+    jobs: usize,
+    work: impl Fn(usize) -> T + Sync,
+    mut done: impl FnMut(&T),
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
-    let mut outcomes = Vec::with_capacity(seeds.len());
+    let mut results = Vec::with_capacity(count);
     thread::scope(|scope| {
-        for _ in 0..jobs.clamp(1, seeds.len().max(1)) {
-            let (next, sender, run) = (&next, sender.clone(), &run);
+        for _ in 0..jobs.clamp(1, count.max(1)) {
+            let (next, sender, work) = (&next, sender.clone(), &work);
             scope.spawn(move || {
-                while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // Nobody listens only if the sweep is over already.
-                    let _ = sender.send(run_fresh(&campaign.name, &campaign.plan(seed), run));
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    if at >= count {
+                        return;
+                    }
+                    // Nobody listens only if all is over already.
+                    let _ = sender.send((at, work(at)));
                 }
             });
         }
         drop(sender);
-        for outcome in receiver {
-            done(&outcome);
-            outcomes.push(outcome);
+        for (at, result) in receiver {
+            done(&result);
+            results.push((at, result));
         }
     });
-    outcomes.sort_by_key(|outcome| outcome.seed);
-    outcomes
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Does `work` on each item, `jobs` at a time, and hands the results to `done` in the order of the items, as soon as all
@@ -126,7 +148,7 @@ pub fn in_order<T: Sync, R: Send, E>(
 }
 
 /// Runs a plan in a thread of its own: libraries keep state in thread-locals, which would make a run differ when it is
-/// alone and in a sweep. A panic is a violation like any other.
+/// alone and among others. A panic is a violation like any other.
 pub fn run_fresh(
     campaign: &str,
     plan: &Plan,
@@ -217,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_a_violation_and_the_sweep_goes_on() {
+    fn a_panic_is_a_violation_and_the_others_go_on() {
         let campaign = load("calm").unwrap();
         let outcomes = run_seeds(&campaign, &[12, 13, 14], 2, fake, |_| {});
         assert_eq!(outcomes.len(), 3);

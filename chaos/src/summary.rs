@@ -1,4 +1,4 @@
-//! What a finished sweep says: the contents of `reports/resilience.json`, and all that the HTML report is drawn from.
+//! What finished campaigns say: the contents of `reports/resilience.json`, and all that the HTML report is drawn from.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::growth::GrowthPoint;
 use crate::plan::Plan;
 use crate::run::effects::Effect;
 
-/// Everything that `cargo chaos` measured in one sweep.
+/// Everything that `cargo chaos` measured in all campaigns that it ran.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Resilience {
     /// Version of `dske` that was tested.
@@ -20,7 +20,7 @@ pub struct Resilience {
     pub campaigns: Vec<CampaignSummary>,
     /// Calls by how many hubs were down and how many lied while they ran, over all campaigns.
     pub boundary: Vec<BoundaryPoint>,
-    /// Real seconds for the whole sweep.
+    /// Real seconds for all of it.
     pub wall_seconds: f64,
 }
 

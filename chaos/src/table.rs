@@ -6,7 +6,7 @@ use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan, ROGUE_NAME};
 use crate::selftest::{Canaried, Steps, median_left};
 use crate::summary::{CampaignSummary, Resilience, Violation};
 
-/// Prints the table at the end of a sweep.
+/// Prints the table at the end.
 pub fn print(resilience: &Resilience) {
     println!(
         "{:<20} {:>6} {:>8} {:>8} {:>7} {:>7} {:>6} {:>9} {:>8}  verdict",

@@ -1,4 +1,4 @@
-//! A seed decides all: the same seed gives the same run, in any process, alone and in a sweep.
+//! A seed decides all: the same seed gives the same run, in any process, alone and among others.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;

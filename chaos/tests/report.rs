@@ -1,4 +1,4 @@
-//! The report of a sweep, from the outside. The pages of the samples are left in the target directory's `tmp`, to look
+//! The report of campaigns, from the outside. The pages of the samples are left in the target directory's `tmp`, to look
 //! at: `report-held/index.html` and `report-broken/index.html`.
 
 #![allow(clippy::unwrap_used)]
@@ -11,7 +11,7 @@ use dske_chaos::{report, run::effects::Effect, summary::Resilience};
 
 /// The page in a directory that was empty.
 fn html(summary: &Resilience) -> String {
-    report::html(summary, &report::Beside::default())
+    report::html(summary, &report::Before::default())
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn the_same_summary_gives_the_same_bytes() {
 }
 
 #[test]
-fn a_sweep_of_nothing_is_no_success() {
+fn a_report_of_nothing_is_no_success() {
     let empty = html(&Resilience::default());
     assert!(empty.contains("Nothing was tested.") && !empty.contains("invariants held"));
     let mut idle = sample::held();
@@ -122,15 +122,12 @@ fn both_files_are_written_whole_and_replace_older_ones() {
     ] {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         report::write(&dir, &Resilience::default()).unwrap();
-        let beside = report::Beside {
-            before: report::Before::read(&dir.join("resilience.json")),
-            selftest: false,
-        };
+        let before = report::Before::read(&dir.join("resilience.json"));
         let written = report::write(&dir, &summary).unwrap();
         assert_eq!(written.html, dir.join("index.html"));
         assert_eq!(
             fs::read_to_string(&written.html).unwrap(),
-            report::html(&summary, &beside)
+            report::html(&summary, &before)
         );
         let json: serde_json::Value =
             serde_json::from_slice(&fs::read(&written.json).unwrap()).unwrap();

@@ -45,6 +45,7 @@ fn clusters() -> impl Strategy<Value = ClusterPlan> {
         threshold,
         clients,
         latency_ms: (network.0, network.1),
+        link_latency_ms: Vec::new(),
         tick_ms: 2,
         psrd_block_bytes: psrd.0,
         psrd_low_water_bytes: psrd.1,

@@ -274,17 +274,15 @@ impl Checker<'_> {
                 (None, Some(at_ms)) => within("faults.at_ms", Range::just(at_ms), 0..=heal_ms - 1)?,
                 _ => return Err(self.error(Some(span), "a fault has either per_minute or at_ms")),
             }
-            let needs_strength =
-                matches!(kind, "slow-link" | "slow-hub" | "flood" | "rogue-client");
-            match fault.strength {
-                Some(strength) if needs_strength => {
-                    within("faults.strength", strength, limits::STRENGTH)?
+            match (fault.strength, Fault::strength_limit(kind)) {
+                (Some(strength), Some(limit)) => within("faults.strength", strength, limit)?,
+                (None, None) => {}
+                (Some(_), None) => {
+                    return Err(self.error(Some(span), &format!("{kind} has no strength")));
                 }
-                None if !needs_strength => {}
-                Some(_) => return Err(self.error(Some(span), &format!("{kind} has no strength"))),
-                None => {
+                (None, Some(_)) => {
                     let message = format!(
-                        "{kind} needs a strength: latency or delay in milliseconds, or messages a second"
+                        "{kind} needs a strength: latency or delay in milliseconds, messages a second, or percent lost"
                     );
                     return Err(self.error(Some(span), &message));
                 }
@@ -462,6 +460,10 @@ mod tests {
             (
                 "[[faults]]\nkind = \"flood\"\nper_minute = 1\nduration_ms = 5",
                 "flood needs a strength",
+            ),
+            (
+                "[[faults]]\nkind = \"lossy-link\"\nper_minute = 1\nduration_ms = 5\nstrength = 91",
+                "faults.strength must be 1 to 90",
             ),
             (
                 "[[faults]]\nkind = \"rogue-client\"\nper_minute = 1\nduration_ms = 5",

@@ -105,6 +105,7 @@ impl Distributions {
             threshold: threshold as u8,
             clients: section.clients.draw(rng) as u8,
             latency_ms: section.latency_ms.draw(timing_rng),
+            link_latency_ms: Vec::new(),
             tick_ms: section.tick_ms,
             psrd_block_bytes,
             psrd_low_water_bytes: size(section.psrd_low_water_bytes, rng).min(low_water_max),
@@ -362,6 +363,11 @@ pub(crate) fn fault(kind: &str, clients: Vec<usize>, hubs: Vec<usize>, strength:
             client,
             hub,
             latency_ms: strength,
+        },
+        "lossy-link" => Fault::LossyLink {
+            client,
+            hub,
+            loss_percent: strength,
         },
         "slow-hub" => Fault::SlowHub {
             hub,

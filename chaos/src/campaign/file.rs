@@ -196,8 +196,8 @@ pub struct FaultSection {
     /// How many clients it is about.
     #[serde(default = "one_client")]
     pub clients: Range,
-    /// For `slow-link`: latency in milliseconds; for `slow-hub`: delay in milliseconds; for `flood` and
-    /// `rogue-client`: messages a second.
+    /// For `slow-link`: latency in milliseconds; for `lossy-link`: messages lost, in percent; for `slow-hub`: delay in
+    /// milliseconds; for `flood` and `rogue-client`: messages a second.
     #[serde(default)]
     pub strength: Option<Range>,
 }

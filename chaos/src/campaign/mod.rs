@@ -172,13 +172,14 @@ pub enum SeedError {
 }
 
 /// The campaigns that come with the command, in the order in which they run.
-const BUILT_IN: [(&str, &str); 13] = [
+const BUILT_IN: [(&str, &str); 14] = [
     ("calm", include_str!("../../campaigns/calm.toml")),
     (
         "partitions",
         include_str!("../../campaigns/partitions.toml"),
     ),
     ("crashes", include_str!("../../campaigns/crashes.toml")),
+    ("lossy", include_str!("../../campaigns/lossy.toml")),
     (
         "byzantine-minority",
         include_str!("../../campaigns/byzantine-minority.toml"),

@@ -284,6 +284,11 @@ mod tests {
                 hub,
                 latency_ms: 77,
             },
+            Fault::LossyLink {
+                client,
+                hub,
+                loss_percent: 33,
+            },
             Fault::SlowHub { hub, delay_ms: 88 },
             Fault::CrashHub { hub },
             Fault::CrashClient { client },

@@ -125,16 +125,8 @@ impl Handler<GetHubStatus> for Front {
     }
 }
 
-fn active(plan: &Plan, at_ms: u64) -> impl Iterator<Item = &Fault> {
-    let now = move |from: u64, until: u64| (from..until).contains(&at_ms);
-    let faults = plan.faults.iter();
-    faults
-        .filter(move |fault| now(fault.at_ms, fault.until_ms))
-        .map(|fault| &fault.fault)
-}
-
 fn delay(plan: &Plan, hub: usize, at_ms: u64) -> Duration {
-    let delays = active(plan, at_ms).filter_map(|fault| match fault {
+    let delays = plan.faults_at(at_ms).filter_map(|fault| match fault {
         Fault::SlowHub {
             hub: slow,
             delay_ms,
@@ -145,5 +137,6 @@ fn delay(plan: &Plan, hub: usize, at_ms: u64) -> Duration {
 }
 
 fn is_cut_off(plan: &Plan, hub: usize, at_ms: u64) -> bool {
-    active(plan, at_ms).any(|fault| matches!(fault, Fault::CutRefill { hub: cut } if *cut == hub))
+    plan.faults_at(at_ms)
+        .any(|fault| matches!(fault, Fault::CutRefill { hub: cut } if *cut == hub))
 }

@@ -91,6 +91,9 @@ impl Display for NoteKind {
             ),
             Self::FaultBegins(fault) => write!(f, "fault begins {fault:?}"),
             Self::FaultEnds(fault) => write!(f, "fault ends {fault:?}"),
+            Self::Retransmission { client, hub, late } => {
+                write!(f, "lost c{client}-h{hub} late_ms={}", late.as_millis())
+            }
             Self::HubStatus { hub, shares } => write!(f, "status h{hub} shares={shares}"),
             Self::ClientStatus { client, fetched } => {
                 write!(f, "status c{client} fetched={fetched}")

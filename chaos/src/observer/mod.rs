@@ -33,6 +33,8 @@ use trace::TraceHash;
 
 /// A block of PSRD that was delivered.
 pub struct ObservedBlock {
+    /// When it was delivered.
+    pub at_us: u64,
     /// Index of the hub.
     pub hub: usize,
     /// Index of the client.
@@ -187,6 +189,7 @@ impl Observer {
 
     pub(crate) fn block(&self, hub: usize, client: usize, owner: PoolOwner, block: &Block) {
         let observed = ObservedBlock {
+            at_us: now_us(),
             hub,
             client,
             owner,

@@ -1,5 +1,7 @@
 //! What is recorded of messages, calls and lies. Times are microseconds since the run began.
 
+use std::time::Duration;
+
 use dske::protocol::channel::PoolOwner;
 use dske::protocol::{KeyId, NodeName, Request, Response};
 use dske::psrd::BlockId;
@@ -220,6 +222,15 @@ pub enum NoteKind {
     FaultBegins(Fault),
     /// The nemesis ends a fault.
     FaultEnds(Fault),
+    /// A message was lost on its way between two nodes, and is sent again so much later.
+    Retransmission {
+        /// Index of the client.
+        client: usize,
+        /// Index of the hub.
+        hub: usize,
+        /// How much later it arrives.
+        late: Duration,
+    },
     /// A hub tells how many shares it holds.
     HubStatus {
         /// Index of the hub.

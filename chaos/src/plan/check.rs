@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use dske::topology::Topology;
 
 use super::limits::{self, Limit, allowed};
-use super::{Liar, Plan, PlannedCall, PlannedFault};
+use super::{Fault, Liar, Plan, PlannedCall, PlannedFault};
 
 /// Something that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,13 +94,14 @@ impl Plan {
         part.within("hubs", hubs, limits::HUBS)?;
         part.within("threshold", threshold, 1..=hubs)?;
         part.within("clients", cluster.clients.into(), limits::CLIENTS)?;
-        let (shortest, longest) = cluster.latency_ms;
-        part.within("latency_ms", longest, limits::LATENCY_MS)?;
-        part.within(
-            "latency_ms",
-            shortest,
-            *limits::LATENCY_MS.start()..=longest,
-        )?;
+        let most = *limits::CLIENTS.end() * *limits::HUBS.end();
+        let links = cluster.link_latency_ms.iter().flatten();
+        part.within("link_latency_ms", links.clone().count() as u64, 0..=most)?;
+        for &(shortest, longest) in links.chain([&cluster.latency_ms]) {
+            part.within("latency_ms", longest, limits::LATENCY_MS)?;
+            let at_least = *limits::LATENCY_MS.start();
+            part.within("latency_ms", shortest, at_least..=longest)?;
+        }
         for (field, value, limit) in [
             ("tick_ms", cluster.tick_ms, limits::TICK_MS),
             (
@@ -212,9 +213,10 @@ impl Plan {
             } = planned;
             self.check_period(part, "at_ms", *at_ms, *until_ms)?;
             in_order(part, "at_ms", index, |i| self.faults[i].at_ms)?;
+            let limit = Fault::strength_limit(fault.kind());
             let mut fault = fault.clone();
-            if let Some((field, strength)) = fault.strength_mut() {
-                part.within(field, *strength, limits::STRENGTH)?;
+            if let (Some((field, strength)), Some(limit)) = (fault.strength_mut(), limit) {
+                part.within(field, *strength, limit)?;
             }
             check_indices(part, "hubs", &fault.hubs(), self.cluster.hubs)?;
             check_indices(part, "clients", &fault.clients(), self.cluster.clients)?;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ClusterPlan;
+use super::limits::{self, Limit};
 
 /// A fault with its times, in milliseconds since the run began.
 ///
@@ -59,6 +60,15 @@ pub enum Fault {
         /// One way.
         latency_ms: u64,
     },
+    /// Some of the messages between the two are lost and sent again, as TCP does it: later.
+    LossyLink {
+        /// Client.
+        client: usize,
+        /// Hub.
+        hub: usize,
+        /// How likely a message is lost each time that it is sent.
+        loss_percent: u64,
+    },
     /// The hub takes this long before it looks at a request.
     SlowHub {
         /// Hub.
@@ -97,12 +107,13 @@ pub enum Fault {
 
 impl Fault {
     /// Names of all kinds, as campaign files spell them.
-    pub const KINDS: [&'static str; 11] = [
+    pub const KINDS: [&'static str; 12] = [
         "partition",
         "partition-to-hubs",
         "partition-to-clients",
         "hold",
         "slow-link",
+        "lossy-link",
         "slow-hub",
         "crash-hub",
         "crash-client",
@@ -120,6 +131,7 @@ impl Fault {
             Self::PartitionToClients { .. } => "partition-to-clients",
             Self::Hold { .. } => "hold",
             Self::SlowLink { .. } => "slow-link",
+            Self::LossyLink { .. } => "lossy-link",
             Self::SlowHub { .. } => "slow-hub",
             Self::CrashHub { .. } => "crash-hub",
             Self::CrashClient { .. } => "crash-client",
@@ -149,6 +161,10 @@ impl Fault {
                 hub: h,
                 latency_ms,
             } => *c == client && *h == hub && latency_ms * 10 > cluster.grace_ms,
+            // One loss costs a retransmission time-out, as long as many a grace period; the second one costs the request.
+            Self::LossyLink {
+                client: c, hub: h, ..
+            } => *c == client && *h == hub,
             Self::SlowHub { hub: h, delay_ms } => *h == hub && delay_ms * 2 > cluster.grace_ms,
             // The node is not there, and comes back without PSRD and shares.
             Self::CrashHub { hub: h } => *h == hub,
@@ -171,6 +187,8 @@ impl Fault {
                 false
             }
             Self::SlowHub { delay_ms, .. } if delay_ms * 2 < cluster.request_timeout_ms => false,
+            // A message may get through at any time, and most do.
+            Self::LossyLink { .. } => false,
             // PSRD is there, or it is not: that is not a matter of hubs in reach.
             Self::CutRefill { .. } | Self::Flood { .. } | Self::RogueClient { .. } => false,
             _ => self.disturbs(client, hub, cluster),
@@ -186,6 +204,7 @@ impl Fault {
             | Self::PartitionToClients { hubs, .. } => hubs.clone(),
             Self::Hold { hub, .. }
             | Self::SlowLink { hub, .. }
+            | Self::LossyLink { hub, .. }
             | Self::SlowHub { hub, .. }
             | Self::CrashHub { hub }
             | Self::CutRefill { hub }
@@ -204,6 +223,7 @@ impl Fault {
             | Self::PartitionToClients { clients, .. } => clients.clone(),
             Self::Hold { client, .. }
             | Self::SlowLink { client, .. }
+            | Self::LossyLink { client, .. }
             | Self::CrashClient { client } => vec![*client],
             Self::SlowHub { .. }
             | Self::CrashHub { .. }
@@ -221,6 +241,7 @@ impl Fault {
             | Self::PartitionToClients { clients, hubs } => Some((clients, hubs)),
             Self::Hold { .. }
             | Self::SlowLink { .. }
+            | Self::LossyLink { .. }
             | Self::SlowHub { .. }
             | Self::CrashHub { .. }
             | Self::CrashClient { .. }
@@ -234,6 +255,7 @@ impl Fault {
     pub fn strength_mut(&mut self) -> Option<(&'static str, &mut u64)> {
         match self {
             Self::SlowLink { latency_ms, .. } => Some(("latency_ms", latency_ms)),
+            Self::LossyLink { loss_percent, .. } => Some(("loss_percent", loss_percent)),
             Self::SlowHub { delay_ms, .. } => Some(("delay_ms", delay_ms)),
             Self::Flood { per_second, .. } | Self::RogueClient { per_second, .. } => {
                 Some(("per_second", per_second))
@@ -245,6 +267,55 @@ impl Fault {
             | Self::CrashHub { .. }
             | Self::CrashClient { .. }
             | Self::CutRefill { .. } => None,
+        }
+    }
+
+    /// How strong faults of a kind may be. `None` where the kind is not more or less strong.
+    #[must_use]
+    pub fn strength_limit(kind: &str) -> Option<Limit> {
+        match kind {
+            "slow-link" | "slow-hub" | "flood" | "rogue-client" => Some(limits::STRENGTH),
+            "lossy-link" => Some(limits::LOSS_PERCENT),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lossy_link_excuses_its_own_two_ends_and_severs_nobody() {
+        let cluster = crate::campaign::load("lossy").unwrap().plan(1).cluster;
+        let lossy = Fault::LossyLink {
+            client: 1,
+            hub: 2,
+            loss_percent: 90,
+        };
+        assert!(lossy.disturbs(1, 2, &cluster) && !lossy.severs(1, 2, &cluster));
+        assert!(!lossy.disturbs(0, 2, &cluster) && !lossy.disturbs(1, 0, &cluster));
+        assert_eq!((lossy.clients(), lossy.hubs()), (vec![1], vec![2]));
+    }
+
+    #[test]
+    fn what_has_a_strength_has_a_limit_for_it() {
+        let strong = |fault: &mut Fault| fault.strength_mut().is_some();
+        for mut fault in [
+            Fault::CrashHub { hub: 0 },
+            Fault::SlowHub {
+                hub: 0,
+                delay_ms: 1,
+            },
+            Fault::LossyLink {
+                client: 0,
+                hub: 0,
+                loss_percent: 1,
+            },
+            Fault::RogueClient { per_second: 1 },
+        ] {
+            let limit = Fault::strength_limit(fault.kind());
+            assert_eq!(limit.is_some(), strong(&mut fault), "{}", fault.kind());
         }
     }
 }

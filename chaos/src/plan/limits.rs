@@ -59,6 +59,9 @@ pub const BITS: Limit = 64..=65_536;
 /// Strength of a fault: milliseconds, or messages a second.
 pub const STRENGTH: Limit = 1..=10_000;
 
+/// Messages that a link loses. One that loses all of them is a partition.
+pub const LOSS_PERCENT: Limit = 1..=90;
+
 /// How many of its answers are lies. A hub that never lies is honest.
 pub const RATE_PERCENT: Limit = 1..=100;
 

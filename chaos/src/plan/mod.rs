@@ -77,6 +77,9 @@ pub struct ClusterPlan {
     pub clients: u8,
     /// Shortest and longest way through the network, one way.
     pub latency_ms: (u64, u64),
+    /// The same for single links, by client and hub, where they are longer or shorter than others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub link_latency_ms: Vec<Vec<(u64, u64)>>,
     /// How finely simulated time is cut.
     pub tick_ms: u64,
     /// Bytes of a block of PSRD.
@@ -183,6 +186,12 @@ impl Plan {
             overlaps(planned.at_ms, planned.until_ms)
                 && planned.fault.disturbs(client, hub, &self.cluster)
         })
+    }
+
+    /// The faults that are active at a moment.
+    pub fn faults_at(&self, at_ms: u64) -> impl Iterator<Item = &Fault> {
+        let now = move |planned: &&PlannedFault| (planned.at_ms..planned.until_ms).contains(&at_ms);
+        self.faults.iter().filter(now).map(|planned| &planned.fault)
     }
 
     /// Whether a client runs the production code. One that does not is numbered behind all that do.

@@ -1,4 +1,4 @@
-//! The report of a sweep: `resilience.json` for machines and one self-contained `index.html` for people.
+//! The report of campaigns: `resilience.json` for machines and one self-contained `index.html` for people.
 //!
 //! The page loads nothing: style and charts are inside it, so it can be mailed, archived and read offline. It is a
 //! pure function of the summary and of what lies beside it: the same numbers give the same bytes.
@@ -9,6 +9,7 @@
 //! | `overview` | the first screen: verdict, what broke, totals, negative controls, all campaigns |
 //! | `boundary` | success against hubs down and lying, beside the theoretical N−K |
 //! | `growth` | what more seeds bring |
+//! | `beside` | links to the pages of other commands |
 //! | `effects` | what the faults did |
 //! | `changes` | what changed since the previous report |
 //! | `uncovered` | what is not covered |
@@ -16,8 +17,10 @@
 //! | `latency`, `timeline` | the charts of such a section |
 //! | `selftest` | the page of a self-test, `selftest.html` |
 //! | `verdict` | what the numbers mean: held, weak, broken |
+//! | [`sweep`] | the page of `cargo chaos sweep` |
 //! | `canvas`, `stats`, `text` | drawing, intervals, escaping and number formats |
 
+mod beside;
 mod boundary;
 mod campaign;
 mod canvas;
@@ -30,6 +33,7 @@ mod overview;
 mod page;
 mod selftest;
 mod stats;
+pub mod sweep;
 mod text;
 mod thin;
 mod timeline;
@@ -38,8 +42,9 @@ mod verdict;
 mod write;
 
 pub use changes::Before;
-pub use page::{Beside, html};
+pub use page::html;
 pub use selftest::write_selftest;
+pub(crate) use stats::wilson;
 pub(crate) use text::escape;
 pub use uncovered::UNCOVERED;
 pub(crate) use write::replace;

@@ -167,7 +167,7 @@ pub(super) fn numbers(summary: &Resilience) -> String {
         (
             seconds(summary.wall_seconds),
             "real",
-            "time that this sweep took",
+            "time that all of it took",
         ),
     ];
     let cards: String = cards

@@ -2,23 +2,13 @@
 
 use super::changes::{self, Before};
 use super::{
-    boundary, campaign, effects, growth, overview, selftest, text::escape, uncovered,
-    verdict::judge,
+    beside, boundary, campaign, effects, growth, overview, text::escape, uncovered, verdict::judge,
 };
 use crate::summary::Resilience;
 
-/// What else the report's directory holds, or held.
-#[derive(Debug, Default)]
-pub struct Beside {
-    /// The report that this one replaces.
-    pub before: Before,
-    /// Whether there is the page of a self-test.
-    pub selftest: bool,
-}
-
-/// The whole report as one HTML page that loads nothing. The same summary beside the same files gives the same bytes.
+/// The whole report as one HTML page that loads nothing. The same summary after the same one gives the same bytes.
 #[must_use]
-pub fn html(summary: &Resilience, beside: &Beside) -> String {
+pub fn html(summary: &Resilience, before: &Before) -> String {
     let verdict = judge(summary);
     let campaigns: String = summary
         .campaigns
@@ -32,7 +22,7 @@ pub fn html(summary: &Resilience, beside: &Beside) -> String {
 {numbers}
 {contents}
 {invariants}
-{selftest}
+{beside}
 {boundary}
 {effects}
 {growth}
@@ -45,11 +35,11 @@ pub fn html(summary: &Resilience, beside: &Beside) -> String {
         numbers = overview::numbers(summary),
         contents = overview::contents(summary),
         invariants = overview::invariants(summary),
-        selftest = selftest::link(beside.selftest),
+        beside = beside::hints(),
         boundary = boundary::section(summary),
         growth = growth::section(summary),
         effects = effects::section(summary),
-        changes = changes::section(summary, &beside.before),
+        changes = changes::section(summary, before),
         uncovered = uncovered::section(),
         footer = footer(summary),
     );

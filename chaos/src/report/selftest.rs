@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::beside;
 use super::invariants::{KNOWN, meaning};
 use super::page::frame;
 use super::text::{count, counted, escape, millis, seconds};
 use super::write::{ReportError, replace, write_json};
 use crate::selftest::{Canaried, Caught, Steps, median_left};
-
-/// The page's name, beside that of a sweep.
-pub(super) const FILE: &str = "selftest.html";
 
 /// Writes `selftest.json` and `selftest.html`; gives the path of the page.
 ///
@@ -18,21 +16,10 @@ pub(super) const FILE: &str = "selftest.html";
 /// If they cannot be written.
 pub fn write_selftest(out: &Path, all: &[Canaried]) -> Result<PathBuf, ReportError> {
     write_json(&out.join("selftest.json"), &all)?;
-    let page = out.join(FILE);
+    let page = out.join(beside::SELFTEST.file);
     replace(&page, &html(all))?;
+    beside::link(out)?;
     Ok(page)
-}
-
-/// What the report of a sweep says about the self-test beside it.
-pub(super) fn link(exists: bool) -> String {
-    let text = if exists {
-        format!(
-            r#"Whether these checks see bugs that are planted on purpose: <a href="{FILE}">the self-test</a>."#
-        )
-    } else {
-        "Whether these checks see bugs that are planted on purpose: <code>cargo chaos selftest</code>.".to_owned()
-    };
-    format!(r#"<p class="note">{text}</p>"#)
 }
 
 /// The page. The same canaries give the same bytes.

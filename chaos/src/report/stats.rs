@@ -8,7 +8,7 @@ const Z: f64 = 1.959_964;
 /// Unlike the textbook interval it is honest at 0 % and 100 %, where nearly all of our points lie.
 /// Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
 #[allow(clippy::cast_precision_loss)] // counts of calls are far below 2^52
-pub(super) fn wilson(succeeded: u64, tried: u64) -> Option<(f64, f64)> {
+pub(crate) fn wilson(succeeded: u64, tried: u64) -> Option<(f64, f64)> {
     if tried == 0 {
         return None;
     }

@@ -11,7 +11,7 @@ pub const UNCOVERED: [(&str, &str); 11] = [
     ),
     (
         "Real networks",
-        "the simulated TCP never retransmits, so that a lost segment is a broken stream. No congestion, no reordering \
+        "loss comes as whole messages that are late, as TCP shows it to those who use it. No congestion, no reordering \
          within a stream.",
     ),
     ("Clocks that drift", "all nodes share one clock."),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::text::{count, counted, list};
 use crate::summary::{CampaignSummary, Resilience, Violation};
 
-/// The sweep in one word, the worst that applies.
+/// All that ran in one word, the worst that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
     /// An invariant broke, or the check of a negative control saw nothing.
@@ -18,7 +18,7 @@ pub(super) enum Standing {
     Held,
 }
 
-/// A judgement on a sweep.
+/// A judgement on all that ran.
 pub(super) struct Verdict<'a> {
     pub(super) standing: Standing,
     /// Campaigns with broken invariants, by index, and what broke.
@@ -32,7 +32,7 @@ pub(super) struct Verdict<'a> {
     campaigns: &'a [CampaignSummary],
 }
 
-/// Judges a whole sweep.
+/// Judges all that ran.
 pub(super) fn judge(summary: &Resilience) -> Verdict<'_> {
     let campaigns = &summary.campaigns;
     let indices = |wanted: &dyn Fn(&CampaignSummary) -> bool| -> Vec<usize> {

@@ -7,9 +7,9 @@ use std::{
 
 use serde::Serialize;
 
+use super::beside::{self, INDEX};
 use super::changes::Before;
-use super::page::{Beside, html};
-use super::selftest;
+use super::page::html;
 use crate::summary::Resilience;
 
 /// The files that [`write()`] made.
@@ -64,15 +64,13 @@ pub fn write(out_dir: &Path, summary: &Resilience) -> Result<Written, ReportErro
         source,
     })?;
     let written = Written {
-        html: out_dir.join("index.html"),
+        html: out_dir.join(INDEX),
         json: out_dir.join("resilience.json"),
     };
-    let beside = Beside {
-        before: Before::read(&written.json),
-        selftest: out_dir.join(selftest::FILE).exists(),
-    };
+    let before = Before::read(&written.json);
     write_json(&written.json, summary)?;
-    replace(&written.html, &html(summary, &beside))?;
+    replace(&written.html, &html(summary, &before))?;
+    beside::link(out_dir)?;
     Ok(written)
 }
 

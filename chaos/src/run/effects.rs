@@ -6,6 +6,7 @@
 //! | partitions | messages between the two sides that never arrive |
 //! | `hold` | messages of the link that arrive only when it is over, or never |
 //! | `slow-link` | messages of the link that take as long as it says |
+//! | `lossy-link` | messages of the link that had to be sent again |
 //! | `slow-hub` | requests that reach the hub |
 //! | `crash-hub` | messages to and from the hub that never arrive; links that register anew afterwards |
 //! | `crash-client` | messages to and from the client that never arrive; calls to it |
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::lossy::RETRANSMISSION_MS;
 use crate::invariant::Facts;
 use crate::observer::record::{Call, CallKind, OutOfBand, Outcome, Seen};
 use crate::plan::{Fault, PlannedFault};
@@ -179,6 +181,15 @@ impl Touched {
                 let slow_us = (latency_ms * 1000).max(longest_us + 1);
                 let is_late =
                     |way: &Way| way.until_us.is_some_and(|us| us >= way.from_us + slow_us);
+                touched.lost = of(&|way| between(way) && is_lost(way));
+                touched.late = of(&|way| between(way) && is_late(way));
+            }
+            Fault::LossyLink { client, hub, .. } => {
+                let between = |way: &Way| way.client == *client && way.hub == *hub;
+                let again_us = RETRANSMISSION_MS * 1000;
+                let is_late =
+                    |way: &Way| way.until_us.is_some_and(|us| us >= way.from_us + again_us);
+                // So late that nobody waited any more.
                 touched.lost = of(&|way| between(way) && is_lost(way));
                 touched.late = of(&|way| between(way) && is_late(way));
             }

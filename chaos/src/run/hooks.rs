@@ -17,8 +17,10 @@ use crate::observer::front::Front;
 use crate::observer::record::{Node, NoteKind};
 use crate::observer::tap::Tap;
 use crate::observer::{Observer, now_us};
-use crate::plan::ROGUE_NAME;
 use crate::plan::stream::stream;
+use crate::plan::{Fault, ROGUE_NAME};
+
+use super::lossy::Lossy;
 
 pub(super) struct ChaosHooks {
     observer: Observer,
@@ -60,6 +62,29 @@ impl ChaosHooks {
     }
 }
 
+impl ChaosHooks {
+    /// Each life of each link has a stream of its own: what one loses does not move what others do.
+    fn with_loss(&self, client: usize, hub: usize, inner: Rc<dyn Transport>) -> Rc<dyn Transport> {
+        let observer = self.observer.clone();
+        let (rng, is_lossy) = {
+            let seen = observer.seen();
+            let plan = &seen.plan;
+            let life = seen.client_lives.get(&client).copied().unwrap_or_default();
+            let part = format!("loss c{client} h{hub} {life}");
+            let is_lossy = plan.faults.iter().any(|planned| {
+                matches!(planned.fault, Fault::LossyLink { client: c, hub: h, .. }
+                    if (c, h) == (client, hub))
+            });
+            (stream(&plan.campaign, plan.seed, &part), is_lossy)
+        };
+        if is_lossy {
+            Rc::new(Lossy::new(inner, observer, client, hub, rng))
+        } else {
+            inner
+        }
+    }
+}
+
 impl Hooks for ChaosHooks {
     fn start_hub(&self, config: HubConfig, rng: Box<dyn CryptoRng>, life: u32) -> HubHandle {
         let index = index_of(&self.hubs, &config.name);
@@ -80,11 +105,12 @@ impl Hooks for ChaosHooks {
         hub: &NodeName,
         inner: Rc<dyn Transport>,
     ) -> Rc<dyn Transport> {
+        let (client, hub) = (index_of(&self.clients, client), index_of(&self.hubs, hub));
         Rc::new(Tap {
-            inner,
+            inner: self.with_loss(client, hub, inner),
             observer: self.observer.clone(),
-            client: index_of(&self.clients, client),
-            hub: index_of(&self.hubs, hub),
+            client,
+            hub,
         })
     }
 

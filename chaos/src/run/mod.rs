@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `hooks` | what is put between the nodes: fronts, taps, lying hubs |
+//! | `lossy` | a client's way to a hub that loses messages |
 //! | `saes` | the SAEs: make the planned calls and record what came of them |
 //! | `nemesis` | starts and ends the planned faults |
 //! | `flood` | the outsider that floods hubs |
@@ -14,6 +15,7 @@
 pub mod effects;
 mod flood;
 mod hooks;
+mod lossy;
 mod nemesis;
 pub mod outcome;
 mod polls;
@@ -25,6 +27,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dske::topology::Topology;
+use dske_testbed::sim::network::Network;
 use dske_testbed::sim::{Hooks, WorldOptions, add_nodes};
 use futures_util::future::join;
 
@@ -59,23 +62,38 @@ pub fn run(plan: &Plan, options: RunOptions) -> RunOutcome {
     dske::harness::begin(plan.canary);
     let plan = Rc::new(plan.clone());
     let observer = Observer::new(Rc::clone(&plan), options.keep_trace);
+    let simulate_and_judge = || {
+        simulate(&plan, &observer);
+        judge(&Facts::new(&observer.seen()))
+    };
     if !options.keep_trace {
-        return simulate_and_judge(&plan, &observer);
+        return simulate_and_judge();
     }
     // What led to a panic is what somebody wants to read.
-    let result = panic::catch_unwind(AssertUnwindSafe(|| simulate_and_judge(&plan, &observer)));
+    let result = panic::catch_unwind(AssertUnwindSafe(simulate_and_judge));
     let mut outcome = result.unwrap_or_else(|cause| panicked(&plan, cause.as_ref()));
     let seen = observer.seen();
     outcome.trace = Some(view::of(&Facts::new(&seen), &outcome.violations));
     outcome
 }
 
-fn simulate_and_judge(plan: &Rc<Plan>, observer: &Observer) -> RunOutcome {
-    simulate(plan, observer);
+/// Runs a plan to its end, judges it, and looks at what was seen for something that the outcome does not hold.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_and_look<T>(plan: &Plan, look: impl FnOnce(&Facts<'_>) -> T) -> (RunOutcome, T) {
+    dske::harness::begin(plan.canary);
+    let plan = Rc::new(plan.clone());
+    let observer = Observer::new(Rc::clone(&plan), false);
+    simulate(&plan, &observer);
     let seen = observer.seen();
     let facts = Facts::new(&seen);
-    let verdicts = ALL.map(|(name, check)| (name, check(&facts)));
-    outcome::of(&facts, &verdicts)
+    (judge(&facts), look(&facts))
+}
+
+fn judge(facts: &Facts<'_>) -> RunOutcome {
+    let verdicts = ALL.map(|(name, check)| (name, check(facts)));
+    outcome::of(facts, &verdicts)
 }
 
 /// What the observer of a run sees. Needs a fresh thread, like [`run`].
@@ -113,7 +131,8 @@ fn simulate(plan: &Rc<Plan>, observer: &Observer) {
     let mut sim = world.build();
     let hooks: Rc<dyn Hooks> = Rc::new(ChaosHooks::new(Rc::clone(&topology), observer.clone()));
     add_nodes(&mut sim, &topology, plan.seed, &hooks);
-    let mut nemesis = Nemesis::new(plan, &topology, world.latency, observer.clone());
+    let network = network(&sim, plan, &topology);
+    let mut nemesis = Nemesis::new(plan, &topology, network, observer.clone());
     // Whoever is not a node shares one host: no fault touches them, and the simulator's work for each tick grows with
     // the number of hosts times that of links. The run is over when this host is.
     let outside = outside(topology, observer.clone());
@@ -125,4 +144,20 @@ fn simulate(plan: &Rc<Plan>, observer: &Observer) {
             return;
         }
     }
+}
+
+/// The healthy network, in which links may have latencies of their own.
+fn network(sim: &turmoil::Sim<'_>, plan: &Plan, topology: &Topology) -> Network {
+    let latency = |(shortest, longest): (u64, u64)| {
+        let ms = Duration::from_millis;
+        (ms(shortest), ms(longest))
+    };
+    let mut network = Network::new(latency(plan.cluster.latency_ms));
+    for (client, links) in topology.clients.iter().zip(&plan.cluster.link_latency_ms) {
+        for (hub, &latency_ms) in topology.hubs.iter().zip(links) {
+            let (client, hub) = (client.name.as_str(), hub.name.as_str());
+            network.set_latency(sim, client, hub, latency(latency_ms));
+        }
+    }
+    network
 }

@@ -34,7 +34,7 @@ impl Nemesis {
     pub(super) fn new(
         plan: &Rc<Plan>,
         topology: &Topology,
-        latency: (Duration, Duration),
+        network: Network,
         observer: Observer,
     ) -> Self {
         let names =
@@ -58,7 +58,7 @@ impl Nemesis {
             plan: Rc::clone(plan),
             hubs: names(&topology.hubs),
             clients: names(&topology.clients),
-            network: Network::new(latency),
+            network,
             observer,
             agenda,
             active: plan.faults.iter().map(|_| Vec::new()).collect(),
@@ -184,8 +184,9 @@ impl Nemesis {
                 b: hubs(&[*hub]),
                 latency: Duration::from_millis(*latency_ms),
             }],
-            // Carried out by the hub's front, the attacker's host, or the simulator.
-            Fault::SlowHub { .. }
+            // Carried out by the tap of a link, the hub's front, the attacker's host, or the simulator.
+            Fault::LossyLink { .. }
+            | Fault::SlowHub { .. }
             | Fault::CutRefill { .. }
             | Fault::Flood { .. }
             | Fault::RogueClient { .. }

@@ -14,7 +14,7 @@ use crate::summary::{ShrunkFile, Size};
 use crate::view::Trace;
 use crate::view::page::html;
 
-/// Where the schedules of one sweep go.
+/// Where the schedules of one command go.
 #[derive(Debug)]
 pub struct Failures {
     dir: PathBuf,
@@ -138,7 +138,7 @@ impl Failures {
         Ok(())
     }
 
-    /// `NAME-SEED`; with the invariant, and a number, where another failure of the sweep has that name.
+    /// `NAME-SEED`; with the invariant, and a number, where another failure of the same command has that name.
     fn free_name(&self, campaign: &str, seed: u64, invariant: &str) -> String {
         let short = format!("{campaign}-{seed}");
         let long = format!("{short}-{invariant}");
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_of_one_sweep_do_not_overwrite_each_other_and_those_of_the_last_one_go() {
+    fn failures_of_one_command_do_not_overwrite_each_other_and_those_of_the_last_one_go() {
         let dir = tempfile::tempdir().unwrap();
         let campaign = load("calm").unwrap();
         for _ in 0..2 {

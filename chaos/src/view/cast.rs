@@ -59,6 +59,14 @@ pub(super) fn span(plan: &Plan, planned: &PlannedFault) -> FaultSpan {
             links.push((client(*c), hub(*h)));
             format!("{} | {}, {latency_ms} ms", client(*c), hub(*h))
         }
+        Fault::LossyLink {
+            client: c,
+            hub: h,
+            loss_percent,
+        } => {
+            links.push((client(*c), hub(*h)));
+            format!("{} | {}, {loss_percent} % lost", client(*c), hub(*h))
+        }
         Fault::SlowHub { hub: h, delay_ms } => {
             nodes.push(hub(*h));
             format!("{}, {delay_ms} ms", hub(*h))

@@ -115,7 +115,9 @@ impl<'a> Link<'a> {
     /// What made a message slow that was under way in this time.
     fn slowed(&self, from_us: u64, until_us: u64) -> Option<String> {
         let slows = |fault: &Fault| match fault {
-            Fault::Hold { client, hub } | Fault::SlowLink { client, hub, .. } => {
+            Fault::Hold { client, hub }
+            | Fault::SlowLink { client, hub, .. }
+            | Fault::LossyLink { client, hub, .. } => {
                 Some(*client) == self.client && *hub == self.hub
             }
             _ => false,

@@ -137,7 +137,10 @@ fn notes(seen: &Observation) -> Vec<Event> {
                 fault: fault(ended, note.at_us, false),
             },
             // Polls of the harness are not part of the protocol.
-            NoteKind::HubStatus { .. } | NoteKind::ClientStatus { .. } => return None,
+            // How late a message was is told with the message.
+            NoteKind::Retransmission { .. }
+            | NoteKind::HubStatus { .. }
+            | NoteKind::ClientStatus { .. } => return None,
         };
         Some(Event {
             at_us: note.at_us,

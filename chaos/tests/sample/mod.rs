@@ -1,4 +1,4 @@
-//! A made-up sweep with everything that a report must be able to show.
+//! A made-up summary with everything that a report must be able to show.
 
 use dske_chaos::growth::GrowthPoint;
 use dske_chaos::summary::{

@@ -48,10 +48,15 @@ struct LinkState {
     latency: Option<Duration>,
 }
 
+/// Shortest and longest way through the network, one way.
+pub type Latency = (Duration, Duration);
+
 /// The faults that are active, and what they make of the links.
 #[derive(Debug)]
 pub struct Network {
-    latency: (Duration, Duration),
+    latency: Latency,
+    /// Of links that are longer or shorter than others.
+    own_latency: BTreeMap<(String, String), Latency>,
     next: u64,
     active: BTreeMap<FaultId, NetFault>,
     /// What has been applied; links that are not listed are healthy.
@@ -61,13 +66,23 @@ pub struct Network {
 impl Network {
     /// A healthy network with the latencies of the world.
     #[must_use]
-    pub fn new(latency: (Duration, Duration)) -> Self {
+    pub fn new(latency: Latency) -> Self {
         Self {
             latency,
+            own_latency: BTreeMap::new(),
             next: 0,
             active: BTreeMap::new(),
             applied: BTreeMap::new(),
         }
+    }
+
+    /// Gives the link between two hosts a latency of its own, to which it comes back after faults. Whole milliseconds
+    /// between the shortest and the longest.
+    pub fn set_latency(&mut self, sim: &turmoil::Sim<'_>, a: &str, b: &str, latency: Latency) {
+        set_latency(sim, (a, b), latency);
+        let (first, second) = if a < b { (a, b) } else { (b, a) };
+        let link = (first.to_owned(), second.to_owned());
+        self.own_latency.insert(link, latency);
     }
 
     /// Starts a fault.
@@ -93,7 +108,8 @@ impl Network {
             let old = self.applied.get(&link).copied().unwrap_or_default();
             let new = wanted.get(&link).copied().unwrap_or_default();
             if old != new {
-                change(sim, &link, old, new, self.latency);
+                let normal = self.own_latency.get(&link).unwrap_or(&self.latency);
+                change(sim, &link, old, new, *normal);
             }
         }
         self.applied = wanted;
@@ -124,22 +140,24 @@ impl Network {
     }
 }
 
+/// Sets both bounds to the lower one, then the upper one.
+fn set_latency(sim: &turmoil::Sim<'_>, (a, b): (&str, &str), (shortest, longest): Latency) {
+    sim.set_link_latency(a, b, shortest);
+    sim.set_link_max_message_latency(a, b, longest);
+}
+
 fn change(
     sim: &turmoil::Sim<'_>,
     (a, b): &(String, String),
     old: LinkState,
     new: LinkState,
-    normal: (Duration, Duration),
+    normal: Latency,
 ) {
     let (a, b) = (a.as_str(), b.as_str());
     if old.latency != new.latency {
         match new.latency {
             Some(latency) => sim.set_link_latency(a, b, latency),
-            None => {
-                // Sets both bounds to the lower one, then the upper one to what it was.
-                sim.set_link_latency(a, b, normal.0);
-                sim.set_link_max_message_latency(a, b, normal.1);
-            }
+            None => set_latency(sim, (a, b), normal),
         }
     }
     let flow = |state: LinkState| (state.cut_there, state.cut_back, state.held);
@@ -283,6 +301,60 @@ mod tests {
             }
         }
         answered.take()
+    }
+
+    #[test]
+    fn a_link_with_a_latency_of_its_own_comes_back_to_it() {
+        use std::cell::RefCell;
+        use std::rc::Rc;
+        let mut sim = super::super::WorldOptions::with_seed(1).build();
+        sim.host("server", || async {
+            let socket = turmoil::net::UdpSocket::bind("0.0.0.0:9").await?;
+            let mut buf = [0; 8];
+            loop {
+                let (n, from) = socket.recv_from(&mut buf).await?;
+                socket.send_to(&buf[..n], from).await?;
+            }
+        });
+        let took = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::clone(&took);
+        sim.client("client", async move {
+            let socket = turmoil::net::UdpSocket::bind("0.0.0.0:0").await?;
+            for second in 1..=3 {
+                let sent = turmoil::elapsed();
+                socket.send_to(&[0], "server:9").await?;
+                socket.recv_from(&mut [0; 8]).await?;
+                let ms = (turmoil::elapsed() - sent).as_millis();
+                seen.borrow_mut().push(ms);
+                tokio::time::sleep(Duration::from_secs(second) - turmoil::elapsed()).await;
+            }
+            Ok(())
+        });
+        let ms = Duration::from_millis;
+        let mut network = Network::new((ms(1), ms(5)));
+        network.set_latency(&sim, "server", "client", (ms(50), ms(50)));
+        let step_until = |sim: &mut turmoil::Sim<'_>, second| {
+            while sim.elapsed() < Duration::from_secs(second) {
+                let _ = sim.step();
+            }
+        };
+        step_until(&mut sim, 1);
+        let slow = NetFault::Slow {
+            a: names(&["client"]),
+            b: names(&["server"]),
+            latency: ms(200),
+        };
+        let slow = network.start(&sim, slow);
+        step_until(&mut sim, 2);
+        network.stop(&sim, slow);
+        step_until(&mut sim, 3);
+        let took = took.take();
+        // Messages arrive at ticks of 2 ms.
+        let near = |ms: u128, expected: u128| (expected..expected + 8).contains(&ms);
+        assert!(
+            near(took[0], 100) && near(took[1], 400) && near(took[2], 100),
+            "{took:?}"
+        );
     }
 
     #[test]

@@ -23,6 +23,9 @@ const DELAY_MS: Range = Range { from: 5, to: 900 };
 /// Messages a second of a new attack.
 const PER_SECOND: Range = Range { from: 2, to: 60 };
 
+/// Messages that a new lossy link loses.
+const LOSS_PERCENT: Range = Range { from: 1, to: 80 };
+
 /// Another time for one fault.
 pub(super) fn shift(plan: &mut Plan, _: &Plan, rng: &mut ChaCha12Rng) {
     if let Some(place) = place_in(&plan.faults, rng) {
@@ -71,10 +74,10 @@ pub(super) fn add(plan: &mut Plan, _: &Plan, rng: &mut ChaCha12Rng) {
     let hubs = some_of(hubs, rng.random_range(1..=hubs), rng);
     let mut fault = fault(kind, clients, hubs, 1);
     if let Some((unit, strength)) = fault.strength_mut() {
-        let range = if unit.ends_with("_ms") {
-            DELAY_MS
-        } else {
-            PER_SECOND
+        let range = match unit {
+            "loss_percent" => LOSS_PERCENT,
+            unit if unit.ends_with("_ms") => DELAY_MS,
+            _ => PER_SECOND,
         };
         *strength = range.draw_wide(rng);
     }

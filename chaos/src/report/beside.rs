@@ -1,0 +1,72 @@
+//! The pages of other commands in the same directory. Each may come before the report or after it, or never.
+
+use std::fs;
+use std::path::Path;
+
+use super::write::{ReportError, replace};
+
+/// Name of the report itself.
+pub(super) const INDEX: &str = "index.html";
+
+/// A page of another command.
+pub(super) struct Page {
+    /// Its file.
+    pub(super) file: &'static str,
+    /// What it shows.
+    shows: &'static str,
+    /// What writes it.
+    command: &'static str,
+}
+
+/// What the self-test found.
+pub(super) const SELFTEST: Page = Page {
+    file: "selftest.html",
+    shows: "Whether these checks see bugs that are planted on purpose",
+    command: "cargo chaos selftest",
+};
+
+/// What a sweep found.
+pub(super) const SWEEP: Page = Page {
+    file: "sweep.html",
+    shows: "How far it goes: where keys stop arriving, how long they take, what they cost",
+    command: "cargo chaos sweep",
+};
+
+const ALL: [Page; 2] = [SELFTEST, SWEEP];
+
+impl Page {
+    /// What stands in the report where there is no such page.
+    fn hint(&self) -> String {
+        let Self { shows, command, .. } = self;
+        format!(r#"<p class="note">{shows}: <code>{command}</code></p>"#)
+    }
+
+    fn link(&self) -> String {
+        let Self { file, shows, .. } = self;
+        format!(r#"<p class="note"><a href="{file}">{shows}</a></p>"#)
+    }
+}
+
+/// What the report says of them, before anybody has looked which there are.
+pub(super) fn hints() -> String {
+    ALL.iter().map(Page::hint).collect()
+}
+
+/// Makes the report lead to those that there are.
+///
+/// # Errors
+/// [`ReportError`] names the path that could not be written.
+pub(super) fn link(out_dir: &Path) -> Result<(), ReportError> {
+    let index = out_dir.join(INDEX);
+    let Ok(report) = fs::read_to_string(&index) else {
+        return Ok(());
+    };
+    let there = ALL.iter().filter(|page| out_dir.join(page.file).exists());
+    let linked = there.fold(report.clone(), |report, page| {
+        report.replacen(&page.hint(), &page.link(), 1)
+    });
+    if linked == report {
+        return Ok(());
+    }
+    replace(&index, &linked)
+}

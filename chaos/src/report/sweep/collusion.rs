@@ -1,0 +1,100 @@
+//! Keys that colluding hubs find out.
+
+use super::super::text::{count, percent};
+use super::page::Section;
+use super::plot::{Axis, Look, Plot, legend};
+use crate::sweep::Sweep;
+use crate::sweep::collusion::Point;
+
+/// The section, or an empty string where nothing was measured.
+pub(super) fn section(sweep: &Sweep) -> String {
+    if sweep.collusion.is_empty() {
+        return String::new();
+    }
+    let mut clusters: Vec<(u8, u8)> = sweep
+        .collusion
+        .iter()
+        .map(|p| (p.hubs, p.threshold))
+        .collect();
+    clusters.dedup();
+    let panels: String = clusters
+        .iter()
+        .map(|cluster| panel(sweep, *cluster))
+        .collect();
+    let tries = sweep.collusion.first().map_or(0, |point| point.found.tried);
+    Section {
+        id: "collusion",
+        title: "How many hubs have to collude to know a key",
+        lead: format!(
+            "Hubs pool the PSRD that they hold and read every byte on the wire. They decrypt what was deposited with them, take
+ciphertext for shares where they have nothing else, interpolate, and check the result against the public tag. Each mark is such
+an attack, made on {} keys, which are then compared with those that the SAEs got.",
+            count(tries)
+        ),
+        legend: legend(&[
+            ("keys from the generator", Look::ALL[0]),
+            ("keys from PSRD", Look::ALL[1]),
+        ]),
+        panels,
+        caption: format!(
+            "<b>What to learn:</b> K − 1 hubs with the whole wire find nothing, K find everything; there is nothing between.
+{} Whiskers: 95 % confidence. Shaded: where theory says that all is found. That fewer than K <i>cannot</i> know more is what the
+invariant <b>secrecy</b> shows on the same runs: it builds, for K − 1 hubs, a world in which another key was the one.",
+            found(&sweep.collusion)
+        ),
+        tables: &["collusion"],
+    }
+    .html(sweep)
+}
+
+/// What was found below K and from K on.
+pub(super) fn found(points: &[Point]) -> String {
+    let sum = |in_theory: bool| {
+        let side = points.iter().filter(|p| p.found_in_theory == in_theory);
+        side.fold((0, 0), |(found, tried), p| {
+            (found + p.found.succeeded, tried + p.found.tried)
+        })
+    };
+    let (below, above) = (sum(false), sum(true));
+    format!(
+        "Fewer than K found {} of {} keys, K or more {} of {} ({}).",
+        count(below.0),
+        count(below.1),
+        count(above.0),
+        count(above.1),
+        percent(above.0, above.1)
+    )
+}
+
+fn panel(sweep: &Sweep, (hubs, threshold): (u8, u8)) -> String {
+    let plot = Plot {
+        title: format!("N = {hubs}, K = {threshold}"),
+        x: Axis::names(
+            "hubs that collude",
+            (0..=hubs).map(|hubs| hubs.to_string()).collect(),
+        ),
+        y: Axis::linear("keys found, %", 100.0, |value| format!("{value:.0}")),
+        height: 210,
+    };
+    plot.draw(|frame| {
+        let (k, n) = (f64::from(threshold), f64::from(hubs));
+        frame.band(k - 0.5, n + 0.5);
+        let step = [
+            (-0.5, 0.0),
+            (k - 0.5, 0.0),
+            (k - 0.5, 100.0),
+            (n + 0.5, 100.0),
+        ];
+        frame.path(&step, super::super::canvas::Ink::Text, 2);
+        let of_cluster = |p: &&Point| (p.hubs, p.threshold) == (hubs, threshold);
+        for point in sweep.collusion.iter().filter(of_cluster) {
+            let (aside, look) = match point.key_source.as_str() {
+                "psrd" => (6, Look::ALL[1]),
+                _ => (-6, Look::ALL[0]),
+            };
+            let at = (f64::from(point.colluding), 100.0 * point.found.rate);
+            let whisker = (100.0 * point.found.low, 100.0 * point.found.high);
+            frame.mark(at, whisker, aside, look);
+        }
+    })
+}

@@ -1,0 +1,62 @@
+//! The report of a sweep: `sweep.json` and a directory of CSV files for machines, and one self-contained `sweep.html`.
+//!
+//! | file | what it draws |
+//! |---|---|
+//! | `page` | the frame, in reading order |
+//! | `summary` | what came out, in five lines |
+//! | `map`, `collusion`, `latency`, `wan`, `recovery`, `psrd`, `cost` | a figure each |
+//! | `plot` | two axes, and marks between them |
+//! | `numbers` | the rows behind a figure |
+
+mod collusion;
+mod cost;
+mod latency;
+mod map;
+mod numbers;
+mod page;
+mod plot;
+mod psrd;
+mod recovery;
+mod summary;
+mod wan;
+
+use std::path::{Path, PathBuf};
+
+use super::beside;
+use super::write::{self, ReportError, replace, write_json};
+use crate::sweep::Sweep;
+use crate::sweep::table::tables;
+
+pub use page::html;
+pub use summary::summary;
+
+/// Directory of the CSV files, beside the page.
+const TABLES: &str = "sweep";
+
+/// Whether the report can be written into `out_dir`, which is created if need be. To be asked before minutes of work.
+///
+/// # Errors
+///
+/// [`ReportError`] names the path that could not be created or written.
+pub fn check_writable(out_dir: &Path) -> Result<(), ReportError> {
+    write::check_writable(out_dir)?;
+    write::check_writable(&out_dir.join(TABLES))
+}
+
+/// Writes `sweep.html`, `sweep.json`, and a CSV file for each table, into `out_dir`. Gives the path of the page.
+///
+/// # Errors
+///
+/// [`ReportError`] names the path that could not be created or written.
+pub fn write(out_dir: &Path, sweep: &Sweep) -> Result<PathBuf, ReportError> {
+    check_writable(out_dir)?;
+    write_json(&out_dir.join("sweep.json"), sweep)?;
+    for table in tables(sweep) {
+        let file = format!("{}.csv", table.name);
+        replace(&out_dir.join(TABLES).join(file), &table.csv())?;
+    }
+    let page = out_dir.join("sweep.html");
+    replace(&page, &html(sweep))?;
+    beside::link(out_dir)?;
+    Ok(page)
+}

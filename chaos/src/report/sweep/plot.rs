@@ -1,0 +1,255 @@
+//! A plot with two axes, for figures that share one look.
+
+use super::super::canvas::{Align, Canvas, Fit, Ink};
+use super::super::text::{count, escape};
+
+const WIDTH: i32 = 450;
+const LEFT: i32 = 64;
+const RIGHT: i32 = WIDTH - 14;
+const TOP: i32 = 34;
+
+/// An axis: where values lie on it, and which are named.
+pub(super) struct Axis {
+    pub(super) label: &'static str,
+    from: f64,
+    to: f64,
+    is_log: bool,
+    ticks: Vec<(f64, String)>,
+}
+
+impl Axis {
+    /// Names at the numbers 0, 1, 2 and so on, with half a step around them.
+    pub(super) fn names(label: &'static str, names: Vec<String>) -> Self {
+        Self {
+            label,
+            from: -0.5,
+            to: names.len() as f64 - 0.5,
+            is_log: false,
+            ticks: names
+                .into_iter()
+                .enumerate()
+                .map(|(i, name)| (i as f64, name))
+                .collect(),
+        }
+    }
+
+    /// From 0 to `most`, with names at some numbers.
+    pub(super) fn numbers(label: &'static str, most: f64, named: &[f64]) -> Self {
+        Self {
+            label,
+            from: 0.0,
+            to: most,
+            is_log: false,
+            ticks: named
+                .iter()
+                .map(|value| (*value, count(*value as u64)))
+                .collect(),
+        }
+    }
+
+    /// From 0 to at least `most`, with about four round steps.
+    pub(super) fn linear(label: &'static str, most: f64, name: fn(f64) -> String) -> Self {
+        let step = round_step(most / 4.0);
+        let count = (most / step).ceil().max(1.0);
+        Self {
+            label,
+            from: 0.0,
+            to: count * step,
+            is_log: false,
+            ticks: (0..=count as u32)
+                .map(|i| f64::from(i) * step)
+                .map(|value| (value, name(value)))
+                .collect(),
+        }
+    }
+
+    /// Whole powers of ten that hold both.
+    pub(super) fn log(label: &'static str, least: f64, most: f64, name: fn(f64) -> String) -> Self {
+        let first = least.max(1e-3).log10().floor() as i32;
+        let last = (most.max(1e-3).log10().ceil() as i32).max(first + 1);
+        let power = |i: i32| 10_f64.powi(i);
+        Self {
+            label,
+            from: power(first),
+            to: power(last),
+            is_log: true,
+            ticks: (first..=last).map(|i| (power(i), name(power(i)))).collect(),
+        }
+    }
+
+    /// Where a value lies, from 0 to 1.
+    fn part(&self, value: f64) -> f64 {
+        let (from, to, value) = if self.is_log {
+            let value = value.max(self.from);
+            (self.from.log10(), self.to.log10(), value.log10())
+        } else {
+            (self.from, self.to, value)
+        };
+        ((value - from) / (to - from)).clamp(0.0, 1.0)
+    }
+}
+
+/// 1, 2 or 5 times a power of ten, at least as much.
+fn round_step(least: f64) -> f64 {
+    let power = 10_f64.powf(least.max(1e-9).log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
+    let enough = steps.into_iter().find(|step| *step >= least * 0.999);
+    enough.unwrap_or(10.0 * power)
+}
+
+/// The shape of a mark, so that series differ for those who do not see colours, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Dot,
+    Diamond,
+    Triangle,
+    Cross,
+}
+
+/// A series' look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) ink: Ink,
+    pub(super) shape: Shape,
+}
+
+impl Look {
+    pub(super) const ALL: [Self; 4] = [
+        Self::new(Ink::Down, Shape::Dot),
+        Self::new(Ink::Lying, Shape::Diamond),
+        Self::new(Ink::Blame, Shape::Triangle),
+        Self::new(Ink::Good, Shape::Cross),
+    ];
+
+    const fn new(ink: Ink, shape: Shape) -> Self {
+        Self { ink, shape }
+    }
+
+    fn draw(self, canvas: &Canvas<'_>, at: (i32, i32)) {
+        match self.shape {
+            Shape::Dot => canvas.dot(at, 5, self.ink),
+            Shape::Diamond => canvas.diamond(at, 6, self.ink),
+            Shape::Triangle => canvas.triangle(at, 7, self.ink),
+            Shape::Cross => canvas.cross(at, 5, self.ink),
+        }
+    }
+}
+
+/// A plot under its title.
+pub(super) struct Plot {
+    pub(super) title: String,
+    pub(super) x: Axis,
+    pub(super) y: Axis,
+    /// Pixels.
+    pub(super) height: i32,
+}
+
+impl Plot {
+    /// Draws the axes, then what `paint` adds, as one panel.
+    pub(super) fn draw(&self, paint: impl FnOnce(&Frame<'_, '_>)) -> String {
+        let label = format!("{}: {} against {}", self.title, self.y.label, self.x.label);
+        let svg = Canvas::draw((WIDTH, self.height), Fit::Shrink, &label, |canvas| {
+            let frame = Frame { plot: self, canvas };
+            frame.axes();
+            paint(&frame);
+        });
+        format!("<div>{svg}</div>")
+    }
+
+    fn bottom(&self) -> i32 {
+        self.height - 46
+    }
+}
+
+/// A plot while it is drawn.
+pub(super) struct Frame<'a, 'c> {
+    plot: &'a Plot,
+    canvas: &'a Canvas<'c>,
+}
+
+impl Frame<'_, '_> {
+    fn axes(&self) {
+        let (plot, canvas) = (self.plot, self.canvas);
+        canvas.text(&plot.title, (LEFT, 13), 14.0, Align::Start, Ink::Text);
+        for (value, name) in &plot.y.ticks {
+            let y = self.y(*value);
+            canvas.line((LEFT, y), (RIGHT, y), Ink::Grid, 1);
+            canvas.text(name, (LEFT - 6, y), 12.0, Align::End, Ink::Muted);
+        }
+        canvas.line((LEFT, plot.bottom()), (RIGHT, plot.bottom()), Ink::Text, 1);
+        for (value, name) in &plot.x.ticks {
+            let at = (self.x(*value), plot.bottom() + 14);
+            canvas.text(name, at, 12.0, Align::Middle, Ink::Text);
+        }
+        let middle = i32::midpoint(LEFT, RIGHT);
+        let at = (middle, plot.height - 10);
+        canvas.text(plot.x.label, at, 13.0, Align::Middle, Ink::Text);
+        canvas.text(plot.y.label, (RIGHT, 13), 12.0, Align::End, Ink::Muted);
+    }
+
+    fn x(&self, value: f64) -> i32 {
+        LEFT + (self.plot.x.part(value) * f64::from(RIGHT - LEFT)).round() as i32
+    }
+
+    fn y(&self, value: f64) -> i32 {
+        let bottom = self.plot.bottom();
+        bottom - (self.plot.y.part(value) * f64::from(bottom - TOP)).round() as i32
+    }
+
+    /// A line through points.
+    pub(super) fn path(&self, points: &[(f64, f64)], ink: Ink, width: u32) {
+        let points: Vec<_> = points
+            .iter()
+            .map(|&(x, y)| (self.x(x), self.y(y)))
+            .collect();
+        self.canvas.path(&points, ink, width);
+    }
+
+    /// A mark, with a whisker from one value to another. `aside` moves it by pixels, so that series do not hide each other.
+    pub(super) fn mark(&self, (x, y): (f64, f64), whisker: (f64, f64), aside: i32, look: Look) {
+        let x = self.x(x) + aside;
+        let (low, high) = (self.y(whisker.0), self.y(whisker.1));
+        self.canvas.line((x, low), (x, high), look.ink, 2);
+        for end in [low, high] {
+            self.canvas.line((x - 4, end), (x + 4, end), look.ink, 2);
+        }
+        look.draw(self.canvas, (x, self.y(y)));
+    }
+
+    /// Shades everything from one value on x to another.
+    pub(super) fn band(&self, from: f64, to: f64) {
+        let (from, to) = ((self.x(from), TOP), (self.x(to), self.plot.bottom()));
+        self.canvas.rectangle(from, to, Ink::Band);
+    }
+}
+
+/// What the marks stand for.
+pub(super) fn legend(entries: &[(&str, Look)]) -> String {
+    let swatch = |(name, look): &(&str, Look)| {
+        let mark = Canvas::draw((18, 16), Fit::Shrink, name, |canvas| {
+            look.draw(canvas, (9, 8));
+        });
+        format!(r#"<span class="key">{mark}{}</span> "#, escape(name))
+    };
+    let entries: String = entries.iter().map(swatch).collect();
+    format!(r#"<p class="keys">{entries}</p>"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_hold_what_they_are_made_for() {
+        let name = |value: f64| format!("{value}");
+        let linear = Axis::linear("", 6_240.0, name);
+        assert_eq!((linear.to, linear.ticks.len()), (8_000.0, 5));
+        assert_eq!(Axis::linear("", 0.0, name).part(0.0), 0.0);
+        let log = Axis::log("", 8.0, 1_666.0, name);
+        assert_eq!((log.from, log.to, log.ticks.len()), (1.0, 10_000.0, 5));
+        assert!((log.part(100.0) - 0.5).abs() < 1e-9);
+        assert_eq!((log.part(0.0), log.part(1e9)), (0.0, 1.0));
+        let names = Axis::names("", vec!["a".into(), "b".into()]);
+        assert_eq!((names.part(-0.5), names.part(1.5)), (0.0, 1.0));
+    }
+}

@@ -1,0 +1,87 @@
+//! How long it takes until keys arrive again.
+
+use super::super::text::{count, millis};
+use super::page::Section;
+use super::plot::{Axis, Look, Plot, legend};
+use crate::sweep::Sweep;
+use crate::sweep::recovery::{CLUSTER, Point, QUICK_MS};
+
+/// The section, or an empty string where nothing was measured.
+pub(super) fn section(sweep: &Sweep) -> String {
+    let Some(first) = sweep.recovery.first() else {
+        return String::new();
+    };
+    let same = |p: &&Point| (&p.trouble, p.lasted_ms) == (&first.trouble, first.lasted_ms);
+    let runs = sweep.recovery.iter().filter(same).count();
+    let (tried, succeeded) = sweep.recovery.iter().fold((0, 0), |(tried, succeeded), p| {
+        (tried + p.tried, succeeded + p.succeeded)
+    });
+    let (tried, succeeded) = (count(tried), count(succeeded));
+    Section {
+        id: "recovery",
+        title: "How soon keys arrive again",
+        lead: format!(
+            "N = {}, K = {}. For some time nothing passes between any client and any hub; or all hubs go down, and come back with
+no PSRD and no shares. Keys are asked for all the while, every 100 ms, and every 20 ms from the moment at which all is well
+again. That moment is zero here.",
+            CLUSTER.0, CLUSTER.1
+        ),
+        legend: legend(&[
+            ("a slave has a key again", Look::ALL[0]),
+            ("from here on every call succeeds", Look::ALL[1]),
+            (&format!("from here on every key takes at most {QUICK_MS} ms"), Look::ALL[2]),
+        ]),
+        panels: panel(sweep, "partition", "After a partition") + &panel(sweep, "restart", "After a restart of all hubs"),
+        caption: format!(
+            "Marks: median; whiskers: from the shortest to the longest of {runs} runs each. <b>What to learn:</b> after a partition
+the next call gets a key at once, since nothing was forgotten; after a restart the clients first find out that they are unknown,
+register and get PSRD. A long outage takes longer to get over since attempts in vain spend PSRD: after some seconds of them the pools
+are dry, and have to be filled again before anything else. Of the {tried} keys that were asked for since the trouble began
+{succeeded} arrived: a call that begins in the midst of it waits up to its deadline of 2 s, and is answered if all is well by
+then."
+        ),
+        tables: &["recovery"],
+    }
+    .html(sweep)
+}
+
+fn panel(sweep: &Sweep, trouble: &str, title: &str) -> String {
+    let points: Vec<&Point> = sweep
+        .recovery
+        .iter()
+        .filter(|p| p.trouble == trouble)
+        .collect();
+    let mut lengths: Vec<u64> = points.iter().map(|p| p.lasted_ms).collect();
+    lengths.sort_unstable();
+    lengths.dedup();
+    let all = sweep.recovery.iter();
+    let most = all
+        .map(|p| p.first_key_ms.max(p.all_quick_ms).max(p.all_succeed_ms))
+        .fold(50.0, f64::max);
+    let plot = Plot {
+        title: title.to_owned(),
+        x: Axis::names(
+            "how long it lasted",
+            lengths.iter().map(|ms| millis(*ms as f64)).collect(),
+        ),
+        y: Axis::linear("time since all is well", most, millis),
+        height: 280,
+    };
+    plot.draw(|frame| {
+        let measures: [fn(&Point) -> f64; 3] =
+            [|p| p.first_key_ms, |p| p.all_succeed_ms, |p| p.all_quick_ms];
+        for (x, length_ms) in lengths.iter().enumerate() {
+            for (i, measure) in measures.iter().enumerate() {
+                let of_length = points.iter().filter(|p| p.lasted_ms == *length_ms);
+                let mut values: Vec<f64> = of_length.map(|p| measure(p)).collect();
+                values.sort_by(f64::total_cmp);
+                let (Some(low), Some(high)) = (values.first(), values.last()) else {
+                    continue;
+                };
+                let median = values[(values.len() - 1) / 2];
+                let aside = 11 * (i as i32 - 1);
+                frame.mark((x as f64, median), (*low, *high), aside, Look::ALL[i]);
+            }
+        }
+    })
+}

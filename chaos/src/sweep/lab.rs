@@ -1,0 +1,132 @@
+//! Where plans are run and judged.
+
+use std::fmt::Write;
+use std::sync::Mutex;
+
+use sha2::{Digest, Sha256};
+
+use super::{Broken, Options, Part, Sweep};
+use crate::invariant::Facts;
+use crate::plan::Plan;
+use crate::run::{RunOutcome, run_and_look};
+use crate::runner::{on_all_cores, run_fresh};
+
+/// Runs plans, and keeps count.
+pub(super) struct Lab<'a> {
+    options: &'a Options,
+    watch: Box<dyn FnMut(Part, usize, usize) + 'a>,
+    part: Part,
+    /// What all runs add up to.
+    sum: Sweep,
+    hash: Sha256,
+    broken: Vec<Broken>,
+}
+
+impl<'a> Lab<'a> {
+    pub(super) fn new(options: &'a Options, watch: impl FnMut(Part, usize, usize) + 'a) -> Self {
+        Self {
+            options,
+            watch: Box::new(watch),
+            part: Part::Map,
+            sum: Sweep::default(),
+            hash: Sha256::new(),
+            broken: Vec::new(),
+        }
+    }
+
+    pub(super) fn begin(&mut self, part: Part) {
+        self.part = part;
+    }
+
+    pub(super) fn part(&self) -> Part {
+        self.part
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.options.seed
+    }
+
+    /// Samples for a point of a figure.
+    pub(super) fn samples(&self) -> usize {
+        self.options.samples as usize
+    }
+
+    /// Runs plans on all cores, and reads something off each. In order; nothing where the run panicked, which is a
+    /// violation.
+    pub(super) fn run<T: Send>(
+        &mut self,
+        plans: &[Plan],
+        look: impl Fn(&Facts<'_>) -> T + Sync,
+    ) -> Vec<Option<T>> {
+        // What breaks something is saved, and has to be a schedule that can be read again.
+        for plan in plans {
+            debug_assert_eq!(plan.check(), Ok(()), "{}", plan.campaign);
+        }
+        let (part, watch) = (self.part, &mut self.watch);
+        let mut done = 0;
+        let results = on_all_cores(
+            plans.len(),
+            self.options.jobs,
+            |at| one(plans.get(at)?, &look),
+            |_| {
+                done += 1;
+                watch(part, done, plans.len());
+            },
+        );
+        let results = plans.iter().zip(results);
+        results
+            .map(|(plan, result)| {
+                let (outcome, found) = result?;
+                self.add(plan, outcome);
+                found
+            })
+            .collect()
+    }
+
+    fn add(&mut self, plan: &Plan, outcome: RunOutcome) {
+        self.sum.runs += 1;
+        self.sum.keys_requested += outcome.keys_requested;
+        self.sum.keys_arrived += outcome.keys_fetched;
+        self.sum.checks += outcome.checked.values().sum::<u64>();
+        self.sum.simulated_seconds += outcome.simulated_ms as f64 / 1000.0;
+        self.hash.update(outcome.digest);
+        self.broken
+            .extend(outcome.violations.into_iter().map(|violation| Broken {
+                plan: plan.clone(),
+                violation,
+            }));
+    }
+
+    /// The figures with what all runs add up to, and the runs that broke something.
+    pub(super) fn finish(self, figures: Sweep) -> (Sweep, Vec<Broken>) {
+        let mut digest = String::new();
+        for byte in self.hash.finalize() {
+            let _ = write!(digest, "{byte:02x}");
+        }
+        let sweep = Sweep {
+            runs: self.sum.runs,
+            keys_requested: self.sum.keys_requested,
+            keys_arrived: self.sum.keys_arrived,
+            checks: self.sum.checks,
+            simulated_seconds: self.sum.simulated_seconds,
+            digest,
+            ..figures
+        };
+        (sweep, self.broken)
+    }
+}
+
+fn one<T: Send>(
+    plan: &Plan,
+    look: &(impl Fn(&Facts<'_>) -> T + Sync),
+) -> Option<(RunOutcome, Option<T>)> {
+    // The run has a thread of its own, which gives the outcome back; what was read off it comes this way.
+    let found = Mutex::new(None);
+    let outcome = run_fresh(&plan.campaign, plan, &|plan: &Plan| {
+        let (outcome, seen) = run_and_look(plan, look);
+        *found.lock().expect("nobody panics with the lock") = Some(seen);
+        outcome
+    });
+    let found = found.into_inner().expect("nobody panics with the lock");
+    Some((outcome, found))
+}
