@@ -9,30 +9,33 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix::{Actor, Addr};
+use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::crypto::shamir::{ShareIndex, Sharing};
 use dske::node::link::{
-    Deposit, GetLinkStatus, Link, LinkConfig, LinkError, LinkStatus, Reservation, Reserve,
+    Deposit, Fetch, GetLinkStatus, Link, LinkConfig, LinkError, LinkStatus, Reservation, Reserve,
 };
 use dske::node::transport::{Transport, Unreachable};
 use dske::protocol::channel::Unverified;
 use dske::protocol::hub::{
     Hub, HubConfig, OobError, PsrdRequest, Registration, RegistrationRequest,
 };
-use dske::protocol::message::{DepositBody, DepositOutcome, DepositReply, DepositedKey, Plain};
+use dske::protocol::message::{
+    DepositBody, DepositOutcome, DepositReply, DepositedKey, FetchQuery, Plain,
+};
 use dske::protocol::signature::Signature;
 use dske::protocol::store::StoreLimits;
 use dske::protocol::{KeyId, NodeName, Request, Response};
 use dske::psrd::{Allocation, Block, BlockId};
 use dske_testbed::sim::WorldOptions;
-use futures_util::future::{FutureExt, LocalBoxFuture, ready};
+use futures_util::future::{FutureExt, LocalBoxFuture, join_all, ready};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
 const SIZE: usize = 16;
-const SHARE_BYTES: usize = 48 + SIZE;
+const SHARE_BYTES: usize = TAG_SECRET_BYTES + SIZE;
 const COST: usize = MAC_KEY_BYTES + SHARE_BYTES;
 const LOW_WATER_BYTES: usize = 512;
 const BLOCK_BYTES: usize = 1024;
@@ -226,7 +229,7 @@ async fn deposit(
         hubs: 3,
         threshold: 2,
         x: 1,
-        size: SIZE,
+        size: share.len() - TAG_SECRET_BYTES,
         keys: vec![key],
     };
     let deadline = Instant::now() + 10 * SECOND;
@@ -348,6 +351,33 @@ fn psrd_at_hand_is_reserved_without_the_hub_and_none_is_made_up() {
         wire.start_hub();
         assert!(reserve(&link, 3 * BLOCK_BYTES).await.is_ok());
         assert!(status(&link).await.refills > refills);
+    });
+}
+
+/// Of several exchanges at the same time each may spend what was brought for another.
+#[test]
+fn as_much_psrd_is_brought_as_the_answers_to_several_fetches_take() {
+    run(async |wire: Rc<Wire>| {
+        wire.start_hub();
+        let link = link(&wire);
+        // The answer takes more than three blocks, and each of the four takes its own.
+        let share = vec![7; 3 * BLOCK_BYTES];
+        stored(deposit(&link, &share, None).await);
+        let key_id = KeyId::random(&mut ChaCha12Rng::seed_from_u64(7));
+        let query = FetchQuery {
+            client: "a".parse().unwrap(),
+            slave_sae: "b".parse().unwrap(),
+            master_sae: "a".parse().unwrap(),
+            key_ids: vec![key_id],
+        };
+        let deadline = Instant::now() + 10 * SECOND;
+        let fetches = (0..4).map(|_| {
+            let query = query.clone();
+            link.send(Fetch { query, deadline })
+        });
+        for reply in join_all(fetches).await {
+            assert!(reply.unwrap().unwrap().is_complete());
+        }
     });
 }
 

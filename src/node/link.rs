@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::channel::{ClientEnd, OpenError, PoolOwner, Sent, seal_deposit, seal_fetch};
 use crate::protocol::hub::{OobError, PsrdRequest, RegistrationRequest};
-use crate::protocol::limits::ATTEMPTS_MAX;
+use crate::protocol::limits::{ATTEMPTS_MAX, BLOCKS_MAX};
 use crate::protocol::message::{DepositBody, DepositReply, FetchQuery, FetchReply, Plain};
 use crate::protocol::{NodeName, Refusal, Request, Response};
 use crate::psrd::{PoolError, Spent};
@@ -250,8 +250,8 @@ struct Core {
 struct State {
     end: ClientEnd,
     registration: Option<Uuid>,
-    /// The hub said that it has nothing left to answer with.
-    hub_is_dry: bool,
+    /// So many blocks are to be brought for the hub, since it said that it has too little left to answer with.
+    blocks_wanted: u32,
     /// Counts registrations, so that what belongs to an earlier one does no harm to the present one.
     epoch: u64,
     counters: LinkStatus,
@@ -291,7 +291,7 @@ impl Core {
         deadline: Instant,
         bytes: usize,
     ) -> Result<Reservation, LinkError> {
-        self.persist(deadline, async || {
+        self.persist(deadline, async |_| {
             self.make_ready(bytes, |state| state.holds(bytes)).await?;
             self.state.borrow_mut().reserve(bytes)
         })
@@ -308,22 +308,22 @@ impl Core {
             impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
         >,
     ) -> Result<T, LinkError> {
-        self.persist(deadline, async || {
-            self.attempt(reserved.take(), &exchange).await
+        self.persist(deadline, async |number| {
+            self.attempt(number, reserved.take(), &exchange).await
         })
         .await
     }
 
-    /// Tries, and tries again with doubled pauses.
+    /// Tries, and tries again with doubled pauses. Attempts are numbered from 1.
     async fn persist<T>(
         &self,
         deadline: Instant,
-        mut attempt: impl AsyncFnMut() -> Result<T, LinkError>,
+        mut attempt: impl AsyncFnMut(u32) -> Result<T, LinkError>,
     ) -> Result<T, LinkError> {
         let mut last = None;
         let mut delay = self.config.retry_delay;
-        for number in 0..ATTEMPTS_MAX {
-            if number > 0 {
+        for number in 1..=ATTEMPTS_MAX {
+            if number > 1 {
                 self.state.borrow_mut().counters.retries += 1;
                 let pause = tokio::time::sleep(delay);
                 if timeout_at(deadline, pause).await.is_err() {
@@ -331,7 +331,7 @@ impl Core {
                 }
                 delay *= 2;
             }
-            match timeout_at(deadline, attempt()).await {
+            match timeout_at(deadline, attempt(number)).await {
                 Ok(Ok(reply)) => return Ok(reply),
                 Ok(Err(error)) if error.is_final() => return Err(error),
                 Ok(Err(error)) => last = Some(error),
@@ -366,6 +366,7 @@ impl Core {
 
     async fn attempt<T>(
         self: &Rc<Self>,
+        number: u32,
         reserved: Option<Reservation>,
         exchange: &Exchange<
             impl Fn(Spent) -> (Request, Sent),
@@ -414,7 +415,7 @@ impl Core {
                 OpenError::Refused(_) | OpenError::AuthenticMalformed(_)
             ));
             if state.epoch == epoch {
-                state.learn_from(error);
+                state.learn_from(error, number);
             } else {
                 reached(Mark::StaleAnswer);
             }
@@ -481,21 +482,26 @@ impl Core {
         let mut state = self.state.borrow_mut();
         state.end = ClientEnd::default();
         state.registration = Some(registration.registration);
-        state.hub_is_dry = false;
+        state.blocks_wanted = 0;
         state.epoch += 1;
         state.counters.registrations += 1;
         Ok(())
     }
 
-    /// Fetches blocks until a pool is above its low-water mark and holds `cost` bytes.
+    /// Fetches blocks until a pool is above its low-water mark and holds `cost` bytes, and as many as the hub lacks.
     async fn refill(&self, owner: PoolOwner, cost: usize) -> Result<(), Provisioning> {
         loop {
-            let (left, dry, registration) = {
-                let state = self.state.borrow();
-                let dry = owner == PoolOwner::Hub && state.hub_is_dry;
-                (state.end.left(owner), dry, state.registration)
+            let (left, wanted, registration) = {
+                let mut state = self.state.borrow_mut();
+                let left = state.end.left(owner);
+                if owner == PoolOwner::Hub && left > self.config.block_bytes * (BLOCKS_MAX - 2) {
+                    // One more may not fit. So nearly full a pool has enough for any answer.
+                    state.blocks_wanted = 0;
+                }
+                let wanted = owner == PoolOwner::Hub && state.blocks_wanted > 0;
+                (left, wanted, state.registration)
             };
-            if left >= self.config.low_water_bytes && left >= cost && !dry {
+            if left >= self.config.low_water_bytes && left >= cost && !wanted {
                 return Ok(());
             }
             if canary(Canary::RefillForgotten) && self.state.borrow().counters.refills >= 2 {
@@ -520,7 +526,7 @@ impl Core {
                         .map_err(|e| Provisioning::Failed(LinkError::NoPsrd(e.to_string())))?;
                     state.counters.refills += 1;
                     if owner == PoolOwner::Hub {
-                        state.hub_is_dry = false;
+                        state.blocks_wanted = state.blocks_wanted.saturating_sub(1);
                     }
                 }
                 Err(error) => {
@@ -584,7 +590,7 @@ enum Provisioning {
 impl State {
     /// Whether a message of this cost can be sent, and answered.
     fn is_ready_for(&self, cost: usize) -> bool {
-        self.holds(cost) && !self.hub_is_dry
+        self.holds(cost) && self.blocks_wanted == 0
     }
 
     /// Whether there is PSRD for a message of this cost.
@@ -610,7 +616,7 @@ impl State {
     }
 
     fn needs_provisioning(&self, low_water_bytes: usize) -> bool {
-        self.registration.is_none() || self.hub_is_dry || self.is_low(low_water_bytes)
+        self.registration.is_none() || self.blocks_wanted > 0 || self.is_low(low_water_bytes)
     }
 
     fn is_low(&self, low_water_bytes: usize) -> bool {
@@ -618,16 +624,18 @@ impl State {
             || self.end.left(PoolOwner::Hub) < low_water_bytes
     }
 
-    /// Draws conclusions from a response that was not accepted. Hints may be forged: the worst that they can cause
-    /// is a new registration, at most one an attempt.
-    fn learn_from(&mut self, error: &OpenError) {
+    /// Draws conclusions from the response to an attempt that was not accepted. Hints may be forged: the worst that they
+    /// can cause is a new registration, at most one an attempt, and a full pool.
+    fn learn_from(&mut self, error: &OpenError, attempt: u32) {
         if canary(Canary::NoNewRegistration) {
             return;
         }
         match error {
             OpenError::Hint(Refusal::Unregistered { .. } | Refusal::UnknownPsrd { .. })
             | OpenError::Allocation(PoolError::UnknownBlock { .. }) => self.registration = None,
-            OpenError::Hint(Refusal::PsrdExhausted) => self.hub_is_dry = true,
+            // More each time: other exchanges may spend what was brought for this one. Before its last attempt it
+            // brings as many as it may need alone, and so does every other, so that there is enough for all.
+            OpenError::Hint(Refusal::PsrdExhausted) => self.blocks_wanted += attempt,
             _ => {}
         }
     }

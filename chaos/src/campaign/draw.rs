@@ -158,12 +158,12 @@ impl Distributions {
         if self.swarm != Swarm::Wide {
             return call;
         }
-        if cluster.keys_at_once(call.bits) == 0 {
+        if cluster.keys_max(call.bits) == 0 {
             let bits = || self.workload.get_ref().bits.iter().copied();
-            let fitting = bits().filter(|&bits| cluster.keys_at_once(bits) > 0);
+            let fitting = bits().filter(|&bits| cluster.keys_max(bits) > 0);
             call.bits = fitting.max().or(bits().min()).unwrap_or(call.bits);
         }
-        call.number = call.number.min(cluster.keys_at_once(call.bits).max(1));
+        call.number = call.number.min(cluster.keys_max(call.bits).max(1));
         call
     }
 

@@ -140,18 +140,11 @@ impl PlannedCall {
 const DRAIN_MARGIN_MS: u64 = 2_500;
 
 impl ClusterPlan {
-    /// How many keys of a size one call can ask for. A client refuses more than the blocks carry that a link can bring
-    /// for one exchange: one before each further attempt.
+    /// How many keys of a size one call can ask for. A client refuses more than the blocks carry that a link brings for
+    /// the last attempt of an exchange.
     #[must_use]
     pub fn keys_max(&self, bits: u32) -> u16 {
         self.keys_in(self.psrd_block_bytes * u64::from(ATTEMPTS_MAX - 1), bits)
-    }
-
-    /// How many keys of a size a call should ask for while others do the same: of several exchanges at once each spends
-    /// what was brought for the others.
-    #[must_use]
-    pub fn keys_at_once(&self, bits: u32) -> u16 {
-        self.keys_in(self.psrd_block_bytes / 4, bits)
     }
 
     fn keys_in(&self, psrd_bytes: u64, bits: u32) -> u16 {

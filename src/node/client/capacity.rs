@@ -18,7 +18,7 @@ impl Capacity {
     /// With PSRD that comes in blocks of this size.
     ///
     /// The bottleneck is the way back: that a hub has too little left to answer with, the client learns from its
-    /// refusal, and brings one block before each further attempt.
+    /// refusal, and brings blocks before each further attempt: so many before the last one.
     pub(super) fn new(block_bytes: usize) -> Self {
         Self {
             psrd_bytes: block_bytes.saturating_mul(ATTEMPTS_MAX as usize - 1),

@@ -87,7 +87,7 @@ fn calls(plan: &mut Plan) {
         call.also = call.also.filter(|also| *also < clients);
         call.intruder = call.intruder.filter(|intruder| *intruder < clients);
         call.fetch_after_ms = call.fetch_after_ms.min(cluster.share_ttl_ms / 2);
-        let keys_max = |call: &PlannedCall| cluster.keys_at_once(call.bits);
+        let keys_max = |call: &PlannedCall| cluster.keys_max(call.bits);
         while keys_max(call) == 0 && u64::from(call.bits) > *BITS.start() {
             call.bits = (call.bits / 2 / 8 * 8).max(*BITS.start() as u32);
         }
