@@ -254,10 +254,7 @@ fn what_led_to_a_panic_is_kept() {
             hubs: vec![15],
         },
     });
-    let options = RunOptions {
-        keep_trace: true,
-        ..RunOptions::default()
-    };
+    let options = RunOptions { keep_trace: true };
     let outcome = run_fresh("calm", &plan, &|plan: &Plan| run(plan, options));
     assert_eq!(outcome.violations[0].invariant, "panic");
     let trace = outcome.trace.unwrap();

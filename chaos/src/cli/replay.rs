@@ -39,10 +39,7 @@ pub(super) fn replay(name: &str, seed: Option<u64>, show: &Show) -> Result<bool,
         check_page(path)?;
     }
     capture_panics();
-    let options = RunOptions {
-        keep_trace: true,
-        ..RunOptions::default()
-    };
+    let options = RunOptions { keep_trace: true };
     let outcomes = run_seeds(
         &campaign,
         &[seed],

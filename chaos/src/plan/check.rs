@@ -96,10 +96,18 @@ impl Plan {
         part.within("clients", cluster.clients.into(), limits::CLIENTS)?;
         let most = *limits::CLIENTS.end() * *limits::HUBS.end();
         let links = cluster.link_latency_ms.iter().flatten();
-        part.within("link_latency_ms", links.clone().count() as u64, 0..=most)?;
-        for &(shortest, longest) in links.chain([&cluster.latency_ms]) {
-            part.within("latency_ms", longest, limits::LATENCY_MS)?;
-            let at_least = *limits::LATENCY_MS.start();
+        let own = links.clone().count() as u64;
+        part.within("link_latency_ms", own, 0..=most)?;
+        // Where every link between a client and a hub has its own, only SAEs are left, who may stand beside their clients.
+        let at_least = match own == u64::from(cluster.clients) * hubs {
+            true => 0,
+            false => *limits::LATENCY_MS.start(),
+        };
+        let others = std::iter::once((at_least, &cluster.latency_ms));
+        let links = links.map(|latency_ms| (*limits::LATENCY_MS.start(), latency_ms));
+        for (at_least, &(shortest, longest)) in links.chain(others) {
+            let limit = at_least..=*limits::LATENCY_MS.end();
+            part.within("latency_ms", longest, limit)?;
             part.within("latency_ms", shortest, at_least..=longest)?;
         }
         for (field, value, limit) in [
