@@ -12,6 +12,9 @@ use crate::summary::{BoundaryPoint, Resilience};
 /// Clusters with a panel of their own; the table has all of them.
 const PANELS: usize = 5;
 
+/// Hubs to each side of the boundary of all clusters together; what is farther off is counted with the last.
+const FAR: i32 = 4;
+
 /// Calls and successes.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
@@ -142,7 +145,7 @@ fn panels(charted: &[&BoundaryPoint]) -> Vec<Panel> {
     });
     each.truncate(PANELS);
     if clusters.len() > 1 {
-        let tallies = tallies(charted, |p| lost(p) - allowed(p));
+        let tallies = tallies(charted, |p| (lost(p) - allowed(p)).clamp(-FAR, FAR));
         let first = tallies.keys().next().copied().unwrap_or(0).min(0);
         let last = tallies.keys().next_back().copied().unwrap_or(0).max(1);
         let title = format!("All {} clusters together", clusters.len());
@@ -236,10 +239,11 @@ impl Panel {
             Ink::Text,
         );
         for x in self.first..=self.last {
-            let name = if self.first < 0 && x > 0 {
-                format!("+{x}")
-            } else {
-                x.to_string().replace('-', "−")
+            let name = match x {
+                x if x == -FAR => format!("≤ −{FAR}"),
+                x if x == FAR && self.first < 0 => format!("≥ +{FAR}"),
+                x if x > 0 && self.first < 0 => format!("+{x}"),
+                x => x.to_string().replace('-', "−"),
             };
             canvas.text(
                 &name,
