@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -43,7 +44,7 @@ pub const PANIC: &str = "panic";
 /// Stack of a run: futures of many nodes nest deeply in builds without optimisation.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
 
-/// Runs seeds of a campaign, `jobs` at a time. `done` is told of each as it ends. The outcomes are in order of seed,
+/// Runs seeds of a campaign, `jobs` at a time. `done` is told of each. The outcomes are in order of seed,
 /// whatever the number of jobs.
 pub fn run_seeds<R>(
     campaign: &Campaign,
@@ -55,49 +56,14 @@ pub fn run_seeds<R>(
 where
     R: Fn(&Plan) -> RunOutcome + Sync,
 {
-    let run_one = |at: usize| {
-        let seed = *seeds.get(at)?;
-        Some(run_fresh(&campaign.name, &campaign.plan(seed), &run))
-    };
-    let outcomes = on_all_cores(seeds.len(), jobs, run_one, |outcome| {
-        outcome.iter().for_each(&mut done);
+    let run_one = |&seed: &u64| run_fresh(&campaign.name, &campaign.plan(seed), &run);
+    let mut outcomes = Vec::with_capacity(seeds.len());
+    let Ok(()) = in_order(seeds, jobs, run_one, |outcome| -> Result<(), Infallible> {
+        done(&outcome);
+        outcomes.push(outcome);
+        Ok(())
     });
-    outcomes.into_iter().flatten().collect()
-}
-
-/// Does `work` for each number below `count`, `jobs` at a time. `done` is told of each result as it comes. The results
-/// are in order, whatever the number of jobs.
-pub fn on_all_cores<T: Send>(
-    count: usize,
-    jobs: usize,
-    work: impl Fn(usize) -> T + Sync,
-    mut done: impl FnMut(&T),
-) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let (sender, receiver) = mpsc::channel();
-    let mut results = Vec::with_capacity(count);
-    thread::scope(|scope| {
-        for _ in 0..jobs.clamp(1, count.max(1)) {
-            let (next, sender, work) = (&next, sender.clone(), &work);
-            scope.spawn(move || {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    if at >= count {
-                        return;
-                    }
-                    // Nobody listens only if all is over already.
-                    let _ = sender.send((at, work(at)));
-                }
-            });
-        }
-        drop(sender);
-        for (at, result) in receiver {
-            done(&result);
-            results.push((at, result));
-        }
-    });
-    results.sort_by_key(|(at, _)| *at);
-    results.into_iter().map(|(_, result)| result).collect()
+    outcomes
 }
 
 /// Does `work` on each item, `jobs` at a time, and hands the results to `done` in the order of the items, as soon as all

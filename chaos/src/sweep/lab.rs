@@ -1,5 +1,6 @@
 //! Where plans are run and judged.
 
+use std::convert::Infallible;
 use std::fmt::Write;
 use std::sync::Mutex;
 
@@ -9,7 +10,7 @@ use super::{Broken, Options, Part, Sweep};
 use crate::invariant::Facts;
 use crate::plan::Plan;
 use crate::run::{RunOutcome, run_and_look};
-use crate::runner::{on_all_cores, run_fresh};
+use crate::runner::{in_order, run_fresh};
 
 /// Runs plans, and keeps count.
 pub(super) struct Lab<'a> {
@@ -63,20 +64,21 @@ impl<'a> Lab<'a> {
             debug_assert_eq!(plan.check(), Ok(()), "{}", plan.campaign);
         }
         let (part, watch) = (self.part, &mut self.watch);
-        let mut done = 0;
-        let results = on_all_cores(
-            plans.len(),
+        let mut results = Vec::with_capacity(plans.len());
+        let run_one = |plan: &Plan| one(plan, &look);
+        let Ok(()) = in_order(
+            plans,
             self.options.jobs,
-            |at| one(plans.get(at)?, &look),
-            |_| {
-                done += 1;
-                watch(part, done, plans.len());
+            run_one,
+            |result| -> Result<(), Infallible> {
+                results.push(result);
+                watch(part, results.len(), plans.len());
+                Ok(())
             },
         );
         let results = plans.iter().zip(results);
         results
-            .map(|(plan, result)| {
-                let (outcome, found) = result?;
+            .map(|(plan, (outcome, found))| {
                 self.add(plan, outcome);
                 found
             })
@@ -116,10 +118,7 @@ impl<'a> Lab<'a> {
     }
 }
 
-fn one<T: Send>(
-    plan: &Plan,
-    look: &(impl Fn(&Facts<'_>) -> T + Sync),
-) -> Option<(RunOutcome, Option<T>)> {
+fn one<T: Send>(plan: &Plan, look: &(impl Fn(&Facts<'_>) -> T + Sync)) -> (RunOutcome, Option<T>) {
     // The run has a thread of its own, which gives the outcome back; what was read off it comes this way.
     let found = Mutex::new(None);
     let outcome = run_fresh(&plan.campaign, plan, &|plan: &Plan| {
@@ -128,5 +127,5 @@ fn one<T: Send>(
         outcome
     });
     let found = found.into_inner().expect("nobody panics with the lock");
-    Some((outcome, found))
+    (outcome, found)
 }
