@@ -1,6 +1,10 @@
 //! The field GF(2^8) with the polynomial x^8 + x^4 + x^3 + x^2 + 1 (0x11D), the one of the `sharks` family of crates.
 //!
-//! No table is looked up and no branch taken on an operand: both may be secret.
+//! No table is looked up and no branch taken on an operand, since both may be secret; but for the scalar of
+//! [`mul_add_slice`], which is public.
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 /// Product of two elements.
 #[must_use]
@@ -27,17 +31,28 @@ pub const fn inv(a: u8) -> u8 {
     result
 }
 
-/// `acc += scalar · src`, element by element. What one has more than the other is left alone.
+/// `acc += scalar · src`, element by element, for the length that both have. The scalar has to be public, such as a
+/// coordinate or what follows from coordinates.
+///
+/// # Panics
+/// If they are of different lengths.
 pub fn mul_add_slice(acc: &mut [u8], src: &[u8], scalar: u8) {
-    let mut acc_words = acc.chunks_exact_mut(8);
-    let mut src_words = src.chunks_exact(8);
-    for (acc, src) in (&mut acc_words).zip(&mut src_words) {
-        let word = u64::from_le_bytes(src.try_into().expect("chunks of eight bytes"));
-        let product = mul_word(word, scalar).to_le_bytes();
-        acc.iter_mut().zip(product).for_each(|(a, p)| *a ^= p);
+    assert_eq!(acc.len(), src.len(), "element by element");
+    #[cfg(target_arch = "x86_64")]
+    if x86::mul_add(acc, src, scalar) {
+        return;
     }
-    let rest = acc_words.into_remainder().iter_mut();
-    for (acc, src) in rest.zip(src_words.remainder()) {
+    portable(acc, src, scalar);
+}
+
+fn portable(acc: &mut [u8], src: &[u8], scalar: u8) {
+    let (acc_words, acc_rest) = acc.as_chunks_mut::<8>();
+    let (src_words, src_rest) = src.as_chunks::<8>();
+    for (acc, src) in acc_words.iter_mut().zip(src_words) {
+        let product = mul_word(u64::from_le_bytes(*src), scalar);
+        *acc = (u64::from_le_bytes(*acc) ^ product).to_le_bytes();
+    }
+    for (acc, src) in acc_rest.iter_mut().zip(src_rest) {
         *acc ^= mul(*src, scalar);
     }
 }
@@ -92,17 +107,58 @@ mod tests {
         }
     }
 
+    /// All ways there are on this processor, portable first.
+    fn kernels() -> Vec<fn(&mut [u8], &[u8], u8)> {
+        let mut kernels: Vec<fn(&mut [u8], &[u8], u8)> = vec![portable];
+        #[cfg(target_arch = "x86_64")]
+        kernels.extend(
+            x86::KERNELS
+                .iter()
+                .filter(|(is_there, _)| is_there())
+                .map(|(_, kernel)| kernel),
+        );
+        kernels.push(mul_add_slice);
+        kernels
+    }
+
     #[test]
     fn slices_of_every_length_are_multiplied_element_by_element() {
-        let src: Vec<u8> = (0..70u32).map(|i| (i * 37 + 11) as u8).collect();
-        for length in 0..=70 {
-            for scalar in 0..=255 {
-                let mut acc: Vec<u8> = (0..length).map(|i| i as u8).collect();
-                mul_add_slice(&mut acc, &src[..length], scalar);
-                for (i, &got) in acc.iter().enumerate() {
-                    assert_eq!(got, i as u8 ^ mul(src[i], scalar));
+        let src: Vec<u8> = (0..100u32).map(|i| (i * 37 + 11) as u8).collect();
+        for (kernel, mul_add) in kernels().into_iter().enumerate() {
+            for length in 0..=100 {
+                for scalar in 0..=255 {
+                    let mut acc: Vec<u8> = (0..length).map(|i| i as u8).collect();
+                    mul_add(&mut acc, &src[..length], scalar);
+                    for (i, &got) in acc.iter().enumerate() {
+                        assert_eq!(got, i as u8 ^ mul(src[i], scalar), "kernel {kernel}");
+                    }
                 }
             }
         }
+    }
+
+    #[test]
+    fn slices_at_every_alignment_are_multiplied_and_their_neighbours_left_alone() {
+        let src: Vec<u8> = (0..160u32).map(|i| (i * 91 + 5) as u8).collect();
+        for (kernel, mul_add) in kernels().into_iter().enumerate() {
+            for (from, at) in (0..33).flat_map(|from| (0..33).map(move |at| (from, at))) {
+                for length in [0, 1, 15, 16, 17, 31, 32, 47, 80, 100] {
+                    let mut acc = vec![0x5a; 160];
+                    mul_add(&mut acc[at..at + length], &src[from..from + length], 0xb7);
+                    for (i, &got) in acc.iter().enumerate() {
+                        let product = (at..at + length)
+                            .contains(&i)
+                            .then(|| mul(src[from + i - at], 0xb7));
+                        assert_eq!(got, 0x5a ^ product.unwrap_or(0), "kernel {kernel}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "element by element")]
+    fn slices_of_different_lengths_are_a_mistake() {
+        mul_add_slice(&mut [0; 3], &[0; 4], 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroU8;
+use std::ops::Range;
 
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -153,16 +154,37 @@ pub fn split(secret: &[u8], sharing: Sharing, rng: &mut dyn CryptoRng) -> Vec<Sh
         let zeros = coefficients.iter_mut().filter(|c| **c == 0);
         zeros.for_each(|c| *c = 1);
     }
-    let shares = sharing.indices().map(|x| {
-        let mut y = Zeroizing::new(secret.to_vec());
-        let mut power = 1;
-        for coefficients in coefficients.chunks_exact(secret.len().max(1)) {
-            power = mul(power, x.get());
-            mul_add_slice(&mut y, coefficients, power);
+    let mut shares: Vec<Share> = sharing
+        .indices()
+        .map(|x| Share {
+            x,
+            y: Zeroizing::new(secret.to_vec()),
+        })
+        .collect();
+    for window in windows(secret.len()) {
+        for Share { x, y } in &mut shares {
+            let mut power = 1;
+            for coefficients in coefficients.chunks_exact(secret.len().max(1)) {
+                power = mul(power, x.get());
+                add_in(window.clone(), y, coefficients, power);
+            }
         }
-        Share { x, y }
-    });
-    shares.collect()
+    }
+    shares
+}
+
+/// Long secrets are worked through in pieces of which all rows stay in the processor's first cache.
+fn windows(length: usize) -> impl Iterator<Item = Range<usize>> {
+    const WINDOW_BYTES: usize = 2_048;
+    let starts = (0..length).step_by(WINDOW_BYTES);
+    starts.map(move |start| start..length.min(start + WINDOW_BYTES))
+}
+
+/// `acc += scalar · row`, in one window.
+fn add_in(window: Range<usize>, acc: &mut [u8], row: &[u8], scalar: u8) {
+    if let (Some(acc), Some(row)) = (acc.get_mut(window.clone()), row.get(window)) {
+        mul_add_slice(acc, row, scalar);
+    }
 }
 
 /// The sharing of which the first K shares are given: its secret, and all N shares.
@@ -204,8 +226,11 @@ pub fn recover(shares: &[Share], threshold: u8) -> Result<Zeroizing<Vec<u8>>, Sh
 pub fn interpolate(points: &[&Share], at: u8) -> Result<Zeroizing<Vec<u8>>, SharingError> {
     let length = check(points)?;
     let mut value = Zeroizing::new(vec![0; length]);
-    for (point, weight) in points.iter().zip(lagrange_weights(points, at)) {
-        mul_add_slice(&mut value, &point.y, weight);
+    let weights: Vec<u8> = lagrange_weights(points, at).collect();
+    for window in windows(length) {
+        for (point, weight) in points.iter().zip(&weights) {
+            add_in(window.clone(), &mut value, &point.y, *weight);
+        }
     }
     Ok(value)
 }
