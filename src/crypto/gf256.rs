@@ -107,9 +107,11 @@ mod tests {
         }
     }
 
+    type Kernel = fn(&mut [u8], &[u8], u8);
+
     /// All ways there are on this processor, portable first.
-    fn kernels() -> Vec<fn(&mut [u8], &[u8], u8)> {
-        let mut kernels: Vec<fn(&mut [u8], &[u8], u8)> = vec![portable];
+    fn kernels() -> Vec<Kernel> {
+        let mut kernels: Vec<Kernel> = vec![portable];
         #[cfg(target_arch = "x86_64")]
         kernels.extend(
             x86::KERNELS
@@ -143,7 +145,7 @@ mod tests {
         for (kernel, mul_add) in kernels().into_iter().enumerate() {
             for (from, at) in (0..33).flat_map(|from| (0..33).map(move |at| (from, at))) {
                 for length in [0, 1, 15, 16, 17, 31, 32, 47, 80, 100] {
-                    let mut acc = vec![0x5a; 160];
+                    let mut acc = [0x5a; 160];
                     mul_add(&mut acc[at..at + length], &src[from..from + length], 0xb7);
                     for (i, &got) in acc.iter().enumerate() {
                         let product = (at..at + length)
