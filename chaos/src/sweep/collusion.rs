@@ -12,7 +12,7 @@ use super::attack::attack;
 use super::exchange::Rate;
 use super::lab::Lab;
 use super::map::CLUSTERS;
-use super::setup::{Setup, ask, close, portions};
+use super::setup::{Setup, ask, close};
 use super::theory;
 use crate::invariant::Facts;
 use crate::observer::record::CallKind;
@@ -47,24 +47,20 @@ pub(super) fn measure(lab: &mut Lab<'_>) -> Vec<Point> {
         .into_iter()
         .flat_map(|cluster| sources.map(|source| (cluster, source)))
         .collect();
-    let portions = portions(lab.samples(), KEYS_MAX);
+    let keys = (lab.samples(), KEYS_MAX);
     let mut setup = Setup::new(lab, "attack");
-    let mut plans = Vec::new();
-    for &((hubs, threshold), source) in &conditions {
-        for &keys in &portions {
-            let mut plan = setup.plan(hubs, threshold);
-            plan.cluster.key_source = source;
-            ask(&mut plan, keys, 2_000, 100);
-            close(&mut plan);
-            plans.push(plan);
-        }
-    }
-    let found = lab.run(&plans, try_all);
+    let plan = |((hubs, threshold), source), keys| {
+        let mut plan = setup.plan(hubs, threshold);
+        plan.cluster.key_source = source;
+        ask(&mut plan, keys, 2_000, 100);
+        close(&mut plan);
+        plan
+    };
+    let found = lab.run_each(&conditions, keys, plan, try_all);
     let mut points = Vec::new();
-    let runs = conditions.iter().zip(found.chunks(portions.len()));
-    for (&((hubs, threshold), source), found) in runs {
+    for (&((hubs, threshold), source), found) in conditions.iter().zip(found) {
         for colluding in 0..=hubs {
-            let tries = found.iter().flatten();
+            let tries = found.iter();
             let tries: Vec<&Tried> = tries
                 .filter_map(|t| t.get(usize::from(colluding)))
                 .collect();

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use sha2::{Digest, Sha256};
 
+use super::setup::portions;
 use super::{Broken, Options, Part, Sweep};
 use crate::invariant::Facts;
 use crate::plan::Plan;
@@ -83,6 +84,25 @@ impl<'a> Lab<'a> {
                 found
             })
             .collect()
+    }
+
+    /// Runs the same experiment under each of some conditions: so many keys, in runs of `keys_max` at most. Gives what was
+    /// read off the runs of each condition.
+    pub(super) fn run_each<C: Copy, T: Send>(
+        &mut self,
+        conditions: &[C],
+        (keys, keys_max): (usize, usize),
+        mut plan: impl FnMut(C, usize) -> Plan,
+        look: impl Fn(&Facts<'_>) -> T + Sync,
+    ) -> Vec<Vec<T>> {
+        let portions = portions(keys, keys_max);
+        let mut plans = Vec::with_capacity(conditions.len() * portions.len());
+        for &condition in conditions {
+            plans.extend(portions.iter().map(|&keys| plan(condition, keys)));
+        }
+        let mut found = self.run(&plans, look).into_iter();
+        let runs = |_| found.by_ref().take(portions.len()).flatten().collect();
+        conditions.iter().map(runs).collect()
     }
 
     fn add(&mut self, plan: &Plan, outcome: RunOutcome) {

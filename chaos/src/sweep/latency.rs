@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::exchange::{Exchange, Rate, exchanges, quantile_ms};
 use super::lab::Lab;
-use super::setup::{MASTER, SLAVE, Setup, ask, close, portions, shuffled_hubs, throughout};
+use super::setup::{MASTER, SLAVE, Setup, ask, close, shuffled_hubs, throughout};
 use crate::plan::{Fault, Plan};
 
 /// N and K.
@@ -62,28 +62,23 @@ pub(super) fn measure(lab: &mut Lab<'_>) -> Vec<Point> {
         .flat_map(|trouble| PATIENCE.map(|patience| (trouble, patience)))
         .collect();
     let mut setup = Setup::new(lab, "local");
-    let portions = portions(KEYS_A_SAMPLE * lab.samples(), KEYS_MAX);
-    let mut plans = Vec::new();
-    for &((trouble, amount), (_, grace_ms)) in &conditions {
-        for &keys in &portions {
-            let mut plan = setup.plan(CLUSTER.0, CLUSTER.1);
-            plan.cluster.grace_ms = grace_ms;
-            match trouble {
-                "slow-hubs" => slow_hubs(&mut plan, amount),
-                _ => lossy_links(&mut plan, amount),
-            }
-            ask(&mut plan, keys, 3_000, 120);
-            close(&mut plan);
-            plans.push(plan);
+    let keys = (KEYS_A_SAMPLE * lab.samples(), KEYS_MAX);
+    let plan = |((trouble, amount), (_, grace_ms)): (_, (_, u64)), keys| {
+        let mut plan = setup.plan(CLUSTER.0, CLUSTER.1);
+        plan.cluster.grace_ms = grace_ms;
+        match trouble {
+            "slow-hubs" => slow_hubs(&mut plan, amount),
+            _ => lossy_links(&mut plan, amount),
         }
-    }
-    let found = lab.run(&plans, exchanges);
-    let runs = conditions.iter().zip(found.chunks(portions.len()));
-    runs.map(|(conditions, found)| {
-        let keys: Vec<Exchange> = found.iter().flatten().flatten().copied().collect();
-        point(*conditions, &keys)
-    })
-    .collect()
+        ask(&mut plan, keys, 3_000, 120);
+        close(&mut plan);
+        plan
+    };
+    let found = lab.run_each(&conditions, keys, plan, exchanges);
+    let points = conditions.iter().zip(found);
+    points
+        .map(|(conditions, found)| point(*conditions, &found.concat()))
+        .collect()
 }
 
 fn slow_hubs(plan: &mut Plan, number: u64) {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::exchange::{Exchange, Rate, exchanges};
 use super::lab::Lab;
-use super::setup::{Setup, ask, close, liar, portions, shuffled_hubs, throughout};
+use super::setup::{Setup, ask, close, liar, shuffled_hubs, throughout};
 use super::theory;
 use crate::plan::{Fault, Lie, Plan};
 
@@ -49,33 +49,30 @@ pub(super) fn measure(lab: &mut Lab<'_>) -> Vec<Cell> {
 }
 
 fn measure_in(lab: &mut Lab<'_>, clusters: &[(u8, u8)]) -> Vec<Cell> {
-    let mut cells = Vec::new();
-    let mut plans = Vec::new();
-    for (name, lies) in LIES {
-        let mut setup = Setup::new(lab, name);
+    let mut conditions = Vec::new();
+    for lie in 0..LIES.len() {
         for &(hubs, threshold) in clusters {
             for crashed in 0..=hubs {
                 for lying in 0..=hubs - crashed {
-                    for keys in portions(lab.samples(), KEYS_MAX) {
-                        cells.push((hubs, threshold, name, crashed, lying));
-                        let plan = setup.plan(hubs, threshold);
-                        plans.push(trouble(plan, keys, crashed, lying, lies));
-                    }
+                    conditions.push((hubs, threshold, lie, crashed, lying));
                 }
             }
         }
     }
-    let found = lab.run(&plans, exchanges);
-    let mut runs = cells.iter().zip(found).peekable();
-    let mut all = Vec::new();
-    while let Some((conditions, found)) = runs.next() {
-        let mut keys = found.unwrap_or_default();
-        while let Some((_, more)) = runs.next_if(|(next, _)| *next == conditions) {
-            keys.extend(more.unwrap_or_default());
-        }
-        all.push(cell(*conditions, &keys));
-    }
-    all
+    let mut setups = LIES.map(|(name, _)| Setup::new(lab, name));
+    let keys = (lab.samples(), KEYS_MAX);
+    let plan = |(hubs, threshold, lie, crashed, lying): (u8, u8, usize, u8, u8), keys| {
+        let plan = setups[lie].plan(hubs, threshold);
+        trouble(plan, keys, crashed, lying, LIES[lie].1)
+    };
+    let found = lab.run_each(&conditions, keys, plan, exchanges);
+    let cells = conditions.iter().zip(found);
+    cells
+        .map(|(&(hubs, threshold, lie, crashed, lying), found)| {
+            let conditions = (hubs, threshold, LIES[lie].0, crashed, lying);
+            cell(conditions, &found.concat())
+        })
+        .collect()
 }
 
 fn trouble(mut plan: Plan, keys: usize, crashed: u8, lying: u8, lies: &[Lie]) -> Plan {

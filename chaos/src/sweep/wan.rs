@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::cities::{self, CONTINENTAL, City, INTERCONTINENTAL, METRO};
 use super::exchange::{Exchange, Rate, exchanges, quantile_ms};
 use super::lab::Lab;
-use super::setup::{Setup, ask, close, liar, portions, throughout};
+use super::setup::{Setup, ask, close, liar, throughout};
 use crate::plan::{Fault, Lie, Plan};
 
 /// N and K.
@@ -115,26 +115,26 @@ pub struct Link {
 
 pub(super) fn measure(lab: &mut Lab<'_>) -> (Vec<Point>, Vec<Link>) {
     let mut setup = Setup::new(lab, "cities");
-    let portions = portions(KEYS_A_SAMPLE * lab.samples(), KEYS_MAX);
+    let keys = (KEYS_A_SAMPLE * lab.samples(), KEYS_MAX);
     let mut conditions = Vec::new();
-    let mut plans = Vec::new();
     for profile in &PROFILES {
         for condition in CONDITIONS {
             for grace_ms in GRACE_MS {
                 conditions.push((profile, condition, grace_ms));
-                for &keys in &portions {
-                    let plan = setup.plan(CLUSTER.0, CLUSTER.1);
-                    plans.push(profile.plan(plan, keys, condition, grace_ms));
-                }
             }
         }
     }
+    let plan = |(profile, condition, grace_ms): (&Profile, _, _), keys| {
+        let plan = setup.plan(CLUSTER.0, CLUSTER.1);
+        profile.plan(plan, keys, condition, grace_ms)
+    };
     // The first call of a run opens the connections of the SAEs, and is left out.
-    let found = lab.run(&plans, |facts| exchanges(facts).split_off(1));
-    let runs = conditions.iter().zip(found.chunks(portions.len()));
-    let points = runs.map(|(&(profile, condition, grace_ms), found)| {
-        let keys: Vec<Exchange> = found.iter().flatten().flatten().copied().collect();
-        profile.point(condition, grace_ms, &keys)
+    let found = lab.run_each(&conditions, keys, plan, |facts| {
+        exchanges(facts).split_off(1)
+    });
+    let points = conditions.iter().zip(found);
+    let points = points.map(|(&(profile, condition, grace_ms), found)| {
+        profile.point(condition, grace_ms, &found.concat())
     });
     (
         points.collect(),

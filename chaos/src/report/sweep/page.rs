@@ -1,5 +1,6 @@
 //! The page's frame, in reading order.
 
+use super::super::page::frame;
 use super::super::text::{count, counted, escape, seconds};
 use super::summary::summary;
 use super::{collusion, cost, latency, map, numbers, psrd, recovery, wan};
@@ -11,12 +12,8 @@ const MOST_SHOWN: usize = 5;
 /// The whole report as one HTML page that loads nothing. The same sweep gives the same bytes, but for the real time.
 #[must_use]
 pub fn html(sweep: &Sweep) -> String {
-    format!(
-        r#"<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>DSKE sweep: how far it goes</title>
-<style>{style}</style></head><body><main>
-{banner}
+    let body = format!(
+        r#"{banner}
 {broken}
 {map}
 {collusion}
@@ -25,10 +22,7 @@ pub fn html(sweep: &Sweep) -> String {
 {recovery}
 {psrd}
 {cost}
-{footer}
-</main></body></html>
-"#,
-        style = include_str!("../style.css"),
+{footer}"#,
         banner = banner(sweep),
         broken = broken(sweep),
         map = map::section(sweep),
@@ -39,7 +33,8 @@ pub fn html(sweep: &Sweep) -> String {
         psrd = psrd::section(sweep),
         cost = cost::section(sweep),
         footer = footer(sweep),
-    )
+    );
+    frame("DSKE sweep: how far it goes", &body)
 }
 
 fn banner(sweep: &Sweep) -> String {
