@@ -27,7 +27,7 @@ const WEIGHT_MAGNITUDES: std::ops::RangeInclusive<u32> = 0..=6;
 const USUAL_WEIGHT: u64 = 8;
 
 /// Pools are filled with at most so many small blocks in a wide swarm: each takes a way there and back.
-const BLOCKS_TO_LOW_WATER: u64 = 8;
+pub(crate) const BLOCKS_TO_LOW_WATER: u64 = 8;
 
 impl Distributions {
     /// What a seed of the campaign of this name draws.
@@ -298,15 +298,18 @@ impl Distributions {
                 lies.retain(|_| rng.random_range(0..100) >= SWITCHED_OFF_PERCENT);
                 lies
             }
-            // Few as often as many: one who tells but one lie tells it all the time.
-            Swarm::Wide => {
-                let number = rng.random_range(1..=all.len());
-                let some = some_of(all.len(), number, rng).into_iter();
-                some.map(|index| all[index]).collect()
-            }
+            Swarm::Wide => some_lies(all, rng),
         };
         if lies.is_empty() { all.to_vec() } else { lies }
     }
+}
+
+/// One of these lies, all of them, or any number between. Few as often as many: one who tells but one lie tells it all
+/// the time.
+pub(crate) fn some_lies(all: &[Lie], rng: &mut ChaCha12Rng) -> Vec<Lie> {
+    let number = rng.random_range(1..=all.len());
+    let some = some_of(all.len(), number, rng).into_iter();
+    some.map(|index| all[index]).collect()
 }
 
 /// How many faults of a kind: the average, rounded up or down at random.

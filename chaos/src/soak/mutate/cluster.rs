@@ -4,6 +4,7 @@ use dske::protocol::initiator::KeySource;
 use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 
+use crate::campaign::draw::BLOCKS_TO_LOW_WATER;
 use crate::campaign::value::Range;
 use crate::plan::Plan;
 
@@ -11,9 +12,6 @@ const BLOCK_BYTES: Range = Range {
     from: 256,
     to: 131_072,
 };
-
-/// Blocks until a pool is filled, each of which takes a way there and back.
-const BLOCKS_TO_LOW_WATER: u64 = 8;
 
 /// More or fewer hubs, or another threshold.
 pub(super) fn resize(plan: &mut Plan, _: &Plan, rng: &mut ChaCha12Rng) {

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 
 use super::{one_of, place_in};
-use crate::campaign::draw::some_of;
+use crate::campaign::draw::some_lies;
 use crate::plan::{Liar, Lie, Plan};
 
 /// One more hub lies, or one lies at another time as well.
@@ -15,7 +15,7 @@ pub(super) fn add(plan: &mut Plan, _: &Plan, rng: &mut ChaCha12Rng) {
         hub: rng.random_range(0..usize::from(plan.cluster.hubs)),
         from_ms,
         until_ms,
-        lies: some_lies(rng),
+        lies: lies(rng),
         rate_percent: rng.random_range(1..=100),
     });
 }
@@ -25,7 +25,7 @@ pub(super) fn tell_otherwise(plan: &mut Plan, _: &Plan, rng: &mut ChaCha12Rng) {
     if let Some(place) = place_in(&plan.liars, rng) {
         let liar = &mut plan.liars[place];
         if rng.random_range(0..2) == 0 {
-            liar.lies = some_lies(rng);
+            liar.lies = lies(rng);
         } else {
             liar.rate_percent = rng.random_range(1..=100);
         }
@@ -44,11 +44,9 @@ pub(super) fn splice(plan: &mut Plan, other: &Plan, rng: &mut ChaCha12Rng) {
     plan.liars.extend(one_of(&other.liars, rng).cloned());
 }
 
-/// Few as often as many. K hubs are never there to forge a key; to frame others takes one fewer.
-fn some_lies(rng: &mut ChaCha12Rng) -> Vec<Lie> {
+/// Any of those that fewer than K hubs can tell: they are never enough to forge a key, but to frame others.
+fn lies(rng: &mut ChaCha12Rng) -> Vec<Lie> {
     let mut all = Lie::ALONE.to_vec();
     all.push(Lie::FrameTogether);
-    let number = rng.random_range(1..=all.len());
-    let some = some_of(all.len(), number, rng).into_iter();
-    some.map(|index| all[index]).collect()
+    some_lies(&all, rng)
 }

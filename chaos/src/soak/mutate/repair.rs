@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::campaign::draw::BLOCKS_TO_LOW_WATER;
 use crate::plan::limits::{BITS, FIRST_CALL_MS};
 use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan, PlannedCall};
 
@@ -26,7 +27,7 @@ fn cluster(plan: &mut Plan) {
     cluster.threshold = cluster.threshold.clamp(1, cluster.hubs);
     cluster.clients = cluster.clients.clamp(2, CLIENT_NAMES.len() as u8);
     cluster.coalition = cluster.threshold - 1;
-    let most = cluster.psrd_block_bytes * 8;
+    let most = cluster.psrd_block_bytes * BLOCKS_TO_LOW_WATER;
     cluster.psrd_low_water_bytes = cluster.psrd_low_water_bytes.min(most);
 }
 
