@@ -65,23 +65,19 @@ impl ChaosHooks {
 impl ChaosHooks {
     /// Each life of each link has a stream of its own: what one loses does not move what others do.
     fn with_loss(&self, client: usize, hub: usize, inner: Rc<dyn Transport>) -> Rc<dyn Transport> {
-        let observer = self.observer.clone();
-        let (rng, is_lossy) = {
-            let seen = observer.seen();
-            let plan = &seen.plan;
-            let life = seen.client_lives.get(&client).copied().unwrap_or_default();
-            let part = format!("loss c{client} h{hub} {life}");
-            let is_lossy = plan.faults.iter().any(|planned| {
-                matches!(planned.fault, Fault::LossyLink { client: c, hub: h, .. }
-                    if (c, h) == (client, hub))
-            });
-            (stream(&plan.campaign, plan.seed, &part), is_lossy)
-        };
-        if is_lossy {
-            Rc::new(Lossy::new(inner, observer, client, hub, rng))
-        } else {
-            inner
+        let (observer, seen) = (self.observer.clone(), self.observer.seen());
+        let plan = &seen.plan;
+        let is_lossy = plan.faults.iter().any(|planned| {
+            matches!(planned.fault, Fault::LossyLink { client: c, hub: h, .. }
+                if (c, h) == (client, hub))
+        });
+        if !is_lossy {
+            return inner;
         }
+        let life = seen.client_lives.get(&client).copied().unwrap_or_default();
+        let part = format!("loss c{client} h{hub} {life}");
+        let rng = stream(&plan.campaign, plan.seed, &part);
+        Rc::new(Lossy::new(inner, observer, client, hub, rng))
     }
 }
 
