@@ -201,7 +201,7 @@ fn run_all(names: Vec<String>, options: &RunArgs) -> Result<bool, CliError> {
     capture_panics();
     let started = tokio::time::Instant::now();
     let mut resilience = Resilience {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: campaign::VERSION.to_owned(),
         command: command(&names, options),
         ..Resilience::default()
     };

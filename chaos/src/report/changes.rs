@@ -10,6 +10,7 @@ use serde::de::IgnoredAny;
 
 use super::campaign::success;
 use super::text::{count, escape, millis, percent};
+use crate::campaign::VERSION;
 use crate::summary::{CampaignSummary, Distribution, Resilience};
 
 /// What lay in the report's place before.
@@ -65,9 +66,7 @@ impl Before {
             Err(error) => return Self::Foreign(error.to_string()),
         };
         match serde_json::from_str::<Previous>(&text) {
-            Ok(previous) if previous.version == env!("CARGO_PKG_VERSION") => {
-                Self::Report(Box::new(previous))
-            }
+            Ok(previous) if previous.version == VERSION => Self::Report(Box::new(previous)),
             Ok(previous) => Self::Foreign(format!("it was made by dske {}", previous.version)),
             Err(error) => Self::Foreign(error.to_string()),
         }
@@ -239,7 +238,7 @@ mod tests {
 
     fn summary() -> Resilience {
         Resilience {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: VERSION.to_owned(),
             command: "cargo chaos --seeds 2".to_owned(),
             campaigns: vec![CampaignSummary {
                 name: "calm".to_owned(),

@@ -8,6 +8,7 @@ use super::invariants::{KNOWN, meaning};
 use super::page::frame;
 use super::text::{count, counted, escape, millis, seconds};
 use super::write::{ReportError, replace, write_json};
+use crate::campaign::VERSION;
 use crate::selftest::{Canaried, Caught, Steps, median_left};
 
 /// Writes `selftest.json` and `selftest.html`; gives the path of the page.
@@ -58,11 +59,10 @@ fn banner(all: &[Canaried]) -> String {
         )
     };
     format!(
-        r#"<header class="verdict {class}"><p class="kicker">DSKE self-test · dske {version}</p>
+        r#"<header class="verdict {class}"><p class="kicker">DSKE self-test · dske {VERSION}</p>
 <h1><span class="sign" aria-hidden="true">{sign}</span> {headline}</h1>
 <p>That campaigns hold says something only if they would break on a broken system. So bugs, <b>canaries</b>, are planted in the
 nodes one at a time, and campaigns are run until an invariant that the bug breaks has seen it.</p>{hole}</header>"#,
-        version = env!("CARGO_PKG_VERSION"),
     )
 }
 

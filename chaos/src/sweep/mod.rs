@@ -34,6 +34,7 @@ pub mod wan;
 
 use serde::Serialize;
 
+use crate::campaign::VERSION;
 use crate::plan::Plan;
 use crate::run::outcome::RunViolation;
 use lab::Lab;
@@ -175,7 +176,7 @@ pub struct Broken {
 pub fn sweep(options: &Options, watch: impl FnMut(Part, usize, usize)) -> (Sweep, Vec<Broken>) {
     let mut lab = Lab::new(options, watch);
     let mut sweep = Sweep {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: VERSION.to_owned(),
         seed: options.seed,
         samples: options.samples,
         ..Sweep::default()

@@ -254,19 +254,22 @@ mod tests {
         assert_eq!(links.len(), 3);
     }
 
+    /// Sends back what it is sent.
+    async fn echo() -> turmoil::Result {
+        let socket = turmoil::net::UdpSocket::bind("0.0.0.0:9").await?;
+        let mut buf = [0; 8];
+        loop {
+            let (n, from) = socket.recv_from(&mut buf).await?;
+            socket.send_to(&buf[..n], from).await?;
+        }
+    }
+
     /// Pings of a real simulated link under the faults that `steps` start and stop, one second each.
     fn pings(steps: Vec<(Vec<NetFault>, &'static [usize])>) -> Vec<bool> {
         use std::cell::RefCell;
         use std::rc::Rc;
         let mut sim = super::super::WorldOptions::with_seed(1).build();
-        sim.host("server", || async {
-            let socket = turmoil::net::UdpSocket::bind("0.0.0.0:9").await?;
-            let mut buf = [0; 8];
-            loop {
-                let (n, from) = socket.recv_from(&mut buf).await?;
-                socket.send_to(&buf[..n], from).await?;
-            }
-        });
+        sim.host("server", echo);
         let answered = Rc::new(RefCell::new(Vec::new()));
         let seen = Rc::clone(&answered);
         let count = steps.len();
@@ -308,14 +311,7 @@ mod tests {
         use std::cell::RefCell;
         use std::rc::Rc;
         let mut sim = super::super::WorldOptions::with_seed(1).build();
-        sim.host("server", || async {
-            let socket = turmoil::net::UdpSocket::bind("0.0.0.0:9").await?;
-            let mut buf = [0; 8];
-            loop {
-                let (n, from) = socket.recv_from(&mut buf).await?;
-                socket.send_to(&buf[..n], from).await?;
-            }
-        });
+        sim.host("server", echo);
         let took = Rc::new(RefCell::new(Vec::new()));
         let seen = Rc::clone(&took);
         sim.client("client", async move {
