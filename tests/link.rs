@@ -47,6 +47,8 @@ const SECOND: Duration = Duration::from_secs(1);
 struct Wire {
     hub: RefCell<Option<Hub>>,
     lives: Cell<u64>,
+    /// How long an answer takes.
+    takes: Cell<Duration>,
     /// So many answers get lost.
     lose: Cell<u32>,
     sent: RefCell<Vec<Request>>,
@@ -78,7 +80,15 @@ impl Transport for Way {
                 }
             }
         };
-        ready(answer).boxed_local()
+        let takes = wire.takes.get();
+        async move {
+            // A timer of no time waits for the next tick all the same.
+            if !takes.is_zero() {
+                sleep(takes).await;
+            }
+            answer
+        }
+        .boxed_local()
     }
 
     fn register(
@@ -128,7 +138,7 @@ impl Wire {
             sharing: Sharing::new(2, 3).unwrap(),
             clients: BTreeMap::from([(name, saes)]),
             store: StoreLimits {
-                shares_max: 10,
+                shares_max: 100,
                 ttl: 60 * SECOND,
                 linger: SECOND,
             },
@@ -440,5 +450,104 @@ fn a_link_that_is_gone_leaves_the_hub_alone() {
         sleep(60 * SECOND).await;
         assert!(wire.tried_to_register.get() <= 1);
         assert_eq!(Rc::strong_count(&wire), 1, "nothing is left of the link");
+    });
+}
+
+/// Many deposits at once, whose answers come after a while, as over a network.
+async fn deposit_at_once(link: &Addr<Link>, number: u8) -> Vec<Result<DepositReply, LinkError>> {
+    let shares: Vec<[u8; SHARE_BYTES]> = (1..=number).map(|n| [n; SHARE_BYTES]).collect();
+    let deposits = shares.iter().map(|share| deposit(link, share, None));
+    join_all(deposits).await
+}
+
+fn wishes_sent(wire: &Wire) -> Vec<usize> {
+    let sent = wire.sent.borrow();
+    sent.iter()
+        .map(|request| wishes_of(request).unwrap().len())
+        .collect()
+}
+
+#[test]
+fn what_waits_for_a_hub_leaves_together_and_what_does_not_leaves_at_once() {
+    run(|wire| async move {
+        wire.start_hub();
+        wire.takes.set(Duration::from_millis(5));
+        let link = link(&wire);
+        sleep(SECOND).await;
+        wire.sent.take();
+        let started = Instant::now();
+        stored(deposit(&link, &[100; SHARE_BYTES], None).await);
+        assert_eq!(
+            started.elapsed(),
+            Duration::from_millis(5),
+            "an idle link adds nothing"
+        );
+        for reply in deposit_at_once(&link, 9).await {
+            stored(reply);
+        }
+        // The first leaves with whatever was there in the same moment, the others while it is under way.
+        let sent = wishes_sent(&wire);
+        assert_eq!(sent.iter().sum::<usize>(), 10);
+        assert!(sent.len() <= 3, "{sent:?}");
+        are_disjoint(&wire.allocations());
+        // However many are in it, a batch has one MAC key.
+        let spent: u64 = wire.allocations().iter().map(Allocation::total).sum();
+        assert_eq!(
+            spent as usize,
+            sent.len() * MAC_KEY_BYTES + 10 * SHARE_BYTES
+        );
+    });
+}
+
+#[test]
+fn a_request_that_is_lost_does_not_hold_the_next_one_up() {
+    run(|wire| async move {
+        wire.start_hub();
+        let link = link(&wire);
+        sleep(SECOND).await;
+        // Its answer comes when nobody waits for it any more.
+        wire.takes.set(60 * SECOND);
+        let hanging = {
+            let link = link.clone();
+            tokio::task::spawn_local(async move { deposit(&link, &[100; SHARE_BYTES], None).await })
+        };
+        sleep(Duration::from_millis(1)).await;
+        wire.takes.set(Duration::from_millis(5));
+        let started = Instant::now();
+        stored(deposit(&link, &[101; SHARE_BYTES], None).await);
+        assert!(
+            started.elapsed() < Duration::from_millis(50),
+            "{:?}",
+            started.elapsed()
+        );
+        stored(hanging.await.unwrap());
+        assert!(status(&link).await.retries > 0);
+    });
+}
+
+#[test]
+fn one_wish_that_is_refused_takes_no_other_with_it() {
+    run(|wire| async move {
+        wire.start_hub();
+        wire.takes.set(Duration::from_millis(5));
+        let link = link(&wire);
+        sleep(SECOND).await;
+        // The hub knows no SAE c.
+        let foreign = Fetch {
+            query: FetchQuery {
+                client: "a".parse().unwrap(),
+                slave_sae: "c".parse().unwrap(),
+                master_sae: "a".parse().unwrap(),
+                key_ids: vec![KeyId::random(&mut ChaCha12Rng::seed_from_u64(1))],
+            },
+            deadline: Instant::now() + SECOND,
+        };
+        let foreign = link.send(foreign);
+        let (good, foreign) = futures_util::future::join(deposit_at_once(&link, 5), foreign).await;
+        good.into_iter().for_each(stored);
+        let refused = foreign.unwrap().unwrap_err().to_string();
+        assert!(refused.contains("does not serve SAE c"), "{refused}");
+        assert!(wishes_sent(&wire).iter().any(|wishes| *wishes > 1));
+        assert_eq!(status(&link).await.retries, 0);
     });
 }

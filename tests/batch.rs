@@ -1,0 +1,430 @@
+//! Batches between a client and a hub: each wish has its own answer, and whatever a peer sends that is cut, too long
+//! or says something else than it is, is refused with nothing lost.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use dske::crypto::key_tag::TAG_SECRET_BYTES;
+use dske::crypto::mac::{MAC_KEY_BYTES, MacKey};
+use dske::crypto::shamir::{ShareIndex, Sharing};
+use dske::protocol::batch::{Reply, Wish, read_client, read_wishes, wishes_of, write_wishes};
+use dske::protocol::channel::{
+    ClientEnd, OpenError, PoolOwner, Sent, batch_cost, seal_batch, sign,
+};
+use dske::protocol::hub::{Hub, HubConfig, PsrdRequest, RegistrationRequest};
+use dske::protocol::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, WISHES_PER_BATCH_MAX};
+use dske::protocol::message::{
+    DepositBody, DepositOutcome, DepositedKey, FetchAnswer, FetchQuery, Plain,
+};
+use dske::protocol::signature::Signature;
+use dske::protocol::store::StoreLimits;
+use dske::protocol::wire::KEY_SHARES_PATH;
+use dske::protocol::{KeyId, Method, NodeName, Refusal, Request};
+use proptest::prelude::*;
+use rand::rngs::ChaCha12Rng;
+use rand::{Rng, SeedableRng};
+
+const NOW: Duration = Duration::from_secs(1);
+
+/// A hub, and client `a` with PSRD, which serves the SAEs `a` and `b`.
+struct Scene {
+    hub: Hub,
+    end: ClientEnd,
+    rng: ChaCha12Rng,
+}
+
+fn client() -> NodeName {
+    "a".parse().unwrap()
+}
+
+fn scene(block_bytes: usize) -> Scene {
+    let mut rng = ChaCha12Rng::seed_from_u64(7);
+    let config = HubConfig {
+        name: "hub".parse().unwrap(),
+        x: ShareIndex::new(1).unwrap(),
+        sharing: Sharing::new(2, 3).unwrap(),
+        clients: BTreeMap::from([(
+            client(),
+            BTreeSet::from(["a", "b"].map(|sae| sae.parse().unwrap())),
+        )]),
+        store: StoreLimits {
+            shares_max: 10_000,
+            ttl: Duration::from_secs(60),
+            linger: Duration::from_secs(5),
+        },
+    };
+    let mut hub = Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(rng.next_u64())));
+    let request = RegistrationRequest { client: client() };
+    let registration = hub.register(&request).unwrap().registration;
+    let mut end = ClientEnd::default();
+    for owner in [PoolOwner::Client, PoolOwner::Hub] {
+        let request = PsrdRequest {
+            client: client(),
+            registration,
+            owner,
+            size: block_bytes,
+        };
+        end.add(owner, hub.deliver_psrd(&request).unwrap()).unwrap();
+    }
+    Scene { hub, end, rng }
+}
+
+impl Scene {
+    fn deposit(&mut self, keys: usize, size: usize) -> DepositBody<Plain> {
+        let keys = (0..keys).map(|_| {
+            let mut share = vec![0; TAG_SECRET_BYTES + size];
+            self.rng.fill_bytes(&mut share);
+            DepositedKey {
+                key_id: KeyId::random(&mut self.rng),
+                tag: "00".repeat(16).parse().unwrap(),
+                share: Plain(share.into()),
+            }
+        });
+        DepositBody {
+            keys: keys.collect(),
+            client: client(),
+            master_sae: "a".parse().unwrap(),
+            slave_saes: vec!["b".parse().unwrap()],
+            hubs: 3,
+            threshold: 2,
+            x: 1,
+            size,
+        }
+    }
+
+    fn seal(&mut self, wishes: Vec<Wish<Plain>>) -> (Request, Sent) {
+        let spent = self.end.spend(batch_cost(&wishes)).unwrap();
+        seal_batch(spent, &client(), wishes)
+    }
+
+    fn ask(&mut self, wishes: Vec<Wish<Plain>>) -> Result<Vec<Reply<Plain>>, OpenError> {
+        let count = wishes.len();
+        let (request, sent) = self.seal(wishes);
+        self.exchange(&request, &sent, count)
+    }
+
+    fn exchange(
+        &mut self,
+        request: &Request,
+        sent: &Sent,
+        wishes: usize,
+    ) -> Result<Vec<Reply<Plain>>, OpenError> {
+        let response = self.hub.handle(NOW, request);
+        self.end.open_batch_reply(sent, wishes, &response)
+    }
+
+    /// A batch of which the body is anything, signed as it is, with so many bytes for pads.
+    fn say(&mut self, body: Vec<u8>, pad_bytes: usize) -> Result<Vec<Reply<Plain>>, OpenError> {
+        let request = Request {
+            method: Method::Post,
+            target: KEY_SHARES_PATH.to_owned(),
+            signature: None,
+            body,
+        };
+        let spent = self.end.spend(MAC_KEY_BYTES + pad_bytes).unwrap();
+        let (request, sent) = sign(spent, request);
+        self.exchange(&request, &sent, 1)
+    }
+
+    /// Everything still works.
+    fn works(&mut self) {
+        let deposit = self.deposit(1, 32);
+        let query = query_for(&deposit);
+        let replies = self.ask(vec![Wish::Deposit(deposit), Wish::Fetch(query)]);
+        assert!(matches!(
+            replies.unwrap().as_slice(),
+            [Reply::Deposit(_), Reply::Fetch(reply)] if reply.is_complete()
+        ));
+    }
+}
+
+fn query_for(deposit: &DepositBody<Plain>) -> FetchQuery {
+    FetchQuery {
+        client: client(),
+        slave_sae: "b".parse().unwrap(),
+        master_sae: "a".parse().unwrap(),
+        key_ids: deposit.keys.iter().map(|key| key.key_id).collect(),
+    }
+}
+
+fn refusal(result: Result<Vec<Reply<Plain>>, OpenError>) -> Refusal {
+    match result.unwrap_err() {
+        OpenError::Refused(refusal) => refusal,
+        error => panic!("{error}"),
+    }
+}
+
+#[test]
+fn each_wish_has_its_own_answer() {
+    let mut scene = scene(65_536);
+    let first = scene.deposit(2, 32);
+    let second = scene.deposit(1, 16);
+    let shares: Vec<Vec<u8>> = first.keys.iter().map(|key| key.share.0.to_vec()).collect();
+    let query = query_for(&first);
+    let foreign = FetchQuery {
+        slave_sae: "c".parse().unwrap(),
+        ..query.clone()
+    };
+    let mut other = first.clone();
+    other.keys.truncate(1);
+    other.keys[0].share.0[0] ^= 1;
+    let replies = scene.ask(vec![
+        Wish::Deposit(first),
+        Wish::Fetch(foreign),
+        Wish::Deposit(second),
+        Wish::Fetch(query),
+        Wish::Deposit(other),
+    ]);
+    let replies = replies.unwrap();
+    let [
+        Reply::Deposit(first),
+        Reply::Refused(refused),
+        Reply::Deposit(second),
+        Reply::Fetch(fetched),
+        Reply::Deposit(conflict),
+    ] = replies.as_slice()
+    else {
+        panic!("{replies:?}")
+    };
+    let all_stored = |reply: &dske::protocol::message::DepositReply| {
+        reply
+            .keys
+            .iter()
+            .all(|key| key.outcome == DepositOutcome::Stored)
+    };
+    assert!(all_stored(first) && all_stored(second));
+    assert_eq!(refused.kind(), "foreign-sae");
+    assert_eq!(conflict.keys[0].outcome, DepositOutcome::Conflict);
+    for (key, share) in fetched.keys.iter().zip(shares) {
+        let FetchAnswer::Found(found) = &key.answer else {
+            panic!("{key:?}")
+        };
+        assert_eq!(found.share.0.to_vec(), share);
+    }
+}
+
+#[test]
+fn what_psrd_does_not_suffice_for_is_put_off_and_the_others_are_answered() {
+    // The hub can answer two fetches of four shares, and no more.
+    let mut scene = scene(1_024);
+    let deposits: Vec<_> = (0..2).map(|_| scene.deposit(4, 64)).collect();
+    let queries: Vec<_> = deposits.iter().map(query_for).collect();
+    let stored = scene.ask(vec![Wish::Deposit(deposits[0].clone())]);
+    assert_eq!(stored.unwrap().len(), 1);
+    let fetched = scene.ask(vec![
+        Wish::Fetch(queries[0].clone()),
+        Wish::Fetch(queries[0].clone()),
+        Wish::Fetch(queries[0].clone()),
+        Wish::Fetch(queries[1].clone()),
+    ]);
+    let fetched = fetched.unwrap();
+    let kinds: Vec<&str> = fetched
+        .iter()
+        .map(|reply| match reply {
+            Reply::Fetch(reply) if reply.is_complete() => "complete",
+            Reply::Fetch(_) => "incomplete",
+            Reply::Refused(refusal) => refusal.kind(),
+            Reply::Deposit(_) => "deposit",
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        ["complete", "complete", "psrd-exhausted", "incomplete"]
+    );
+}
+
+#[test]
+fn a_cut_or_padded_batch_is_refused_and_signed_as_refused() {
+    let mut scene = scene(65_536);
+    let deposit = scene.deposit(1, 32);
+    let query = Wish::Fetch(query_for(&deposit));
+    let whole = write_wishes(&client(), &vec![query; 3]);
+    let name = read_client(&whole).unwrap().1.len();
+    let header = whole.len() - name;
+    for length in header..whole.len() {
+        let refused = refusal(scene.say(whole[..length].to_vec(), 0));
+        assert_eq!(refused.kind(), "authentic-malformed", "{length} bytes");
+    }
+    let mut longer = whole.clone();
+    longer.push(0);
+    let refused = refusal(scene.say(longer, 0));
+    assert!(
+        refused.to_string().contains("1 bytes too many"),
+        "{refused}"
+    );
+    // Cut in the client's name nobody can tell whose PSRD it is, and nothing is used up.
+    for length in 0..header {
+        let request = Request {
+            method: Method::Post,
+            target: KEY_SHARES_PATH.to_owned(),
+            signature: Some(format!(
+                "bc490419-7d60-487f-adc1-4ddcc177c139:0:32;{:032x}",
+                0
+            )),
+            body: whole[..length].to_vec(),
+        };
+        let response = scene.hub.handle(NOW, &request);
+        assert_eq!((response.status, response.signature), (400, None));
+    }
+    scene.works();
+}
+
+#[test]
+fn a_batch_that_lies_about_its_size_takes_no_memory() {
+    let mut scene = scene(65_536);
+    let start = write_wishes(&client(), &[]);
+    let name = &start[..start.len() - 1];
+    // 2⁶⁴ − 1 wishes, none of which is there; and one deposit of as many keys.
+    let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+    let refused = refusal(scene.say([name, &huge].concat(), 0));
+    assert_eq!(refused.kind(), "authentic-malformed");
+    let deposit = [
+        &[1, 0, 1][..],
+        b"a",
+        &[1],
+        b"a",
+        &[1, 1],
+        b"b",
+        &[3, 2, 1, 32],
+        &huge,
+    ]
+    .concat();
+    let refused = refusal(scene.say([name, &deposit].concat(), 0));
+    assert_eq!(refused.kind(), "authentic-malformed");
+    scene.works();
+}
+
+#[test]
+fn a_batch_outside_the_limits_is_refused() {
+    let mut scene = scene(1 << 20);
+    let empty = refusal(scene.ask(vec![]).map(|_| vec![]));
+    assert_eq!(empty.kind(), "out-of-limits");
+    let deposit = scene.deposit(1, 32);
+    let query = query_for(&deposit);
+    let many = vec![Wish::Fetch(query.clone()); WISHES_PER_BATCH_MAX + 1];
+    assert_eq!(refusal(scene.ask(many)).kind(), "out-of-limits");
+    let most = vec![Wish::Fetch(query.clone()); WISHES_PER_BATCH_MAX];
+    assert_eq!(scene.ask(most).unwrap().len(), WISHES_PER_BATCH_MAX);
+    // One wish of too many keys is refused alone.
+    let long = FetchQuery {
+        key_ids: vec![query.key_ids[0]; KEYS_PER_MESSAGE_MAX + 1],
+        ..query.clone()
+    };
+    let replies = scene.ask(vec![Wish::Fetch(long), Wish::Fetch(query)]);
+    let replies = replies.unwrap();
+    assert!(matches!(&replies[0], Reply::Refused(r) if r.kind() == "out-of-limits"));
+    assert!(matches!(&replies[1], Reply::Fetch(_)));
+}
+
+#[test]
+fn a_wish_in_the_name_of_another_client_makes_the_whole_batch_void() {
+    let mut scene = scene(65_536);
+    let deposit = scene.deposit(1, 32);
+    let theirs = FetchQuery {
+        client: "mallory".parse().unwrap(),
+        ..query_for(&deposit)
+    };
+    let wishes = vec![Wish::Deposit(deposit), Wish::Fetch(theirs)];
+    let refused = refusal(scene.ask(wishes));
+    assert!(
+        refused.to_string().contains("of another client"),
+        "{refused}"
+    );
+    scene.works();
+}
+
+#[test]
+fn pads_that_do_not_go_with_the_shares_are_refused() {
+    let mut scene = scene(65_536);
+    let deposit = scene.deposit(1, 32);
+    let (request, _) = scene.seal(vec![Wish::Deposit(deposit)]);
+    for pad_bytes in [0, 79, 81] {
+        let refused = refusal(scene.say(request.body.clone(), pad_bytes));
+        assert_eq!(refused.kind(), "bad-allocation", "{pad_bytes} bytes");
+    }
+    scene.works();
+}
+
+#[test]
+fn answers_that_would_be_too_long_are_put_off() {
+    let mut scene = scene(16 << 20);
+    let deposits: Vec<_> = (0..40).map(|_| scene.deposit(1, KEY_BYTES_MAX)).collect();
+    let queries: Vec<_> = deposits.iter().map(query_for).map(Wish::Fetch).collect();
+    for deposit in deposits {
+        scene.ask(vec![Wish::Deposit(deposit)]).unwrap();
+    }
+    let replies = scene.ask(queries).unwrap();
+    let put_off = replies.iter().filter(
+        |reply| matches!(reply, Reply::Refused(refusal) if *refusal == Refusal::TooMuchAtOnce),
+    );
+    let put_off = put_off.count();
+    assert!((1..40).contains(&put_off), "{put_off}");
+    assert!(
+        replies[..40 - put_off]
+            .iter()
+            .all(|r| matches!(r, Reply::Fetch(_)))
+    );
+}
+
+#[test]
+fn an_answer_that_is_cut_or_has_too_few_entries_is_not_taken() {
+    let mut scene = scene(65_536);
+    let deposit = scene.deposit(1, 32);
+    let query = query_for(&deposit);
+    scene.ask(vec![Wish::Deposit(deposit)]).unwrap();
+    let (request, sent) = scene.seal(vec![Wish::Fetch(query.clone()), Wish::Fetch(query)]);
+    let response = scene.hub.handle(NOW, &request);
+    let mut cut = response.clone();
+    cut.body.pop();
+    let error = scene.end.open_batch_reply(&sent, 2, &cut).unwrap_err();
+    assert_eq!(error, OpenError::BadMac);
+    // Signed by the hub, but an answer to something else.
+    let error = scene.end.open_batch_reply(&sent, 3, &response).unwrap_err();
+    let OpenError::AuthenticMalformed(why) = error else {
+        panic!("{error}")
+    };
+    assert!(why.contains("2 answers to 3 questions"), "{why}");
+}
+
+proptest! {
+    /// Whatever bytes there are, reading them ends in wishes or in a sentence.
+    #[test]
+    fn any_bytes_can_be_read(body in proptest::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok((_, rest)) = read_client(&body) {
+            let _ = read_wishes(rest);
+        }
+    }
+
+    /// One changed byte anywhere in a batch is noticed, and nothing is used up.
+    #[test]
+    fn a_changed_byte_is_noticed(at in any::<prop::sample::Index>(), by in 1..=255u8) {
+        let mut scene = scene(4_096);
+        let deposit = scene.deposit(2, 16);
+        let query = query_for(&deposit);
+        let (request, sent) = scene.seal(vec![Wish::Deposit(deposit), Wish::Fetch(query)]);
+        let mut changed = request.clone();
+        let at = at.index(changed.body.len());
+        changed.body[at] ^= by;
+        let response = scene.hub.handle(NOW, &changed);
+        prop_assert_eq!(response.signature.as_ref(), None);
+        let replies = scene.exchange(&request, &sent, 2).unwrap();
+        prop_assert_eq!(replies.len(), 2);
+    }
+
+    /// What is written is what is read, and a signature is of these bytes.
+    #[test]
+    fn a_batch_reads_as_it_was_written(deposits in 1..4_usize, keys in 1..5_usize, size in 1..70_usize) {
+        let mut scene = scene(65_536);
+        let wishes: Vec<Wish<Plain>> =
+            (0..deposits).map(|_| Wish::Deposit(scene.deposit(keys, size))).collect();
+        let (request, _) = scene.seal(wishes.clone());
+        let read = wishes_of(&request).unwrap();
+        prop_assert_eq!(read.len(), wishes.len());
+        let again = write_wishes(&client(), &read);
+        prop_assert_eq!(&again, &request.body);
+        let signature = Signature::from_header(request.signature.as_deref()).unwrap();
+        let wrong = MacKey::try_from([0; 32].as_slice()).unwrap();
+        prop_assert!(signature.verify_request(&wrong, &request).is_err());
+    }
+}
