@@ -130,17 +130,19 @@ pub async fn run_until(
     let worker = operation::Worker::new(routes, load, Rc::clone(&tally));
     let arrivals = arrivals::start(load.arrivals, Rc::new(worker), Rc::clone(&window));
 
-    let mut interrupted = timeout_at(window.from(), &mut stop).await.is_ok();
+    let early = timeout_at(window.from(), &mut stop).await.is_ok();
+    if early {
+        window.close();
+        arrivals.await;
+        return Err(LoadError::StoppedEarly);
+    }
     let before = tokio::task::spawn_local(nodes::look(topology.clone()));
     let own_before = cpu_s();
-    interrupted |= timeout_at(window.until(), &mut stop).await.is_ok();
+    let interrupted = timeout_at(window.until(), &mut stop).await.is_ok();
     window.close();
     let own_cpu_s = cpu_s() - own_before;
     let after = nodes::look(topology.clone()).await;
     arrivals.await;
-    if window.length().is_zero() {
-        return Err(LoadError::StoppedEarly);
-    }
     let before = before.await.unwrap_or_default();
     Ok(report::make(report::Measured {
         load,
