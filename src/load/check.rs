@@ -14,7 +14,7 @@ use crate::http::etsi_client::{CallError, EtsiClient};
 use crate::protocol::{NodeName, SaeId};
 use crate::topology::Topology;
 
-use super::{Arrivals, Load, Pair, client};
+use super::{Arrivals, Load, Pair};
 
 /// Operations at the same time at most: each keeps a connection, and what a cluster can do shows with far fewer.
 pub const CONCURRENCY_MAX: usize = 4096;
@@ -318,4 +318,9 @@ impl<'a> Kmes<'a> {
             reason,
         }
     }
+}
+
+/// For messages.
+fn client(name: &NodeName) -> String {
+    format!("client {name}")
 }

@@ -33,7 +33,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::http::metrics::process::cpu_s;
 use crate::protocol::SaeId;
-use crate::topology::{Role, Topology};
+use crate::topology::{NodeAddress, Topology};
 
 pub use check::LoadError;
 pub use report::LoadReport;
@@ -70,7 +70,7 @@ impl Pair {
     /// Every client's first SAE as the master, with the next client's as the slave; the last client's with the first's.
     #[must_use]
     pub fn ring(topology: &Topology) -> Vec<Self> {
-        let first_sae = |client: &crate::topology::NodeAddress| {
+        let first_sae = |client: &NodeAddress| {
             let mut saes = topology.saes.iter();
             let sae = saes.find(|(_, home)| **home == client.name);
             sae.map(|(sae, _)| sae.clone())
@@ -152,11 +152,6 @@ pub async fn run_until(
         nodes: nodes::compare(topology, &before, &after),
         own_cpu_s,
     }))
-}
-
-/// The name of the node that serves an SAE, for messages: `client carol`.
-fn client(name: &crate::protocol::NodeName) -> String {
-    format!("{} {name}", Role::Client.as_str())
 }
 
 /// A duration as seconds.
