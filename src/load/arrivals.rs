@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep};
 
 use super::Arrivals;
@@ -71,7 +72,8 @@ async fn open(schedule: Schedule, in_flight_max: usize, worker: Rc<Worker>, wind
         while Instant::now() < due && !window.is_over() {
             pacer.tick.notified().await;
         }
-        if window.is_over() {
+        // Whatever was due in time is accounted for, also where it could not begin in time.
+        if due >= window.until() {
             break;
         }
         while under_way.try_join_next().is_some() {}
@@ -82,6 +84,8 @@ async fn open(schedule: Schedule, in_flight_max: usize, worker: Rc<Worker>, wind
         } else {
             worker.overloaded(due);
         }
+        // However many are due at once, those under way go on.
+        consume_budget().await;
     }
     under_way.join_all().await;
 }
