@@ -13,7 +13,7 @@ use dske_testbed::check::{CheckError, Options, compare};
 ///
 /// Exit code: 0 if nothing is worse by more than the tolerance, 1 if something is or nothing came of it, 2 for bad use.
 #[derive(Debug, Parser)]
-#[command(name = "bench-check")]
+#[command(name = "bench-check", bin_name = "cargo bench --bench check --")]
 struct Args {
     /// The revision, as git names it: a commit, a branch, a tag, HEAD~3.
     revision: String,
