@@ -12,8 +12,8 @@
 //! | `nodes` | what the nodes say of themselves before and after |
 //! | [`report`] | what came of it |
 //!
-//! It shares the machine with the nodes more often than not, so it has to be cheap: one thread, connections that stay
-//! open.
+//! It shares the machine with the nodes more often than not, so it has to be cheap: one thread, with one more that only
+//! keeps time in the open loop, and connections that stay open.
 
 mod arrivals;
 pub mod check;
