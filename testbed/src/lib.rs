@@ -6,8 +6,11 @@
 //! | [`process`] | as one operating-system process each; real HTTP on loopback |
 //! | [`sim`] | in a deterministic simulation (turmoil); the same HTTP over simulated TCP |
 //!
+//! [`check`] compares the current build with a revision, by the load generator of `dske`.
+//!
 //! [`EtsiClient`], from `dske`, is an SAE's side of ETSI GS QKD 014, over whatever carries HTTP.
 
+pub mod check;
 mod cluster;
 pub mod local;
 pub mod process;

@@ -135,6 +135,13 @@ impl ProcessCluster {
         Ok(cluster)
     }
 
+    /// The processes of all nodes that run.
+    #[must_use]
+    pub fn process_ids(&self) -> Vec<u32> {
+        let nodes = self.nodes.borrow();
+        nodes.values().map(|node| node.0.id()).collect()
+    }
+
     fn is_hub(&self, name: &NodeName) -> bool {
         self.topology.hubs.iter().any(|hub| hub.name == *name)
     }
