@@ -6,11 +6,14 @@
 //! | [`process`] | as one operating-system process each; real HTTP on loopback |
 //! | [`sim`] | in a deterministic simulation (turmoil); the same HTTP over simulated TCP |
 //!
+//! What all reports share, of this crate and of the chaos, is in [`report`].
+//!
 //! [`EtsiClient`], from `dske`, is an SAE's side of ETSI GS QKD 014, over whatever carries HTTP.
 
 mod cluster;
 pub mod local;
 pub mod process;
+pub mod report;
 pub mod sim;
 
 pub use cluster::Cluster;

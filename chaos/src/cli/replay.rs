@@ -7,13 +7,13 @@ use clap::{Args, ValueEnum};
 use super::CliError;
 use crate::campaign;
 use crate::plan::Plan;
-use crate::report::{check_writable, replace};
 use crate::run::{RunOptions, run};
 use crate::runner::{capture_panics, run_seeds};
 use crate::summarize::summarize;
 use crate::table;
 use crate::view::ladder::{Detail, ladder};
 use crate::view::{json, page};
+use dske_testbed::report::{check_writable, replace};
 
 /// What is shown of a run.
 #[derive(Debug, Args)]

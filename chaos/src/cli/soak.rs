@@ -18,7 +18,6 @@ use crate::campaign::file::ExpectSection;
 use crate::campaign::{self, Campaign, Plans, quoted};
 use crate::plan::Plan;
 use crate::plan::stream::SEED_MAX;
-use crate::report::{check_writable, write_json};
 use crate::run::{RunOptions, run};
 use crate::runner::capture_panics;
 use crate::shrink::save::{Failures, SaveError, invariants};
@@ -27,6 +26,7 @@ use crate::soak::statistics::Statistics;
 use crate::soak::{Broken, Origin, SoakOptions, Soaked, soak};
 use crate::summary::Violation;
 use crate::table;
+use dske_testbed::report::{check_writable, write_json};
 
 /// A week.
 const MINUTES_MAX: u64 = 7 * 24 * 60;

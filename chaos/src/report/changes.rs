@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::campaign::success;
-use super::text::{count, escape, millis, percent};
 use crate::campaign::VERSION;
 use crate::summary::{CampaignSummary, Distribution, Resilience};
+use dske_testbed::report::text::{count, escape, millis, percent};
 
 /// What lay in the report's place before.
 #[derive(Debug, Default)]

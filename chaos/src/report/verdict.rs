@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::text::{count, counted, list};
 use crate::summary::{CampaignSummary, Resilience, Violation};
+use dske_testbed::report::text::{count, counted, list};
 
 /// All that ran in one word, the worst that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

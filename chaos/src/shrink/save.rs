@@ -8,11 +8,11 @@ use super::Shrunk;
 use crate::campaign::schedule::{TooLarge, write};
 use crate::campaign::{Campaign, VERSION, quoted};
 use crate::plan::Plan;
-use crate::report::{ReportError, check_writable, replace};
 use crate::run::outcome::RunViolation;
 use crate::summary::{ShrunkFile, Size};
 use crate::view::Trace;
 use crate::view::page::html;
+use dske_testbed::report::{ReportError, check_writable, replace};
 
 /// Where the schedules of one command go.
 #[derive(Debug)]

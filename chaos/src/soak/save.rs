@@ -6,7 +6,7 @@ use super::statistics::{RAREST, Statistics};
 use super::tally::Tally;
 use crate::campaign::schedule::write;
 use crate::campaign::{VERSION, quoted};
-use crate::report::{ReportError, check_writable, replace};
+use dske_testbed::report::{ReportError, check_writable, replace};
 
 /// Where such schedules go.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ mod plan;
 use super::json::json;
 use super::schema::{Fate, Message, Role, Trace, Violation, What};
 use crate::campaign::VERSION;
-use crate::report::escape;
+use dske_testbed::report::{STYLE, text::escape};
 
 /// Violations that are shown before the rest is folded away.
 const BROKEN_MAX: usize = 4;
@@ -37,7 +37,7 @@ pub fn html(trace: &Trace, replay: &str) -> String {
             "Campaign {}, seed {}",
             trace.plan.campaign, trace.plan.seed
         )),
-        house = include_str!("../report/style.css"),
+        house = STYLE,
         style = include_str!("page/page.css"),
         banner = banner(trace, replay),
         facts = facts(trace),

@@ -1,11 +1,12 @@
 //! PSRD that a key costs, and what failures waste.
 
-use super::super::canvas::{Align, Canvas, Fit, Ink};
-use super::super::text::{count, escape, short};
-use super::page::Section;
-use super::plot::{Axis, Look, Plot};
+use super::numbers;
 use crate::sweep::Sweep;
 use crate::sweep::psrd::{CLUSTER, Waste};
+use dske_testbed::report::Section;
+use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
+use dske_testbed::report::plot::{Axis, Look, Plot};
+use dske_testbed::report::text::{count, escape, short};
 
 /// The section, or an empty string where nothing was measured.
 pub(super) fn section(sweep: &Sweep) -> String {
@@ -41,9 +42,9 @@ delivery of PSRD that is lost, makes a client register anew: what is left of its
 That happens once, whatever the number of keys, so that smaller blocks waste less, and more keys make it a smaller share.",
             count(first.arrived.tried)
         ),
-        tables: &["psrd", "waste"],
+        tables: numbers(sweep, &["psrd", "waste"]),
     }
-    .html(sweep)
+    .html()
 }
 
 fn by_size(sweep: &Sweep) -> String {

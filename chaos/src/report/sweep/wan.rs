@@ -1,10 +1,11 @@
 //! How long a key takes between cities.
 
-use super::super::canvas::{Align, Canvas, Fit, Ink};
-use super::super::text::{escape, millis};
-use super::page::Section;
+use super::numbers;
 use crate::sweep::Sweep;
 use crate::sweep::wan::{CLUSTER, Link, Point, SLOW_MS};
+use dske_testbed::report::Section;
+use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
+use dske_testbed::report::text::{escape, millis};
 
 /// What a published demonstration of DSKE over continental distances reports (arXiv:2205.00615): below 70 ms.
 pub(super) const PUBLISHED_MS: f64 = 70.0;
@@ -49,9 +50,9 @@ dashed): {}. The same order is no proof of the same set-up, which it does not gi
             resolution.join(", "),
             compared(&sweep.wan),
         ),
-        tables: &["wan", "wan-links"],
+        tables: numbers(sweep, &["wan", "wan-links"]),
     }
-    .html(sweep)
+    .html()
 }
 
 fn compared(points: &[Point]) -> String {

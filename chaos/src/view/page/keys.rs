@@ -1,8 +1,8 @@
 //! Who knows what of each key, as a table.
 
 use super::seconds;
-use crate::report::escape;
 use crate::view::schema::{KeyStory, Trace};
+use dske_testbed::report::text::escape;
 
 /// Rows of the table: the choice of keys above it has all of them.
 const KEYS_MAX: usize = 200;

@@ -2,8 +2,8 @@
 
 use super::seconds;
 use crate::plan::HUB_NAMES;
-use crate::report::escape;
 use crate::view::schema::Trace;
+use dske_testbed::report::text::escape;
 
 pub(super) fn tables(trace: &Trace) -> String {
     let plan = &trace.plan;
