@@ -28,6 +28,7 @@
 //! | [`node`] | the actix actors: hub, client, link |
 //! | [`http`] | the actix-web routes and the awc client |
 //! | [`topology`] | the topology file |
+//! | [`load`] | the load generator: SAEs that get keys from a running cluster, and what that took |
 //! | [`cli`] | the `dske` command |
 //! | [`harness`] | marks and canaries, for the test harness only |
 
@@ -35,6 +36,7 @@ pub mod cli;
 pub mod crypto;
 pub mod harness;
 pub mod http;
+pub mod load;
 pub mod node;
 pub mod protocol;
 pub mod psrd;

@@ -42,6 +42,27 @@ impl fmt::Display for TopologyError {
     }
 }
 
+/// What a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// A security hub.
+    Hub,
+    /// A client (KME).
+    Client,
+}
+
+impl Role {
+    /// `hub` or `client`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hub => "hub",
+            Self::Client => "client",
+        }
+    }
+}
+
 /// A node with its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeAddress {
@@ -306,11 +327,17 @@ impl Topology {
         })
     }
 
+    /// All nodes, hubs first.
+    pub fn nodes(&self) -> impl Iterator<Item = (Role, &NodeAddress)> {
+        let hubs = self.hubs.iter().map(|hub| (Role::Hub, hub));
+        let clients = self.clients.iter().map(|client| (Role::Client, client));
+        hubs.chain(clients)
+    }
+
     /// The address of a node.
     #[must_use]
     pub fn address(&self, name: &NodeName) -> Option<&str> {
-        let mut nodes = self.hubs.iter().chain(&self.clients);
-        let node = nodes.find(|node| node.name == *name)?;
+        let (_, node) = self.nodes().find(|(_, node)| node.name == *name)?;
         Some(&node.address)
     }
 }

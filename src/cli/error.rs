@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::http::etsi_client::CallError;
+use crate::load::LoadError;
 use crate::protocol::{NodeName, SaeId};
 use crate::topology::TopologyError;
 
@@ -129,6 +130,30 @@ pub enum CliError {
         /// What is wrong.
         message: String,
     },
+    /// No load can be put on the cluster.
+    #[error("{0}")]
+    Load(#[from] LoadError),
+    /// Keys that were not the same on both sides, or not those asked for.
+    #[error(
+        "in {0} operations the keys were not the same on both sides, or not as many or as long as asked for"
+    )]
+    WrongKeys(u64),
+    /// Not one operation went well.
+    #[error("nothing was measured: {}", match .0 {
+        0 => "no operation ended; measure for longer with --duration".to_owned(),
+        failed => format!("all {failed} operations failed; see above, and `dske status`"),
+    })]
+    NothingMeasured(u64),
+    /// Some operations failed.
+    #[error(
+        "{failed} of {all} operations failed; with --allow-errors that is no failure of the command"
+    )]
+    OperationsFailed {
+        /// Those that failed.
+        failed: u64,
+        /// All of them.
+        all: u64,
+    },
     /// The demonstration did not go as it always should.
     #[error("the demonstration failed: {0}")]
     Demo(String),
@@ -138,6 +163,7 @@ impl CliError {
     /// 2 for bad use, 1 for everything else.
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
+            Self::Load(error) if error.is_bad_use() => ExitCode::from(2),
             Self::Topology(_)
             | Self::UnknownNode { .. }
             | Self::UnknownSae { .. }
@@ -156,6 +182,10 @@ impl CliError {
             | Self::NotStopped(_)
             | Self::Call { .. }
             | Self::KeysDiffer { .. }
+            | Self::Load(_)
+            | Self::WrongKeys(_)
+            | Self::NothingMeasured(_)
+            | Self::OperationsFailed { .. }
             | Self::Demo(_) => ExitCode::FAILURE,
         }
     }

@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::http::etsi::KeyContainer;
 use crate::http::etsi_client::{CallError, EtsiClient, KeyWish};
 use crate::protocol::{KeyId, SaeId};
-use crate::topology::Topology;
+use crate::topology::{Role, Topology};
 
-use super::nodes::{Node, Role, find, names};
+use super::nodes::{Node, find, names};
 use super::print::{FAINT, GOOD};
 use super::{CliError, EtsiCall, EtsiQkd};
 

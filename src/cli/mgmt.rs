@@ -7,8 +7,9 @@ use awc::error::{ConnectError, SendRequestError};
 use serde_json::Value;
 
 use crate::http::{client_routes, hub_routes};
+use crate::topology::Role;
 
-use super::nodes::{Node, Role};
+use super::nodes::Node;
 
 /// How long a node may take to answer. It is on the same machine, or near.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);

@@ -5,6 +5,7 @@
 //! | `run` | runs one node in the foreground: `hub`, `client` |
 //! | `start`, `stop`, `status` | manages nodes in the background |
 //! | `etsi_qkd` | calls clients as an SAE would |
+//! | `bench` | puts a load on a running cluster, and measures |
 //! | `demo` | shows a cluster at work, in one process |
 //! | `convert` | reads a topology of dske-python |
 //! | `nodes` | which nodes a command is about |
@@ -12,6 +13,7 @@
 //! | `run_file` | the run state of a node, which outlives a crash |
 //! | `print` | colours, tables and progress |
 
+mod bench;
 mod convert;
 mod demo;
 mod error;
@@ -32,10 +34,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::protocol::{KeyId, NodeName, SaeId};
-use crate::topology::Topology;
+use crate::topology::{Role, Topology};
 
 pub use error::CliError;
-use nodes::{Role, Selection};
+use nodes::Selection;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,6 +45,7 @@ Examples:
   dske start                                       start all nodes of topology.toml in the background
   dske status                                      what they do
   dske etsi-qkd carol celia get-key-pair           a key for SAE carol and SAE celia
+  dske bench                                       how many keys a second, and how long they take
   dske stop --hub hank                             stop one hub; keys are set up all the same
   dske stop                                        stop all nodes
   dske --topology lab.toml hub hank                run one hub of another topology in the foreground
@@ -93,6 +96,8 @@ enum Command {
     },
     /// Call clients over ETSI GS QKD 014, as SAEs would.
     EtsiQkd(EtsiQkd),
+    /// Measure how many keys a second a running cluster sets up, and how long they take.
+    Bench(bench::Bench),
     /// Show a cluster at work, hubs that fail included: in this process, without files or ports.
     Demo,
     /// Check a topology file, or make one.
@@ -206,6 +211,7 @@ fn execute(cli: &Cli) -> Result<(), CliError> {
         Command::Stop => stop::stop(&topology()?, &selection),
         Command::Status { json } => status::status(&topology()?, &selection, *json),
         Command::EtsiQkd(call) => etsi_qkd::call(&topology()?, call),
+        Command::Bench(options) => bench::bench(&topology()?, options),
         Command::Demo => demo::demo(),
         Command::Topology { command } => match command {
             TopologyCommand::Check => {

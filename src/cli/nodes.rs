@@ -4,24 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::protocol::NodeName;
-use crate::topology::{NodeAddress, Topology};
+use crate::topology::{NodeAddress, Role, Topology};
 
 use super::CliError;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    Hub,
-    Client,
-}
-
-impl Role {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Hub => "hub",
-            Self::Client => "client",
-        }
-    }
-}
 
 /// A node of the topology. Shown as `hub hank on port 8100`.
 #[derive(Debug, Clone)]
@@ -102,9 +87,8 @@ impl Selection<'_> {
 
 /// All nodes, hubs first.
 pub(super) fn all(topology: &Topology) -> Vec<Node> {
-    let hubs = topology.hubs.iter().map(|hub| (Role::Hub, hub));
-    let clients = topology.clients.iter().map(|client| (Role::Client, client));
-    hubs.chain(clients)
+    let nodes = topology.nodes();
+    nodes
         .map(|(role, node)| Node::new(topology, role, node))
         .collect()
 }

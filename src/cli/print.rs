@@ -6,8 +6,11 @@ use std::time::Duration;
 use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
+use tabled::Table;
+use tabled::builder::Builder;
+use tabled::settings::Padding;
 
-use crate::topology::Topology;
+use crate::topology::{Role, Topology};
 
 use super::CliError;
 
@@ -26,6 +29,15 @@ pub(super) fn spinner(message: String) -> ProgressBar {
     spinner
 }
 
+/// Columns set apart by space alone: easy to read, and to cut in a shell.
+pub(super) fn plain(table: Builder) -> Table {
+    let mut table = table.build();
+    table
+        .with(tabled::settings::Style::empty())
+        .with(Padding::new(0, 2, 0, 0));
+    table
+}
+
 /// What a topology describes.
 pub(super) fn summary(file: &Path, topology: &Topology) {
     println!(
@@ -36,15 +48,14 @@ pub(super) fn summary(file: &Path, topology: &Topology) {
         topology.clients.len(),
         topology.saes.len()
     );
-    let hubs = topology.hubs.iter().map(|hub| ("hub", hub));
-    let clients = topology.clients.iter().map(|client| ("client", client));
-    for (role, node) in hubs.chain(clients) {
+    for (role, node) in topology.nodes() {
         let saes = topology.saes.iter().filter(|(_, home)| **home == node.name);
         let saes: Vec<&str> = saes.map(|(sae, _)| sae.as_str()).collect();
         let saes = match role {
-            "client" => format!(" {FAINT}for SAE{FAINT:#} {}", saes.join(", ")),
-            _ => String::new(),
+            Role::Client => format!(" {FAINT}for SAE{FAINT:#} {}", saes.join(", ")),
+            Role::Hub => String::new(),
         };
+        let role = role.as_str();
         println!("  {role:<6} {:<12} {}{saes}", node.name, node.address);
     }
 }

@@ -13,11 +13,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::node::client::ClientStatus;
 use crate::protocol::NodeName;
-use crate::topology::Topology;
+use crate::topology::{Role, Topology};
 
 use super::CliError;
 use super::mgmt::{Found, Mgmt};
-use super::nodes::{Node, Role, Selection, all, names};
+use super::nodes::{Node, Selection, all, names};
 use super::print::{BAD, FAINT, GOOD, spinner};
 use super::run_file::{RunState, look};
 

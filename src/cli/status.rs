@@ -8,17 +8,17 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Map, Value};
 use tabled::Table;
 use tabled::builder::Builder;
+use tabled::settings::Alignment;
 use tabled::settings::object::Columns;
-use tabled::settings::{Alignment, Padding, Style};
 
 use crate::node::client::ClientStatus;
 use crate::protocol::hub::HubStatus;
-use crate::topology::Topology;
+use crate::topology::{Role, Topology};
 
 use super::CliError;
 use super::mgmt::{Found, Mgmt};
-use super::nodes::{Node, Role, Selection, names};
-use super::print::BAD;
+use super::nodes::{Node, Selection, names};
+use super::print::{BAD, plain};
 use super::run_file::RunState;
 use super::start::state_of;
 
@@ -204,13 +204,6 @@ fn matrix(rows: &[Pools]) -> Table {
         table.push_record(std::iter::once(node.as_str()).chain(peers.iter().map(cell)));
     }
     plain(table)
-}
-
-/// Columns set apart by space alone: easy to read, and to cut in a shell.
-fn plain(table: Builder) -> Table {
-    let mut table = table.build();
-    table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
-    table
 }
 
 /// When a node was started, in local time.

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeMetric,
+};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -21,9 +23,20 @@ impl Families<'_> {
         help: &str,
         values: impl IntoIterator<Item = (Labels<'l, N>, u64)>,
     ) -> fmt::Result {
+        self.counter_with_unit(name, None, help, values)
+    }
+
+    /// The same, with the unit in its name.
+    pub(super) fn counter_with_unit<'l, const N: usize, V: EncodeCounterValue>(
+        &mut self,
+        name: &str,
+        unit: Option<&Unit>,
+        help: &str,
+        values: impl IntoIterator<Item = (Labels<'l, N>, V)>,
+    ) -> fmt::Result {
         let mut family = self
             .0
-            .encode_descriptor(name, help, None, MetricType::Counter)?;
+            .encode_descriptor(name, help, unit, MetricType::Counter)?;
         for (labels, value) in values {
             ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
         }

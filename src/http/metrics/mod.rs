@@ -3,11 +3,14 @@
 //! A node counts in its state machines alone. What is asked for is rendered from the same snapshot that the management
 //! status shows, so that there is no second set of numbers that could disagree, and nothing to pay in between.
 //!
+//! What the system knows of the process is put in front ([`process`]).
+//!
 //! Labels are names of nodes and kinds of events: a topology bounds their number. IDs of keys and SAEs never are.
 
 mod client;
 mod family;
 mod hub;
+pub mod process;
 
 use actix::Addr;
 use actix_web::HttpResponse;
@@ -64,8 +67,15 @@ pub fn of_client(status: ClientStatus) -> Result<String, std::fmt::Error> {
     render("dske_client", client::Metrics(status))
 }
 
+fn of_process() -> Result<String, std::fmt::Error> {
+    written(Registry::default(), process::Metrics)
+}
+
 fn render(prefix: &str, metrics: impl Collector) -> Result<String, std::fmt::Error> {
-    let mut registry = Registry::with_prefix(prefix);
+    written(Registry::with_prefix(prefix), metrics)
+}
+
+fn written(mut registry: Registry, metrics: impl Collector) -> Result<String, std::fmt::Error> {
     registry.register_collector(Box::new(metrics));
     let mut text = String::new();
     prometheus_text::encode(&mut text, &registry)?;
@@ -73,7 +83,7 @@ fn render(prefix: &str, metrics: impl Collector) -> Result<String, std::fmt::Err
 }
 
 fn answer(metrics: Result<String, std::fmt::Error>) -> HttpResponse {
-    match metrics {
+    match of_process().and_then(|process| Ok(process + &metrics?)) {
         Ok(text) => HttpResponse::Ok().content_type(CONTENT_TYPE).body(text),
         Err(_) => json(500, &MessageBody::new("the metrics cannot be written")),
     }

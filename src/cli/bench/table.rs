@@ -1,0 +1,192 @@
+//! A report of a load for people.
+
+use std::fmt::Write as _;
+
+use tabled::Table;
+use tabled::builder::Builder;
+use tabled::settings::Alignment;
+use tabled::settings::object::Columns;
+
+use crate::load::report::{Latencies, LoadReport, NodeFigures};
+use crate::load::{Arrivals, Load};
+
+use super::super::nodes::names;
+use super::super::print::{BAD, plain};
+
+pub(super) fn show(report: &LoadReport) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_all(&mut text, report);
+    text
+}
+
+fn write_all(text: &mut String, report: &LoadReport) -> std::fmt::Result {
+    writeln!(text, "{}", what(&report.load))?;
+    let early = if report.interrupted {
+        " (stopped early)"
+    } else {
+        ""
+    };
+    writeln!(text, "measured for {:.1} s{early}\n", report.elapsed_s)?;
+    writeln!(text, "{}\n", throughput(report))?;
+    writeln!(text, "{}\n", latencies(report))?;
+    writeln!(text, "{}", nodes(report))?;
+    if report.errors_total() > 0 {
+        writeln!(text, "\n{BAD}{}{BAD:#}", errors(report))?;
+    }
+    let slow = report.nodes.iter();
+    let slow = slow.filter(|node| node.profile.as_deref() == Some("debug"));
+    let slow = slow.map(|node| node.name.as_str());
+    let own = (report.generator_profile == "debug").then_some("this program");
+    let slow: Vec<&str> = own.into_iter().chain(slow).collect();
+    if !slow.is_empty() {
+        write!(text, "\n{}", warning(&names(slow)))?;
+    }
+    Ok(())
+}
+
+/// What was asked for.
+fn what(load: &Load) -> String {
+    let arrivals = match load.arrivals {
+        Arrivals::Closed { concurrency } => format!("closed loop, {concurrency} at a time"),
+        Arrivals::Open { per_second, .. } => format!("open loop, {per_second} a second"),
+    };
+    let keys = match load.keys_per_call {
+        1 => "1 key".to_owned(),
+        keys => format!("{keys} keys"),
+    };
+    let pairs = load.pairs.iter();
+    let pairs = names(pairs.map(|pair| format!("{}:{}", pair.master, pair.slave)));
+    format!(
+        "{arrivals}, {keys} of {} bits a call, for {pairs}",
+        load.size_bits
+    )
+}
+
+fn throughput(report: &LoadReport) -> Table {
+    let mut table = Builder::new();
+    table.push_record(["keys/s", "Mbit/s of key", "operations", "keys", "errors"]);
+    table.push_record([
+        format!("{:.1}", report.keys_per_s),
+        format!("{:.3}", report.mbit_per_s),
+        report.operations.to_string(),
+        report.keys.to_string(),
+        report.errors_total().to_string(),
+    ]);
+    numbers(table, 0)
+}
+
+fn latencies(report: &LoadReport) -> Table {
+    let mut table = Builder::new();
+    table.push_record([
+        "latency in ms",
+        "mean",
+        "p50",
+        "p90",
+        "p99",
+        "p99.9",
+        "p99.99",
+        "max",
+    ]);
+    let mut row = |name: &str, of: &Latencies| {
+        let percentiles = [
+            of.p50_us,
+            of.p90_us,
+            of.p99_us,
+            of.p99_9_us,
+            of.p99_99_us,
+            of.max_us,
+        ];
+        let all = std::iter::once(of.mean_us).chain(percentiles.map(|us| us as f64));
+        let shown = all.map(|us| match of.count {
+            0 => "-".to_owned(),
+            _ => format!("{:.3}", us / 1000.0),
+        });
+        table.push_record(std::iter::once(name.to_owned()).chain(shown));
+    };
+    row("get key", &report.get_key);
+    row("get key with key IDs", &report.get_key_with_ids);
+    row("both", &report.both);
+    numbers(table, 1)
+}
+
+fn nodes(report: &LoadReport) -> Table {
+    let mut table = Builder::new();
+    table.push_record([
+        "node",
+        "role",
+        "CPU %",
+        "CPU µs/key",
+        "memory MiB",
+        "PSRD bytes/key",
+    ]);
+    for node in &report.nodes {
+        table.push_record(node_row(report, node));
+    }
+    let own = Some(report.generator_cpu_s);
+    let own = cpu(report, own);
+    let none = "-".to_owned();
+    let [percent, per_key] = own;
+    table.push_record([
+        "(generator)".to_owned(),
+        none.clone(),
+        percent,
+        per_key,
+        none.clone(),
+        none,
+    ]);
+    numbers(table, 2)
+}
+
+fn node_row(report: &LoadReport, node: &NodeFigures) -> [String; 6] {
+    let [percent, per_key] = cpu(report, node.cpu_s);
+    let mebibytes = node
+        .rss_bytes
+        .map(|bytes| bytes as f64 / f64::from(1 << 20));
+    let psrd = node.psrd_bytes.filter(|_| report.keys > 0);
+    let psrd = psrd.map(|bytes| bytes as f64 / report.keys as f64);
+    [
+        node.name.to_string(),
+        node.role.as_str().to_owned(),
+        percent,
+        per_key,
+        or_dash(mebibytes),
+        or_dash(psrd),
+    ]
+}
+
+/// How much of a core, and for each key.
+fn cpu(report: &LoadReport, cpu_s: Option<f64>) -> [String; 2] {
+    let percent = cpu_s.map(|cpu_s| cpu_s / report.elapsed_s * 100.0);
+    let per_key = cpu_s.filter(|_| report.keys > 0);
+    let per_key = per_key.map(|cpu_s| cpu_s * 1e6 / report.keys as f64);
+    [or_dash(percent), or_dash(per_key)]
+}
+
+fn or_dash(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"))
+}
+
+fn errors(report: &LoadReport) -> Table {
+    let mut table = Builder::new();
+    table.push_record(["error", "times", "the first one"]);
+    for (kind, count) in &report.errors {
+        let first = report.first_errors.get(kind).map_or("", String::as_str);
+        table.push_record([kind.as_str(), &count.to_string(), first]);
+    }
+    plain(table)
+}
+
+/// A table with numbers from this column on.
+fn numbers(table: Builder, from: usize) -> Table {
+    let mut table = plain(table);
+    table.modify(Columns::new(from..), Alignment::right());
+    table
+}
+
+/// Figures of unoptimised programs say nothing about DSKE.
+fn warning(who: &str) -> String {
+    format!(
+        "{BAD}warning{BAD:#}: not optimised, so that the figures mean little: {who}; build with `cargo build --release`\n"
+    )
+}

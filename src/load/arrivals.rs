@@ -1,0 +1,191 @@
+//! When operations begin.
+//!
+//! In the closed loop each of so many loops begins an operation when its last one has ended. In the open loop operations
+//! begin at a fixed rate, and what each took is counted from when it was due: an operation that had to wait because those
+//! before it were slow has been slow itself.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, JoinSet, spawn_local};
+use tokio::time::{Instant, sleep};
+
+use super::Arrivals;
+use super::operation::Worker;
+use super::tally::Window;
+
+/// A loop whose operation has failed waits this long, so that a cluster that refuses everything at once is not asked as
+/// fast as the processor can.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(10);
+
+/// Begins operations until the window closes. What is returned is ready when the last of them has ended.
+pub(super) fn start(
+    arrivals: Arrivals,
+    worker: Rc<Worker>,
+    window: Rc<Window>,
+) -> impl Future<Output = ()> {
+    let running = match arrivals {
+        Arrivals::Closed { concurrency } => closed(concurrency, worker, window),
+        Arrivals::Open {
+            per_second,
+            in_flight_max,
+        } => {
+            let schedule = Schedule::new(Instant::now(), per_second);
+            vec![spawn_local(open(schedule, in_flight_max, worker, window))]
+        }
+    };
+    async move {
+        for ended in join_all(running).await {
+            ended.expect("an operation ends by itself, and whatever comes of it is counted");
+        }
+    }
+}
+
+fn closed(concurrency: usize, worker: Rc<Worker>, window: Rc<Window>) -> Vec<JoinHandle<()>> {
+    let next = Rc::new(Cell::new(0));
+    let one = |_| {
+        let (worker, window, next) = (Rc::clone(&worker), Rc::clone(&window), Rc::clone(&next));
+        spawn_local(async move {
+            while !window.is_over() {
+                let number = next.replace(next.get() + 1);
+                if worker.operate(number, Instant::now()).await.is_err() {
+                    sleep(PAUSE_AFTER_FAILURE).await;
+                }
+            }
+        })
+    };
+    (0..concurrency).map(one).collect()
+}
+
+async fn open(schedule: Schedule, in_flight_max: usize, worker: Rc<Worker>, window: Rc<Window>) {
+    let pacer = Pacer::start(schedule);
+    let mut under_way = JoinSet::new();
+    for number in 0.. {
+        let due = schedule.due(number);
+        while Instant::now() < due && !window.is_over() {
+            pacer.tick.notified().await;
+        }
+        if window.is_over() {
+            break;
+        }
+        while under_way.try_join_next().is_some() {}
+        if under_way.len() < in_flight_max {
+            let worker = Rc::clone(&worker);
+            // Whatever comes of it is counted.
+            under_way.spawn_local(async move { drop(worker.operate(number, due).await) });
+        } else {
+            worker.overloaded(due);
+        }
+    }
+    under_way.join_all().await;
+}
+
+/// Evenly spaced instants.
+#[derive(Debug, Clone, Copy)]
+struct Schedule {
+    from: Instant,
+    per_second: f64,
+}
+
+impl Schedule {
+    fn new(from: Instant, per_second: f64) -> Self {
+        Self { from, per_second }
+    }
+
+    /// Computed from the start each time, so that errors of rounding do not add up.
+    fn due(&self, number: u64) -> Instant {
+        self.from + Duration::from_secs_f64(number as f64 / self.per_second)
+    }
+
+    /// The number of the first one that is due after `now`.
+    fn next_after(&self, now: Instant) -> u64 {
+        let passed = now.saturating_duration_since(self.from);
+        (passed.as_secs_f64() * self.per_second) as u64 + 1
+    }
+}
+
+/// A thread that says when an operation is due. Timers of the runtime go in milliseconds, which is more than many
+/// operations take; the system's go in microseconds.
+struct Pacer {
+    tick: Arc<Notify>,
+    /// Dropped with this, it ends the thread.
+    _alive: mpsc::Sender<()>,
+}
+
+/// How long the thread sleeps at most: how soon an open loop sees that its time is over.
+const SLEEP_MAX: Duration = Duration::from_millis(100);
+
+impl Pacer {
+    fn start(schedule: Schedule) -> Self {
+        let tick = Arc::new(Notify::new());
+        let (alive, ended) = mpsc::channel();
+        let notify = Arc::clone(&tick);
+        thread::spawn(move || {
+            loop {
+                let now = Instant::now();
+                let due = schedule.due(schedule.next_after(now));
+                let pause = due.saturating_duration_since(now).min(SLEEP_MAX);
+                if ended.recv_timeout(pause) != Err(mpsc::RecvTimeoutError::Timeout) {
+                    return;
+                }
+                notify.notify_one();
+            }
+        });
+        Self {
+            tick,
+            _alive: alive,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_due_evenly_and_drift_nowhere() {
+        let from = Instant::now();
+        for per_second in [0.25, 3.0, 1_000.0, 999_999.0] {
+            let schedule = Schedule::new(from, per_second);
+            assert_eq!(schedule.due(0), from);
+            for number in [1_u64, 2, 1_000_000] {
+                let expected = number as f64 / per_second;
+                let passed = (schedule.due(number) - from).as_secs_f64();
+                assert!((passed - expected).abs() < 1e-6, "{per_second} {number}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_next_one_is_always_in_the_future_and_none_is_left_out() {
+        let from = Instant::now();
+        let schedule = Schedule::new(from, 7.0);
+        for ms in 0..3_000 {
+            let now = from + Duration::from_millis(ms);
+            let next = schedule.next_after(now);
+            assert!(schedule.due(next) > now, "{ms}");
+            assert!(schedule.due(next - 1) <= now, "{ms}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_pacer_is_more_exact_than_the_timer_of_the_runtime() {
+        let schedule = Schedule::new(Instant::now(), 200.0);
+        let pacer = Pacer::start(schedule);
+        let mut late = Vec::new();
+        for number in 1..40 {
+            while Instant::now() < schedule.due(number) {
+                pacer.tick.notified().await;
+            }
+            late.push(schedule.due(number).elapsed());
+        }
+        late.sort();
+        // The median: other programs may take the processor now and then.
+        assert!(late[late.len() / 2] < Duration::from_millis(1), "{late:?}");
+    }
+}
