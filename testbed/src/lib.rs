@@ -6,15 +6,18 @@
 //! | [`process`] | as one operating-system process each; real HTTP on loopback |
 //! | [`sim`] | in a deterministic simulation (turmoil); the same HTTP over simulated TCP |
 //!
-//! What all reports share, of this crate and of the chaos, is in [`report`].
+//! [`throughput`] measures what such clusters can do; what its report and those of the chaos share is in [`report`], and a
+//! proxy that makes a node slow in [`delay`].
 //!
 //! [`EtsiClient`], from `dske`, is an SAE's side of ETSI GS QKD 014, over whatever carries HTTP.
 
 mod cluster;
+pub mod delay;
 pub mod local;
 pub mod process;
 pub mod report;
 pub mod sim;
+pub mod throughput;
 
 pub use cluster::Cluster;
 pub use dske::http::etsi_client::{CallError, EtsiClient, KeyWish};

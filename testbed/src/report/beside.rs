@@ -32,7 +32,14 @@ pub const SWEEP: Page = Page {
     command: "cargo chaos sweep",
 };
 
-const ALL: [Page; 2] = [SELFTEST, SWEEP];
+/// What throughput was measured.
+pub const THROUGHPUT: Page = Page {
+    file: "throughput.html",
+    shows: "How fast it goes: keys a second over real HTTP, and what limits them",
+    command: "cargo bench --bench throughput",
+};
+
+const ALL: [Page; 3] = [SELFTEST, SWEEP, THROUGHPUT];
 
 impl Page {
     /// What stands in the report where there is no such page.

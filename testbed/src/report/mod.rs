@@ -6,12 +6,14 @@
 //! |---|---|
 //! | `page` | the frame of a page, the style, and a figure's section |
 //! | [`plot`] | two axes, and marks between them |
+//! | [`bars`] | rows of horizontal bars |
 //! | [`canvas`] | drawing SVG whose colours follow the reader's theme |
 //! | `table`, `numbers` | rows as CSV, and as HTML |
 //! | [`text`] | escaping, and numbers as people write them |
 //! | [`beside`] | how pages in one directory lead to each other |
 //! | `file` | writing a file whole or not at all |
 
+pub mod bars;
 pub mod beside;
 pub mod canvas;
 mod file;

@@ -47,6 +47,18 @@ impl Axis {
         }
     }
 
+    /// From one number to another, with names at some numbers.
+    #[must_use]
+    pub fn named(label: &'static str, (from, to): (f64, f64), ticks: Vec<(f64, String)>) -> Self {
+        Self {
+            label,
+            from,
+            to,
+            is_log: false,
+            ticks,
+        }
+    }
+
     /// From 0 to at least `most`, with about four round steps.
     pub fn linear(label: &'static str, most: f64, name: fn(f64) -> String) -> Self {
         let step = round_step(most / 4.0);

@@ -109,7 +109,8 @@ pub fn list(names: &[&str]) -> String {
     }
 }
 
-fn trim(value: f64, decimals: usize) -> String {
+/// At most so many digits behind the point, and no zeros at the end.
+pub fn trim(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').into()

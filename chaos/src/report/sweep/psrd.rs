@@ -4,9 +4,10 @@ use super::numbers;
 use crate::sweep::Sweep;
 use crate::sweep::psrd::{CLUSTER, Waste};
 use dske_testbed::report::Section;
+use dske_testbed::report::bars;
 use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
 use dske_testbed::report::plot::{Axis, Look, Plot};
-use dske_testbed::report::text::{count, escape, short};
+use dske_testbed::report::text::{count, short};
 
 /// The section, or an empty string where nothing was measured.
 pub(super) fn section(sweep: &Sweep) -> String {
@@ -97,14 +98,7 @@ const PARTS: [Segment; 3] = [
 ];
 
 fn legend() -> String {
-    let swatch = |(name, ink, _): &Segment| {
-        let bar = Canvas::draw((18, 16), Fit::Shrink, name, |canvas| {
-            canvas.rectangle((2, 3), (16, 13), *ink);
-        });
-        format!(r#"<span class="key">{bar}{}</span> "#, escape(name))
-    };
-    let swatches: String = PARTS.iter().map(swatch).collect();
-    format!(r#"<p class="keys">{swatches}</p>"#)
+    bars::legend(&PARTS.map(|(name, ink, _)| (name, ink)))
 }
 
 const WIDTH: i32 = 450;
