@@ -111,3 +111,63 @@ fn cpu(data: &Throughput) -> Vec<CpuRow<'_>> {
     }
     rows
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::data::{Held, Machine, Measured};
+    use super::super::plan::{BASE, Extent};
+    use super::*;
+
+    fn data() -> Throughput {
+        let run = Run {
+            keys: 3,
+            first_error: Some("a, \"b\"".to_owned()),
+            buckets: vec![Bucket {
+                up_to_us: 5,
+                count: 3,
+            }],
+            ..Run::default()
+        };
+        Throughput {
+            version: String::new(),
+            command: String::new(),
+            started: String::new(),
+            extent: Extent::Quick,
+            machine: Machine::default(),
+            wall_s: 0.0,
+            measured: vec![Measured {
+                part: Part::Latency,
+                condition: BASE,
+                runs: vec![run.clone(), run],
+            }],
+            memory: vec![Held {
+                shares: 1,
+                rss_bytes: 2,
+            }],
+            profile: None,
+            left_out: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_run_is_a_row_with_its_condition_and_buckets_are_apart() {
+        let tables = tables(&data());
+        let names: Vec<&str> = tables.iter().map(|table| table.name).collect();
+        assert_eq!(names, ["runs", "latencies", "memory"]);
+        let csv = tables[0].csv();
+        let lines: Vec<&str> = csv.split("\r\n").collect();
+        assert_eq!(lines.len(), 4, "{csv}");
+        assert!(lines[0].starts_with("part,subject,hubs,threshold,trouble,size_bits"));
+        assert!(!lines[0].contains("buckets"));
+        assert!(lines[2].starts_with("latency,processes,5,3,none,256,1,32,,,2,"));
+        assert!(lines[1].contains("\"a, \"\"b\"\"\""));
+        assert_eq!(tables[1].csv().lines().count(), 3);
+        assert_eq!(tables[2].csv(), "shares,rss_bytes\r\n1,2\r\n");
+    }
+
+    #[test]
+    fn a_part_has_its_own_rows_only() {
+        assert!(part(&data(), Part::Limit).is_none());
+        assert_eq!(part(&data(), Part::Latency).unwrap().rows.len(), 2);
+    }
+}

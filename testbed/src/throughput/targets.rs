@@ -221,3 +221,34 @@ fn slowdown(data: &Throughput, trouble: Trouble) -> Option<Spread> {
     let ratios = troubled.filter_map(ratio);
     ratios.max_by(|a, b| a.median.total_cmp(&b.median))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(more_is_better: bool, median: f64) -> Target {
+        Target {
+            name: "",
+            aim: 100.0,
+            more_is_better,
+            unit: "",
+            figure: Spread::of([median]),
+        }
+    }
+
+    #[test]
+    fn a_target_is_reached_on_its_own_side() {
+        assert_eq!(target(true, 101.0).standing(), Standing::Reached);
+        assert_eq!(target(true, 99.0).standing(), Standing::Missed);
+        assert_eq!(target(false, 99.0).standing(), Standing::Reached);
+        assert_eq!(target(false, 101.0).standing(), Standing::Missed);
+        assert_eq!(target(true, f64::NAN).standing(), Standing::Unknown);
+    }
+
+    #[test]
+    fn a_factor_above_one_is_always_good() {
+        assert_eq!(target(true, 200.0).factor(), Some(2.0));
+        assert_eq!(target(false, 50.0).factor(), Some(2.0));
+        assert_eq!(target(false, 400.0).factor(), Some(0.25));
+    }
+}

@@ -199,7 +199,7 @@ mod tests {
             sample(1, "dske::crypto::shamir::split"),
             sample(1, "dske::crypto::shamir::split"),
             sample(1, "dske::crypto::mac::tag"),
-            sample(u64::MAX, "tcp_sendmsg"),
+            sample(u64::MAX - 1, "tcp_sendmsg"),
         ];
         let all: Vec<&Sample> = samples.iter().collect();
         let profile = role_profile(HUBS, &all, 100.0);

@@ -8,7 +8,7 @@ pub const CATEGORIES: [(&str, &str); 9] = [
     (ENCODING, "messages to bytes and back: JSON, base64, binary"),
     (HTTP, "actix-web, awc, parsing and routing"),
     (RUNTIME, "actors, tasks, timers, waking up"),
-    (MEMORY, "allocating, freeing, copying, clearing"),
+    (MEMORY, "allocating, freeing, copying, comparing"),
     (KERNEL, "system calls, most of them for sockets"),
     (OTHER, "whatever no rule names"),
 ];
@@ -39,6 +39,7 @@ pub(super) const RULES: &[(&str, &[&str])] = &[
         ENCODING,
         &[
             "*as serde",
+            "*as core::fmt",
             "serde",
             "base64",
             "itoa",
@@ -128,7 +129,6 @@ pub(super) const RULES: &[(&str, &[&str])] = &[
             "actix_web",
             "actix_http",
             "actix_router",
-            "actix_server",
             "actix_service",
             "actix_codec",
             "actix_tls",
@@ -151,7 +151,9 @@ pub(super) const RULES: &[(&str, &[&str])] = &[
         RUNTIME,
         &[
             "dske::node",
-            "actix",
+            "actix_server",
+            "actix_rt",
+            "actix::",
             "tokio",
             "mio",
             "futures",

@@ -8,9 +8,9 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Addresses of the kernel are the upper half.
+    /// Addresses of the kernel are the upper half, but for the last one, which is where unwinding has lost its way.
     pub(super) fn is_kernel(&self) -> bool {
-        self.address >> 63 == 1
+        self.address >> 63 == 1 && self.address != u64::MAX
     }
 }
 
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn samples_are_read_with_their_stacks() {
-        let text = "  4711 \n\tffffffff8123 _copy_to_user\n\t    55d0 <a::B as c::D>::e\n\n 12 \n\t  7f [unknown]\n\n";
+        let text = "  4711 \n\tffffffff8123 _copy_to_user\n\t    55d0 <a::B as c::D>::e\n\n 12 \n\tffffffffffffffff [unknown]\n\n";
         let samples = parse(text);
         assert_eq!(samples.len(), 2);
         assert_eq!((samples[0].pid, samples[0].stack.len()), (4711, 2));
