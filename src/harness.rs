@@ -64,6 +64,8 @@ named! {
         KeyDespiteLoss = "key-despite-loss", "a key is found although a hub says that it holds no share of it";
         BareQuorum = "bare-quorum", "a master is given keys of which only K hubs have said that they hold them";
         RegisteredAgain = "registered-again", "a link registers anew while an exchange waits for it";
+        Batched = "batched", "wishes that waited for a hub leave together in one message";
+        RequestOverdue = "request-overdue", "a request takes so long that the next one leaves beside it";
         RefillStale = "refill-stale", "a refill is refused because the hub has forgotten the registration";
     }
 }
@@ -105,6 +107,7 @@ named! {
         BlameUncertain = "blame-uncertain", "hubs are blamed although it cannot be told who is right";
         HubsSwapped = "hubs-swapped", "answers are put down to other hubs than they came from";
         LateLieIgnored = "late-lie-ignored", "answers that come after the key was delivered are not checked";
+        BatchMixedUp = "batch-mixed-up", "the answers to a batch go to the wrong callers";
         ShareInError = "share-in-error", "an error message quotes a share";
     }
 }

@@ -22,7 +22,7 @@ use dske::protocol::hub::{Hub, OobError};
 use dske::protocol::message::{
     DepositBody, DepositReply, Encrypted, FetchAnswer, FetchReply, FetchResult, FoundShare,
 };
-use dske::protocol::wire::KEY_SHARE_PATH;
+use dske::protocol::wire::{KEY_SHARE_PATH, KEY_SHARES_PATH};
 use dske::topology::Topology;
 use dske_testbed::process::ProcessCluster;
 use dske_testbed::sim::node_rng;
@@ -406,6 +406,8 @@ fn every_call_of_the_documents_is_served_and_no_other() {
                     let wanted = match path.as_str() {
                         // Nobody can sign an example.
                         KEY_SHARE_PATH => 401,
+                        // The page has no way to write a binary body.
+                        KEY_SHARES_PATH => 415,
                         openapi::DOCS_PATH => 302,
                         _ => 200,
                     };

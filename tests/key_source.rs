@@ -165,7 +165,7 @@ proptest! {
         let zero = |body: &DepositBody| body.keys.iter().all(|key| key.share.0 == vec![0; length]);
         let first: Vec<ShareIndex> = reserved.keys().take(k).copied().collect();
         for (x, spent) in reserved {
-            prop_assert_eq!(ClientEnd::deposit_cost(&deposits[&x]), request.deposit_cost());
+            prop_assert_eq!(MAC_KEY_BYTES + deposits[&x].share_bytes(), request.deposit_cost());
             let (sealed, _) = seal_deposit(spent, &deposits[&x]);
             let body: DepositBody = serde_json::from_slice(&sealed.body).unwrap();
             prop_assert_eq!(zero(&body), first.contains(&x), "hub {}", x);

@@ -16,6 +16,7 @@ use dske::node::link::{
     Deposit, Fetch, GetLinkStatus, Link, LinkConfig, LinkError, LinkStatus, Reservation, Reserve,
 };
 use dske::node::transport::{Transport, Unreachable};
+use dske::protocol::batch::{Wish, wishes_of};
 use dske::protocol::channel::Unverified;
 use dske::protocol::hub::{
     Hub, HubConfig, OobError, PsrdRequest, Registration, RegistrationRequest,
@@ -166,7 +167,10 @@ impl Wire {
             .zip(self.allocations())
             .map(|(request, allocation)| {
                 assert!(Unverified::read(request).is_ok());
-                let body: DepositBody = serde_json::from_slice(&request.body).unwrap();
+                let wishes = wishes_of(request).unwrap();
+                let [Wish::Deposit(body)] = wishes.as_slice() else {
+                    panic!("{wishes:?}")
+                };
                 let pad = self.bytes(&allocation).split_off(MAC_KEY_BYTES);
                 let share = body.keys[0].share.0.iter().zip(pad);
                 share.map(|(share, pad)| share ^ pad).collect()
@@ -272,7 +276,10 @@ fn the_first_attempt_spends_what_is_reserved_and_each_further_one_fresh_psrd() {
         assert_eq!(allocations[0], allocation);
         are_disjoint(&allocations);
         assert_eq!(wire.shares(), [&pad[..]; 3], "the share stays the same");
-        let first: DepositBody = serde_json::from_slice(&wire.sent.borrow()[0].body).unwrap();
+        let first = wishes_of(&wire.sent.borrow()[0]).unwrap();
+        let [Wish::Deposit(first)] = first.as_slice() else {
+            panic!("{first:?}")
+        };
         assert_eq!(
             first.keys[0].share.0, [0; SHARE_BYTES],
             "the share is its pad"

@@ -4,7 +4,8 @@
 use dske::crypto::mac::MacKey;
 use dske::crypto::shamir::{Sharing, split};
 use dske::http::etsi::KeyContainer;
-use dske::protocol::channel::{Opened, Reply, Wish};
+use dske::protocol::batch::{Encoding, Reply, Wish};
+use dske::protocol::channel::{Bound, Opened};
 use dske::protocol::initiator::{EstablishRequest, Initiator, Patience};
 use dske::protocol::message::{FetchAnswer, FetchReply, FetchResult, FoundShare, Plain};
 use dske::psrd::{Block, SpendingPool};
@@ -98,11 +99,15 @@ fn keys_on_their_way_are_redacted() {
     let (_, deposits) = Initiator::begin(&request, sharing, patience, &mut rng);
     for deposit in deposits.into_values() {
         let share = deposit.keys[0].share.0.to_vec();
+        let signature =
+            "bc490419-7d60-487f-adc1-4ddcc177c139:0:32;00000000000000000000000000000000";
         let opened = Opened {
-            signature: "bc490419-7d60-487f-adc1-4ddcc177c139:0:32;00000000000000000000000000000000"
-                .parse()
-                .unwrap(),
-            wish: Wish::Deposit(deposit),
+            client: "a".parse().unwrap(),
+            bound: Bound {
+                signature: signature.parse().unwrap(),
+                encoding: Encoding::Binary,
+            },
+            wishes: Ok(vec![Wish::Deposit(deposit)]),
         };
         let shown = format!("{opened:?}");
         assert!(shown.contains("<redacted>"));

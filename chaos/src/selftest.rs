@@ -135,6 +135,8 @@ pub fn expected(canary: Canary) -> &'static [&'static str] {
         Canary::ExpiryForgotten => &["bounds"],
         // Which of the two depends on whether the first answer is the lie.
         Canary::NoGrouping => &["blame", "availability"],
+        // To a master a wrong answer is none; a slave takes it for a lie.
+        Canary::BatchMixedUp => &["blame", "availability"],
         Canary::ThresholdBelieved
         | Canary::IndexBelieved
         | Canary::BlameMajority

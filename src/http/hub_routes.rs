@@ -1,15 +1,17 @@
 //! A hub's routes.
 
 use actix::MailboxError;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::node::hub::{Ask, DeliverPsrd, GetHubStatus, HubHandle, Register};
+use crate::protocol::batch::Encoding;
 use crate::protocol::hub::OobError;
 use crate::protocol::limits::BODY_BYTES_MAX;
-use crate::protocol::wire::{KEY_SHARE_PATH, SIGNATURE_HEADER};
+use crate::protocol::wire::{KEY_SHARE_PATH, KEY_SHARES_PATH, SIGNATURE_HEADER};
 use crate::protocol::{Method, Refusal, Request};
 
 use super::OnStop;
@@ -44,6 +46,11 @@ pub fn configure(config: &mut ServiceConfig, hub: &HubHandle, on_stop: &OnStop) 
                 .route(web::get().to(key_share)),
         )
         .service(
+            web::resource(KEY_SHARES_PATH)
+                .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
+                .route(web::post().to(key_shares)),
+        )
+        .service(
             web::resource(REGISTRATION_PATH)
                 .app_data(web::PayloadConfig::new(OOB_BODY_BYTES_MAX))
                 .route(web::post().to(register)),
@@ -61,6 +68,19 @@ pub fn configure(config: &mut ServiceConfig, hub: &HubHandle, on_stop: &OnStop) 
 
 /// Wraps the closure so that it can be told from other app data.
 pub(super) struct Stop(pub(super) OnStop);
+
+/// A batch. Its encoding has a media type of its own, so that neither side takes it for something else.
+async fn key_shares(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> HttpResponse {
+    let wanted = Encoding::Binary.content_type();
+    let claimed = http.headers().get(CONTENT_TYPE);
+    if claimed.is_none_or(|claimed| claimed.as_bytes() != wanted.as_bytes()) {
+        return json(
+            415,
+            &MessageBody::new(format!("Content-Type must be {wanted}")),
+        );
+    }
+    key_share(hub, http, body).await
+}
 
 async fn key_share(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> HttpResponse {
     let target = http.uri().path_and_query();
@@ -83,10 +103,14 @@ async fn key_share(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> Http
         signature,
         body: body.to_vec(),
     };
+    let encoding = Encoding::of(&request);
     match hub.ask.send(Ask(request)).await {
         Ok(Some(response)) => {
             let mut builder = HttpResponse::build(status_code(response.status));
-            builder.content_type("application/json");
+            builder.content_type(match response.status {
+                200 => encoding.content_type(),
+                _ => Encoding::Json.content_type(),
+            });
             if let Some(signature) = response.signature {
                 builder.insert_header((SIGNATURE_HEADER, signature));
             }

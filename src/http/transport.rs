@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::node::transport::{Transport, Unreachable};
+use crate::protocol::batch::Encoding;
 use crate::protocol::hub::{OobError, PsrdRequest, Registration, RegistrationRequest};
 use crate::protocol::limits::BODY_BYTES_MAX;
 use crate::protocol::wire::SIGNATURE_HEADER;
@@ -64,6 +65,7 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     fn ask(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, Unreachable>> {
         let url = format!("{}{}", self.base, request.target);
+        let content_type = Encoding::of(&request).content_type();
         let mut http = match request.method {
             Method::Post => self.client.post(url),
             Method::Get => self.client.get(url),
@@ -72,9 +74,7 @@ impl Transport for HttpTransport {
             http = http.insert_header((SIGNATURE_HEADER, signature));
         }
         let sent = match request.method {
-            Method::Post => http
-                .content_type("application/json")
-                .send_body(request.body),
+            Method::Post => http.content_type(content_type).send_body(request.body),
             Method::Get => http.send(),
         };
         async move {

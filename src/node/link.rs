@@ -4,34 +4,34 @@
 //! when nobody knows whether the first message arrived. Whatever a response shows of a hub that has forgotten the
 //! client (a restart, a lost delivery) ends in a new registration with new PSRD. Between exchanges the link looks
 //! after itself: it registers and refills when it has to, also where nobody asks for keys.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `batch` | what waits while a request is under way, and leaves together in the next one |
+//! | `provisioning` | registration and refill |
+
+mod batch;
+mod provisioning;
 
 use std::cell::RefCell;
-use std::future::Future;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use crate::harness::{Canary, Mark, canary, reached};
-use crate::protocol::channel::{ClientEnd, OpenError, PoolOwner, Sent, seal_deposit, seal_fetch};
-use crate::protocol::hub::{OobError, PsrdRequest, RegistrationRequest};
-use crate::protocol::limits::{ATTEMPTS_MAX, BLOCKS_MAX};
+use crate::harness::{Canary, canary};
+use crate::protocol::batch::{Reply, Wish};
+use crate::protocol::channel::{ClientEnd, OpenError, PoolOwner};
+use crate::protocol::limits::ATTEMPTS_MAX;
 use crate::protocol::message::{DepositBody, DepositReply, FetchQuery, FetchReply, Plain};
-use crate::protocol::{NodeName, Refusal, Request, Response};
+use crate::protocol::{NodeName, Refusal};
 use crate::psrd::{PoolError, Spent};
 
 use super::transport::Transport;
-
-/// How often a link looks after itself. Often enough that a hub which starts after its clients serves them within a
-/// second or two; seldom enough to cost nothing beside a single exchange.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Longest pause between two vain attempts to reach a hub, to which [`UPKEEP_INTERVAL`] is doubled: a hub that is
-/// away for long is not bothered more often, and is back in use this soon.
-const UPKEEP_PAUSE_MAX: Duration = Duration::from_secs(8);
+use batch::Outbox;
 
 /// What a link is told when it is built.
 #[derive(Debug, Clone)]
@@ -65,6 +65,9 @@ pub enum LinkError {
     /// The response was not accepted.
     #[error("{0}")]
     Response(OpenError),
+    /// More waits for the hub than there may be.
+    #[error("{0} exchanges are waiting for it already")]
+    Busy(usize),
     /// The deadline came before an attempt succeeded.
     #[error("gave up at the deadline{}", .0.as_ref().map(|e| format!("; last attempt: {e}")).unwrap_or_default())]
     Deadline(Option<Box<LinkError>>),
@@ -73,10 +76,11 @@ pub enum LinkError {
 impl LinkError {
     /// Whether trying again is pointless: the hub has answered, and it was the hub.
     fn is_final(&self) -> bool {
-        matches!(
-            self,
-            Self::Response(OpenError::Refused(_) | OpenError::AuthenticMalformed(_))
-        )
+        match self {
+            Self::Response(OpenError::Refused(refusal)) => !refusal.is_passing(),
+            Self::Response(OpenError::AuthenticMalformed(_)) => true,
+            _ => false,
+        }
     }
 }
 
@@ -168,6 +172,7 @@ impl Link {
                 config,
                 transport,
                 state: RefCell::default(),
+                outbox: RefCell::default(),
                 provisioning: tokio::sync::Mutex::new(()),
             }),
         }
@@ -179,7 +184,7 @@ impl Actor for Link {
 
     /// Gets PSRD at once, so that the first key does not have to wait for it, and looks after it from then on.
     fn started(&mut self, _: &mut Self::Context) {
-        tokio::task::spawn_local(upkeep(Rc::downgrade(&self.core)));
+        tokio::task::spawn_local(provisioning::upkeep(Rc::downgrade(&self.core)));
     }
 }
 
@@ -203,12 +208,11 @@ impl Handler<Deposit> for Link {
                 reserved,
                 deadline,
             } = message;
-            let exchange = Exchange {
-                cost: ClientEnd::deposit_cost(&deposit),
-                seal: |spent| seal_deposit(spent, &deposit),
-                open: ClientEnd::open_deposit_reply,
-            };
-            core.exchange(deadline, reserved, exchange).await
+            let wish = Wish::Deposit(deposit);
+            match core.exchange(deadline, reserved, wish).await? {
+                Reply::Deposit(reply) => Ok(reply),
+                other => Err(answers_otherwise(other)),
+            }
         })
     }
 }
@@ -220,14 +224,22 @@ impl Handler<Fetch> for Link {
         let core = Rc::clone(&self.core);
         Box::pin(async move {
             let Fetch { query, deadline } = message;
-            let exchange = Exchange {
-                cost: ClientEnd::FETCH_COST,
-                seal: |spent| seal_fetch(spent, &query),
-                open: ClientEnd::open_fetch_reply,
-            };
-            core.exchange(deadline, None, exchange).await
+            match core.exchange(deadline, None, Wish::Fetch(query)).await? {
+                Reply::Fetch(reply) => Ok(reply),
+                other => Err(answers_otherwise(other)),
+            }
         })
     }
+}
+
+/// A reply that does not go with its wish.
+fn answers_otherwise(reply: Reply<Plain>) -> LinkError {
+    LinkError::Response(match reply {
+        Reply::Refused(refusal) => OpenError::Refused(refusal),
+        Reply::Deposit(_) | Reply::Fetch(_) => {
+            OpenError::AuthenticMalformed("it answers another question than was asked".to_owned())
+        }
+    })
 }
 
 impl Handler<GetLinkStatus> for Link {
@@ -242,6 +254,7 @@ struct Core {
     config: LinkConfig,
     transport: Rc<dyn Transport>,
     state: RefCell<State>,
+    outbox: RefCell<Outbox>,
     /// Held while registering or refilling: one at a time.
     provisioning: tokio::sync::Mutex<()>,
 }
@@ -255,33 +268,6 @@ struct State {
     /// Counts registrations, so that what belongs to an earlier one does no harm to the present one.
     epoch: u64,
     counters: LinkStatus,
-}
-
-/// A question to the hub: what it spends, how it is asked, and how the answer is read.
-struct Exchange<S, O> {
-    cost: usize,
-    seal: S,
-    open: O,
-}
-
-/// Keeps a link registered and its pools filled, for as long as there is a link: without this, a hub that starts after
-/// its clients would have to wait for a call. What an exchange needs at once it gets by itself.
-async fn upkeep(link: Weak<Core>) {
-    let mut in_vain = UPKEEP_INTERVAL;
-    while let Some(core) = link.upgrade() {
-        let mut pause = UPKEEP_INTERVAL;
-        match core.provision_if_needed().await {
-            Err(LinkError::Unreachable(_) | LinkError::Timeout(_)) => {
-                pause = in_vain;
-                in_vain = (in_vain * 2).min(UPKEEP_PAUSE_MAX);
-            }
-            // Also a hub that refuses is there: one that has restarted is to be registered with as soon as possible.
-            Ok(()) | Err(_) => in_vain = UPKEEP_INTERVAL,
-        }
-        // The link may be gone by the next time.
-        drop(core);
-        tokio::time::sleep(pause).await;
-    }
 }
 
 impl Core {
@@ -299,17 +285,25 @@ impl Core {
     }
 
     /// Asks until there is an answer. The first attempt spends what is reserved for it, each further one fresh PSRD.
-    async fn exchange<T>(
+    async fn exchange(
         self: &Rc<Self>,
         deadline: Instant,
         mut reserved: Option<Reservation>,
-        exchange: Exchange<
-            impl Fn(Spent) -> (Request, Sent),
-            impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
-        >,
-    ) -> Result<T, LinkError> {
+        wish: Wish<Plain>,
+    ) -> Result<Reply<Plain>, LinkError> {
         self.persist(deadline, async |number| {
-            self.attempt(number, reserved.take(), &exchange).await
+            let reply = match reserved.take() {
+                // Pads are set aside for this wish alone.
+                Some(reserved) => self.ask_alone(number, wish.clone(), reserved).await?,
+                None => self.ask(number, wish.clone()).await?,
+            };
+            match reply {
+                Reply::Refused(refusal) => {
+                    self.state.borrow_mut().learn_from(&refusal, number);
+                    Err(LinkError::Response(OpenError::Refused(refusal)))
+                }
+                reply => Ok(reply),
+            }
         })
         .await
     }
@@ -341,232 +335,6 @@ impl Core {
         Err(last.unwrap_or(LinkError::Deadline(None)))
     }
 
-    /// Provisions unless that is not necessary. `needed` are the bytes that have to be in the client's pool.
-    async fn make_ready(
-        self: &Rc<Self>,
-        needed: usize,
-        is_ready: impl Fn(&State) -> bool,
-    ) -> Result<(), LinkError> {
-        if is_ready(&self.state.borrow()) {
-            return Ok(());
-        }
-        // Before the first registration there is no pool that could be exhausted.
-        let registered = self.state.borrow().registration.is_some();
-        self.state.borrow_mut().counters.psrd_exhausted += u64::from(registered);
-        let provisioned = self.provision(needed).await;
-        if !registered && self.state.borrow().counters.registrations > 1 {
-            reached(Mark::RegisteredAgain);
-        }
-        // One pool may have been refilled before the other failed, and that may do.
-        if is_ready(&self.state.borrow()) {
-            return Ok(());
-        }
-        provisioned
-    }
-
-    async fn attempt<T>(
-        self: &Rc<Self>,
-        number: u32,
-        reserved: Option<Reservation>,
-        exchange: &Exchange<
-            impl Fn(Spent) -> (Request, Sent),
-            impl Fn(&mut ClientEnd, &Sent, &Response) -> Result<T, OpenError>,
-        >,
-    ) -> Result<T, LinkError> {
-        let Exchange { cost, seal, open } = exchange;
-        let is_good = |reserved: &Reservation| self.state.borrow().accepts(reserved, *cost);
-        let reserved = reserved.filter(is_good);
-        let needed = if reserved.is_some() { 0 } else { *cost };
-        self.make_ready(needed, |state| state.is_ready_for(needed))
-            .await?;
-        // Getting ready may have replaced the registration, and with it what was reserved.
-        let reserved = match reserved.filter(is_good) {
-            None if needed == 0 => {
-                reached(Mark::ReservationLost);
-                None
-            }
-            reserved => reserved,
-        };
-        if self.provisioning.try_lock().is_err() {
-            reached(Mark::RefillRace);
-        }
-        let (epoch, (request, sent)) = {
-            let mut state = self.state.borrow_mut();
-            let reservation = match reserved {
-                Some(reservation) => reservation,
-                None => state.reserve(*cost)?,
-            };
-            (state.epoch, seal(reservation.spent))
-        };
-        let again = canary(Canary::RetrySameMessage).then(|| request.clone());
-        let request_timeout = self.config.request_timeout;
-        let mut response = timeout(request_timeout, self.transport.ask(request)).await;
-        if let Some(request) = again.filter(|_| !matches!(response, Ok(Ok(_)))) {
-            response = timeout(request_timeout, self.transport.ask(request)).await;
-        }
-        let response = response
-            .map_err(|_| LinkError::Timeout(request_timeout))?
-            .map_err(|e| LinkError::Unreachable(e.to_string()))?;
-        let mut state = self.state.borrow_mut();
-        let opened = open(&mut state.end, &sent, &response);
-        if let Err(error) = &opened {
-            state.counters.unverified += u64::from(!matches!(
-                error,
-                OpenError::Refused(_) | OpenError::AuthenticMalformed(_)
-            ));
-            if state.epoch == epoch {
-                state.learn_from(error, number);
-            } else {
-                reached(Mark::StaleAnswer);
-            }
-        }
-        let low = state.is_low(self.config.low_water_bytes);
-        drop(state);
-        if low {
-            self.provision_in_background();
-        }
-        opened.map_err(LinkError::Response)
-    }
-
-    fn provision_in_background(self: &Rc<Self>) {
-        if self.provisioning.try_lock().is_ok() {
-            drop(self.spawn_provisioning(0));
-        }
-    }
-
-    /// Provisions unless there is no need, or it is being done.
-    async fn provision_if_needed(self: &Rc<Self>) -> Result<(), LinkError> {
-        let needed = self
-            .state
-            .borrow()
-            .needs_provisioning(self.config.low_water_bytes);
-        if needed && self.provisioning.try_lock().is_ok() {
-            return self.provision(0).await;
-        }
-        Ok(())
-    }
-
-    async fn provision(self: &Rc<Self>, cost: usize) -> Result<(), LinkError> {
-        // In a task of its own: the caller may give up at its deadline, but a delivery must not be left half done.
-        self.spawn_provisioning(cost)
-            .await
-            .map_err(|e| LinkError::NoPsrd(e.to_string()))?
-            .map_err(|e| match e {
-                Provisioning::Refused(e) => LinkError::NoPsrd(e.to_string()),
-                Provisioning::Failed(e) => e,
-            })
-    }
-
-    fn spawn_provisioning(
-        self: &Rc<Self>,
-        cost: usize,
-    ) -> impl Future<Output = Result<Result<(), Provisioning>, tokio::task::JoinError>> + use<>
-    {
-        let core = Rc::clone(self);
-        tokio::task::spawn_local(async move {
-            let _one_at_a_time = core.provisioning.lock().await;
-            core.register_if_needed().await?;
-            core.refill(PoolOwner::Client, cost).await?;
-            core.refill(PoolOwner::Hub, 0).await
-        })
-    }
-
-    async fn register_if_needed(&self) -> Result<(), Provisioning> {
-        if self.state.borrow().registration.is_some() {
-            return Ok(());
-        }
-        let request = RegistrationRequest {
-            client: self.config.client.clone(),
-        };
-        let registration = self.out_of_band(self.transport.register(request)).await?;
-        let mut state = self.state.borrow_mut();
-        state.end = ClientEnd::default();
-        state.registration = Some(registration.registration);
-        state.blocks_wanted = 0;
-        state.epoch += 1;
-        state.counters.registrations += 1;
-        Ok(())
-    }
-
-    /// Fetches blocks until a pool is above its low-water mark and holds `cost` bytes, and as many as the hub lacks.
-    async fn refill(&self, owner: PoolOwner, cost: usize) -> Result<(), Provisioning> {
-        loop {
-            let (left, wanted, registration) = {
-                let mut state = self.state.borrow_mut();
-                let left = state.end.left(owner);
-                if owner == PoolOwner::Hub && left > self.config.block_bytes * (BLOCKS_MAX - 2) {
-                    // One more may not fit. So nearly full a pool has enough for any answer.
-                    state.blocks_wanted = 0;
-                }
-                let wanted = owner == PoolOwner::Hub && state.blocks_wanted > 0;
-                (left, wanted, state.registration)
-            };
-            if left >= self.config.low_water_bytes && left >= cost && !wanted {
-                return Ok(());
-            }
-            if canary(Canary::RefillForgotten) && self.state.borrow().counters.refills >= 2 {
-                return Ok(());
-            }
-            let Some(registration) = registration else {
-                return Ok(());
-            };
-            let request = PsrdRequest {
-                client: self.config.client.clone(),
-                registration,
-                owner,
-                size: self.config.block_bytes,
-            };
-            let delivered = self.out_of_band(self.transport.deliver_psrd(request)).await;
-            let mut state = self.state.borrow_mut();
-            match delivered {
-                Ok(block) => {
-                    state
-                        .end
-                        .add(owner, block)
-                        .map_err(|e| Provisioning::Failed(LinkError::NoPsrd(e.to_string())))?;
-                    state.counters.refills += 1;
-                    if owner == PoolOwner::Hub {
-                        state.blocks_wanted = state.blocks_wanted.saturating_sub(1);
-                    }
-                }
-                Err(error) => {
-                    if let Provisioning::Refused(OobError::StaleRegistration) = &error {
-                        reached(Mark::RefillStale);
-                    }
-                    // A lost block of the hub's own pool would be spent by the hub on answers that nobody can
-                    // verify: start over.
-                    let lost = matches!(error, Provisioning::Failed(_)) && owner == PoolOwner::Hub;
-                    // A hub that says that the pool is full holds blocks that never arrived here: the same.
-                    let stale = matches!(
-                        error,
-                        Provisioning::Refused(
-                            OobError::StaleRegistration | OobError::PoolFull { .. }
-                        )
-                    );
-                    if lost || stale {
-                        state.registration = None;
-                    }
-                    return Err(error);
-                }
-            }
-        }
-    }
-
-    async fn out_of_band<T, E>(
-        &self,
-        call: impl Future<Output = Result<Result<T, OobError>, E>>,
-    ) -> Result<T, Provisioning>
-    where
-        E: std::fmt::Display,
-    {
-        let timeout_after = self.config.request_timeout;
-        timeout(timeout_after, call)
-            .await
-            .map_err(|_| Provisioning::Failed(LinkError::Timeout(timeout_after)))?
-            .map_err(|e| Provisioning::Failed(LinkError::Unreachable(e.to_string())))?
-            .map_err(Provisioning::Refused)
-    }
-
     fn status(&self) -> LinkStatus {
         let state = self.state.borrow();
         LinkStatus {
@@ -576,15 +344,6 @@ impl Core {
             ..state.counters.clone()
         }
     }
-}
-
-/// Why PSRD could not be got.
-#[derive(Debug)]
-enum Provisioning {
-    /// The hub refused: nothing was delivered.
-    Refused(OobError),
-    /// Nobody knows whether something was delivered.
-    Failed(LinkError),
 }
 
 impl State {
@@ -624,19 +383,25 @@ impl State {
             || self.end.left(PoolOwner::Hub) < low_water_bytes
     }
 
-    /// Draws conclusions from the response to an attempt that was not accepted. Hints may be forged: the worst that they
-    /// can cause is a new registration, at most one an attempt, and a full pool.
-    fn learn_from(&mut self, error: &OpenError, attempt: u32) {
+    /// Draws conclusions from a response that was not accepted. Hints may be forged: the worst that they can cause is a
+    /// new registration, at most one an attempt, and a full pool.
+    fn learn_from_error(&mut self, error: &OpenError, attempt: u32) {
         if canary(Canary::NoNewRegistration) {
             return;
         }
         match error {
             OpenError::Hint(Refusal::Unregistered { .. } | Refusal::UnknownPsrd { .. })
             | OpenError::Allocation(PoolError::UnknownBlock { .. }) => self.registration = None,
-            // More each time: other exchanges may spend what was brought for this one. Before its last attempt it
-            // brings as many as it may need alone, and so does every other, so that there is enough for all.
-            OpenError::Hint(Refusal::PsrdExhausted) => self.blocks_wanted += attempt,
+            OpenError::Hint(refusal) => self.learn_from(refusal, attempt),
             _ => {}
+        }
+    }
+
+    /// More each time: other exchanges may spend what was brought for this one. Before its last attempt it brings as
+    /// many as it may need alone, and so does every other, so that there is enough for all.
+    fn learn_from(&mut self, refusal: &Refusal, attempt: u32) {
+        if *refusal == Refusal::PsrdExhausted {
+            self.blocks_wanted += attempt;
         }
     }
 }

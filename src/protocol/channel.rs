@@ -1,8 +1,8 @@
 //! The two ends of the channel between a client and a hub: everything that spends PSRD.
 //!
 //! There are two pools, so that the two ends never race: *up*, from which only the client allocates, and *down*,
-//! from which only the hub does. A message spends one allocation: 32 bytes of MAC key, then the pads of the shares
-//! in the order of the body. `docs/protocol.md` §3 and §4.
+//! from which only the hub does. A message spends one allocation, however many wishes are in it: 32 bytes of MAC key,
+//! then the pads of the shares in the order of the body. `docs/protocol.md` §3 and §4.
 //!
 //! A [`Response`] can be opened only with the [`Sent`] of the request that it answers, and opening verifies before
 //! anything is decrypted or consumed: what comes out of `open_*` has passed its check.
@@ -14,11 +14,17 @@ use crate::crypto::mac::{MAC_KEY_BYTES, MacKey};
 use crate::harness::{Canary, canary};
 use crate::psrd::{Block, MAC_FAILURES_MAX, PoolError, ReceivingPool, SpendingPool, Spent};
 
-use super::limits::BLOCKS_MAX;
-use super::message::{DepositBody, DepositReply, Encrypted, FetchQuery, FetchReply, Plain};
+use super::batch::{
+    Encoding, Reply, Wish, read_client, read_replies, read_wishes, write_replies, write_wishes,
+};
+use super::limits::{BLOCKS_MAX, WISHES_PER_BATCH_MAX};
+use super::message::{
+    DepositBody, DepositReply, Encrypted, FetchQuery, FetchReply, Plain, ShareBytes,
+};
+use super::names::NodeName;
 use super::refusal::Refusal;
 use super::signature::{Signature, SignatureError};
-use super::wire::{KEY_SHARE_PATH, Method, Request, Response};
+use super::wire::{KEY_SHARE_PATH, KEY_SHARES_PATH, Method, Request, Response};
 
 /// Which end allocates from a pool.
 #[derive(
@@ -120,15 +126,6 @@ impl ClientEnd {
         self.up.allocate(bytes)
     }
 
-    /// PSRD that a deposit spends.
-    #[must_use]
-    pub fn deposit_cost(deposit: &DepositBody<Plain>) -> usize {
-        MAC_KEY_BYTES + deposit.share_bytes()
-    }
-
-    /// PSRD that a fetch spends.
-    pub const FETCH_COST: usize = MAC_KEY_BYTES;
-
     /// Encrypts and signs a deposit. The PSRD is spent, whatever becomes of the request.
     ///
     /// # Errors
@@ -137,7 +134,7 @@ impl ClientEnd {
         &mut self,
         deposit: &DepositBody<Plain>,
     ) -> Result<(Request, Sent), PoolError> {
-        let spent = self.spend(Self::deposit_cost(deposit))?;
+        let spent = self.spend(MAC_KEY_BYTES + deposit.share_bytes())?;
         Ok(seal_deposit(spent, deposit))
     }
 
@@ -146,7 +143,7 @@ impl ClientEnd {
     /// # Errors
     /// [`PoolError::Exhausted`], with nothing spent.
     pub fn seal_fetch(&mut self, query: &FetchQuery) -> Result<(Request, Sent), PoolError> {
-        let spent = self.spend(Self::FETCH_COST)?;
+        let spent = self.spend(MAC_KEY_BYTES)?;
         Ok(seal_fetch(spent, query))
     }
 
@@ -187,6 +184,36 @@ impl ClientEnd {
             return Err(mismatched_pads());
         }
         Ok(reply)
+    }
+
+    /// Verifies and decrypts the answer to a batch of so many wishes.
+    ///
+    /// # Errors
+    /// If the hub refused the batch, or the response is not what the hub signed.
+    pub fn open_batch_reply(
+        &mut self,
+        sent: &Sent,
+        wishes: usize,
+        response: &Response,
+    ) -> Result<Vec<Reply<Plain>>, OpenError> {
+        let bytes = self.verify(sent, response)?;
+        let replies = read_replies(&response.body).map_err(OpenError::AuthenticMalformed)?;
+        if replies.len() != wishes {
+            return Err(OpenError::AuthenticMalformed(format!(
+                "it has {} answers to {wishes} questions",
+                replies.len()
+            )));
+        }
+        let mut pads = Pads::after_key(&bytes);
+        let replies = replies
+            .into_iter()
+            .map(|reply| reply.try_map(|share| pads.decrypt(share)))
+            .collect::<Result<_, _>>()
+            .map_err(|PadError| mismatched_pads())?;
+        if !pads.is_empty() {
+            return Err(mismatched_pads());
+        }
+        Ok(replies)
     }
 
     /// The response's PSRD bytes, once its MAC has been found to fit.
@@ -240,42 +267,36 @@ pub struct HubEnd {
 /// A request that has passed its MAC.
 #[derive(Debug)]
 pub struct Opened {
-    /// The request's signature, which the response has to be bound to.
+    /// Who asks.
+    pub client: NodeName,
+    /// What the response has to be bound to.
+    pub bound: Bound,
+    /// What the client wants, or why that can't be read.
+    pub wishes: Result<Vec<Wish<Plain>>, Refusal>,
+}
+
+/// What a response has to be bound to, and how it is to be written.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    /// The request's signature.
     pub signature: Signature,
-    /// What the client wants.
-    pub wish: Wish,
+    /// The request's encoding.
+    pub encoding: Encoding,
 }
 
-/// What a client wants of a hub.
-#[derive(Debug)]
-pub enum Wish {
-    /// Hold these shares.
-    Deposit(DepositBody<Plain>),
-    /// Hand these shares over.
-    Fetch(FetchQuery),
-}
-
-/// What a hub answers.
-#[derive(Debug)]
-pub enum Reply {
-    /// To a deposit.
-    Deposit(DepositReply),
-    /// To a fetch.
-    Fetch(FetchReply<Plain>),
-    /// To either.
-    Refused(Refusal),
-}
+/// What a hub answers: to each wish, or to the message as a whole.
+pub type Replies = Result<Vec<Reply<Plain>>, Refusal>;
 
 /// A request that has been read but not verified: enough to know whose PSRD to verify it with.
 pub struct Unverified<'a> {
     request: &'a Request,
     signature: Signature,
-    body: UnverifiedBody,
+    body: UnverifiedBody<'a>,
 }
 
-enum UnverifiedBody {
-    Deposit(DepositBody),
-    Fetch(FetchQuery),
+enum UnverifiedBody<'a> {
+    Json(Wish),
+    Binary { client: NodeName, wishes: &'a [u8] },
 }
 
 impl<'a> Unverified<'a> {
@@ -290,12 +311,16 @@ impl<'a> Unverified<'a> {
                 reason: e.to_string(),
             }
         })?;
-        let body = match request.method {
-            Method::Post => serde_json::from_slice(&request.body)
-                .map(UnverifiedBody::Deposit)
+        let body = match (Encoding::of(request), request.method) {
+            (Encoding::Binary, _) => {
+                let (client, wishes) = read_client(&request.body).map_err(malformed)?;
+                UnverifiedBody::Binary { client, wishes }
+            }
+            (Encoding::Json, Method::Post) => serde_json::from_slice(&request.body)
+                .map(|deposit| UnverifiedBody::Json(Wish::Deposit(deposit)))
                 .map_err(|e| malformed(e.to_string()))?,
-            Method::Get => FetchQuery::from_target(&request.target)
-                .map(UnverifiedBody::Fetch)
+            (Encoding::Json, Method::Get) => FetchQuery::from_target(&request.target)
+                .map(|query| UnverifiedBody::Json(Wish::Fetch(query)))
                 .map_err(malformed)?,
         };
         Ok(Self {
@@ -307,10 +332,10 @@ impl<'a> Unverified<'a> {
 
     /// Who the request says it is from.
     #[must_use]
-    pub fn client(&self) -> &super::names::NodeName {
+    pub fn client(&self) -> &NodeName {
         match &self.body {
-            UnverifiedBody::Deposit(body) => &body.client,
-            UnverifiedBody::Fetch(query) => &query.client,
+            UnverifiedBody::Json(wish) => wish.client(),
+            UnverifiedBody::Binary { client, .. } => client,
         }
     }
 }
@@ -348,7 +373,8 @@ impl HubEnd {
         }
     }
 
-    /// Verifies a request, and only then consumes its PSRD and decrypts it.
+    /// Verifies a request, and only then consumes its PSRD and decrypts it. What is wrong with a request that is
+    /// authentic is left to the answer.
     ///
     /// # Errors
     /// A refusal; nothing has been consumed.
@@ -358,18 +384,8 @@ impl HubEnd {
             signature,
             body,
         } = unverified;
-        let bad_allocation = |reason: String| Refusal::BadAllocation { reason };
-        // Before the MAC, so that no authentic request is half consumed: the sizes have to match.
-        let pad_bytes = match &body {
-            UnverifiedBody::Deposit(body) => body.share_bytes(),
-            UnverifiedBody::Fetch(_) => 0,
-        };
-        if signature.allocation.total() != (MAC_KEY_BYTES + pad_bytes) as u64 {
-            return Err(bad_allocation(format!(
-                "the message needs {} bytes and names {}",
-                MAC_KEY_BYTES + pad_bytes,
-                signature.allocation.total()
-            )));
+        if let UnverifiedBody::Json(wish) = &body {
+            check_pads(&signature, wish.share_bytes())?;
         }
         let bytes = self
             .up
@@ -388,41 +404,93 @@ impl HubEnd {
         self.up
             .consume(&signature.allocation)
             .map_err(refused_by_pool)?;
-        let wish = match body {
-            UnverifiedBody::Fetch(query) => Wish::Fetch(query),
-            UnverifiedBody::Deposit(body) => {
-                let mut pads = Pads::after_key(&bytes);
-                let deposit = body.try_map(|share| pads.decrypt(share));
-                Wish::Deposit(deposit.map_err(|PadError| {
-                    bad_allocation("the allocation is shorter than the shares".to_owned())
-                })?)
+        let (client, wishes, encoding) = match body {
+            UnverifiedBody::Json(wish) => (wish.client().clone(), Ok(vec![wish]), Encoding::Json),
+            UnverifiedBody::Binary { client, wishes } => {
+                let wishes = read_batch(&client, wishes, &signature);
+                (client, wishes, Encoding::Binary)
             }
         };
-        Ok(Opened { signature, wish })
+        let mut pads = Pads::after_key(&bytes);
+        let wishes = wishes.and_then(|wishes| {
+            let decrypt = |wish: Wish| wish.try_map(|share| pads.decrypt(share));
+            let decrypted = wishes.into_iter().map(decrypt).collect::<Result<_, _>>();
+            decrypted.map_err(|PadError| too_short())
+        });
+        Ok(Opened {
+            client,
+            bound: Bound {
+                signature,
+                encoding,
+            },
+            wishes,
+        })
     }
 
-    /// Encrypts and signs the answer to the request with signature `to`.
+    /// Encrypts and signs the answer to a request.
     ///
     /// # Errors
     /// [`PoolError::Exhausted`], with nothing spent.
-    pub fn seal(&mut self, to: &Signature, reply: &Reply) -> Result<Response, PoolError> {
-        let pad_bytes = match reply {
-            Reply::Fetch(reply) => reply.share_bytes(),
-            Reply::Deposit(_) | Reply::Refused(_) => 0,
-        };
-        let spent = self.down.allocate(MAC_KEY_BYTES + pad_bytes)?;
-        Ok(seal_reply(spent, to, reply))
+    pub fn seal(&mut self, to: &Bound, replies: Replies) -> Result<Response, PoolError> {
+        let share_bytes = replies
+            .iter()
+            .flatten()
+            .map(Reply::share_bytes)
+            .sum::<usize>();
+        let spent = self.down.allocate(MAC_KEY_BYTES + share_bytes)?;
+        Ok(seal_replies(spent, to, replies))
     }
 }
 
-/// The request that `spent` makes of a deposit: a function of its arguments alone.
+/// The sizes have to match: no byte is named for nothing, and there is a pad for every share.
+fn check_pads(signature: &Signature, share_bytes: usize) -> Result<(), Refusal> {
+    let (needed, named) = (MAC_KEY_BYTES + share_bytes, signature.allocation.total());
+    if named == needed as u64 {
+        return Ok(());
+    }
+    Err(Refusal::BadAllocation {
+        reason: format!("the message needs {needed} bytes and names {named}"),
+    })
+}
+
+fn too_short() -> Refusal {
+    Refusal::BadAllocation {
+        reason: "the allocation is shorter than the shares".to_owned(),
+    }
+}
+
+/// Reads what an authentic batch wants. It is the client's own fault if that makes no sense.
+fn read_batch(
+    client: &NodeName,
+    wishes: &[u8],
+    signature: &Signature,
+) -> Result<Vec<Wish>, Refusal> {
+    let malformed = |reason| Refusal::AuthenticMalformed { reason };
+    let wishes = read_wishes(wishes).map_err(malformed)?;
+    if !(1..=WISHES_PER_BATCH_MAX).contains(&wishes.len()) {
+        return Err(Refusal::OutOfLimits {
+            what: "wishes in a batch".to_owned(),
+            min: 1,
+            max: WISHES_PER_BATCH_MAX,
+            got: wishes.len(),
+        });
+    }
+    if wishes.iter().any(|wish| wish.client() != client) {
+        return Err(malformed("a wish is of another client".to_owned()));
+    }
+    check_pads(signature, wishes.iter().map(Wish::share_bytes).sum())?;
+    Ok(wishes)
+}
+
+/// The request that `spent` makes of a deposit, in JSON: a function of its arguments alone.
 ///
 /// # Panics
-/// If `spent` is not as long as [`ClientEnd::deposit_cost`] says.
+/// If `spent` is not as long as a MAC key and the shares.
 #[must_use]
 pub fn seal_deposit(spent: Spent, deposit: &DepositBody<Plain>) -> (Request, Sent) {
     let mut pads = Pads::after_key(&spent.bytes);
     let body = deposit
+        .clone()
         .try_map(|share| pads.encrypt(share))
         .expect(SPENT_FOR_THESE);
     let request = Request {
@@ -434,10 +502,10 @@ pub fn seal_deposit(spent: Spent, deposit: &DepositBody<Plain>) -> (Request, Sen
     sign(spent, request)
 }
 
-/// The request that `spent` makes of a fetch: a function of its arguments alone.
+/// The request that `spent` makes of a fetch, in JSON: a function of its arguments alone.
 ///
 /// # Panics
-/// If `spent` is shorter than [`ClientEnd::FETCH_COST`].
+/// If `spent` is shorter than a MAC key.
 #[must_use]
 pub fn seal_fetch(spent: Spent, query: &FetchQuery) -> (Request, Sent) {
     let request = Request {
@@ -449,20 +517,55 @@ pub fn seal_fetch(spent: Spent, query: &FetchQuery) -> (Request, Sent) {
     sign(spent, request)
 }
 
-/// The response that `spent` makes of a reply to the request with signature `to`: a function of its arguments alone.
+/// PSRD that a batch spends.
+#[must_use]
+pub fn batch_cost<'a>(wishes: impl IntoIterator<Item = &'a Wish<Plain>>) -> usize {
+    MAC_KEY_BYTES + wishes.into_iter().map(Wish::share_bytes).sum::<usize>()
+}
+
+/// The request that `spent` makes of a batch: a function of its arguments alone.
 ///
 /// # Panics
-/// If `spent` is not as long as a MAC key and the shares in the reply.
+/// If `spent` is not as long as [`batch_cost`] says.
 #[must_use]
-pub fn seal_reply(spent: Spent, to: &Signature, reply: &Reply) -> Response {
+pub fn seal_batch(spent: Spent, client: &NodeName, wishes: Vec<Wish<Plain>>) -> (Request, Sent) {
     let mut pads = Pads::after_key(&spent.bytes);
-    let (status, body) = match reply {
-        Reply::Deposit(reply) => (200, to_json(reply)),
-        Reply::Refused(refusal) => (refusal.status(), to_json(refusal)),
-        Reply::Fetch(reply) => {
-            let encrypted = reply.try_map(|share| pads.encrypt(share));
-            (200, to_json(&encrypted.expect(SPENT_FOR_THESE)))
+    let encrypt = |wish: Wish<Plain>| wish.try_map(|share| pads.encrypt(share));
+    let wishes = wishes.into_iter().map(encrypt);
+    let wishes: Vec<Wish> = wishes.collect::<Result<_, _>>().expect(SPENT_FOR_THESE);
+    let request = Request {
+        method: Method::Post,
+        target: KEY_SHARES_PATH.to_owned(),
+        signature: None,
+        body: write_wishes(client, &wishes),
+    };
+    sign(spent, request)
+}
+
+/// The response that `spent` makes of replies: a function of its arguments alone. In JSON there is one reply.
+///
+/// # Panics
+/// If `spent` is not as long as a MAC key and the shares in the replies.
+#[must_use]
+pub fn seal_replies(spent: Spent, to: &Bound, replies: Replies) -> Response {
+    let mut pads = Pads::after_key(&spent.bytes);
+    let mut encrypt = |reply: Reply<Plain>| {
+        let encrypted = reply.try_map(|share| pads.encrypt(share));
+        encrypted.expect(SPENT_FOR_THESE)
+    };
+    let refuse = |refusal: &Refusal| (refusal.status(), to_json(refusal));
+    let (status, body) = match (to.encoding, replies) {
+        (_, Err(refusal)) => refuse(&refusal),
+        (Encoding::Binary, Ok(replies)) => {
+            let replies: Vec<Reply> = replies.into_iter().map(encrypt).collect();
+            (200, write_replies(&replies))
         }
+        (Encoding::Json, Ok(replies)) => match replies.into_iter().next().map(&mut encrypt) {
+            Some(Reply::Deposit(reply)) => (200, to_json(&reply)),
+            Some(Reply::Fetch(reply)) => (200, to_json(&reply)),
+            Some(Reply::Refused(refusal)) => refuse(&refusal),
+            None => (200, Vec::new()),
+        },
     };
     let mut response = Response {
         status,
@@ -470,7 +573,7 @@ pub fn seal_reply(spent: Spent, to: &Signature, reply: &Reply) -> Response {
         body,
     };
     let key = key_of(&spent);
-    let signature = Signature::of_response(&key, spent.allocation, to, &response);
+    let signature = Signature::of_response(&key, spent.allocation, &to.signature, &response);
     response.signature = Some(signature.to_string());
     response
 }
@@ -497,7 +600,12 @@ pub fn unsigned_refusal(refusal: &Refusal) -> Response {
     }
 }
 
-fn sign(spent: Spent, mut request: Request) -> (Request, Sent) {
+/// Signs any request that spends a MAC key and the pads of what is in it already.
+///
+/// # Panics
+/// If `spent` is shorter than a MAC key.
+#[must_use]
+pub fn sign(spent: Spent, mut request: Request) -> (Request, Sent) {
     let key = key_of(&spent);
     let signature = Signature::of_request(&key, spent.allocation, &request);
     request.signature = Some(signature.to_string());
@@ -535,25 +643,26 @@ impl<'a> Pads<'a> {
         Ok(pad)
     }
 
-    fn encrypt(&mut self, share: &Plain) -> Result<Encrypted, PadError> {
-        let pad = self.next(share.0.len())?;
-        Ok(Encrypted(xor(&share.0, pad).collect()))
+    fn encrypt(&mut self, mut share: Plain) -> Result<Encrypted, PadError> {
+        let pad = self.next(share.byte_len())?;
+        xor_in_place(&mut share.0, pad);
+        // No longer a secret: nothing is left to be wiped.
+        Ok(Encrypted(std::mem::take(&mut *share.0)))
     }
 
-    fn decrypt(&mut self, share: &Encrypted) -> Result<Plain, PadError> {
-        let pad = self.next(share.0.len())?;
-        Ok(Plain(Zeroizing::new(xor(&share.0, pad).collect())))
+    fn decrypt(&mut self, share: Encrypted) -> Result<Plain, PadError> {
+        let mut share = Plain(Zeroizing::new(share.0));
+        let pad = self.next(share.byte_len())?;
+        xor_in_place(&mut share.0, pad);
+        Ok(share)
     }
 }
 
-fn xor<'a>(a: &'a [u8], b: &'a [u8]) -> impl Iterator<Item = u8> + 'a {
-    let clear = if canary(Canary::PadTooShort) {
-        a.len()
-    } else {
-        0
-    };
-    let bytes = a.iter().zip(b).zip(1..);
-    bytes.map(move |((a, b), number)| if number == clear { *a } else { a ^ b })
+fn xor_in_place(share: &mut [u8], pad: &[u8]) {
+    let in_clear = usize::from(canary(Canary::PadTooShort));
+    let covered = share.len().saturating_sub(in_clear);
+    let bytes = share.iter_mut().zip(pad).take(covered);
+    bytes.for_each(|(byte, pad)| *byte ^= pad);
 }
 
 fn to_json<T: Serialize>(value: &T) -> Vec<u8> {

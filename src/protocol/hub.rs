@@ -14,8 +14,9 @@ use crate::crypto::shamir::{ShareIndex, Sharing};
 use crate::harness::{Canary, canary};
 use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Block, PoolError};
 
-use super::channel::{HubEnd, Opened, PoolOwner, Reply, Unverified, Wish, unsigned_refusal};
-use super::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, SLAVE_SAES_MAX};
+use super::batch::{Reply, Wish};
+use super::channel::{Bound, HubEnd, Opened, PoolOwner, Replies, Unverified, unsigned_refusal};
+use super::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, REPLY_BYTES_MAX, SLAVE_SAES_MAX};
 use super::message::{
     DepositBody, DepositReply, DepositResult, FetchAnswer, FetchQuery, FetchReply, FetchResult,
     FoundShare, Plain,
@@ -141,6 +142,28 @@ struct Peer {
     end: HubEnd,
 }
 
+/// What is left for the answer to a message.
+struct Room {
+    /// PSRD for the pads of shares.
+    pad_bytes: usize,
+    /// In the body, if that is limited.
+    body_bytes: Option<usize>,
+}
+
+impl Room {
+    /// Takes what a reply needs, or nothing.
+    fn take(&mut self, reply: &FetchReply<Plain>) -> Result<(), Refusal> {
+        let pad_bytes = self.pad_bytes.checked_sub(reply.share_bytes());
+        let pad_bytes = pad_bytes.ok_or(Refusal::PsrdExhausted)?;
+        if let Some(body_bytes) = &mut self.body_bytes {
+            let left = body_bytes.checked_sub(reply.binary_bytes_max());
+            *body_bytes = left.ok_or(Refusal::TooMuchAtOnce)?;
+        }
+        self.pad_bytes = pad_bytes;
+        Ok(())
+    }
+}
+
 /// The hub's state machine.
 pub struct Hub {
     config: HubConfig,
@@ -212,51 +235,75 @@ impl Hub {
         Ok(block)
     }
 
-    /// Answers a request: opens it, executes what it asks for, seals the reply.
+    /// Answers a request: opens it, executes what it asks for, seals the replies.
     pub fn handle(&mut self, now: Duration, request: &Request) -> Response {
-        let opened = match self.open(request) {
+        let Opened {
+            client,
+            bound,
+            wishes,
+        } = match self.open(request) {
             Ok(opened) => opened,
             Err(refusal) => return unsigned_refusal(&refusal),
         };
-        let client = opened.0;
-        let reply = self.execute(now, &client, &opened.1.wish);
-        self.seal(&client, &opened.1, &reply)
+        let replies = wishes.map(|wishes| self.execute(now, &client, wishes));
+        self.seal(&client, &bound, replies)
     }
 
     /// First step: who asks, and is it authentic?
     ///
     /// # Errors
     /// A refusal that has to go out unsigned.
-    pub fn open(&mut self, request: &Request) -> Result<(NodeName, Opened), Refusal> {
+    pub fn open(&mut self, request: &Request) -> Result<Opened, Refusal> {
         let opened = Unverified::read(request).and_then(|unverified| {
-            let client = unverified.client().clone();
-            let peer = self
-                .peers
-                .get_mut(&client)
-                .ok_or_else(|| Refusal::Unregistered {
-                    client: client.to_string(),
-                })?;
-            Ok((client, peer.end.open(unverified)?))
+            let peer = self.peers.get_mut(unverified.client());
+            let peer = peer.ok_or_else(|| Refusal::Unregistered {
+                client: unverified.client().to_string(),
+            })?;
+            peer.end.open(unverified)
         });
-        opened.inspect_err(|refusal| *self.refused.entry(refusal.kind()).or_default() += 1)
+        let refusal = match &opened {
+            Ok(opened) => opened.wishes.as_ref().err(),
+            Err(refusal) => Some(refusal),
+        };
+        if let Some(refusal) = refusal {
+            *self.refused.entry(refusal.kind()).or_default() += 1;
+        }
+        opened
     }
 
-    /// Second step: do what an authentic client asks for.
-    pub fn execute(&mut self, now: Duration, client: &NodeName, wish: &Wish) -> Reply {
-        let result = match wish {
-            Wish::Deposit(deposit) => self.deposit(now, client, deposit).map(Reply::Deposit),
-            Wish::Fetch(query) => self.fetch(now, client, query).map(Reply::Fetch),
+    /// Second step: do what an authentic client asks for, one wish after the other. What becomes of one has no
+    /// influence on the others, but for the PSRD that all are answered with.
+    pub fn execute(
+        &mut self,
+        now: Duration,
+        client: &NodeName,
+        wishes: Vec<Wish<Plain>>,
+    ) -> Vec<Reply<Plain>> {
+        let peer = self.peers.get(client);
+        let left = peer.map_or(0, |peer| peer.end.left(PoolOwner::Hub));
+        let mut room = Room {
+            pad_bytes: left.saturating_sub(MAC_KEY_BYTES),
+            // Whoever asks for one thing only gets it, however long it is.
+            body_bytes: None,
         };
-        result.unwrap_or_else(|refusal| {
-            *self.refused.entry(refusal.kind()).or_default() += 1;
-            Reply::Refused(refusal)
-        })
+        let replies = wishes.into_iter().map(|wish| {
+            let result = match wish {
+                Wish::Deposit(deposit) => self.deposit(now, client, deposit).map(Reply::Deposit),
+                Wish::Fetch(query) => self.fetch(now, client, &query, &mut room).map(Reply::Fetch),
+            };
+            room.body_bytes.get_or_insert(REPLY_BYTES_MAX);
+            result.unwrap_or_else(|refusal| {
+                *self.refused.entry(refusal.kind()).or_default() += 1;
+                Reply::Refused(refusal)
+            })
+        });
+        replies.collect()
     }
 
     /// Third step: encrypt and sign.
-    pub fn seal(&mut self, client: &NodeName, to: &Opened, reply: &Reply) -> Response {
+    pub fn seal(&mut self, client: &NodeName, to: &Bound, replies: Replies) -> Response {
         let sealed = match self.peers.get_mut(client) {
-            Some(peer) => peer.end.seal(&to.signature, reply),
+            Some(peer) => peer.end.seal(to, replies),
             None => Err(PoolError::Exhausted { wanted: 0, left: 0 }),
         };
         sealed.unwrap_or_else(|_| {
@@ -304,11 +351,11 @@ impl Hub {
         &mut self,
         now: Duration,
         client: &NodeName,
-        deposit: &DepositBody<Plain>,
+        deposit: DepositBody<Plain>,
     ) -> Result<DepositReply, Refusal> {
-        self.check_deposit(client, deposit)?;
+        self.check_deposit(client, &deposit)?;
         *self.served.entry("deposit").or_default() += 1;
-        let keys = deposit.keys.iter().map(|key| {
+        let keys = deposit.keys.into_iter().map(|key| {
             let name = KeyName {
                 master_sae: deposit.master_sae.clone(),
                 key_id: key.key_id,
@@ -317,7 +364,7 @@ impl Hub {
                 slave_saes: deposit.slave_saes.clone(),
                 size: deposit.size,
                 tag: key.tag,
-                share: key.share.clone(),
+                share: key.share,
             };
             DepositResult {
                 key_id: key.key_id,
@@ -380,6 +427,7 @@ impl Hub {
         now: Duration,
         client: &NodeName,
         query: &FetchQuery,
+        room: &mut Room,
     ) -> Result<FetchReply<Plain>, Refusal> {
         self.check_served(client, &query.slave_sae)?;
         within(
@@ -415,20 +463,15 @@ impl Hub {
         let reply = FetchReply {
             keys: keys.collect(),
         };
+        room.take(&reply)?;
         // ETSI GS QKD 014 clause 5.4: only keys that are provided are used up. A request with a key that cannot be
-        // had fails as a whole (clause 6.4), and an answer for which PSRD is missing is never sent.
-        if reply.is_complete() && self.can_answer_with(client, &reply) {
+        // had fails as a whole (clause 6.4), and one for whose shares PSRD is missing has been refused.
+        if reply.is_complete() {
             for &key_id in &query.key_ids {
                 self.store.hand_out(now, &name(key_id), &query.slave_sae);
             }
         }
         Ok(reply)
-    }
-
-    fn can_answer_with(&self, client: &NodeName, reply: &FetchReply<Plain>) -> bool {
-        let wanted = MAC_KEY_BYTES + reply.share_bytes();
-        let peer = self.peers.get(client);
-        peer.is_some_and(|peer| peer.end.left(PoolOwner::Hub) >= wanted)
     }
 
     fn check_served(&self, client: &NodeName, sae: &SaeId) -> Result<(), Refusal> {

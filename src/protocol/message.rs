@@ -13,18 +13,25 @@ use crate::crypto::key_tag::KeyTag;
 
 use super::names::{KeyId, NodeName, SaeId};
 
-/// A share under its one-time pad; base64 (RFC 4648 section 4) in JSON.
+/// A share under its one-time pad; base64 (RFC 4648 section 4) in JSON, the bytes themselves in a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encrypted(pub Vec<u8>);
 
 impl Serialize for Encrypted {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(&self.0))
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&STANDARD.encode(&self.0))
+        } else {
+            serializer.serialize_bytes(&self.0)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Encrypted {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return <&[u8]>::deserialize(deserializer).map(|bytes| Self(bytes.to_vec()));
+        }
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         STANDARD
             .decode(text.as_bytes())
@@ -128,7 +135,7 @@ pub enum DepositOutcome {
 }
 
 /// Query of a GET. `docs/protocol.md` §6.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FetchQuery {
     /// The client that asks.
     pub client: NodeName,
@@ -262,31 +269,33 @@ impl<S: ShareBytes> DepositBody<S> {
     pub fn share_bytes(&self) -> usize {
         self.keys.iter().map(|key| key.share.byte_len()).sum()
     }
+}
 
+impl<S> DepositBody<S> {
     /// The same deposit with its shares in another state, made one by one in order.
     ///
     /// # Errors
     /// The first error of `convert`.
     pub fn try_map<T, E>(
-        &self,
-        mut convert: impl FnMut(&S) -> Result<T, E>,
+        self,
+        mut convert: impl FnMut(S) -> Result<T, E>,
     ) -> Result<DepositBody<T>, E> {
-        let keys = self.keys.iter().map(|key| {
+        let keys = self.keys.into_iter().map(|key| {
             Ok(DepositedKey {
                 key_id: key.key_id,
                 tag: key.tag,
-                share: convert(&key.share)?,
+                share: convert(key.share)?,
             })
         });
         Ok(DepositBody {
-            client: self.client.clone(),
-            master_sae: self.master_sae.clone(),
-            slave_saes: self.slave_saes.clone(),
+            keys: keys.collect::<Result<_, E>>()?,
+            client: self.client,
+            master_sae: self.master_sae,
+            slave_saes: self.slave_saes,
             hubs: self.hubs,
             threshold: self.threshold,
             x: self.x,
             size: self.size,
-            keys: keys.collect::<Result<_, E>>()?,
         })
     }
 }
@@ -301,7 +310,26 @@ impl<S: ShareBytes> FetchReply<S> {
             .map(S::byte_len)
             .sum()
     }
+}
 
+impl<S: ShareBytes> FetchReply<S> {
+    /// Bytes that it takes in a batch at most.
+    pub(super) fn binary_bytes_max(&self) -> usize {
+        /// Numbers, ID and tag of a key, and the lengths of its names and of its share.
+        const FIXED: usize = 96;
+        let bytes = |key: &FetchResult<S>| match &key.answer {
+            FetchAnswer::NotFound | FetchAnswer::Forbidden => FIXED,
+            FetchAnswer::Found(found) => {
+                let slaves = found.slave_saes.iter().map(|sae| sae.as_str().len());
+                let names = found.master_sae.as_str().len() + slaves.sum::<usize>();
+                FIXED + names + found.share.byte_len()
+            }
+        };
+        self.keys.iter().map(bytes).sum()
+    }
+}
+
+impl<S> FetchReply<S> {
     /// Whether there is a share of every key.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -313,24 +341,24 @@ impl<S: ShareBytes> FetchReply<S> {
     /// # Errors
     /// The first error of `convert`.
     pub fn try_map<T, E>(
-        &self,
-        mut convert: impl FnMut(&S) -> Result<T, E>,
+        self,
+        mut convert: impl FnMut(S) -> Result<T, E>,
     ) -> Result<FetchReply<T>, E> {
-        let keys = self.keys.iter().map(|result| {
+        let keys = self.keys.into_iter().map(|result| {
             Ok(FetchResult {
                 key_id: result.key_id,
-                answer: match &result.answer {
+                answer: match result.answer {
                     FetchAnswer::NotFound => FetchAnswer::NotFound,
                     FetchAnswer::Forbidden => FetchAnswer::Forbidden,
                     FetchAnswer::Found(found) => FetchAnswer::Found(FoundShare {
-                        master_sae: found.master_sae.clone(),
-                        slave_saes: found.slave_saes.clone(),
+                        master_sae: found.master_sae,
+                        slave_saes: found.slave_saes,
                         hubs: found.hubs,
                         threshold: found.threshold,
                         x: found.x,
                         size: found.size,
                         tag: found.tag,
-                        share: convert(&found.share)?,
+                        share: convert(found.share)?,
                     }),
                 },
             })

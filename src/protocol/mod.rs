@@ -12,6 +12,7 @@
 //! | [`wire`] | a request and a response, as the network carries them | §4 |
 //! | [`signature`] | the `DSKE-Signature` header and what it authenticates | §4 |
 //! | [`message`] | the bodies | §5, §6 |
+//! | [`batch`] | what a message says, in JSON or as a batch in binary | §4 |
 //! | [`refusal`] | what a hub refuses, and whose fault it is | §7 |
 //! | [`reasons`] | why hubs did not do their part in a call | §5, §8 |
 //! | [`channel`] | the two ends of a client–hub channel: encrypt, authenticate, verify, decrypt | §3, §4 |
@@ -22,6 +23,7 @@
 
 #![deny(clippy::indexing_slicing)]
 
+pub mod batch;
 pub mod channel;
 pub mod hub;
 pub mod initiator;

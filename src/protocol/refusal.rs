@@ -76,6 +76,9 @@ pub enum Refusal {
         /// The value in the message.
         got: usize,
     },
+    /// The answer would make the batch's response too long: to be asked again, in another one.
+    #[error("the answers to this batch are too long for one message; ask for this one again")]
+    TooMuchAtOnce,
     /// Verified, but its content makes no sense.
     #[error("the message is authentic but malformed: {reason}")]
     AuthenticMalformed {
@@ -85,6 +88,12 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the same wish may be granted if it is asked again.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::PsrdExhausted | Self::TooMuchAtOnce)
+    }
+
     /// The HTTP status that goes with it.
     #[must_use]
     pub fn status(&self) -> u16 {
@@ -92,7 +101,7 @@ impl Refusal {
             Self::Unregistered { .. } | Self::UnknownPsrd { .. } | Self::BadMac => 401,
             Self::ForeignSae { .. } => 403,
             Self::BadAllocation { .. } | Self::TopologyMismatch { .. } => 409,
-            Self::PsrdExhausted => 503,
+            Self::PsrdExhausted | Self::TooMuchAtOnce => 503,
             Self::BadSignatureHeader { .. }
             | Self::Malformed { .. }
             | Self::OutOfLimits { .. }
@@ -111,6 +120,7 @@ impl Refusal {
             Self::BadMac => "bad-mac",
             Self::PsrdExhausted => "psrd-exhausted",
             Self::Malformed { .. } => "malformed",
+            Self::TooMuchAtOnce => "too-much-at-once",
             Self::TopologyMismatch { .. } => "topology-mismatch",
             Self::ForeignSae { .. } => "foreign-sae",
             Self::OutOfLimits { .. } => "out-of-limits",

@@ -8,10 +8,13 @@ pub const SIGNATURE_HEADER: &str = "DSKE-Signature";
 /// Path of the key-share resource at a hub.
 pub const KEY_SHARE_PATH: &str = "/dske/hub/api/v1/key-share";
 
-/// What a client wants of the key-share resource.
+/// Path of the key-shares resource at a hub: many wishes in one message.
+pub const KEY_SHARES_PATH: &str = "/dske/hub/api/v1/key-shares";
+
+/// How a client asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Deposit shares.
+    /// Deposit shares, or a batch.
     Post,
     /// Fetch shares.
     Get,
@@ -54,6 +57,6 @@ pub struct Response {
     pub status: u16,
     /// Value of the [`SIGNATURE_HEADER`]; absent where the hub could not tell who asked.
     pub signature: Option<String>,
-    /// Body, JSON.
+    /// Body, in the encoding of the request; a refusal of the whole message is always JSON.
     pub body: Vec<u8>,
 }

@@ -274,7 +274,7 @@ mod tests {
     }
 
     fn copy(reply: &FetchReply<Plain>) -> FetchReply<Plain> {
-        reply.try_map(|share| Ok::<_, ()>(share.clone())).unwrap()
+        reply.clone()
     }
 
     fn found(result: &FetchResult<Plain>) -> &FoundShare<Plain> {

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use dske::node::hub::{Ask, DeliverPsrd, GetHubStatus, Register};
-use dske::protocol::channel::{Reply, Wish};
+use dske::protocol::batch::{Reply, Wish};
+use dske::protocol::channel::Opened;
 use dske::protocol::hub::{Hub, OobError, Registration};
-use dske::protocol::message::{DepositOutcome, DepositReply, DepositResult, FetchAnswer};
+use dske::protocol::message::{DepositOutcome, DepositReply, DepositResult, FetchAnswer, Plain};
 use dske::protocol::{KeyId, NodeName, Response};
 use dske::psrd::Block;
 use rand::rngs::ChaCha12Rng;
@@ -77,20 +78,14 @@ impl LyingHub {
     }
 
     /// The lie for this answer, if any: drawn among those that make sense for what was asked.
-    fn draw_lie(&mut self, wish: &Wish) -> Option<Lie> {
+    fn draw_lie(&mut self, wishes: &[Wish<Plain>]) -> Option<Lie> {
         let now_ms = now_us() / 1000;
         let active = |liar: &&Liar| (liar.from_ms..liar.until_ms).contains(&now_ms);
         let liar = self.plans.iter().find(active)?;
         if self.rng.random_range(0..100) >= u32::from(liar.rate_percent) {
             return None;
         }
-        let fits = |lie: &&Lie| match wish {
-            Wish::Deposit(_) => matches!(
-                lie,
-                Lie::RefuseStore | Lie::Silent | Lie::Delay | Lie::ForgeMac | Lie::ReplayAnswer
-            ),
-            Wish::Fetch(_) => **lie != Lie::RefuseStore,
-        };
+        let fits = |lie: &&Lie| wishes.iter().any(|wish| lie_fits(**lie, wish));
         let lies: Vec<Lie> = liar.lies.iter().filter(fits).copied().collect();
         if lies.is_empty() {
             return None;
@@ -98,21 +93,24 @@ impl LyingHub {
         lies.get(self.rng.random_range(0..lies.len())).copied()
     }
 
-    fn told(&self, client: &NodeName, lie: Lie, key_ids: Vec<KeyId>, to: String) {
+    /// A lie was told: about the keys of each of these calls.
+    fn told(&self, client: &NodeName, lie: Lie, about: Vec<Vec<KeyId>>, to: &str) {
         let Some(client) = self.clients.iter().position(|name| name == client) else {
             return;
         };
-        self.observer.lie(LieTold {
-            at_us: now_us(),
-            hub: self.index,
-            client,
-            lie,
-            key_ids,
-            to: Some(to),
-        });
+        for key_ids in about {
+            self.observer.lie(LieTold {
+                at_us: now_us(),
+                hub: self.index,
+                client,
+                lie,
+                key_ids,
+                to: Some(to.to_owned()),
+            });
+        }
     }
 
-    fn remember(&mut self, wish: &Wish) {
+    fn remember(&mut self, wish: &Wish<Plain>) {
         if let Wish::Deposit(deposit) = wish {
             for key in &deposit.keys {
                 if self.seen.len() == SEEN_MAX {
@@ -130,83 +128,132 @@ impl LyingHub {
     /// The answer, and how long to wait with it.
     fn answer(&mut self, Ask(request): &Ask) -> (Option<Response>, Duration) {
         let at_once = |response| (Some(response), Duration::ZERO);
-        let Ok((client, opened)) = self.hub.open(request) else {
-            let now = self.now();
+        let now = self.now();
+        let Ok(Opened {
+            client,
+            bound,
+            wishes,
+        }) = self.hub.open(request)
+        else {
             return at_once(self.hub.handle(now, request));
         };
-        self.remember(&opened.wish);
-        let lie = self.draw_lie(&opened.wish);
-        let now = self.now();
-        let mut reply = match (lie, &opened.wish) {
-            (Some(Lie::RefuseStore), Wish::Deposit(deposit)) => Reply::Deposit(DepositReply {
-                keys: deposit
-                    .keys
-                    .iter()
-                    .map(|key| refused(key.key_id, &mut self.rng))
-                    .collect(),
-            }),
-            (_, wish) => self.hub.execute(now, &client, wish),
+        let wishes = match wishes {
+            Ok(wishes) => wishes,
+            Err(refusal) => return at_once(self.hub.seal(&client, &bound, Err(refusal))),
+        };
+        wishes.iter().for_each(|wish| self.remember(wish));
+        let lie = self.draw_lie(&wishes);
+        let replies = if lie == Some(Lie::RefuseStore) {
+            self.execute_but_refuse_shares(now, &client, wishes)
+        } else {
+            self.hub.execute(now, &client, wishes)
         };
         let Some(lie) = lie else {
-            let response = self.hub.seal(&client, &opened, &reply);
+            let response = self.hub.seal(&client, &bound, Ok(replies));
             self.last.insert(client, response.clone());
             return at_once(response);
         };
-        let to = opened.signature.to_string();
-        let mut about = keys_in(&reply);
-        let is_deposit = matches!(opened.wish, Wish::Deposit(_));
+        let to = bound.signature.to_string();
+        let about: Vec<Vec<KeyId>> = replies.iter().map(keys_in).collect();
         match lie {
             Lie::Silent => {
-                self.told(&client, lie, about, to);
-                return (None, Duration::ZERO);
+                self.told(&client, lie, about, &to);
+                (None, Duration::ZERO)
             }
             Lie::Delay => {
-                self.told(&client, lie, about, to);
+                self.told(&client, lie, about, &to);
                 let wait = self.request_timeout.mul_f64(0.9);
-                return (Some(self.hub.seal(&client, &opened, &reply)), wait);
+                (Some(self.hub.seal(&client, &bound, Ok(replies))), wait)
             }
             Lie::ReplayAnswer => {
-                let honest = self.hub.seal(&client, &opened, &reply);
+                let honest = self.hub.seal(&client, &bound, Ok(replies));
                 let replayed = self.last.insert(client.clone(), honest.clone());
                 let Some(replayed) = replayed else {
                     return at_once(honest);
                 };
-                self.told(&client, lie, about, to);
-                return at_once(replayed);
+                self.told(&client, lie, about, &to);
+                at_once(replayed)
             }
             Lie::ForgeMac => {
-                let mut response = self.hub.seal(&client, &opened, &reply);
+                let mut response = self.hub.seal(&client, &bound, Ok(replies));
                 if let Some(signature) = &mut response.signature {
                     // Another last digit of the tag.
                     let digit = if signature.ends_with('0') { '1' } else { '0' };
                     signature.pop();
                     signature.push(digit);
                 }
-                self.told(&client, lie, about, to);
-                return at_once(response);
+                self.told(&client, lie, about, &to);
+                at_once(response)
             }
-            _ => {}
-        }
-        if !is_deposit && let Reply::Fetch(fetch) = &mut reply {
-            let equivocates_to = lie != Lie::Equivocate || self.is_deceived(&client);
-            about = if equivocates_to {
-                alter(lie, fetch, &self.seen, &self.forgers, &mut self.rng)
-            } else {
-                Vec::new()
-            };
-            if !about.is_empty() {
-                self.told(&client, lie, about, to);
+            Lie::RefuseStore => {
+                let deposits = replies.iter().filter(|r| matches!(r, Reply::Deposit(_)));
+                self.told(&client, lie, deposits.map(keys_in).collect(), &to);
+                at_once(self.hub.seal(&client, &bound, Ok(replies)))
             }
-        } else if lie == Lie::RefuseStore {
-            self.told(&client, lie, about, to);
+            _ => {
+                let replies = self.alter_all(lie, &client, replies, &to);
+                at_once(self.hub.seal(&client, &bound, Ok(replies)))
+            }
         }
-        at_once(self.hub.seal(&client, &opened, &reply))
+    }
+
+    /// Says that it takes no shares, and takes none. Does what else it is asked for.
+    fn execute_but_refuse_shares(
+        &mut self,
+        now: Duration,
+        client: &NodeName,
+        wishes: Vec<Wish<Plain>>,
+    ) -> Vec<Reply<Plain>> {
+        let mut replies = Vec::with_capacity(wishes.len());
+        for wish in wishes {
+            match wish {
+                Wish::Deposit(deposit) => {
+                    let keys = deposit.keys.iter();
+                    let keys = keys.map(|key| refused(key.key_id, &mut self.rng)).collect();
+                    replies.push(Reply::Deposit(DepositReply { keys }));
+                }
+                fetch => replies.extend(self.hub.execute(now, client, vec![fetch])),
+            }
+        }
+        replies
+    }
+
+    fn alter_all(
+        &mut self,
+        lie: Lie,
+        client: &NodeName,
+        mut replies: Vec<Reply<Plain>>,
+        to: &str,
+    ) -> Vec<Reply<Plain>> {
+        if lie == Lie::Equivocate && !self.is_deceived(client) {
+            return replies;
+        }
+        let mut about = Vec::new();
+        for reply in &mut replies {
+            if let Reply::Fetch(fetch) = reply {
+                about.push(alter(lie, fetch, &self.seen, &self.forgers, &mut self.rng));
+            }
+        }
+        about.retain(|keys| !keys.is_empty());
+        self.told(client, lie, about, to);
+        replies
     }
 
     /// An equivocating hub deceives every other client.
     fn is_deceived(&self, client: &NodeName) -> bool {
         let index = self.clients.iter().position(|name| name == client);
         index.is_some_and(|index| index % 2 == 1)
+    }
+}
+
+/// Whether a lie is about what is wished. Those that concern the whole message always are.
+fn lie_fits(lie: Lie, wish: &Wish<Plain>) -> bool {
+    match wish {
+        Wish::Deposit(_) => matches!(
+            lie,
+            Lie::RefuseStore | Lie::Silent | Lie::Delay | Lie::ForgeMac | Lie::ReplayAnswer
+        ),
+        Wish::Fetch(_) => lie != Lie::RefuseStore,
     }
 }
 
@@ -219,7 +266,7 @@ fn refused(key_id: KeyId, rng: &mut ChaCha12Rng) -> DepositResult {
     DepositResult { key_id, outcome }
 }
 
-fn keys_in(reply: &Reply) -> Vec<KeyId> {
+fn keys_in(reply: &Reply<Plain>) -> Vec<KeyId> {
     match reply {
         Reply::Deposit(reply) => reply.keys.iter().map(|key| key.key_id).collect(),
         Reply::Fetch(reply) => {

@@ -8,7 +8,7 @@ use dske::protocol::KeyId;
 use dske::protocol::message::FetchAnswer;
 
 use super::{Facts, Verdict};
-use crate::observer::open::{fetch_reply, is_authentic};
+use crate::observer::open::{fetched, is_authentic};
 use crate::observer::record::{CallKind, LieTold, Seen};
 
 /// Checks it. With K liars or more their word may stand against the truth, so that nothing is claimed.
@@ -107,8 +107,8 @@ fn is_certain(facts: &Facts<'_>, client: usize, key_id: KeyId, during_us: Range<
         {
             return None;
         }
-        let (_, reply) = fetch_reply(&seen.blocks, response)?;
-        let answer = reply.keys.iter().find(|result| result.key_id == key_id)?;
+        let mut answers = fetched(&seen.blocks, to, response).flat_map(|(_, reply)| reply.keys);
+        let answer = answers.find(|result| result.key_id == key_id)?;
         let FetchAnswer::Found(found) = &answer.answer else {
             return None;
         };

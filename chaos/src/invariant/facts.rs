@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
-use dske::protocol::message::{DepositBody, DepositOutcome, DepositReply, DepositResult, Plain};
-use dske::protocol::{KeyId, Method, Request, Response, SaeId};
+use dske::protocol::batch::{Reply, replies_of};
+use dske::protocol::message::{DepositBody, DepositOutcome, DepositResult, Plain};
+use dske::protocol::{KeyId, Request, Response, SaeId};
 use zeroize::Zeroizing;
 
 use crate::observer::Observation;
@@ -139,20 +140,21 @@ impl<'a> Facts<'a> {
 }
 
 fn deposits(seen: &Observation) -> Vec<SentDeposit<'_>> {
-    let deposits = seen.messages.iter().filter_map(|message| {
-        let Seen::Sent(request) = &message.what else {
-            return None;
+    let mut deposits = Vec::new();
+    for message in &seen.messages {
+        let (Seen::Sent(request), Some(client)) = (&message.what, message.client) else {
+            continue;
         };
-        let (_, body) = open::deposit(&seen.blocks, request)?;
-        Some(SentDeposit {
+        let bodies = open::deposits(&seen.blocks, request);
+        deposits.extend(bodies.map(|body| SentDeposit {
             at_us: message.at_us,
-            client: message.client?,
+            client,
             hub: message.hub,
             request,
             body,
-        })
-    });
-    deposits.collect()
+        }));
+    }
+    deposits
 }
 
 fn sent(seen: &Observation) -> BTreeMap<(usize, &str), Vec<SentRequest<'_>>> {
@@ -193,11 +195,12 @@ pub(crate) fn stored(to: &Request, response: &Response) -> Vec<KeyId> {
     results.into_iter().map(|result| result.key_id).collect()
 }
 
-/// What an answer to a deposit says of each of its keys.
+/// What an answer says of each key that was deposited.
 pub(crate) fn deposit_results(to: &Request, response: &Response) -> Vec<DepositResult> {
-    if to.method != Method::Post || response.status != 200 {
-        return Vec::new();
-    }
-    let reply = serde_json::from_slice::<DepositReply>(&response.body);
-    reply.map(|reply| reply.keys).unwrap_or_default()
+    let replies = replies_of(to, response).into_iter().flatten();
+    let results = replies.filter_map(|reply| match reply {
+        Reply::Deposit(reply) => Some(reply.keys),
+        Reply::Fetch(_) | Reply::Refused(_) => None,
+    });
+    results.flatten().collect()
 }

@@ -20,7 +20,8 @@ use std::collections::BTreeMap;
 use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
-use dske::protocol::channel::{Reply, seal_deposit, seal_reply};
+use dske::protocol::batch::{Encoding, Reply, Wish};
+use dske::protocol::channel::{Bound, seal_batch, seal_deposit, seal_fetch, seal_replies};
 use dske::protocol::message::{FetchAnswer, Plain};
 use dske::protocol::signature::Signature;
 use dske::protocol::{KeyId, Request, Response};
@@ -224,6 +225,21 @@ fn value_at(points: &[Share], at_zero: &[u8], x: ShareIndex) -> Result<Zeroizing
     Ok(value)
 }
 
+/// The request that these wishes make, in the encoding of another one.
+fn seal_again(spent: Spent, like: &Request, wishes: Vec<Wish<Plain>>) -> Request {
+    let sealed = match (Encoding::of(like), wishes.as_slice()) {
+        (Encoding::Json, [Wish::Deposit(deposit)]) => seal_deposit(spent, deposit),
+        (Encoding::Json, [Wish::Fetch(query)]) => seal_fetch(spent, query),
+        (_, [first, ..]) => {
+            let client = first.client().clone();
+            seal_batch(spent, &client, wishes)
+        }
+        // It was read, so that there is a share in it.
+        (_, []) => return like.clone(),
+    };
+    sealed.0
+}
+
 /// The PSRD of the other world: what was delivered, but for the pads of the key's shares.
 struct Psrd<'a> {
     facts: &'a Facts<'a>,
@@ -237,12 +253,16 @@ impl Psrd<'_> {
         key_id: KeyId,
         share: &[u8],
     ) -> Result<(), String> {
-        let Some((signature, mut body)) = open::deposit(&self.facts.seen.blocks, request) else {
+        let Some((signature, mut wishes)) = open::wishes(&self.facts.seen.blocks, request) else {
             return self.is_as_it_was(request.signature.as_deref());
         };
         let mut at = MAC_KEY_BYTES;
         let mut touched = false;
-        for key in &mut body.keys {
+        let deposits = wishes.iter_mut().filter_map(|wish| match wish {
+            Wish::Deposit(deposit) => Some(deposit),
+            Wish::Fetch(_) => None,
+        });
+        for key in deposits.flat_map(|deposit| &mut deposit.keys) {
             let length = key.share.0.len();
             if key.key_id == key_id {
                 self.shift(&signature.allocation, at, &key.share.0, share)?;
@@ -254,8 +274,7 @@ impl Psrd<'_> {
         if !touched {
             return self.is_as_it_was(request.signature.as_deref());
         }
-        let (again, _) = seal_deposit(self.spent(&signature.allocation)?, &body);
-        if again == *request {
+        if seal_again(self.spent(&signature.allocation)?, request, wishes) == *request {
             Ok(())
         } else {
             Err("a deposit with the other share does not give the same bytes".to_owned())
@@ -270,13 +289,17 @@ impl Psrd<'_> {
         key_id: KeyId,
         share: &[u8],
     ) -> Result<(), String> {
-        let Some((signature, mut reply)) = open::fetch_reply(&self.facts.seen.blocks, response)
+        let Some((signature, mut replies)) = open::replies(&self.facts.seen.blocks, to, response)
         else {
             return self.is_as_it_was(response.signature.as_deref());
         };
         let mut at = MAC_KEY_BYTES;
         let mut touched = false;
-        for result in &mut reply.keys {
+        let fetched = replies.iter_mut().filter_map(|reply| match reply {
+            Reply::Fetch(reply) => Some(reply),
+            Reply::Deposit(_) | Reply::Refused(_) => None,
+        });
+        for result in fetched.flat_map(|reply| &mut reply.keys) {
             let FetchAnswer::Found(found) = &mut result.answer else {
                 continue;
             };
@@ -296,13 +319,13 @@ impl Psrd<'_> {
         if !touched {
             return self.is_as_it_was(response.signature.as_deref());
         }
-        let to = Signature::from_header(to.signature.as_deref()).map_err(|e| e.to_string())?;
-        let again = seal_reply(
-            self.spent(&signature.allocation)?,
-            &to,
-            &Reply::Fetch(reply),
-        );
-        if again == *response {
+        let spent = self.spent(&signature.allocation)?;
+        let to = Bound {
+            signature: Signature::from_header(to.signature.as_deref())
+                .map_err(|e| e.to_string())?,
+            encoding: Encoding::of(to),
+        };
+        if seal_replies(spent, &to, Ok(replies)) == *response {
             Ok(())
         } else {
             Err("an answer with the other share does not give the same bytes".to_owned())
@@ -469,7 +492,8 @@ mod tests {
     fn deposit(scene: &Scene, hub: usize) -> (Spent, DepositBody<Plain>) {
         let request = scene.last_sent(MASTER, hub);
         let seen = scene.see();
-        let (signature, body) = open::deposit(&seen.blocks, &request).unwrap();
+        let body = open::deposits(&seen.blocks, &request).next().unwrap();
+        let signature = Signature::from_header(request.signature.as_deref()).unwrap();
         let spent = Spent {
             bytes: seen.blocks.of(&signature.allocation).unwrap(),
             allocation: signature.allocation,
@@ -525,14 +549,17 @@ mod tests {
                 if message.hub != HONEST || message.client != Some(SLAVE) {
                     continue;
                 }
-                let (signature, reply) = open::fetch_reply(&seen.blocks, response).unwrap();
+                let (signature, replies) = open::replies(&seen.blocks, to, response).unwrap();
                 let allocation = first.get_or_insert(signature.allocation).clone();
                 let spent = Spent {
                     bytes: seen.blocks.of(&allocation).unwrap(),
                     allocation,
                 };
-                let signature = Signature::from_header(to.signature.as_deref()).unwrap();
-                let response = seal_reply(spent, &signature, &Reply::Fetch(reply));
+                let bound = Bound {
+                    signature: Signature::from_header(to.signature.as_deref()).unwrap(),
+                    encoding: Encoding::of(to),
+                };
+                let response = seal_replies(spent, &bound, Ok(replies));
                 again = Some((to.clone(), response));
             }
         }
@@ -578,10 +605,10 @@ mod tests {
                 if message.hub != HONEST || message.client != Some(SLAVE) {
                     continue;
                 }
-                let Seen::Said { response, .. } = &mut message.what else {
+                let Seen::Said { to, response } = &mut message.what else {
                     continue;
                 };
-                let (_, reply) = open::fetch_reply(blocks, response).unwrap();
+                let (_, reply) = open::fetched(blocks, to, response).next().unwrap();
                 let bare: FetchReply = reply
                     .try_map(|share| Ok::<_, ()>(Encrypted(share.0.to_vec())))
                     .unwrap();

@@ -9,7 +9,8 @@ use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::crypto::shamir::{ShareIndex, Sharing};
 use dske::node::client::{ClientStatus, HubPeerStatus};
 use dske::node::link::LinkStatus;
-use dske::protocol::channel::{ClientEnd, PoolOwner, Reply, seal_deposit, seal_reply};
+use dske::protocol::batch::{Encoding, Reply};
+use dske::protocol::channel::{Bound, ClientEnd, PoolOwner, seal_deposit, seal_replies};
 use dske::protocol::hub::{Hub, HubStatus, PsrdRequest, RegistrationRequest};
 use dske::protocol::initiator::{EstablishRequest, Initiator, KeySource, Patience, Progress};
 use dske::protocol::message::{
@@ -335,6 +336,10 @@ impl Scene {
         let (to, response) = heard.unwrap();
         let signature =
             |header: &Option<String>| Signature::from_header(header.as_deref()).unwrap();
+        let bound = Bound {
+            signature: signature(&to.signature),
+            encoding: Encoding::of(to),
+        };
         let allocation = signature(&response.signature).allocation;
         let mut reply: DepositReply = serde_json::from_slice(&response.body).unwrap();
         reply.keys.iter_mut().for_each(change);
@@ -342,7 +347,7 @@ impl Scene {
             bytes: blocks.of(&allocation).unwrap(),
             allocation,
         };
-        *response = seal_reply(spent, &signature(&to.signature), &Reply::Deposit(reply));
+        *response = seal_replies(spent, &bound, Ok(vec![Reply::Deposit(reply)]));
     }
 
     /// A client starts, and is polled later: so many answers of each hub it could not verify.

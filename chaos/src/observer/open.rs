@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use dske::crypto::mac::{MAC_KEY_BYTES, MacKey};
-use dske::protocol::message::{DepositBody, FetchReply, Plain};
+use dske::protocol::batch::{Reply, Wish, replies_of, wishes_of};
+use dske::protocol::message::{DepositBody, Encrypted, FetchQuery, FetchReply, Plain};
 use dske::protocol::signature::Signature;
-use dske::protocol::{Method, Request, Response};
+use dske::protocol::{Request, Response};
 use dske::psrd::{Allocation, BlockId};
 use zeroize::Zeroizing;
 
@@ -40,42 +41,77 @@ impl Blocks for BTreeMap<BlockId, Vec<u8>> {
     }
 }
 
-/// A deposit, decrypted.
+/// What a request wants, decrypted.
 #[must_use]
-pub fn deposit(blocks: &impl Blocks, request: &Request) -> Option<(Signature, DepositBody<Plain>)> {
-    if request.method != Method::Post {
-        return None;
-    }
+pub fn wishes(blocks: &impl Blocks, request: &Request) -> Option<(Signature, Vec<Wish<Plain>>)> {
     let signature = Signature::from_header(request.signature.as_deref()).ok()?;
-    let body: DepositBody = serde_json::from_slice(&request.body).ok()?;
+    let wishes = wishes_of(request)?;
     let bytes = blocks.of(&signature.allocation)?;
     let mut pads = bytes.get(MAC_KEY_BYTES..)?;
-    let body = body.try_map(|share| decrypt(&mut pads, &share.0).ok_or(()));
-    Some((signature, body.ok()?))
+    let wishes = wishes
+        .into_iter()
+        .map(|wish| wish.try_map(|share| decrypt(&mut pads, &share)));
+    Some((signature, wishes.collect::<Result<_, _>>().ok()?))
 }
 
-/// The answer to a fetch, decrypted.
+/// What a response answers, decrypted.
 #[must_use]
-pub fn fetch_reply(
+pub fn replies(
     blocks: &impl Blocks,
+    to: &Request,
     response: &Response,
-) -> Option<(Signature, FetchReply<Plain>)> {
-    if response.status != 200 {
-        return None;
-    }
+) -> Option<(Signature, Vec<Reply<Plain>>)> {
     let signature = Signature::from_header(response.signature.as_deref()).ok()?;
-    let body: FetchReply = serde_json::from_slice(&response.body).ok()?;
+    let replies = replies_of(to, response)?;
     let bytes = blocks.of(&signature.allocation)?;
     let mut pads = bytes.get(MAC_KEY_BYTES..)?;
-    let body = body.try_map(|share| decrypt(&mut pads, &share.0).ok_or(()));
-    Some((signature, body.ok()?))
+    let replies = replies
+        .into_iter()
+        .map(|reply| reply.try_map(|share| decrypt(&mut pads, &share)));
+    Some((signature, replies.collect::<Result<_, _>>().ok()?))
 }
 
-fn decrypt(pads: &mut &[u8], share: &[u8]) -> Option<Plain> {
-    let (pad, rest) = pads.split_at_checked(share.len())?;
+/// The deposits in a request, decrypted.
+pub fn deposits(
+    blocks: &impl Blocks,
+    request: &Request,
+) -> impl Iterator<Item = DepositBody<Plain>> {
+    let wishes = wishes(blocks, request).map(|(_, wishes)| wishes);
+    wishes.into_iter().flatten().filter_map(|wish| match wish {
+        Wish::Deposit(deposit) => Some(deposit),
+        Wish::Fetch(_) => None,
+    })
+}
+
+/// Whether there are deposits in a request.
+#[must_use]
+pub fn has_deposit(request: &Request) -> bool {
+    let wishes = wishes_of(request).unwrap_or_default();
+    wishes.iter().any(|wish| matches!(wish, Wish::Deposit(_)))
+}
+
+/// The fetches in a request with what was answered, decrypted.
+pub fn fetched(
+    blocks: &impl Blocks,
+    to: &Request,
+    response: &Response,
+) -> impl Iterator<Item = (FetchQuery, FetchReply<Plain>)> {
+    let replies = replies(blocks, to, response).map(|(_, replies)| replies);
+    let pairs = wishes_of(to)
+        .into_iter()
+        .flatten()
+        .zip(replies.into_iter().flatten());
+    pairs.filter_map(|pair| match pair {
+        (Wish::Fetch(query), Reply::Fetch(reply)) => Some((query, reply)),
+        _ => None,
+    })
+}
+
+fn decrypt(pads: &mut &[u8], Encrypted(share): &Encrypted) -> Result<Plain, ()> {
+    let (pad, rest) = pads.split_at_checked(share.len()).ok_or(())?;
     *pads = rest;
     let plain: Vec<u8> = share.iter().zip(pad).map(|(a, b)| a ^ b).collect();
-    Some(Plain(Zeroizing::new(plain)))
+    Ok(Plain(Zeroizing::new(plain)))
 }
 
 /// Whether a request carries the MAC that its PSRD gives it.

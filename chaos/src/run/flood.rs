@@ -7,10 +7,11 @@ use std::time::Duration;
 use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::http::transport::HttpTransport;
 use dske::node::transport::Transport;
+use dske::protocol::batch::{Encoding, Wish, wishes_of, write_wishes};
 use dske::protocol::channel::Unverified;
-use dske::protocol::message::{DepositBody, FetchQuery};
+use dske::protocol::message::FetchQuery;
 use dske::protocol::signature::Signature;
-use dske::protocol::wire::KEY_SHARE_PATH;
+use dske::protocol::wire::{KEY_SHARE_PATH, KEY_SHARES_PATH};
 use dske::protocol::{KeyId, Method, Request, SaeId};
 use dske::psrd::{Allocation, Fragment};
 use dske::topology::Topology;
@@ -20,6 +21,7 @@ use rand::rngs::ChaCha12Rng;
 use rand::{Rng, RngExt};
 
 use super::saes::sleep_until_ms;
+use crate::observer::open;
 use crate::observer::record::{Attack, Message, Seen};
 use crate::observer::{Observation, Observer, now_us};
 use crate::plan::Fault;
@@ -139,7 +141,7 @@ fn ahead(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Option<Attem
                 _ => None,
             }
         });
-        let found = sent.find(|request| !only_deposits || request.method == Method::Post);
+        let found = sent.find(|request| !only_deposits || open::has_deposit(request));
         found.cloned()
     };
     let newest = last(false)?;
@@ -183,15 +185,29 @@ fn fetch_ahead(newest: &Request, rng: &mut ChaCha12Rng) -> Option<Request> {
 
 /// A deposit like one that was seen, of other keys, that names the bytes after the last that were seen on the wire.
 fn deposit_ahead(newest: &Request, like: Request, rng: &mut ChaCha12Rng) -> Option<Request> {
-    let mut body: DepositBody = serde_json::from_slice(&like.body).ok()?;
+    let mut wishes = wishes_of(&like)?.into_iter();
+    let mut body = wishes.find_map(|wish| match wish {
+        Wish::Deposit(deposit) => Some(deposit),
+        Wish::Fetch(_) => None,
+    })?;
     for key in &mut body.keys {
         key.key_id = KeyId::random(rng);
     }
     let bytes = MAC_KEY_BYTES + body.share_bytes();
+    let signature = Some(signature_ahead(newest, bytes, rng)?);
+    let (target, body) = match Encoding::of(&like) {
+        Encoding::Json => (KEY_SHARE_PATH, serde_json::to_vec(&body).ok()?),
+        Encoding::Binary => {
+            let client = body.client.clone();
+            let body = write_wishes(&client, &[Wish::Deposit(body)]);
+            (KEY_SHARES_PATH, body)
+        }
+    };
     Some(Request {
-        signature: Some(signature_ahead(newest, bytes, rng)?),
-        body: serde_json::to_vec(&body).ok()?,
-        ..like
+        method: Method::Post,
+        target: target.to_owned(),
+        signature,
+        body,
     })
 }
 
@@ -209,7 +225,7 @@ fn garbage(rng: &mut ChaCha12Rng) -> Request {
     rng.fill_bytes(&mut body);
     Request {
         method: Method::Post,
-        target: KEY_SHARE_PATH.to_owned(),
+        target: [KEY_SHARE_PATH, KEY_SHARES_PATH][rng.random_range(0..2)].to_owned(),
         signature: rng
             .next_u32()
             .is_multiple_of(2)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dske::protocol::message::DepositBody;
+use dske::protocol::batch::{Wish, wishes_of};
 
 use super::effects::{self, Effect};
 use crate::invariant::{Facts, Verdict};
@@ -194,13 +194,16 @@ fn shares_that_are_pads(facts: &Facts<'_>) -> u64 {
         let Seen::Sent(request) = &message.what else {
             return None;
         };
-        serde_json::from_slice::<DepositBody>(&request.body).ok()
+        wishes_of(request)
     });
-    let is_pad = |body: &DepositBody| {
-        let mut keys = body.keys.iter();
-        keys.any(|key| key.share.0.iter().all(|byte| *byte == 0))
+    let is_pad = |wish: &Wish| match wish {
+        Wish::Fetch(_) => false,
+        Wish::Deposit(body) => {
+            let mut keys = body.keys.iter();
+            keys.any(|key| key.share.0.iter().all(|byte| *byte == 0))
+        }
     };
-    sent.filter(is_pad).count() as u64
+    sent.flatten().filter(is_pad).count() as u64
 }
 
 fn last_statuses<'a>(

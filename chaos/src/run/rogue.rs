@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use dske::http::transport::HttpTransport;
 use dske::node::transport::Transport;
+use dske::protocol::batch::{Encoding, wishes_of};
 use dske::protocol::channel::{ClientEnd, OpenError, PoolOwner, Sent};
 use dske::protocol::hub::{PsrdRequest, RegistrationRequest};
 use dske::protocol::{Method, NodeName, Refusal, Request, Response};
@@ -196,10 +197,10 @@ impl Rogue {
 }
 
 async fn ask(channel: Rc<RefCell<Channel>>, request: Request, sent: Sent) {
-    let method = request.method;
+    let to = request.clone();
     let answer = channel.borrow().transport.ask(request);
     if let Ok(Ok(response)) = tokio::time::timeout(TIMEOUT, answer).await {
-        channel.borrow_mut().hear(method, &sent, &response);
+        channel.borrow_mut().hear(&to, &sent, &response);
     }
 }
 
@@ -210,17 +211,24 @@ impl Channel {
     }
 
     /// Takes the bytes of the answer out of the pool, as any client does, and notices where it has to start anew.
-    fn hear(&mut self, method: Method, sent: &Sent, response: &Response) {
-        let opened = match method {
-            Method::Post => self.end.open_deposit_reply(sent, response).map(drop),
-            Method::Get => self.end.open_fetch_reply(sent, response).map(drop),
+    fn hear(&mut self, to: &Request, sent: &Sent, response: &Response) {
+        let opened = match (Encoding::of(to), to.method) {
+            (Encoding::Binary, _) => {
+                let wishes = wishes_of(to).unwrap_or_default().len();
+                self.end.open_batch_reply(sent, wishes, response).map(drop)
+            }
+            (Encoding::Json, Method::Post) => self.end.open_deposit_reply(sent, response).map(drop),
+            (Encoding::Json, Method::Get) => self.end.open_fetch_reply(sent, response).map(drop),
         };
         match opened {
             Err(
                 OpenError::Hint(Refusal::Unregistered { .. })
                 | OpenError::Allocation(PoolError::UnknownBlock { .. }),
             ) => self.registration = None,
-            Err(OpenError::Hint(Refusal::PsrdExhausted)) => self.hub_is_dry = true,
+            Err(
+                OpenError::Hint(Refusal::PsrdExhausted)
+                | OpenError::Refused(Refusal::PsrdExhausted),
+            ) => self.hub_is_dry = true,
             _ => {}
         }
     }

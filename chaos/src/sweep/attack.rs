@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
-use dske::protocol::message::DepositBody;
-use dske::protocol::{KeyId, Method};
+use dske::protocol::KeyId;
+use dske::protocol::batch::{Wish, wishes_of};
 use dske::psrd::BlockId;
 use zeroize::Zeroizing;
 
@@ -67,22 +67,22 @@ fn listen(seen: &Observation, hubs: &[usize]) -> BTreeMap<KeyId, Known> {
         let Seen::Sent(request) = &message.what else {
             continue;
         };
-        if request.method != Method::Post {
-            continue;
+        for wish in wishes_of(request).unwrap_or_default() {
+            let Wish::Deposit(body) = wish else { continue };
+            let Some(x) = ShareIndex::new(body.x) else {
+                continue;
+            };
+            for key in body.keys {
+                let known = all.entry(key.key_id).or_default();
+                known.tag = Some(key.tag);
+                let y = Zeroizing::new(key.share.0);
+                known.ciphertexts.insert(x, Share { x, y });
+            }
         }
-        let Ok(body) = serde_json::from_slice::<DepositBody>(&request.body) else {
-            continue;
-        };
-        let Some(x) = ShareIndex::new(body.x) else {
-            continue;
-        };
-        for key in &body.keys {
-            let known = all.entry(key.key_id).or_default();
-            known.tag = Some(key.tag);
-            let y = Zeroizing::new(key.share.0.clone());
-            known.ciphertexts.insert(x, Share { x, y });
-        }
-        if let Some((_, body)) = open::deposit(&pooled, request) {
+        for body in open::deposits(&pooled, request) {
+            let Some(x) = ShareIndex::new(body.x) else {
+                continue;
+            };
             for key in &body.keys {
                 let known = all.entry(key.key_id).or_default();
                 let y = key.share.0.clone();

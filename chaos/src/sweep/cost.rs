@@ -1,6 +1,5 @@
 //! Bytes and messages of a key, by N and K.
 
-use dske::protocol::Method;
 use dske::protocol::wire::SIGNATURE_HEADER;
 use dske::protocol::{Request, Response};
 use serde::Serialize;
@@ -10,6 +9,7 @@ use super::lab::Lab;
 use super::setup::{Setup, ask, close};
 use super::theory;
 use crate::invariant::Facts;
+use crate::observer::open;
 use crate::observer::record::Seen;
 
 /// N and K of the clusters: N at a fixed K, and K at a fixed N.
@@ -102,15 +102,16 @@ impl Wire {
     fn of(facts: &Facts<'_>) -> Self {
         let mut wire = Self::default();
         for message in &facts.seen.messages {
-            let (method, bytes) = match &message.what {
-                Seen::Sent(request) => (request.method, request_bytes(request)),
-                Seen::Said { to, response } => (to.method, response_bytes(response)),
+            let (request, bytes) = match &message.what {
+                Seen::Sent(request) => (request, request_bytes(request)),
+                Seen::Said { to, response } => (to, response_bytes(response)),
                 Seen::Arrived(_) | Seen::Heard { .. } => continue,
             };
             wire.messages += 1;
-            match method {
-                Method::Post => wire.establish_bytes += bytes,
-                Method::Get => wire.fetch_bytes += bytes,
+            if open::has_deposit(request) {
+                wire.establish_bytes += bytes;
+            } else {
+                wire.fetch_bytes += bytes;
             }
         }
         wire

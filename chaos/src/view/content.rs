@@ -1,9 +1,10 @@
 //! What a message says, without what is secret in it.
 
+use dske::protocol::batch::{Reply, Wish, replies_of, wishes_of};
 use dske::protocol::message::{
     DepositBody, DepositOutcome, DepositReply, FetchAnswer, FetchQuery, FetchReply, ShareBytes,
 };
-use dske::protocol::{Method, NodeName, Refusal, Request, Response, SaeId};
+use dske::protocol::{NodeName, Refusal, Request, Response, SaeId};
 
 use super::schema::{KeyPart, Kind};
 
@@ -16,11 +17,12 @@ pub(super) struct Content {
 
 /// Reads a request. Its words are taken as they are, true or not.
 pub(super) fn of_request(request: &Request) -> Content {
-    let read = match request.method {
-        Method::Post => serde_json::from_slice(&request.body).ok().map(deposit),
-        Method::Get => FetchQuery::from_target(&request.target).ok().map(fetch),
-    };
-    read.unwrap_or(Content {
+    let wishes = wishes_of(request).unwrap_or_default().into_iter();
+    let read = wishes.map(|wish| match wish {
+        Wish::Deposit(body) => deposit(body),
+        Wish::Fetch(query) => fetch(query),
+    });
+    together(read).unwrap_or(Content {
         kind: Kind::Garbage,
         says: None,
         keys: Vec::new(),
@@ -29,13 +31,32 @@ pub(super) fn of_request(request: &Request) -> Content {
 
 /// Reads an answer.
 pub(super) fn of_answer(to: &Request, response: &Response) -> Content {
-    let body = response.body.as_slice();
-    let read = match to.method {
-        _ if response.status != 200 => None,
-        Method::Post => serde_json::from_slice(body).ok().map(receipt),
-        Method::Get => serde_json::from_slice(body).ok().map(shares),
-    };
-    read.unwrap_or_else(|| refusal(response))
+    let replies = replies_of(to, response).unwrap_or_default().into_iter();
+    let read = replies.map(|reply| match reply {
+        Reply::Deposit(reply) => receipt(reply),
+        Reply::Fetch(reply) => shares(reply),
+        Reply::Refused(refusal) => Content {
+            kind: Kind::Refusal,
+            says: Some(format!("one refused: {}", refusal.kind())),
+            keys: Vec::new(),
+        },
+    });
+    together(read).unwrap_or_else(|| refusal(response))
+}
+
+/// What the parts of a batch say, as one. Several wishes of one kind are shown as one larger one.
+fn together(parts: impl Iterator<Item = Content>) -> Option<Content> {
+    parts.reduce(|mut all, part| {
+        if all.kind != part.kind {
+            all.kind = Kind::Batch;
+        }
+        all.keys.extend(part.keys);
+        if let Some(says) = part.says.filter(|says| all.says.as_ref() != Some(says)) {
+            let before = all.says.map(|before| before + "; ").unwrap_or_default();
+            all.says = Some(before + &says);
+        }
+        all
+    })
 }
 
 fn deposit(body: DepositBody) -> Content {
@@ -127,20 +148,8 @@ fn part(id: &dske::protocol::KeyId, says: &'static str) -> KeyPart {
 
 /// The refusal's code only: its words come from a node, and what a broken node says may be anything.
 fn refusal(response: &Response) -> Content {
-    let code = match serde_json::from_slice(&response.body) {
-        Ok(Refusal::Unregistered { .. }) => "unregistered",
-        Ok(Refusal::BadSignatureHeader { .. }) => "bad-signature-header",
-        Ok(Refusal::UnknownPsrd { .. }) => "unknown-psrd",
-        Ok(Refusal::BadAllocation { .. }) => "bad-allocation",
-        Ok(Refusal::BadMac) => "bad-mac",
-        Ok(Refusal::PsrdExhausted) => "psrd-exhausted",
-        Ok(Refusal::Malformed { .. }) => "malformed",
-        Ok(Refusal::TopologyMismatch { .. }) => "topology-mismatch",
-        Ok(Refusal::ForeignSae { .. }) => "foreign-sae",
-        Ok(Refusal::OutOfLimits { .. }) => "out-of-limits",
-        Ok(Refusal::AuthenticMalformed { .. }) => "authentic-malformed",
-        Err(_) => "unreadable",
-    };
+    let refusal = serde_json::from_slice::<Refusal>(&response.body);
+    let code = refusal.map_or("unreadable", |refusal| refusal.kind());
     Content {
         kind: Kind::Refusal,
         says: Some(format!("{} {code}", response.status)),

@@ -116,15 +116,14 @@ fn leaks(facts: &Facts<'_>) -> Vec<(u64, KeyId, ShareIndex, String)> {
         leaks.extend(keys.map(|key| (deposit.at_us, key.key_id, x, how.clone())));
     }
     for message in &facts.seen.messages {
-        let Seen::Said { response, .. } = &message.what else {
+        let Seen::Said { to, response } = &message.what else {
             continue;
         };
-        let rogue = message.client.filter(|client| !plan.is_honest(*client));
-        let Some((rogue, (_, reply))) = rogue.zip(open::fetch_reply(&facts.seen.blocks, response))
-        else {
+        let Some(rogue) = message.client.filter(|client| !plan.is_honest(*client)) else {
             continue;
         };
-        for result in reply.keys {
+        let fetched = open::fetched(&facts.seen.blocks, to, response);
+        for result in fetched.flat_map(|(_, reply)| reply.keys) {
             let FetchAnswer::Found(found) = result.answer else {
                 continue;
             };

@@ -100,6 +100,7 @@ fn of_message(at_us: u64, message: &Message) -> String {
     let word = match message.kind {
         Kind::Deposit => "deposit",
         Kind::Fetch => "fetch",
+        Kind::Batch => "batch",
         Kind::Garbage => "garbage",
         Kind::Receipt => "receipt",
         Kind::Shares => "shares",

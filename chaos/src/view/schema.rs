@@ -269,7 +269,9 @@ pub enum Kind {
     Deposit,
     /// A request for shares.
     Fetch,
-    /// A request that is neither.
+    /// Some of each, together; or the answers to them.
+    Batch,
+    /// A request that is none of these.
     Garbage,
     /// The answer to a deposit.
     Receipt,

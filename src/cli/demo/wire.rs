@@ -11,11 +11,12 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 
 use crate::node::switch::Switch;
 use crate::node::transport::{Transport, Unreachable};
+use crate::protocol::batch::{Reply, Wish, replies_of, wishes_of};
 use crate::protocol::hub::{OobError, PsrdRequest, Registration, RegistrationRequest};
 use crate::protocol::message::{
     DepositBody, DepositOutcome, DepositReply, Encrypted, FetchAnswer, FetchReply,
 };
-use crate::protocol::{Method, NodeName, Request, Response};
+use crate::protocol::{NodeName, Request, Response};
 use crate::psrd::Block;
 use crate::topology::Topology;
 
@@ -100,15 +101,20 @@ fn rung(
     request: &Request,
     answer: &Result<Response, Unreachable>,
 ) -> String {
-    let arrow = match request.method {
-        Method::Post => "──▶",
-        Method::Get => "◀──",
+    let wish = wishes_of(request).and_then(|wishes| wishes.into_iter().next());
+    let reply = |response| replies_of(request, response)?.into_iter().next();
+    let arrow = match wish {
+        Some(Wish::Fetch(_)) => "◀──",
+        _ => "──▶",
     };
     let what = match answer {
         Err(Unreachable(why)) => Err(why.clone()),
-        Ok(response) => match request.method {
-            Method::Post => deposited(request, response),
-            Method::Get => fetched(response),
+        Ok(response) => match (wish, reply(response)) {
+            (Some(Wish::Deposit(deposit)), Some(Reply::Deposit(reply))) => {
+                deposited(&deposit, &reply)
+            }
+            (Some(Wish::Fetch(_)), Some(Reply::Fetch(reply))) => fetched(&reply),
+            _ => Err("refused".to_owned()),
         },
     };
     match what {
@@ -117,20 +123,17 @@ fn rung(
     }
 }
 
-fn deposited(request: &Request, response: &Response) -> Result<String, String> {
-    let body: Option<DepositBody> = serde_json::from_slice(&request.body).ok();
-    let reply: Option<DepositReply> = serde_json::from_slice(&response.body).ok();
-    let (body, reply) = body.zip(reply).ok_or("refused")?;
-    let (key, result) = body.keys.first().zip(reply.keys.first()).ok_or("empty")?;
-    let share = share(body.x, &key.share);
+fn deposited(deposit: &DepositBody, reply: &DepositReply) -> Result<String, String> {
+    let first = deposit.keys.first().zip(reply.keys.first());
+    let (key, result) = first.ok_or("empty")?;
+    let share = share(deposit.x, &key.share);
     Ok(match result.outcome {
         DepositOutcome::Stored => format!("{share} {GOOD}stored{GOOD:#}"),
         other => format!("{share} {BAD}{other:?}{BAD:#}"),
     })
 }
 
-fn fetched(response: &Response) -> Result<String, String> {
-    let reply: FetchReply = serde_json::from_slice(&response.body).map_err(|_| "refused")?;
+fn fetched(reply: &FetchReply) -> Result<String, String> {
     match reply.keys.first().map(|key| &key.answer) {
         Some(FetchAnswer::Found(found)) => Ok(share(found.x, &found.share)),
         _ => Err("has no share of this key".to_owned()),

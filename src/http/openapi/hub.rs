@@ -16,17 +16,18 @@ use super::common;
 use super::examples::{DEPOSIT_SIGNATURE, KEY_ID, MASTER, SIGNATURE, SLAVE};
 use super::info;
 use super::parts::{
-    answer, answer_such_as, body, either, example, header, of, on, operation, other, parameter,
-    required, with,
+    answer, answer_such_as, body, bytes, either, example, header, of, on, operation, other,
+    parameter, required, with,
 };
 use super::schemas::{name, string, uuid};
 use crate::http::error::MessageBody;
 use crate::http::hub_routes::{PSRD_PATH, REGISTRATION_PATH, STATUS_PATH, STOP_PATH, oob_status};
 use crate::protocol::Refusal;
+use crate::protocol::batch::Encoding;
 use crate::protocol::hub::{HubStatus, OobError, PsrdRequest, Registration, RegistrationRequest};
 use crate::protocol::limits::KEYS_PER_MESSAGE_MAX;
 use crate::protocol::message::{DepositBody, DepositReply, FetchReply};
-use crate::protocol::wire::{KEY_SHARE_PATH, SIGNATURE_HEADER};
+use crate::protocol::wire::{KEY_SHARE_PATH, KEY_SHARES_PATH, SIGNATURE_HEADER};
 use crate::psrd::Block;
 
 const KEY_SHARES: &str = "Key shares";
@@ -42,6 +43,7 @@ pub fn document() -> OpenApi {
         deposit(),
     );
     let paths = on(paths, HttpMethod::Get, KEY_SHARE_PATH, fetch());
+    let paths = on(paths, HttpMethod::Post, KEY_SHARES_PATH, batch());
     let paths = on(paths, HttpMethod::Post, REGISTRATION_PATH, register());
     let paths = on(paths, HttpMethod::Post, PSRD_PATH, deliver());
     let paths = common::add::<HubStatus>(paths, STATUS_PATH, STOP_PATH);
@@ -150,6 +152,28 @@ fn fetch() -> OperationBuilder {
     ))
 }
 
+fn batch() -> OperationBuilder {
+    let binary = Encoding::Binary.content_type();
+    let done = other(
+        "Authenticated, and an answer to each wish in order. Shares that were found are under a one-time pad.",
+        binary,
+    );
+    let wrong_type = answer("The body is not said to be a batch.", of::<MessageBody>());
+    refusals(signed(
+        operation(
+            "batch",
+            KEY_SHARES,
+            "Deposit and fetch shares of many calls at once",
+            "What links between nodes speak: deposits and fetches in one message, in a compact binary encoding, each with \
+             an answer of its own. `docs/protocol.md` section 4.",
+        )
+        .request_body(Some(bytes(binary)))
+        .response("200", done.header(SIGNATURE_HEADER, signature()))
+        .response("415", wrong_type),
+        DEPOSIT_SIGNATURE,
+    ))
+}
+
 fn in_query(of: &str, schema: ObjectBuilder, example: &str) -> Parameter {
     required(parameter(ParameterIn::Query, of, schema, example))
 }
@@ -197,7 +221,7 @@ fn too_long() -> utoipa::openapi::ResponseBuilder {
 }
 
 /// One of each. That none is missing is tested against the schema, which is derived.
-fn every_refusal() -> [Refusal; 11] {
+fn every_refusal() -> [Refusal; 12] {
     let reason = || "what is wrong, in a sentence".to_owned();
     [
         Refusal::Unregistered {
@@ -225,6 +249,7 @@ fn every_refusal() -> [Refusal; 11] {
             got: KEYS_PER_MESSAGE_MAX + 1,
         },
         Refusal::AuthenticMalformed { reason: reason() },
+        Refusal::TooMuchAtOnce,
     ]
 }
 

@@ -11,8 +11,8 @@ use utoipa::openapi::path::{
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{OneOfBuilder, Ref, Schema};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, ObjectBuilder, PathsBuilder, RefOr, Required,
-    ResponseBuilder,
+    ComponentsBuilder, ContentBuilder, KnownFormat, ObjectBuilder, PathsBuilder, RefOr, Required,
+    ResponseBuilder, SchemaFormat,
 };
 
 /// A path with one operation; paths that come twice are merged.
@@ -67,6 +67,17 @@ pub(super) fn body(schema: impl Into<RefOr<Schema>>, example: Value) -> RequestB
     RequestBodyBuilder::new()
         .required(Some(Required::True))
         .content("application/json", content(schema, Some(example)))
+        .build()
+}
+
+/// A body that has to be sent, as bytes.
+pub(super) fn bytes(content_type: &str) -> RequestBody {
+    let bytes = ObjectBuilder::new()
+        .schema_type(utoipa::openapi::Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
+    RequestBodyBuilder::new()
+        .required(Some(Required::True))
+        .content(content_type, content(bytes, None))
         .build()
 }
 

@@ -38,10 +38,7 @@ pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
         let Seen::Said { to, response } = &message.what else {
             continue;
         };
-        if let (Some((_, reply)), Ok(query)) = (
-            open::fetch_reply(&facts.seen.blocks, response),
-            FetchQuery::from_target(&to.target),
-        ) {
+        for (query, reply) in open::fetched(&facts.seen.blocks, to, response) {
             for result in &reply.keys {
                 handed_out(facts, &deposits, message, &query, result, verdict);
             }
@@ -245,7 +242,7 @@ mod tests {
     fn deposited(scene: &Scene, hub: usize) -> DepositBody<Plain> {
         let request = scene.last_sent(MASTER, hub);
         let seen = scene.see();
-        open::deposit(&seen.blocks, &request).unwrap().1
+        open::deposits(&seen.blocks, &request).next().unwrap()
     }
 
     #[test]
@@ -295,7 +292,7 @@ mod tests {
                 }
             });
             let deposit = |what: &Seen| match what {
-                Seen::Sent(request) => request.method == dske::protocol::Method::Post,
+                Seen::Sent(request) => open::has_deposit(request),
                 _ => false,
             };
             scene

@@ -1,7 +1,9 @@
 //! What the rogue client tries.
 
 use dske::crypto::key_tag::TAG_SECRET_BYTES;
-use dske::protocol::channel::{ClientEnd, Sent, seal_fetch};
+use dske::crypto::mac::MAC_KEY_BYTES;
+use dske::protocol::batch::{Wish, wishes_of};
+use dske::protocol::channel::{ClientEnd, Sent, batch_cost, seal_batch, seal_fetch, sign};
 use dske::protocol::limits::KEYS_PER_MESSAGE_MAX;
 use dske::protocol::message::{DepositBody, DepositedKey, FetchQuery, Plain};
 use dske::protocol::{KeyId, NodeName, Request, SaeId};
@@ -44,6 +46,10 @@ pub(super) enum Attack {
     ReuseBytes,
     /// Asks for more keys than a message may name.
     TooManyKeys,
+    /// Does several of these in one batch.
+    ForeignBatch,
+    /// Signs a batch of which the end is missing.
+    CutBatch,
     /// Claims another N, K or x.
     WrongTopology,
 }
@@ -70,22 +76,22 @@ impl Known {
             if !message.client.is_some_and(|c| seen.plan.is_honest(c)) {
                 continue;
             }
-            let Ok(body) = serde_json::from_slice::<DepositBody>(&request.body) else {
-                continue;
-            };
-            let Some(slave_sae) = body.slave_saes.first() else {
-                continue;
-            };
-            for key in &body.keys {
-                // The shares of one key go to several hubs.
-                if known.iter().all(|known| known.key_id != key.key_id) {
-                    known.push(Self {
-                        key_id: key.key_id,
-                        master_sae: body.master_sae.clone(),
-                        slave_sae: slave_sae.clone(),
-                        size: body.size,
-                        sharing: (body.hubs, body.threshold),
-                    });
+            for wish in wishes_of(request).unwrap_or_default() {
+                let Wish::Deposit(body) = wish else { continue };
+                let Some(slave_sae) = body.slave_saes.first() else {
+                    continue;
+                };
+                for key in &body.keys {
+                    // The shares of one key go to several hubs.
+                    if known.iter().all(|known| known.key_id != key.key_id) {
+                        known.push(Self {
+                            key_id: key.key_id,
+                            master_sae: body.master_sae.clone(),
+                            slave_sae: slave_sae.clone(),
+                            size: body.size,
+                            sharing: (body.hubs, body.threshold),
+                        });
+                    }
                 }
             }
             if known.len() >= KNOWN_MAX {
@@ -97,7 +103,7 @@ impl Known {
 }
 
 impl Attack {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::FetchInOwnName,
         Self::FetchForForeignSae,
         Self::FetchAsAnotherClient,
@@ -109,6 +115,8 @@ impl Attack {
         Self::SendTwice,
         Self::ReuseBytes,
         Self::TooManyKeys,
+        Self::ForeignBatch,
+        Self::CutBatch,
         Self::WrongTopology,
     ];
 
@@ -130,6 +138,8 @@ impl Attack {
             Self::SendTwice => "send-twice",
             Self::ReuseBytes => "reuse-bytes",
             Self::TooManyKeys => "too-many-keys",
+            Self::ForeignBatch => "foreign-batch",
+            Self::CutBatch => "cut-batch",
             Self::WrongTopology => "wrong-topology",
         }
     }
@@ -150,6 +160,10 @@ impl Attack {
             slave_sae: slave_sae.clone(),
             master_sae: victim.master_sae.clone(),
             key_ids: vec![victim.key_id],
+        };
+        let seal_batch = |end: &mut ClientEnd, wishes: Vec<Wish<Plain>>| {
+            let spent = end.spend(batch_cost(&wishes)).ok()?;
+            Some(seal_batch(spent, me, wishes))
         };
         match self {
             Self::FetchInOwnName => Some(vec![end.seal_fetch(&fetch(&own)).ok()?]),
@@ -201,7 +215,7 @@ impl Attack {
                 Some(vec![message.clone(), message])
             }
             Self::ReuseBytes => {
-                let spent = end.spend(ClientEnd::FETCH_COST).ok()?;
+                let spent = end.spend(MAC_KEY_BYTES).ok()?;
                 let again = Spent {
                     allocation: spent.allocation.clone(),
                     bytes: spent.bytes.clone(),
@@ -215,6 +229,21 @@ impl Attack {
                     ..fetch(&own)
                 };
                 Some(vec![end.seal_fetch(&query).ok()?])
+            }
+            Self::ForeignBatch => {
+                let deposit = garbage(me, hub, victim, Some(victim.key_id), rng);
+                let wishes = vec![
+                    Wish::Fetch(fetch(&own)),
+                    Wish::Deposit(deposit),
+                    Wish::Fetch(fetch(&victim.slave_sae)),
+                ];
+                Some(vec![seal_batch(end, wishes)?])
+            }
+            Self::CutBatch => {
+                let (mut request, _) = seal_batch(end, vec![Wish::Fetch(fetch(&own)); 3])?;
+                request.body.truncate(request.body.len() - 1);
+                let again = end.spend(MAC_KEY_BYTES).ok()?;
+                Some(vec![sign(again, request)])
             }
             Self::WrongTopology => {
                 let mut body = garbage(me, hub, victim, None, rng);
@@ -265,6 +294,7 @@ mod tests {
     use std::time::Duration;
 
     use dske::protocol::Refusal;
+    use dske::protocol::batch::{Encoding, Reply};
     use dske::protocol::channel::{OpenError, PoolOwner};
     use dske::protocol::hub::{Hub, PsrdRequest, RegistrationRequest};
     use dske::protocol::message::{DepositOutcome, FetchAnswer};
@@ -333,6 +363,21 @@ mod tests {
         }
     }
 
+    /// To each wish its own answer.
+    const FOREIGN_BATCH: &str = "Forbidden, Stored, signed foreign-sae";
+
+    /// What a hub answers to a wish, in a word.
+    fn word(reply: Reply<Plain>) -> String {
+        match reply {
+            Reply::Deposit(reply) => format!("{:?}", reply.keys[0].outcome),
+            Reply::Fetch(reply) => match &reply.keys[0].answer {
+                FetchAnswer::Found(_) => "Found".to_owned(),
+                answer => format!("{answer:?}"),
+            },
+            Reply::Refused(refusal) => format!("signed {}", refusal.kind()),
+        }
+    }
+
     /// What the hub says to each message of an attack, in a word.
     fn answers(attack: Attack) -> Vec<String> {
         let mut scene = scene();
@@ -341,24 +386,23 @@ mod tests {
         let messages = attack.messages(&me, 1, &scene.known, end, rng).unwrap();
         let answers = messages.into_iter().map(|(request, sent)| {
             let response = scene.hub.handle(Duration::from_millis(1), &request);
-            let error = if request.method == dske::protocol::Method::Post {
-                match scene.end.open_deposit_reply(&sent, &response) {
-                    Ok(reply) => return format!("{:?}", reply.keys[0].outcome),
-                    Err(error) => error,
-                }
+            let wishes = wishes_of(&request).unwrap_or_default().len();
+            let end = &mut scene.end;
+            let opened = if Encoding::of(&request) == Encoding::Binary {
+                end.open_batch_reply(&sent, wishes, &response)
+            } else if request.method == dske::protocol::Method::Post {
+                let reply = end.open_deposit_reply(&sent, &response);
+                reply.map(|reply| vec![Reply::Deposit(reply)])
             } else {
-                match scene.end.open_fetch_reply(&sent, &response) {
-                    Ok(reply) => {
-                        let answer = &reply.keys[0].answer;
-                        let found = matches!(answer, FetchAnswer::Found(_));
-                        return if found {
-                            "Found".to_owned()
-                        } else {
-                            format!("{answer:?}")
-                        };
-                    }
-                    Err(error) => error,
+                let reply = end.open_fetch_reply(&sent, &response);
+                reply.map(|reply| vec![Reply::Fetch(reply)])
+            };
+            let error = match opened {
+                Ok(replies) => {
+                    let words: Vec<String> = replies.into_iter().map(word).collect();
+                    return words.join(", ");
                 }
+                Err(error) => error,
             };
             match error {
                 OpenError::Refused(refusal) => format!("signed {}", refusal.kind()),
@@ -385,6 +429,8 @@ mod tests {
                 // The answer to the first is opened, so that the copy meets nothing but a refusal.
                 Attack::SendTwice | Attack::ReuseBytes => &["Forbidden", "unsigned bad-allocation"],
                 Attack::TooManyKeys => &["signed out-of-limits"],
+                Attack::ForeignBatch => &[FOREIGN_BATCH],
+                Attack::CutBatch => &["signed authentic-malformed"],
                 Attack::WrongTopology => &["signed topology-mismatch"],
             };
             assert_eq!(answers(attack), expected, "{attack:?}");

@@ -1,0 +1,224 @@
+//! What a message says, in either encoding: one wish in JSON, for people, or a batch of them in the binary encoding,
+//! which links between nodes speak.
+//!
+//! The target tells the encoding, since the MAC covers the target: nobody can make a hub read a body otherwise than it
+//! was meant. The binary encoding is that of the `postcard` crate, see `docs/protocol.md` §4.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::message::{DepositBody, DepositReply, Encrypted, FetchQuery, FetchReply, ShareBytes};
+use super::names::NodeName;
+use super::refusal::Refusal;
+use super::wire::{KEY_SHARES_PATH, Method, Request, Response};
+
+/// What a client wants of a hub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wish<S = Encrypted> {
+    /// Hold these shares.
+    Deposit(DepositBody<S>),
+    /// Hand these shares over.
+    Fetch(FetchQuery),
+}
+
+/// What a hub answers to one wish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply<S = Encrypted> {
+    /// To a deposit.
+    Deposit(DepositReply),
+    /// To a fetch.
+    Fetch(FetchReply<S>),
+    /// To either.
+    Refused(#[serde(with = "as_json")] Refusal),
+}
+
+impl<S> Wish<S> {
+    /// The client that has it.
+    #[must_use]
+    pub fn client(&self) -> &NodeName {
+        match self {
+            Self::Deposit(deposit) => &deposit.client,
+            Self::Fetch(query) => &query.client,
+        }
+    }
+}
+
+impl<S: ShareBytes> Wish<S> {
+    /// Bytes of the shares in it, which is how much pad they need.
+    #[must_use]
+    pub fn share_bytes(&self) -> usize {
+        match self {
+            Self::Deposit(deposit) => deposit.share_bytes(),
+            Self::Fetch(_) => 0,
+        }
+    }
+}
+
+impl<S: ShareBytes> Reply<S> {
+    /// Bytes of the shares in it, which is how much pad they need.
+    #[must_use]
+    pub fn share_bytes(&self) -> usize {
+        match self {
+            Self::Fetch(reply) => reply.share_bytes(),
+            Self::Deposit(_) | Self::Refused(_) => 0,
+        }
+    }
+}
+
+impl<S> Wish<S> {
+    /// The same wish with its shares in another state, made one by one in order.
+    ///
+    /// # Errors
+    /// The first error of `convert`.
+    pub fn try_map<T, E>(self, convert: impl FnMut(S) -> Result<T, E>) -> Result<Wish<T>, E> {
+        Ok(match self {
+            Self::Deposit(deposit) => Wish::Deposit(deposit.try_map(convert)?),
+            Self::Fetch(query) => Wish::Fetch(query),
+        })
+    }
+}
+
+impl<S> Reply<S> {
+    /// The same reply with its shares in another state, made one by one in order.
+    ///
+    /// # Errors
+    /// The first error of `convert`.
+    pub fn try_map<T, E>(self, convert: impl FnMut(S) -> Result<T, E>) -> Result<Reply<T>, E> {
+        Ok(match self {
+            Self::Deposit(reply) => Reply::Deposit(reply),
+            Self::Fetch(reply) => Reply::Fetch(reply.try_map(convert)?),
+            Self::Refused(refusal) => Reply::Refused(refusal),
+        })
+    }
+}
+
+/// How the bodies of a request and its response are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// One wish in JSON: a POST is a deposit, a GET a fetch.
+    Json,
+    /// Any number of wishes in the binary encoding: a POST to [`KEY_SHARES_PATH`].
+    Binary,
+}
+
+impl Encoding {
+    /// The encoding of a request and its response.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        match request.method {
+            Method::Post if request.target == KEY_SHARES_PATH => Self::Binary,
+            Method::Post | Method::Get => Self::Json,
+        }
+    }
+
+    /// The value of `Content-Type`.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Binary => "application/vnd.dske.key-shares",
+        }
+    }
+}
+
+/// The body of a batch.
+///
+/// # Panics
+/// Never: there is nothing that could fail.
+#[must_use]
+pub fn write_wishes(client: &NodeName, wishes: &[Wish]) -> Vec<u8> {
+    to_binary(&(client, wishes))
+}
+
+/// The client that a batch says it is from, and the rest of its body. That is all that is read before the batch is
+/// verified.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn read_client(body: &[u8]) -> Result<(NodeName, &[u8]), String> {
+    postcard::take_from_bytes(body).map_err(|e| format!("no client: {e}"))
+}
+
+/// What comes behind the client.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn read_wishes(rest: &[u8]) -> Result<Vec<Wish>, String> {
+    from_binary(rest)
+}
+
+/// What a request wants, if it can be read: its words are taken as they are, true or not.
+#[must_use]
+pub fn wishes_of(request: &Request) -> Option<Vec<Wish>> {
+    match (Encoding::of(request), request.method) {
+        (Encoding::Binary, _) => read_wishes(read_client(&request.body).ok()?.1).ok(),
+        (Encoding::Json, Method::Post) => {
+            let deposit = serde_json::from_slice(&request.body).ok()?;
+            Some(vec![Wish::Deposit(deposit)])
+        }
+        (Encoding::Json, Method::Get) => {
+            let query = FetchQuery::from_target(&request.target).ok()?;
+            Some(vec![Wish::Fetch(query)])
+        }
+    }
+}
+
+/// What a response answers to each wish of a request, if it can be read: its words are taken as they are.
+#[must_use]
+pub fn replies_of(to: &Request, response: &Response) -> Option<Vec<Reply>> {
+    if response.status != 200 {
+        return None;
+    }
+    let body = &response.body;
+    match (Encoding::of(to), to.method) {
+        (Encoding::Binary, _) => from_binary(body).ok(),
+        (Encoding::Json, Method::Post) => {
+            let reply = serde_json::from_slice(body).ok()?;
+            Some(vec![Reply::Deposit(reply)])
+        }
+        (Encoding::Json, Method::Get) => {
+            let reply = serde_json::from_slice(body).ok()?;
+            Some(vec![Reply::Fetch(reply)])
+        }
+    }
+}
+
+pub(super) fn write_replies(replies: &[Reply]) -> Vec<u8> {
+    to_binary(replies)
+}
+
+pub(super) fn read_replies(body: &[u8]) -> Result<Vec<Reply>, String> {
+    from_binary(body)
+}
+
+fn to_binary<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    postcard::to_allocvec(value)
+        .expect("memory takes any number of bytes, and all lengths are known beforehand")
+}
+
+fn from_binary<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, String> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(format!("{} bytes too many", rest.len())),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A refusal has fields with names: also in a batch it is JSON, as text.
+mod as_json {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(
+        refusal: &Refusal,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = serde_json::to_string(refusal).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(&text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Refusal, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        serde_json::from_str(&text).map_err(serde::de::Error::custom)
+    }
+}
