@@ -140,7 +140,7 @@ pub enum CliError {
     WrongKeys(u64),
     /// Not one operation went well.
     #[error("nothing was measured: {}", match .0 {
-        0 => "no operation ended; measure for longer with --duration".to_owned(),
+        0 => "no operation ended in time; measure for longer with --duration, or see `dske status`".to_owned(),
         failed => format!("all {failed} operations failed; see above, and `dske status`"),
     })]
     NothingMeasured(u64),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 
 use crate::protocol::{KeyId, SaeId};
 
@@ -29,15 +29,34 @@ pub enum CallError {
     Unknown(String),
 }
 
-/// What to ask for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What to ask for: Key request format, clause 6.2.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct KeyWish {
     /// Number of keys, if not the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<usize>,
     /// Bits of each key, if not the default.
+    #[serde(rename = "size", skip_serializing_if = "Option::is_none")]
     pub size_bits: Option<usize>,
     /// Further slaves.
+    #[serde(
+        rename = "additional_slave_SAE_IDs",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub also: Vec<SaeId>,
+}
+
+/// Key IDs format, clause 6.4.
+#[derive(Serialize)]
+struct WantedKeys<'a> {
+    #[serde(rename = "key_IDs")]
+    key_ids: Vec<WantedKey<'a>>,
+}
+
+#[derive(Serialize)]
+struct WantedKey<'a> {
+    #[serde(rename = "key_ID")]
+    key_id: &'a KeyId,
 }
 
 /// Calls one KME on behalf of any SAE.
@@ -82,16 +101,7 @@ impl EtsiClient {
         if *wish == KeyWish::default() {
             return self.get(&path, Some(caller)).await;
         }
-        let mut body = serde_json::Map::new();
-        body.extend(
-            wish.number
-                .map(|number| ("number".to_owned(), json!(number))),
-        );
-        body.extend(wish.size_bits.map(|size| ("size".to_owned(), json!(size))));
-        if !wish.also.is_empty() {
-            body.insert("additional_slave_SAE_IDs".to_owned(), json!(wish.also));
-        }
-        self.post(&path, caller, &Value::Object(body)).await
+        self.post(&path, caller, wish).await
     }
 
     /// Get key with key IDs (clause 5.4).
@@ -105,9 +115,11 @@ impl EtsiClient {
         key_ids: &[KeyId],
     ) -> Result<KeyContainer, CallError> {
         let path = format!("/api/v1/keys/{master}/dec_keys");
-        let key_ids: Vec<Value> = key_ids.iter().map(|id| json!({ "key_ID": id })).collect();
-        self.post(&path, caller, &json!({ "key_IDs": key_ids }))
-            .await
+        let key_ids = key_ids.iter().map(|key_id| WantedKey { key_id });
+        let body = WantedKeys {
+            key_ids: key_ids.collect(),
+        };
+        self.post(&path, caller, &body).await
     }
 
     /// Any other document of the node, such as its management status.
@@ -133,7 +145,7 @@ impl EtsiClient {
         &self,
         path: &str,
         caller: &SaeId,
-        body: &Value,
+        body: &impl Serialize,
     ) -> Result<T, CallError> {
         let request = self
             .http

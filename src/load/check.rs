@@ -6,15 +6,15 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
+use serde::Deserialize;
 
 use crate::http::client_routes::STATUS_PATH;
 use crate::http::etsi::Status;
 use crate::http::etsi_client::{CallError, EtsiClient};
-use crate::node::client::ClientStatus;
 use crate::protocol::{NodeName, SaeId};
 use crate::topology::Topology;
 
-use super::{Arrivals, Load, Pair, client};
+use super::{Arrivals, Load, Pair};
 
 /// Operations at the same time at most: each keeps a connection, and what a cluster can do shows with far fewer.
 pub const CONCURRENCY_MAX: usize = 4096;
@@ -237,6 +237,18 @@ fn check_keys(status: &Status, load: &Load) -> Result<(), LoadError> {
     within("the number of keys in a call", load.keys_per_call, number)
 }
 
+/// What a client's status has to tell: little, so that nodes of another version can be measured.
+#[derive(Deserialize)]
+struct Who {
+    name: NodeName,
+    hubs: Vec<WhichHub>,
+}
+
+#[derive(Deserialize)]
+struct WhichHub {
+    name: NodeName,
+}
+
 /// The clients of a topology, over HTTP.
 struct Kmes<'a> {
     topology: &'a Topology,
@@ -270,7 +282,7 @@ impl<'a> Kmes<'a> {
 
     /// Whether the client at an address is the one of the topology, with the same hubs.
     async fn check_client(&self, name: &NodeName) -> Result<(), LoadError> {
-        let status: Result<ClientStatus, _> = self.of(name).get(STATUS_PATH, None).await;
+        let status: Result<Who, _> = self.of(name).get(STATUS_PATH, None).await;
         let status = status.map_err(|error| self.complaint(name, &error))?;
         if status.name != *name {
             return Err(self.another(name, format!("it is {}", client(&status.name))));
@@ -306,4 +318,9 @@ impl<'a> Kmes<'a> {
             reason,
         }
     }
+}
+
+/// For messages.
+fn client(name: &NodeName) -> String {
+    format!("client {name}")
 }

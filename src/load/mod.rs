@@ -33,7 +33,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::http::metrics::process::cpu_s;
 use crate::protocol::SaeId;
-use crate::topology::{Role, Topology};
+use crate::topology::{NodeAddress, Topology};
 
 pub use check::LoadError;
 pub use report::LoadReport;
@@ -70,7 +70,7 @@ impl Pair {
     /// Every client's first SAE as the master, with the next client's as the slave; the last client's with the first's.
     #[must_use]
     pub fn ring(topology: &Topology) -> Vec<Self> {
-        let first_sae = |client: &crate::topology::NodeAddress| {
+        let first_sae = |client: &NodeAddress| {
             let mut saes = topology.saes.iter();
             let sae = saes.find(|(_, home)| **home == client.name);
             sae.map(|(sae, _)| sae.clone())
@@ -130,17 +130,19 @@ pub async fn run_until(
     let worker = operation::Worker::new(routes, load, Rc::clone(&tally));
     let arrivals = arrivals::start(load.arrivals, Rc::new(worker), Rc::clone(&window));
 
-    let mut interrupted = timeout_at(window.from(), &mut stop).await.is_ok();
+    let early = timeout_at(window.from(), &mut stop).await.is_ok();
+    if early {
+        window.close();
+        arrivals.await;
+        return Err(LoadError::StoppedEarly);
+    }
     let before = tokio::task::spawn_local(nodes::look(topology.clone()));
     let own_before = cpu_s();
-    interrupted |= timeout_at(window.until(), &mut stop).await.is_ok();
+    let interrupted = timeout_at(window.until(), &mut stop).await.is_ok();
     window.close();
     let own_cpu_s = cpu_s() - own_before;
     let after = nodes::look(topology.clone()).await;
     arrivals.await;
-    if window.length().is_zero() {
-        return Err(LoadError::StoppedEarly);
-    }
     let before = before.await.unwrap_or_default();
     Ok(report::make(report::Measured {
         load,
@@ -150,11 +152,6 @@ pub async fn run_until(
         nodes: nodes::compare(topology, &before, &after),
         own_cpu_s,
     }))
-}
-
-/// The name of the node that serves an SAE, for messages: `client carol`.
-fn client(name: &crate::protocol::NodeName) -> String {
-    format!("{} {name}", Role::Client.as_str())
 }
 
 /// A duration as seconds.

@@ -85,13 +85,13 @@ pub struct ProcessCluster {
     folder: tempfile::TempDir,
     http: awc::Client,
     nodes: RefCell<BTreeMap<NodeName, Node>>,
-    slow: Option<Slow>,
+    behind: Option<Behind>,
 }
 
-/// A hub behind a slow proxy.
-struct Slow {
+/// A hub behind a proxy.
+struct Behind {
     hub: NodeName,
-    _proxy: SlowProxy,
+    proxy: SlowProxy,
 }
 
 /// A child process that never outlives its owner.
@@ -112,17 +112,21 @@ impl ProcessCluster {
     /// # Errors
     /// If a node cannot be started, or does not become ready.
     pub async fn start(binary: &Path, topology: &str) -> Result<Self, StartError> {
-        Self::start_with_slow_hub(binary, topology, None).await
+        Self::start_with(binary, topology, false).await
     }
 
-    /// The same, with what is sent to the first hub arriving so much later.
+    /// The same, with the first hub behind a proxy, so that it can be [slowed down](Self::slow_down).
     ///
     /// # Errors
     /// If a node cannot be started, or does not become ready.
-    pub async fn start_with_slow_hub(
+    pub async fn start_with_proxy(binary: &Path, topology: &str) -> Result<Self, StartError> {
+        Self::start_with(binary, topology, true).await
+    }
+
+    async fn start_with(
         binary: &Path,
         topology: &str,
-        delay: Option<Duration>,
+        has_proxy: bool,
     ) -> Result<Self, StartError> {
         let mut table: toml::Table = topology.parse()?;
         let count = ["hubs", "clients"].map(|kind| {
@@ -142,18 +146,18 @@ impl ProcessCluster {
         let file = folder.path().join(TOPOLOGY);
         write_topology(&file, &table)?;
         let topology = Topology::read(&file)?;
-        let slow = match (delay, topology.hubs.first()) {
-            (Some(delay), Some(hub)) => {
+        let behind = match topology.hubs.first() {
+            Some(hub) if has_proxy => {
                 let last_port = base_port + u16::try_from(nodes).unwrap_or_default();
                 let [front, back] = [base_port, last_port]
                     .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
                 set_address_of_first_hub(&mut table, back);
                 write_topology(&folder.path().join(TOPOLOGY_BEHIND), &table)?;
-                let proxy = SlowProxy::start(front, back, delay);
+                let proxy = SlowProxy::start(front, back);
                 let proxy = proxy.map_err(|e| failed("starting a proxy", e))?;
-                Some(Slow {
+                Some(Behind {
                     hub: hub.name.clone(),
-                    _proxy: proxy,
+                    proxy,
                 })
             }
             _ => None,
@@ -164,7 +168,7 @@ impl ProcessCluster {
             folder,
             http: awc::Client::default(),
             nodes: RefCell::default(),
-            slow,
+            behind,
         };
         let nodes = cluster
             .topology
@@ -180,15 +184,29 @@ impl ProcessCluster {
         Ok(cluster)
     }
 
+    /// From now on everything that is sent to the hub behind the proxy arrives so much later. Without a proxy nothing does.
+    pub fn slow_down(&self, by_ms: u64) {
+        if let Some(behind) = &self.behind {
+            behind.proxy.set_delay_ms(by_ms);
+        }
+    }
+
     /// The process of a node that runs.
     #[must_use]
-    pub fn pid(&self, name: &NodeName) -> Option<u32> {
+    pub fn process_id(&self, name: &NodeName) -> Option<u32> {
         self.nodes.borrow().get(name).map(|node| node.0.id())
     }
 
     /// Ends a node at once, without a chance to finish anything.
     pub fn kill(&self, name: &NodeName) {
         self.nodes.borrow_mut().remove(name);
+    }
+
+    /// The processes of all nodes that run.
+    #[must_use]
+    pub fn process_ids(&self) -> Vec<u32> {
+        let nodes = self.nodes.borrow();
+        nodes.values().map(|node| node.0.id()).collect()
     }
 
     fn is_hub(&self, name: &NodeName) -> bool {
@@ -208,7 +226,7 @@ impl ProcessCluster {
         };
         let log = || open().map_err(|e| failed("opening a log", e));
         let role = if self.is_hub(name) { "hub" } else { "client" };
-        let is_behind = self.slow.as_ref().is_some_and(|slow| slow.hub == *name);
+        let is_behind = self.behind.as_ref().is_some_and(|b| b.hub == *name);
         let topology = if is_behind { TOPOLOGY_BEHIND } else { TOPOLOGY };
         let child = Command::new(&self.binary)
             .arg("--topology")

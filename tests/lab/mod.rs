@@ -1,4 +1,5 @@
 //! A folder with a topology of its own, on free ports, in which the `dske` command is typed.
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

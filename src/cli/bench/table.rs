@@ -27,7 +27,12 @@ fn write_all(text: &mut String, report: &LoadReport) -> std::fmt::Result {
     } else {
         ""
     };
-    writeln!(text, "measured for {:.1} s{early}\n", report.elapsed_s)?;
+    writeln!(
+        text,
+        "measured for {:.1} s after {:.1} s of warm-up{early}\n",
+        report.elapsed_s,
+        report.load.warm_up.as_secs_f64()
+    )?;
     writeln!(text, "{}\n", throughput(report))?;
     writeln!(text, "{}\n", latencies(report))?;
     writeln!(text, "{}", nodes(report))?;
@@ -120,47 +125,62 @@ fn nodes(report: &LoadReport) -> Table {
         "memory MiB",
         "PSRD bytes/key",
     ]);
+    let mut row = |name: &str, role: &str, used: Used| {
+        let per_key = |value: Option<f64>| {
+            let value = value.filter(|_| report.keys > 0);
+            value.map(|value| value / report.keys as f64)
+        };
+        table.push_record([
+            name.to_owned(),
+            role.to_owned(),
+            or_dash(used.cpu_s.map(|cpu_s| cpu_s / report.elapsed_s * 100.0)),
+            or_dash(per_key(used.cpu_s).map(|cpu_s| cpu_s * 1e6)),
+            or_dash(used.memory_bytes.map(|bytes| bytes / f64::from(1 << 20))),
+            or_dash(per_key(used.psrd_bytes)),
+        ]);
+    };
     for node in &report.nodes {
-        table.push_record(node_row(report, node));
+        row(node.name.as_str(), node.role.as_str(), Used::by(node));
     }
-    let own = Some(report.generator_cpu_s);
-    let own = cpu(report, own);
-    let none = "-".to_owned();
-    let [percent, per_key] = own;
-    table.push_record([
-        "(generator)".to_owned(),
-        none.clone(),
-        percent,
-        per_key,
-        none.clone(),
-        none,
-    ]);
+    row("(all nodes)", "", report.nodes.iter().map(Used::by).sum());
+    let generator = Used {
+        cpu_s: Some(report.generator_cpu_s),
+        ..Used::default()
+    };
+    row("(generator)", "", generator);
     numbers(table, 2)
 }
 
-fn node_row(report: &LoadReport, node: &NodeFigures) -> [String; 6] {
-    let [percent, per_key] = cpu(report, node.cpu_s);
-    let mebibytes = node
-        .rss_bytes
-        .map(|bytes| bytes as f64 / f64::from(1 << 20));
-    let psrd = node.psrd_bytes.filter(|_| report.keys > 0);
-    let psrd = psrd.map(|bytes| bytes as f64 / report.keys as f64);
-    [
-        node.name.to_string(),
-        node.role.as_str().to_owned(),
-        percent,
-        per_key,
-        or_dash(mebibytes),
-        or_dash(psrd),
-    ]
+/// What a node used, as far as it told.
+#[derive(Default)]
+struct Used {
+    cpu_s: Option<f64>,
+    memory_bytes: Option<f64>,
+    psrd_bytes: Option<f64>,
 }
 
-/// How much of a core, and for each key.
-fn cpu(report: &LoadReport, cpu_s: Option<f64>) -> [String; 2] {
-    let percent = cpu_s.map(|cpu_s| cpu_s / report.elapsed_s * 100.0);
-    let per_key = cpu_s.filter(|_| report.keys > 0);
-    let per_key = per_key.map(|cpu_s| cpu_s * 1e6 / report.keys as f64);
-    [or_dash(percent), or_dash(per_key)]
+impl Used {
+    fn by(node: &NodeFigures) -> Self {
+        Self {
+            cpu_s: node.cpu_s,
+            memory_bytes: node.rss_bytes.map(|bytes| bytes as f64),
+            psrd_bytes: node.psrd_bytes.map(|bytes| bytes as f64),
+        }
+    }
+}
+
+impl std::iter::Sum for Used {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        let add = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a + b),
+            (one, other) => one.or(other),
+        };
+        all.fold(Self::default(), |sum, one| Self {
+            cpu_s: add(sum.cpu_s, one.cpu_s),
+            memory_bytes: add(sum.memory_bytes, one.memory_bytes),
+            psrd_bytes: add(sum.psrd_bytes, one.psrd_bytes),
+        })
+    }
 }
 
 fn or_dash(value: Option<f64>) -> String {

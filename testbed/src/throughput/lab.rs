@@ -8,6 +8,7 @@ use std::time::Duration;
 use dske::load::{self, Arrivals, Load, LoadError, Pair};
 use dske::protocol::{NodeName, SaeId};
 use dske::topology::{Topology, TopologyError};
+use tokio::time::{Instant, sleep};
 
 use super::bare::Bare;
 use super::closed_loop;
@@ -17,8 +18,11 @@ use crate::local::LocalCluster;
 use crate::process::{ProcessCluster, StartError};
 use crate::{CallError, Cluster, KeyWish};
 
-/// How late everything arrives at a slow hub.
-pub const SLOW_BY: Duration = Duration::from_secs(1);
+/// How late everything arrives at a slow hub, in milliseconds.
+pub const SLOW_BY_MS: u64 = 1_000;
+
+/// How long clients may take to fill their pools after the start. What is missing then is brought while it is measured.
+const PROVISIONED_WITHIN: Duration = Duration::from_secs(20);
 
 /// Operations of an open loop at the same time at most: what is due beyond them counts as failed.
 const IN_FLIGHT_MAX: usize = 1024;
@@ -142,14 +146,39 @@ async fn start(programs: &Programs, kind: Kind) -> Result<Running, LabError> {
             Running::Actors(LocalCluster::start(Topology::parse("actors", &text)?, SEED))
         }
         Subject::Processes => {
-            let delay = (kind.trouble == Trouble::Slow).then_some(SLOW_BY);
-            let cluster = ProcessCluster::start_with_slow_hub(&programs.dske, &text, delay).await?;
-            if kind.trouble == Trouble::Stopped {
-                cluster.kill(&cluster.topology().hubs[0].name);
+            let cluster = match kind.trouble {
+                Trouble::Slow => ProcessCluster::start_with_proxy(&programs.dske, &text).await?,
+                Trouble::None | Trouble::Stopped => {
+                    ProcessCluster::start(&programs.dske, &text).await?
+                }
+            };
+            wait_until_provisioned(&cluster).await;
+            // Trouble comes when everything has been well.
+            match kind.trouble {
+                Trouble::None => {}
+                Trouble::Stopped => cluster.kill(&cluster.topology().hubs[0].name),
+                Trouble::Slow => cluster.slow_down(SLOW_BY_MS),
             }
             Running::Processes(cluster)
         }
     })
+}
+
+/// Waits until all pools of all clients are as full as they will be.
+pub(super) async fn wait_until_provisioned(cluster: &ProcessCluster) {
+    let deadline = Instant::now() + PROVISIONED_WITHIN;
+    for client in &cluster.topology().clients {
+        let is_full = async || {
+            let status = cluster.client_status(&client.name).await.ok();
+            status.is_some_and(|status| {
+                let mut links = status.hubs.iter().map(|hub| &hub.link);
+                links.all(|link| link.up_bytes_left.min(link.down_bytes_left) >= BLOCK_BYTES)
+            })
+        };
+        while !is_full().await && Instant::now() < deadline {
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
 }
 
 /// N hubs and two clients. Blocks of PSRD hold the largest key several times.

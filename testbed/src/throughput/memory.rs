@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::data::Held;
-use super::lab::{LabError, Programs, pair, topology};
+use super::lab::{LabError, Programs, pair, topology, wait_until_provisioned};
 use super::plan::{BASE, BULK_CONCURRENCY, KEYS_PER_CALL_MAX};
 use crate::process::ProcessCluster;
 use crate::{Cluster, KeyWish};
@@ -26,7 +26,8 @@ pub(super) async fn measure(
     let text = format!("{text}[timing]\nshare_ttl_ms = 86_400_000\n");
     let cluster = ProcessCluster::start(&programs.dske, &text).await?;
     let deadline = Instant::now() + within;
-    // The PSRD of the pools is there before the first share is counted.
+    // What the pools take is there before the first share is counted.
+    wait_until_provisioned(&cluster).await;
     establish(&cluster, 1).await;
     let mut held = vec![look(&cluster).await?];
     for i in 1..=LOOKS {
@@ -70,7 +71,7 @@ async fn look(cluster: &ProcessCluster) -> Result<Held, LabError> {
         error,
     })?;
     let memory = cluster
-        .pid(node)
+        .process_id(node)
         .ok_or_else(|| io::Error::other("it has ended"));
     let memory = memory.and_then(resident_bytes);
     Ok(Held {

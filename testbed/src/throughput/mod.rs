@@ -92,8 +92,8 @@ pub async fn run(sweep: &Sweep, progress: impl Fn(&str)) -> Result<Throughput, L
         }
     }
     if sweep.parts.contains(&Part::Memory) {
-        let within = sweep.extent.memory_within();
-        data.memory = memory::measure(&sweep.programs, SHARES, within).await?;
+        let (shares, within) = sweep.extent.memory();
+        data.memory = memory::measure(&sweep.programs, shares, within).await?;
         if let Some(last) = data.memory.last() {
             let mib = last.rss_bytes >> 20;
             progress(&format!("memory: {} shares in {mib} MiB", last.shares));
@@ -171,11 +171,12 @@ impl Extent {
         (Duration::from_millis(300), Duration::from_secs(seconds))
     }
 
-    fn memory_within(self) -> Duration {
-        Duration::from_secs(match self {
-            Self::Full => 45,
-            Self::Quick => 3,
-        })
+    /// Shares to hold, and how long it may take.
+    fn memory(self) -> (u64, Duration) {
+        match self {
+            Self::Full => (SHARES, Duration::from_secs(45)),
+            Self::Quick => (SHARES / 10, Duration::from_secs(3)),
+        }
     }
 }
 

@@ -106,17 +106,12 @@ pub fn targets(data: &Throughput) -> Vec<Target> {
             figures.bytes_per_share,
         ),
         less(
-            "One hub stopped: median as a multiple",
+            "One hub stopped: median beside undisturbed",
             1.5,
             "×",
             figures.stopped,
         ),
-        less(
-            "One hub slow by a second: median as a multiple",
-            1.5,
-            "×",
-            figures.slow,
-        ),
+        less("One hub slow by a second: the same", 1.5, "×", figures.slow),
     ]
 }
 

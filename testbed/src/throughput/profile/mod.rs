@@ -22,7 +22,7 @@ use futures_util::future::join;
 use tokio::time::sleep;
 
 use super::data::{Function, Profile, RoleProfile};
-use super::lab::{LabError, MASTER, Programs, load_of, topology};
+use super::lab::{LabError, MASTER, Programs, load_of, topology, wait_until_provisioned};
 use super::plan::BASE;
 use crate::Cluster;
 use crate::process::ProcessCluster;
@@ -54,10 +54,11 @@ pub(super) async fn take(
     let text = topology(BASE.hubs, BASE.threshold);
     let cluster = ProcessCluster::start(&programs.dske, &text).await;
     let cluster = cluster.map_err(LabError::from)?;
+    wait_until_provisioned(&cluster).await;
     let topology = cluster.topology();
     let nodes = topology.nodes().filter_map(|(role, node)| {
         let role = role_name(role, &node.name);
-        Some((cluster.pid(&node.name)?, role))
+        Some((cluster.process_id(&node.name)?, role))
     });
     let roles: BTreeMap<u32, &'static str> = nodes.collect();
     let load = load_of(&BASE, times);

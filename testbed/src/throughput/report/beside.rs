@@ -6,7 +6,7 @@ use crate::report::Section;
 use crate::report::bars::{self, ROW};
 use crate::report::canvas::Ink;
 use crate::throughput::data::{Condition, Measured, Run, Subject, Throughput, Trouble};
-use crate::throughput::lab::SLOW_BY;
+use crate::throughput::lab::SLOW_BY_MS;
 use crate::throughput::plan::Part;
 use crate::throughput::targets::Figures;
 
@@ -86,9 +86,9 @@ pub(super) fn troubles(data: &Throughput) -> String {
         id: "trouble",
         title: "One hub stopped, or slow",
         lead: format!(
-            "Three clusters side by side, measured in turn. In one the first hub was killed before; in another everything that is \
-             sent to it arrives {} s late, through a proxy in front of it. Everything else is as by default: any 3 of 5 hubs will do.",
-            SLOW_BY.as_secs_f64()
+            "Three clusters side by side, measured in turn. When all was well, the first hub of one was killed; at \
+             that of another everything arrives {} s late since then, through a proxy in front of it. Everything else is as by default: any 3 of 5 hubs will do.",
+            SLOW_BY_MS as f64 / 1e3
         ),
         legend: String::new(),
         panels: medians.draw(&all) + &rates.draw(&all),

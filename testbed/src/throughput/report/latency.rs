@@ -75,7 +75,8 @@ fn panel(title: &str, shown: &[&Measured], all: &[&Measured]) -> String {
         title: title.to_owned(),
         x: Axis::named(
             "percent of operations",
-            (0.0, NINES),
+            // A little more, so that the last name has room.
+            (0.0, NINES + 0.2),
             ticks.map(|(x, name)| (x, name.to_owned())).collect(),
         ),
         y: Axis::log("ms, both calls", ms(least.min(most)), ms(most), millis),

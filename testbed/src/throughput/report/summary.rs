@@ -104,11 +104,11 @@ fn row(target: &Target) -> String {
     };
     let (class, verdict) = match (target.standing(), target.factor()) {
         (Standing::Reached, Some(factor)) => {
-            ("held", format!("reached, {} times as good", number(factor)))
+            ("held", format!("reached by a factor of {}", number(factor)))
         }
         (Standing::Missed, Some(factor)) => (
             "weak",
-            format!("missed: {} times short", number(1.0 / factor)),
+            format!("missed by a factor of {}", number(1.0 / factor)),
         ),
         _ => ("", "not measured".to_owned()),
     };

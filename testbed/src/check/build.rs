@@ -1,0 +1,275 @@
+//! The `dske` command of the working tree, and of a revision, built in the same way.
+//!
+//! Both are built by `cargo build` of the package alone: built along with tests or benches, the command has what only those
+//! need of its dependencies, such as a clock that can be stopped.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Lines of the compiler's output that are shown when it fails.
+const OUTPUT_LINES: usize = 30;
+
+/// Why one of the two cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A program cannot be started.
+    #[error("{program} cannot be started: {error}")]
+    Program {
+        /// Which one.
+        program: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// There is no such revision.
+    #[error("there is no revision {revision:?} in {}: {says}", .root.display())]
+    UnknownRevision {
+        /// What was asked for.
+        revision: String,
+        /// The repository.
+        root: PathBuf,
+        /// What git says.
+        says: String,
+    },
+    /// Git fails.
+    #[error("git {what}: {says}")]
+    Git {
+        /// What it was to do.
+        what: String,
+        /// What it says.
+        says: String,
+    },
+    /// It does not build.
+    #[error("{which} does not build; the end of the compiler's output:\n{output}")]
+    Compiler {
+        /// Which of the two.
+        which: String,
+        /// The last lines.
+        output: String,
+    },
+}
+
+impl BuildError {
+    /// Whether it is the caller who has to ask for something else.
+    #[must_use]
+    pub fn is_bad_use(&self) -> bool {
+        matches!(self, Self::UnknownRevision { .. })
+    }
+}
+
+/// A `dske` command.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// Commit and subject.
+    pub which: String,
+    /// The command.
+    pub binary: PathBuf,
+}
+
+/// Builds commands.
+pub struct Builder<'a> {
+    /// The repository.
+    pub root: &'a Path,
+    /// Where cargo builds it. Revisions are checked out and built below, and stay there for the next time.
+    pub target: &'a Path,
+}
+
+impl Builder<'_> {
+    /// The command of the working tree.
+    ///
+    /// # Errors
+    /// If it does not build.
+    pub fn current(&self) -> Result<Built, BuildError> {
+        let mut which = self.describe("HEAD")?;
+        if !self.git(&["status", "--porcelain"])?.is_empty() {
+            which.push_str(", with changes that are not committed");
+        }
+        build(self.root, self.target, which)
+    }
+
+    /// The command of a revision.
+    ///
+    /// # Errors
+    /// If there is none, or it does not build.
+    pub fn revision(&self, revision: &str) -> Result<Built, BuildError> {
+        let commit = format!("{revision}^{{commit}}");
+        let commit = self.git(&["rev-parse", "--verify", "--end-of-options", &commit]);
+        let commit = commit.map_err(|error| match error {
+            BuildError::Git { says, .. } => BuildError::UnknownRevision {
+                revision: revision.to_owned(),
+                root: self.root.to_owned(),
+                says,
+            },
+            other => other,
+        })?;
+        let tree = self.target.join("bench-check").join(&commit);
+        if !tree.join("Cargo.toml").exists() {
+            // What `cargo clean` has taken away is still in git's list.
+            self.git(&["worktree", "prune"])?;
+            let path = tree.as_os_str();
+            let add = ["worktree", "add", "--detach", "--force"].map(OsStr::new);
+            self.git(&[&add[..], &[path, OsStr::new(&commit)]].concat())?;
+        }
+        build(&tree, &tree.join("target"), self.describe(&commit)?)
+    }
+
+    /// The commit in short, with its subject.
+    fn describe(&self, commit: &str) -> Result<String, BuildError> {
+        self.git(&["show", "--no-patch", "--format=%h %s", commit])
+    }
+
+    fn git(&self, args: &[impl AsRef<OsStr>]) -> Result<String, BuildError> {
+        let output = output(Command::new("git").arg("-C").arg(self.root).args(args))?;
+        if !output.status.success() {
+            let what: Vec<_> = args
+                .iter()
+                .map(|arg| arg.as_ref().to_string_lossy())
+                .collect();
+            return Err(BuildError::Git {
+                what: what.join(" "),
+                says: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            });
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+}
+
+fn build(tree: &Path, target: &Path, which: String) -> Result<Built, BuildError> {
+    eprintln!("building {which}");
+    let mut cargo = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+    let built = output(
+        cargo
+            .current_dir(tree)
+            .env("CARGO_TARGET_DIR", target)
+            .args([
+                "build",
+                "--release",
+                "--locked",
+                "--package",
+                "dske",
+                "--bin",
+                "dske",
+            ]),
+    )?;
+    if !built.status.success() {
+        let output = String::from_utf8_lossy(&built.stderr);
+        let lines: Vec<&str> = output.lines().collect();
+        let end = lines.get(lines.len().saturating_sub(OUTPUT_LINES)..);
+        return Err(BuildError::Compiler {
+            which,
+            output: end.unwrap_or_default().join("\n"),
+        });
+    }
+    Ok(Built {
+        which,
+        binary: target.join("release").join("dske"),
+    })
+}
+
+fn output(command: &mut Command) -> Result<Output, BuildError> {
+    command.output().map_err(|error| BuildError::Program {
+        program: command.get_program().to_string_lossy().into_owned(),
+        error,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A repository with one commit, in which `dske` is what these lines make it.
+    fn repository(main: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        std::fs::create_dir(root.join("src")).unwrap();
+        let manifest =
+            "[workspace]\n[package]\nname = \"dske\"\nversion = \"0.0.0\"\nedition = \"2024\"\n";
+        let lock = "version = 4\n\n[[package]]\nname = \"dske\"\nversion = \"0.0.0\"\n";
+        for (file, text) in [
+            ("Cargo.toml", manifest),
+            ("Cargo.lock", lock),
+            ("src/main.rs", main),
+            (".gitignore", "target\n"),
+        ] {
+            std::fs::write(root.join(file), text).unwrap();
+        }
+        let name = ["-c", "user.name=n", "-c", "user.email=e@localhost"];
+        for args in [
+            &["init", "--quiet"][..],
+            &["add", "."],
+            &["commit", "--quiet", "-m", "First"],
+        ] {
+            let git = Command::new("git")
+                .current_dir(root)
+                .args(name)
+                .args(args)
+                .status();
+            assert!(git.unwrap().success(), "{args:?}");
+        }
+        folder
+    }
+
+    #[test]
+    fn the_working_tree_and_a_revision_are_built_beside_each_other() {
+        let folder = repository("fn main() { println!(\"old\"); }");
+        let target = folder.path().join("target");
+        let builder = Builder {
+            root: folder.path(),
+            target: &target,
+        };
+        assert!(!builder.current().unwrap().which.contains("not committed"));
+        std::fs::write(
+            folder.path().join("src/main.rs"),
+            "fn main() { println!(\"new\"); }",
+        )
+        .unwrap();
+        // Twice: what is there is used again.
+        for _ in 0..2 {
+            let (current, old) = (
+                builder.current().unwrap(),
+                builder.revision("HEAD").unwrap(),
+            );
+            assert!(
+                current
+                    .which
+                    .ends_with("First, with changes that are not committed")
+            );
+            assert!(old.which.ends_with("First"));
+            for (built, says) in [(current, "new\n"), (old, "old\n")] {
+                let said = Command::new(built.binary).output().unwrap().stdout;
+                assert_eq!(String::from_utf8(said).unwrap(), says);
+            }
+        }
+        // Also after somebody has cleaned up.
+        std::fs::remove_dir_all(&target).unwrap();
+        builder.revision("HEAD").unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_built_says_why() {
+        let folder = repository("fn main() { nonsense }");
+        let target = folder.path().join("target");
+        let builder = Builder {
+            root: folder.path(),
+            target: &target,
+        };
+        let unknown = builder.revision("v9").unwrap_err();
+        assert!(unknown.is_bad_use());
+        assert!(
+            unknown
+                .to_string()
+                .starts_with("there is no revision \"v9\" in "),
+            "{unknown}"
+        );
+        // Not an option of git.
+        assert!(builder.revision("--all").unwrap_err().is_bad_use());
+        let broken = builder.revision("HEAD").unwrap_err();
+        assert!(!broken.is_bad_use());
+        let says = broken.to_string();
+        assert!(
+            says.contains("First does not build") && says.contains("`nonsense`"),
+            "{says}"
+        );
+    }
+}
