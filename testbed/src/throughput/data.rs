@@ -30,7 +30,7 @@ pub struct Throughput {
     /// Memory of a hub that holds many shares.
     pub memory: Vec<Held>,
     /// Where the CPU time of a key goes.
-    pub profile: Option<Profile>,
+    pub profiles: Vec<Profile>,
     /// What could not be measured, and why.
     pub left_out: Vec<LeftOut>,
 }
@@ -201,11 +201,11 @@ pub struct Held {
     pub rss_bytes: u64,
 }
 
-/// Where the CPU time of a key goes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// Where the CPU time of a key goes under one condition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
-    /// Operations at the same time while it was taken.
-    pub concurrency: usize,
+    /// What load there was while it was taken.
+    pub condition: Condition,
     /// Samples of all nodes.
     pub samples: u64,
     /// Whether the kernel's share could be seen.

@@ -68,7 +68,7 @@ pub async fn run(sweep: &Sweep, progress: impl Fn(&str)) -> Result<Throughput, L
         wall_s: 0.0,
         measured: Vec::new(),
         memory: Vec::new(),
-        profile: None,
+        profiles: Vec::new(),
         left_out: Vec::new(),
     };
     let experiments = sweep.extent.experiments().into_iter();
@@ -77,11 +77,9 @@ pub async fn run(sweep: &Sweep, progress: impl Fn(&str)) -> Result<Throughput, L
         data.measured.extend(measured);
     }
     if sweep.parts.contains(&Part::Profile) {
-        match profile::take(&sweep.programs, sweep.extent.profile_times()).await {
-            Ok(profile) => {
-                progress(&format!("profile: {} samples", profile.samples));
-                data.profile = Some(profile);
-            }
+        let taken = profile::take(&sweep.programs, sweep.extent.profile_times(), &progress);
+        match taken.await {
+            Ok(profiles) => data.profiles = profiles,
             Err(profile::ProfileError::Lab(error)) => return Err(error),
             Err(error) => {
                 let reason = error.to_string();
@@ -165,10 +163,10 @@ fn line(part: Part, condition: &Condition, run: &Run) -> String {
 impl Extent {
     fn profile_times(self) -> (Duration, Duration) {
         let seconds = match self {
-            Self::Full => 4,
-            Self::Quick => 1,
+            Self::Full => 3.0,
+            Self::Quick => 0.5,
         };
-        (Duration::from_millis(300), Duration::from_secs(seconds))
+        (Duration::from_millis(300), Duration::from_secs_f64(seconds))
     }
 
     /// Shares to hold, and how long it may take.

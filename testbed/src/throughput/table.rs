@@ -34,6 +34,8 @@ struct BucketRow {
 /// A piece of the CPU time of a key.
 #[derive(Serialize)]
 struct CpuRow<'a> {
+    keys_per_call: usize,
+    size_bits: usize,
     role: &'a str,
     category: &'a str,
     function: Option<&'a str>,
@@ -94,20 +96,26 @@ fn buckets(data: &Throughput) -> Vec<BucketRow> {
 
 fn cpu(data: &Throughput) -> Vec<CpuRow<'_>> {
     let mut rows = Vec::new();
-    for role in data.profile.iter().flat_map(|profile| &profile.roles) {
-        let categories = role.us_per_key.iter();
-        rows.extend(categories.map(|(category, us_per_key)| CpuRow {
-            role: &role.role,
-            category,
-            function: None,
-            us_per_key: *us_per_key,
-        }));
-        rows.extend(role.functions.iter().map(|function| CpuRow {
-            role: &role.role,
-            category: &function.category,
-            function: Some(&function.name),
-            us_per_key: function.us_per_key,
-        }));
+    for profile in &data.profiles {
+        let Condition {
+            keys_per_call,
+            size_bits,
+            ..
+        } = profile.condition;
+        for role in &profile.roles {
+            let row = |category, function, us_per_key| CpuRow {
+                keys_per_call,
+                size_bits,
+                role: &role.role,
+                category,
+                function,
+                us_per_key,
+            };
+            let categories = role.us_per_key.iter();
+            rows.extend(categories.map(|(category, us)| row(category, None, *us)));
+            let functions = role.functions.iter();
+            rows.extend(functions.map(|f| row(&f.category, Some(f.name.as_str()), f.us_per_key)));
+        }
     }
     rows
 }
@@ -144,7 +152,7 @@ mod tests {
                 shares: 1,
                 rss_bytes: 2,
             }],
-            profile: None,
+            profiles: Vec::new(),
             left_out: Vec::new(),
         }
     }

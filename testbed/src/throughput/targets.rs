@@ -1,7 +1,7 @@
 //! What is aimed at, and whether it is reached.
 
 use super::data::{Condition, Measured, Run, Subject, Throughput, Trouble};
-use super::plan::{BASE, KEYS_PER_CALL_MAX, Part, SHARES, SIZE_BITS_MAX};
+use super::plan::{BASE, LARGE, MANY, Part, SHARES};
 use super::stats::Spread;
 
 /// How a target stands.
@@ -151,29 +151,17 @@ impl Figures {
         let share = real.zip(bare);
         let share = share.and_then(|(real, bare)| Spread::of_ratios(real, bare, keys_per_s));
         let of = |condition, figure| limit(condition).and_then(|m| m.spread(figure));
-        let bulk = Condition {
-            concurrency: Some(super::plan::BULK_CONCURRENCY),
-            ..BASE
-        };
         let alone = Condition {
             concurrency: Some(1),
             ..BASE
-        };
-        let many = Condition {
-            keys_per_call: KEYS_PER_CALL_MAX,
-            ..bulk
-        };
-        let large = Condition {
-            size_bits: SIZE_BITS_MAX,
-            ..bulk
         };
         Self {
             keys_per_s: real.and_then(|real| real.spread(keys_per_s)),
             bare_keys_per_s: bare.and_then(|bare| bare.spread(keys_per_s)),
             share_of_bare: share.map(|share| share.times(100.0)),
             alone_ms: of(alone, |run| run.p50_ms),
-            many_keys_per_s: of(many, keys_per_s),
-            bulk_mbit_per_s: of(large, |run| run.mbit_per_s),
+            many_keys_per_s: of(MANY, keys_per_s),
+            bulk_mbit_per_s: of(LARGE, |run| run.mbit_per_s),
             bytes_per_share: bytes_per_share(data),
             stopped: slowdown(data, Trouble::Stopped),
             slow: slowdown(data, Trouble::Slow),

@@ -21,9 +21,9 @@ use dske::topology::Role;
 use futures_util::future::join;
 use tokio::time::sleep;
 
-use super::data::{Function, Profile, RoleProfile};
+use super::data::{Condition, Function, Profile, RoleProfile};
 use super::lab::{LabError, MASTER, Programs, load_of, topology, wait_until_provisioned};
-use super::plan::BASE;
+use super::plan::{BASE, LARGE, MANY};
 use crate::Cluster;
 use crate::process::ProcessCluster;
 use samples::Sample;
@@ -46,22 +46,43 @@ pub(super) enum ProfileError {
     Perf(String),
 }
 
-/// Takes a profile of a fresh cluster.
+/// What is looked into: what has a target, but for one call at a time, in which cores wait more than they work.
+const CONDITIONS: [Condition; 3] = [BASE, MANY, LARGE];
+
+/// Takes a profile of a fresh cluster under each condition.
 pub(super) async fn take(
     programs: &Programs,
     times: (Duration, Duration),
-) -> Result<Profile, ProfileError> {
+    progress: &impl Fn(&str),
+) -> Result<Vec<Profile>, ProfileError> {
     let text = topology(BASE.hubs, BASE.threshold);
     let cluster = ProcessCluster::start(&programs.dske, &text).await;
     let cluster = cluster.map_err(LabError::from)?;
     wait_until_provisioned(&cluster).await;
+    let mut profiles = Vec::new();
+    for condition in CONDITIONS {
+        let profile = take_under(&cluster, condition, times).await?;
+        progress(&format!(
+            "profile: {condition}: {} samples",
+            profile.samples
+        ));
+        profiles.push(profile);
+    }
+    Ok(profiles)
+}
+
+async fn take_under(
+    cluster: &ProcessCluster,
+    condition: Condition,
+    times: (Duration, Duration),
+) -> Result<Profile, ProfileError> {
     let topology = cluster.topology();
     let nodes = topology.nodes().filter_map(|(role, node)| {
         let role = role_name(role, &node.name);
         Some((cluster.process_id(&node.name)?, role))
     });
     let roles: BTreeMap<u32, &'static str> = nodes.collect();
-    let load = load_of(&BASE, times);
+    let load = load_of(&condition, times);
     let folder = tempfile::tempdir().map_err(|e| ProfileError::Perf(e.to_string()))?;
     let file = folder.path().join("perf.data");
     let recording = async {
@@ -75,7 +96,7 @@ pub(super) async fn take(
     if samples.is_empty() {
         return Err(ProfileError::Perf("it took no samples".to_owned()));
     }
-    Ok(make(&samples, &roles, &report))
+    Ok(make(condition, &samples, &roles, &report))
 }
 
 const HUBS: &str = "hubs";
@@ -134,7 +155,12 @@ fn finish(what: &str, output: std::io::Result<Output>) -> Result<Output, Profile
 }
 
 /// CPU time is what the processes say that they have used; samples divide it up.
-fn make(samples: &[Sample], roles: &BTreeMap<u32, &'static str>, report: &LoadReport) -> Profile {
+fn make(
+    condition: Condition,
+    samples: &[Sample],
+    roles: &BTreeMap<u32, &'static str>,
+    report: &LoadReport,
+) -> Profile {
     let of_role = |role: &str| {
         let of = samples.iter().filter(|s| roles.get(&s.pid) == Some(&role));
         let nodes = report.nodes.iter();
@@ -145,7 +171,7 @@ fn make(samples: &[Sample], roles: &BTreeMap<u32, &'static str>, report: &LoadRe
     };
     let is_kernel = |sample: &Sample| sample.stack.first().is_some_and(|f| f.is_kernel());
     Profile {
-        concurrency: BASE.concurrency.unwrap_or_default(),
+        condition,
         samples: samples.len() as u64,
         kernel_seen: samples.iter().any(is_kernel),
         roles: [HUBS, INITIATOR, RESPONDER].map(of_role).into(),

@@ -1,7 +1,7 @@
 //! The figures that have targets, beside the bare route.
 
 use super::curves::details;
-use super::words::{bits, median, number, subject};
+use super::words::{keys_asked_for, median, number, subject};
 use crate::report::Section;
 use crate::report::bars::{self, ROW};
 use crate::report::canvas::Ink;
@@ -99,16 +99,7 @@ fn bulk_rates(all: &[&Measured]) -> String {
     bars::draw(title, most, 30 + 2 * ROW * all.len() as i32, |rows| {
         let mut y = 36;
         for measured in all {
-            let Condition {
-                keys_per_call,
-                size_bits,
-                ..
-            } = measured.condition;
-            let keys = match keys_per_call {
-                1 => "one key".to_owned(),
-                n => format!("{n} keys"),
-            };
-            rows.heading(y, &format!("{keys} of {} bits per call", bits(size_bits)));
+            rows.heading(y, &keys_asked_for(&measured.condition));
             y += ROW;
             rows.label(y, subject(measured.condition.subject), Ink::Text);
             if let Some(spread) = measured.spread(|run| run.mbit_per_s) {

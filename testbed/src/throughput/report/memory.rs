@@ -51,8 +51,8 @@ pub(super) fn section(data: &Throughput) -> String {
         legend: String::new(),
         panels: panel,
         caption: format!(
-            "<b>What to see:</b> a straight line: each share takes the same, {} with all that belongs to it, of which 80 bytes are \
-             the share itself. Steps are where a table grows.",
+            "<b>What to see:</b> the slope: each share takes {} with all that belongs to it, of which 80 are the share itself. Where \
+             the line is straight, that does not change as the store grows; steps are where a table does.",
             median(Figures::of(data).bytes_per_share, "bytes")
         ),
         tables: table.map_or_else(String::new, |table| table.details(FOLDER)),

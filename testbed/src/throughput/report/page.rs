@@ -62,7 +62,7 @@ mod tests {
     use crate::throughput::data::{
         Function, Held, LeftOut, Machine, Measured, Profile, RoleProfile, Run,
     };
-    use crate::throughput::plan::{Extent, Part};
+    use crate::throughput::plan::{BASE, Extent, Part};
 
     /// Nothing measured.
     fn empty() -> Throughput {
@@ -79,7 +79,7 @@ mod tests {
             wall_s: 1.0,
             measured: Vec::new(),
             memory: Vec::new(),
-            profile: None,
+            profiles: Vec::new(),
             left_out: Vec::new(),
         }
     }
@@ -126,8 +126,8 @@ mod tests {
                 rss_bytes: 260_000_000,
             },
         ];
-        data.profile = Some(Profile {
-            concurrency: 32,
+        data.profiles = vec![Profile {
+            condition: BASE,
             samples: 4_000,
             kernel_seen: true,
             roles: vec![RoleProfile {
@@ -139,7 +139,7 @@ mod tests {
                     us_per_key: 12.0,
                 }],
             }],
-        });
+        }];
         data
     }
 
@@ -204,7 +204,7 @@ mod tests {
             measured.runs.clear();
         }
         data.memory.truncate(1);
-        data.profile = Some(Profile::default());
+        data.profiles[0].roles.clear();
         assert!(html(&data).contains("</html>"));
     }
 

@@ -80,8 +80,8 @@ pub(super) fn targets_table(data: &Throughput) -> String {
     let rows: String = targets(data).iter().map(row).collect();
     format!(
         r#"<section id="targets"><h2>Every target</h2><div class="scroll"><table class="numbers">
-<thead><tr><th>target</th><th>aimed at</th><th>measured</th><th class="words">least to most</th><th class="words">verdict</th></tr></thead><tbody>
-{rows}</tbody></table></div><p class="note">Measured is the median. All on one machine: {}.</p></section>"#,
+<thead><tr><th>target</th><th class="words">verdict</th><th>measured</th><th>aimed at</th><th class="words">least to most</th></tr></thead><tbody>
+{rows}</tbody></table></div><p class="note">Measured is the median; the verdict says by how many times it is reached or missed. All on one machine: {}.</p></section>"#,
         machine(data)
     )
 }
@@ -102,22 +102,20 @@ fn row(target: &Target) -> String {
     } else {
         "under"
     };
-    let (class, verdict) = match (target.standing(), target.factor()) {
-        (Standing::Reached, Some(factor)) => {
-            ("held", format!("reached by a factor of {}", number(factor)))
-        }
-        (Standing::Missed, Some(factor)) => (
-            "weak",
-            format!("missed by a factor of {}", number(1.0 / factor)),
-        ),
-        _ => ("", "not measured".to_owned()),
+    let (class, verdict) = match target.standing() {
+        Standing::Reached => ("held", "reached"),
+        Standing::Missed => ("weak", "missed"),
+        Standing::Unknown => ("", "not measured"),
     };
+    // How many times as good as aimed at, or how many times too little.
+    let factor = target.factor().map(|factor| factor.max(1.0 / factor));
+    let factor = factor.map_or_else(String::new, |f| format!(" {} ×", number(f)));
     format!(
-        r#"<tr><td class="name">{}</td><td>{than} {} {unit}</td><td>{}</td><td class="words">{}</td><td class="words"><span class="tag {class}">{verdict}</span></td></tr>
+        r#"<tr><td class="name">{}</td><td class="words"><span class="tag {class}">{verdict}{factor}</span></td><td>{}</td><td>{than} {} {unit}</td><td class="words">{}</td></tr>
 "#,
         target.name,
-        number(target.aim),
         median(target.figure, target.unit),
+        number(target.aim),
         range(target.figure),
         unit = target.unit,
     )

@@ -63,6 +63,15 @@ pub(super) fn bits(bits: usize) -> String {
     }
 }
 
+/// What each call asks for.
+pub(super) fn keys_asked_for(condition: &Condition) -> String {
+    let keys = match condition.keys_per_call {
+        1 => "one key".to_owned(),
+        n => format!("{n} keys"),
+    };
+    format!("{keys} of {} bits per call", bits(condition.size_bits))
+}
+
 /// The operations of a closed loop.
 pub(super) fn concurrency(condition: &Condition) -> String {
     let concurrency = condition.concurrency;
