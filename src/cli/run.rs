@@ -1,5 +1,6 @@
 //! Runs one node in the foreground.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,12 +37,9 @@ pub(super) fn hub(topology: &Topology, node: Node) -> Result<(), CliError> {
     let config = topology.hub(&node.name).expect(IN_TOPOLOGY);
     let _run_file = take_run_file(&node)?;
     let listener = listen(&node.address)?;
-    actix_rt::System::new().block_on(async move {
-        let handle = HubHandle::from(HubNode::new(Hub::new(config, os_rng())).start());
-        serve(&node.name, listener, move |app, on_stop| {
-            hub_routes::configure(app, &handle, on_stop);
-        })
-        .await
+    serve(&node.name, listener, move |app, on_stop| {
+        let hub = HubNode::new(Hub::new(config.clone(), os_rng())).start();
+        hub_routes::configure(app, &HubHandle::from(hub), on_stop);
     })
 }
 
@@ -49,17 +47,19 @@ pub(super) fn client(topology: &Topology, node: Node) -> Result<(), CliError> {
     let config = topology.client(&node.name).expect(IN_TOPOLOGY);
     let _run_file = take_run_file(&node)?;
     let listener = listen(&node.address)?;
-    actix_rt::System::new().block_on(async move {
+    let addresses = topology.hubs.iter().map(|hub| {
+        let address = topology.address(&hub.name).expect(IN_TOPOLOGY);
+        (hub.name.clone(), address.to_owned())
+    });
+    let addresses: BTreeMap<NodeName, String> = addresses.collect();
+    serve(&node.name, listener, move |app, on_stop| {
         let http = http_client(config.timing.request_timeout);
         let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
-            let address = topology.address(&hub.name).expect(IN_TOPOLOGY);
+            let address = addresses.get(&hub.name).expect(IN_TOPOLOGY);
             Rc::new(HttpTransport::new(http.clone(), address))
         };
-        let client = ClientNode::start(config, os_rng(), reach);
-        serve(&node.name, listener, move |app, on_stop| {
-            client_routes::configure(app, &client, on_stop);
-        })
-        .await
+        let client = ClientNode::start(config.clone(), os_rng(), reach);
+        client_routes::configure(app, &client, on_stop);
     })
 }
 
@@ -104,10 +104,20 @@ fn listen(address: &str) -> Result<TcpListener, CliError> {
     })
 }
 
-async fn serve(
+/// Serves until told to stop. `start` starts the node and adds its routes. It is called on the thread that will serve
+/// them: so the node and its routes share a thread, and a message between them wakes no other one up.
+fn serve(
     name: &NodeName,
     listener: TcpListener,
-    configure: impl Fn(&mut ServiceConfig, &OnStop) + Send + Clone + 'static,
+    start: impl Fn(&mut ServiceConfig, &OnStop) + Send + Clone + 'static,
+) -> Result<(), CliError> {
+    actix_rt::System::new().block_on(serve_in_system(name, listener, start))
+}
+
+async fn serve_in_system(
+    name: &NodeName,
+    listener: TcpListener,
+    start: impl Fn(&mut ServiceConfig, &OnStop) + Send + Clone + 'static,
 ) -> Result<(), CliError> {
     let address = listener.local_addr().map_err(CliError::Server)?;
     let stop = Arc::new(tokio::sync::Notify::new());
@@ -116,9 +126,9 @@ async fn serve(
         Arc::new(move || stop.notify_one())
     };
     let server = HttpServer::new(move || {
-        App::new().configure(|app: &mut ServiceConfig| configure(app, &on_stop))
+        App::new().configure(|app: &mut ServiceConfig| start(app, &on_stop))
     })
-    // The node is one actor: more workers would only wait for it.
+    // The node is one actor: there is one of it, and one thread.
     .workers(1)
     .shutdown_timeout(SHUTDOWN_S)
     .listen(listener)
