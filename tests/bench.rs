@@ -71,6 +71,7 @@ fn a_running_cluster_is_measured() {
     let warns = output.stderr.contains("warning: not optimised");
     assert_eq!(warns, cfg!(debug_assertions), "{}", output.stderr);
 
+    std::fs::write(lab.folder().join("report.json"), "x".repeat(100_000)).unwrap();
     let options = [
         &QUICK[..],
         &["--rate", "40", "--number", "3", "--size", "512"],
@@ -97,7 +98,7 @@ fn a_running_cluster_is_measured() {
     assert_eq!(output.code, Some(1));
     let report: LoadReport = serde_json::from_str(&output.stdout).unwrap();
     let due = report.errors["generator-overloaded"] + report.both.count;
-    assert!((9_900..=10_000).contains(&due), "none is left out: {due}");
+    assert!((9_999..=10_001).contains(&due), "none is left out: {due}");
     let expected = format!(
         "error: {} of {due} operations failed",
         report.errors_total()
@@ -200,6 +201,10 @@ fn what_cannot_be_asked_for_is_refused_before_anything_is_sent() {
         let failed = lab.fails(2, &bench(options));
         assert!(failed.contains(says), "{options:?}: {failed}");
     }
+    let report = lab.folder().join("report.json");
+    std::fs::write(&report, "an older one").unwrap();
+    lab.fails(1, &bench(&["--json", "report.json"]));
+    assert_eq!(std::fs::read_to_string(&report).unwrap(), "an older one");
     let failed = lab.fails(1, &bench(&["--json", "no/such/folder/report.json"]));
     assert!(
         failed.contains("cannot be written; name another file with --json"),

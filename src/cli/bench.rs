@@ -13,7 +13,7 @@ use crate::protocol::SaeId;
 use crate::topology::Topology;
 
 use super::CliError;
-use super::print::spinner;
+use super::print::{BAD, spinner};
 
 mod table;
 
@@ -120,6 +120,9 @@ pub(super) fn bench(topology: &Topology, options: &Bench) -> Result<(), CliError
         Some(Json::Stdout) => eprint!("{shown}"),
         Some(Json::File(..)) | None => print!("{shown}"),
     }
+    if let Some(warning) = table::warning(&report) {
+        eprintln!("{BAD}warning{BAD:#}: {warning}");
+    }
     if let Some(json) = json {
         json.write(&report)?;
     }
@@ -199,7 +202,10 @@ impl Json {
         if path == Path::new("-") {
             return Ok(Self::Stdout);
         }
-        let file = File::create(path).map_err(|reason| unwritable(path, reason))?;
+        // What is there is kept until there is something to replace it with.
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(|reason| unwritable(path, reason))?;
         Ok(Self::File(path.to_owned(), file))
     }
 
@@ -212,7 +218,13 @@ impl Json {
                 (path, json.and_then(|json| writeln!(stdout, "{json}")))
             }
             Self::File(path, mut file) => {
-                let written = json.and_then(|json| writeln!(file, "{json}"));
+                let written = json.and_then(|json| {
+                    // A device or a pipe has no length.
+                    if file.metadata()?.is_file() {
+                        file.set_len(0)?;
+                    }
+                    writeln!(file, "{json}")
+                });
                 (path, written)
             }
         };

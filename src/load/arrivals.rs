@@ -10,9 +10,10 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::FutureExt;
 use tokio::sync::Notify;
-use tokio::task::{JoinHandle, JoinSet, spawn_local};
+use tokio::task::JoinSet;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep};
 
 use super::Arrivals;
@@ -23,43 +24,44 @@ use super::tally::Window;
 /// fast as the processor can.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(10);
 
-/// Begins operations until the window closes. What is returned is ready when the last of them has ended.
+/// Begins operations until the window closes. What is returned is ready when the last of them has ended; dropped, it ends
+/// them.
 pub(super) fn start(
     arrivals: Arrivals,
-    worker: Rc<Worker>,
-    window: Rc<Window>,
+    worker: &Rc<Worker>,
+    window: &Rc<Window>,
 ) -> impl Future<Output = ()> {
-    let running = match arrivals {
-        Arrivals::Closed { concurrency } => closed(concurrency, worker, window),
+    let mut running = JoinSet::new();
+    match arrivals {
+        Arrivals::Closed { concurrency } => {
+            let next = Rc::new(Cell::new(0));
+            for _ in 0..concurrency {
+                running.spawn_local(closed(next.clone(), worker.clone(), window.clone()));
+            }
+        }
         Arrivals::Open {
             per_second,
             in_flight_max,
         } => {
             let schedule = Schedule::new(Instant::now(), per_second);
-            vec![spawn_local(open(schedule, in_flight_max, worker, window))]
-        }
-    };
-    async move {
-        for ended in join_all(running).await {
-            ended.expect("an operation ends by itself, and whatever comes of it is counted");
+            running.spawn_local(open(
+                schedule,
+                in_flight_max,
+                worker.clone(),
+                window.clone(),
+            ));
         }
     }
+    running.join_all().map(drop)
 }
 
-fn closed(concurrency: usize, worker: Rc<Worker>, window: Rc<Window>) -> Vec<JoinHandle<()>> {
-    let next = Rc::new(Cell::new(0));
-    let one = |_| {
-        let (worker, window, next) = (Rc::clone(&worker), Rc::clone(&window), Rc::clone(&next));
-        spawn_local(async move {
-            while !window.is_over() {
-                let number = next.replace(next.get() + 1);
-                if worker.operate(number, Instant::now()).await.is_err() {
-                    sleep(PAUSE_AFTER_FAILURE).await;
-                }
-            }
-        })
-    };
-    (0..concurrency).map(one).collect()
+async fn closed(next: Rc<Cell<u64>>, worker: Rc<Worker>, window: Rc<Window>) {
+    while !window.is_over() {
+        let number = next.replace(next.get() + 1);
+        if worker.operate(number, Instant::now()).await.is_err() {
+            sleep(PAUSE_AFTER_FAILURE).await;
+        }
+    }
 }
 
 async fn open(schedule: Schedule, in_flight_max: usize, worker: Rc<Worker>, window: Rc<Window>) {
@@ -70,7 +72,8 @@ async fn open(schedule: Schedule, in_flight_max: usize, worker: Rc<Worker>, wind
         while Instant::now() < due && !window.is_over() {
             pacer.tick.notified().await;
         }
-        if window.is_over() {
+        // Whatever was due in time is accounted for, also where it could not begin in time.
+        if due >= window.until() {
             break;
         }
         while under_way.try_join_next().is_some() {}
@@ -81,6 +84,8 @@ async fn open(schedule: Schedule, in_flight_max: usize, worker: Rc<Worker>, wind
         } else {
             worker.overloaded(due);
         }
+        // However many are due at once, those under way go on.
+        consume_budget().await;
     }
     under_way.join_all().await;
 }

@@ -267,7 +267,11 @@ impl<'a> Kmes<'a> {
         let timeout = Duration::from_millis(topology.timing.call_deadline_ms) + MARGIN;
         Self {
             topology,
-            http: awc::Client::builder().connector(connector).finish(),
+            // An answer that is not the KME's own is an error.
+            http: awc::Client::builder()
+                .connector(connector)
+                .disable_redirects()
+                .finish(),
             timeout,
         }
     }

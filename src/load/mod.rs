@@ -127,8 +127,8 @@ pub async fn run_until(
         load.duration,
     ));
     let tally = Rc::new(tally::Tally::new(load, Rc::clone(&window)));
-    let worker = operation::Worker::new(routes, load, Rc::clone(&tally));
-    let arrivals = arrivals::start(load.arrivals, Rc::new(worker), Rc::clone(&window));
+    let worker = Rc::new(operation::Worker::new(routes, load, Rc::clone(&tally)));
+    let arrivals = arrivals::start(load.arrivals, &worker, &window);
 
     let early = timeout_at(window.from(), &mut stop).await.is_ok();
     if early {

@@ -89,17 +89,19 @@ pub(super) fn compare(topology: &Topology, before: &Samples, after: &Samples) ->
         let Some((before, after)) = both else {
             return figures;
         };
-        let grown = |name| {
-            let growth = after.get(name)? - before.get(name)?;
-            (growth >= 0.0).then_some(growth)
-        };
-        figures.cpu_s = grown("process_cpu_seconds_total");
+        figures.cpu_s = cpu_used(before, after);
         figures.rss_bytes = after.get("process_resident_memory_bytes").map(|b| b as u64);
         figures.psrd_bytes = psrd_used(topology, before, after);
         figures.profile.clone_from(&after.profile);
         figures
     });
     figures.collect()
+}
+
+fn cpu_used(before: &Sample, after: &Sample) -> Option<f64> {
+    let used = "process_cpu_seconds_total";
+    let used = after.get(used)? - before.get(used)?;
+    (used >= 0.0).then_some(used)
 }
 
 /// PSRD that a client has used up with all hubs, for requests and responses: what was delivered, and is not there any

@@ -1,13 +1,13 @@
 //! One operation: keys for the master, the same keys for the slave, and a look at both.
 
+use std::rc::Rc;
+
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
 use crate::http::etsi::{ContainedKey, KeyContainer};
 use crate::http::etsi_client::{CallError, KeyWish};
 use crate::protocol::KeyId;
-
-use std::rc::Rc;
 
 use super::Load;
 use super::check::Route;

@@ -190,3 +190,53 @@ fn buckets(histogram: &Histogram<u64>) -> Vec<Bucket> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_exact_to_three_digits() {
+        let mut histogram = tally::histogram();
+        for us in 1..=100_000 {
+            histogram.saturating_record(us);
+        }
+        let latencies = Latencies::of(&histogram);
+        assert_eq!(latencies.count, 100_000);
+        for (found, expected) in [
+            (latencies.mean_us, 50_000.5),
+            (latencies.p50_us as f64, 50_000.0),
+            (latencies.p90_us as f64, 90_000.0),
+            (latencies.p99_us as f64, 99_000.0),
+            (latencies.p99_9_us as f64, 99_900.0),
+            (latencies.p99_99_us as f64, 99_990.0),
+            (latencies.max_us as f64, 100_000.0),
+        ] {
+            assert!((found / expected - 1.0).abs() < 0.001, "{found} {expected}");
+        }
+        assert!(latencies.p99_99_us <= latencies.max_us);
+    }
+
+    #[test]
+    fn bars_hold_every_latency_and_are_narrow() {
+        let mut histogram = tally::histogram();
+        for us in [5, 5, 1_000, 1_003, 2_000_000, u64::MAX] {
+            histogram.saturating_record(us);
+        }
+        let bars = buckets(&histogram);
+        let counts: Vec<u64> = bars.iter().map(|bar| bar.count).collect();
+        assert_eq!(counts, [2, 2, 1, 1]);
+        for (bar, us) in bars
+            .iter()
+            .zip([5.0, 1_003.0, 2_000_000.0, 3_600_000_000.0])
+        {
+            let excess = bar.up_to_us as f64 / us;
+            assert!((1.0..1.01).contains(&excess), "{bar:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_measured_is_all_zeros() {
+        assert_eq!(Latencies::of(&tally::histogram()), Latencies::default());
+    }
+}

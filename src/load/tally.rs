@@ -150,3 +150,75 @@ impl Tally {
         wrong.map(|errors| errors.count).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Arrivals, Load};
+    use super::*;
+
+    fn load() -> Load {
+        Load {
+            pairs: Vec::new(),
+            arrivals: Arrivals::Closed { concurrency: 1 },
+            size_bits: 256,
+            keys_per_call: 3,
+            warm_up: Duration::ZERO,
+            duration: Duration::ZERO,
+        }
+    }
+
+    fn failure(kind: &str, message: &str) -> Failure {
+        Failure {
+            kind: kind.to_owned(),
+            message: message.to_owned(),
+        }
+    }
+
+    #[test]
+    fn latencies_and_errors_belong_to_when_they_were_due_and_keys_to_when_they_were_there() {
+        let from = Instant::now() + Duration::from_secs(10);
+        let window = Rc::new(Window::new(from, Duration::from_secs(2)));
+        let tally = Tally::new(&load(), window);
+        // Seconds after the window opens: when it was due, when it ended.
+        for (due, end) in [(-1, 1), (0, 1), (1, 3), (1, 1), (2, 3), (-2, -1)] {
+            let at = |s: i64| from + Duration::from_secs(20) - Duration::from_secs((20 - s) as u64);
+            tally.took(Latency::Both, at(due), at(end) - at(due));
+            tally.completed(at(end));
+            tally.failed(at(due), failure("k", "m"));
+        }
+        assert_eq!(tally.latency(Latency::Both).len(), 3);
+        assert_eq!(tally.latency(Latency::GetKey).len(), 0);
+        assert_eq!((tally.operations(), tally.keys()), (3, 9));
+        assert_eq!(tally.errors()["k"].count, 3);
+    }
+
+    #[test]
+    fn a_closed_window_ends_where_it_was_closed() {
+        let from = Instant::now();
+        let window = Window::new(from, Duration::from_secs(60));
+        assert!(!window.is_over());
+        window.close();
+        assert!(window.is_over() && window.length() < Duration::from_secs(30));
+        // One that has not opened yet has no length.
+        let window = Window::new(from + Duration::from_secs(60), Duration::from_secs(60));
+        window.close();
+        assert_eq!(window.length(), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_first_error_of_each_kind_is_kept_and_wrong_keys_are_told_apart() {
+        let from = Instant::now();
+        let tally = Tally::new(&load(), Rc::new(Window::new(from, Duration::from_secs(60))));
+        for (kind, message) in [
+            ("get-key-503", "one"),
+            ("get-key-503", "two"),
+            (WRONG[0], "three"),
+        ] {
+            tally.failed(from, failure(kind, message));
+        }
+        let errors = tally.errors();
+        assert_eq!(errors["get-key-503"].first, "one");
+        assert_eq!(errors["get-key-503"].count, 2);
+        assert_eq!(tally.mismatches(), 1);
+    }
+}

@@ -13,6 +13,9 @@ use crate::load::{Arrivals, Load};
 use super::super::nodes::names;
 use super::super::print::{BAD, plain};
 
+/// More pairs are counted: a line has an end.
+const PAIRS_NAMED_MAX: usize = 8;
+
 pub(super) fn show(report: &LoadReport) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -39,14 +42,6 @@ fn write_all(text: &mut String, report: &LoadReport) -> std::fmt::Result {
     if report.errors_total() > 0 {
         writeln!(text, "\n{BAD}{}{BAD:#}", errors(report))?;
     }
-    let slow = report.nodes.iter();
-    let slow = slow.filter(|node| node.profile.as_deref() == Some("debug"));
-    let slow = slow.map(|node| node.name.as_str());
-    let own = (report.generator_profile == "debug").then_some("this program");
-    let slow: Vec<&str> = own.into_iter().chain(slow).collect();
-    if !slow.is_empty() {
-        write!(text, "\n{}", warning(&names(slow)))?;
-    }
     Ok(())
 }
 
@@ -60,8 +55,14 @@ fn what(load: &Load) -> String {
         1 => "1 key".to_owned(),
         keys => format!("{keys} keys"),
     };
-    let pairs = load.pairs.iter();
-    let pairs = names(pairs.map(|pair| format!("{}:{}", pair.master, pair.slave)));
+    let pairs = match load.pairs.len() {
+        count if count > PAIRS_NAMED_MAX => format!("{count} pairs of SAEs"),
+        _ => names(
+            load.pairs
+                .iter()
+                .map(|pair| format!("{}:{}", pair.master, pair.slave)),
+        ),
+    };
     format!(
         "{arrivals}, {keys} of {} bits a call, for {pairs}",
         load.size_bits
@@ -204,9 +205,19 @@ fn numbers(table: Builder, from: usize) -> Table {
     table
 }
 
-/// Figures of unoptimised programs say nothing about DSKE.
-fn warning(who: &str) -> String {
-    format!(
-        "{BAD}warning{BAD:#}: not optimised, so that the figures mean little: {who}; build with `cargo build --release`\n"
-    )
+/// Figures of programs that are not optimised say nothing about DSKE.
+pub(super) fn warning(report: &LoadReport) -> Option<String> {
+    let own = (report.generator_profile == "debug").then_some("this program");
+    let slow = report.nodes.iter();
+    let slow = slow.filter(|node| node.profile.as_deref() == Some("debug"));
+    let slow: Vec<&str> = own
+        .into_iter()
+        .chain(slow.map(|node| node.name.as_str()))
+        .collect();
+    (!slow.is_empty()).then(|| {
+        format!(
+            "not optimised, so that the figures mean little: {}; build with `cargo build --release`",
+            names(slow)
+        )
+    })
 }
