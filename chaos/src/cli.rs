@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use dske_testbed::report::{ReportError, check_writable};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::campaign::{self, Campaign, CampaignError, Plans, SeedError};
@@ -25,7 +26,6 @@ use crate::shrink::save::Failures;
 use crate::summarize::{boundary, merge_boundary, summarize, violations};
 use crate::summary::{CampaignSummary, Resilience};
 use crate::table;
-use dske_testbed::report::{ReportError, check_writable};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use dske_testbed::report::{check_writable, replace};
 
 use super::CliError;
 use crate::campaign;
@@ -13,7 +14,6 @@ use crate::summarize::summarize;
 use crate::table;
 use crate::view::ladder::{Detail, ladder};
 use crate::view::{json, page};
-use dske_testbed::report::{check_writable, replace};
 
 /// What is shown of a run.
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use dske::harness::Canary;
+use dske_testbed::report::check_writable;
 
 use super::{CliError, jobs, progress};
 use crate::campaign::Campaign;
@@ -15,7 +16,6 @@ use crate::selftest::{Canaried, Caught, campaigns, hunt, reduce};
 use crate::shrink::Shrunk;
 use crate::shrink::save::{Failures, SaveError};
 use crate::table;
-use dske_testbed::report::check_writable;
 
 #[derive(Debug, Args)]
 pub(super) struct SelfTest {

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use dske_testbed::report::{check_writable, write_json};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use tokio::time::Instant;
@@ -26,7 +27,6 @@ use crate::soak::statistics::Statistics;
 use crate::soak::{Broken, Origin, SoakOptions, Soaked, soak};
 use crate::summary::Violation;
 use crate::table;
-use dske_testbed::report::{check_writable, write_json};
 
 /// A week.
 const MINUTES_MAX: u64 = 7 * 24 * 60;

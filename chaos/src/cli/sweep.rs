@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use dske_testbed::report::{ReportError, check_writable, replace};
 
 use super::{CliError, jobs, progress};
 use crate::campaign::schedule;
@@ -11,7 +12,6 @@ use crate::plan::stream::SEED_MAX;
 use crate::report;
 use crate::runner::capture_panics;
 use crate::sweep::{Broken, Options, Part, Violation, sweep};
-use dske_testbed::report::{ReportError, check_writable, replace};
 
 /// How much is swept, and where it goes.
 #[derive(Debug, Clone, Args)]

@@ -5,13 +5,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use dske_testbed::report::text::{count, escape, millis, percent};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::campaign::success;
 use crate::campaign::VERSION;
 use crate::summary::{CampaignSummary, Distribution, Resilience};
-use dske_testbed::report::text::{count, escape, millis, percent};
 
 /// What lay in the report's place before.
 #[derive(Debug, Default)]

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use dske_testbed::report::text::{count, counted, escape, percent};
+
 use crate::plan::Fault;
 use crate::run::effects::Effect;
 use crate::summary::Resilience;
-use dske_testbed::report::text::{count, counted, escape, percent};
 
 /// The table; empty if no fault was injected.
 pub(super) fn section(summary: &Resilience) -> String {

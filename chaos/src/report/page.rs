@@ -1,9 +1,10 @@
 //! The page's frame, in reading order.
 
+use dske_testbed::report::{beside, frame, text::escape};
+
 use super::changes::{self, Before};
 use super::{boundary, campaign, effects, growth, overview, uncovered, verdict::judge};
 use crate::summary::Resilience;
-use dske_testbed::report::{beside, frame, text::escape};
 
 /// The whole report as one HTML page that loads nothing. The same summary after the same one gives the same bytes.
 #[must_use]

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::invariants::{KNOWN, meaning};
-use crate::campaign::VERSION;
-use crate::selftest::{Canaried, Caught, Steps, median_left};
 use dske_testbed::report::frame;
 use dske_testbed::report::text::{count, counted, escape, millis, seconds};
 use dske_testbed::report::{ReportError, beside, replace, write_json};
+
+use super::invariants::{KNOWN, meaning};
+use crate::campaign::VERSION;
+use crate::selftest::{Canaried, Caught, Steps, median_left};
 
 /// Writes `selftest.json` and `selftest.html`; gives the path of the page.
 ///

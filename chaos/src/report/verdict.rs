@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::summary::{CampaignSummary, Resilience, Violation};
 use dske_testbed::report::text::{count, counted, list};
+
+use crate::summary::{CampaignSummary, Resilience, Violation};
 
 /// All that ran in one word, the worst that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

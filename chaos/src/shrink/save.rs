@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use dske_testbed::report::{ReportError, check_writable, replace};
+
 use super::Shrunk;
 use crate::campaign::schedule::{TooLarge, write};
 use crate::campaign::{Campaign, VERSION, quoted};
@@ -12,7 +14,6 @@ use crate::run::outcome::RunViolation;
 use crate::summary::{ShrunkFile, Size};
 use crate::view::Trace;
 use crate::view::page::html;
-use dske_testbed::report::{ReportError, check_writable, replace};
 
 /// Where the schedules of one command go.
 #[derive(Debug)]

@@ -6,10 +6,11 @@
 mod keys;
 mod plan;
 
+use dske_testbed::report::{STYLE, text::escape};
+
 use super::json::json;
 use super::schema::{Fate, Message, Role, Trace, Violation, What};
 use crate::campaign::VERSION;
-use dske_testbed::report::{STYLE, text::escape};
 
 /// Violations that are shown before the rest is folded away.
 const BROKEN_MAX: usize = 4;

@@ -1,11 +1,12 @@
 //! Keys that colluding hubs find out.
 
-use super::numbers;
-use crate::sweep::Sweep;
-use crate::sweep::collusion::Point;
 use dske_testbed::report::Section;
 use dske_testbed::report::plot::{Axis, Look, Plot, legend};
 use dske_testbed::report::text::{count, percent};
+
+use super::numbers;
+use crate::sweep::Sweep;
+use crate::sweep::collusion::Point;
 
 /// The section, or an empty string where nothing was measured.
 pub(super) fn section(sweep: &Sweep) -> String {

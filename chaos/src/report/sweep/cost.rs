@@ -1,11 +1,12 @@
 //! Bytes and messages of a key.
 
-use super::numbers;
-use crate::sweep::Sweep;
-use crate::sweep::cost::Point;
 use dske_testbed::report::Section;
 use dske_testbed::report::plot::{Axis, Look, Plot, legend};
 use dske_testbed::report::text::{count, short};
+
+use super::numbers;
+use crate::sweep::Sweep;
+use crate::sweep::cost::Point;
 
 /// The section, or an empty string where nothing was measured.
 pub(super) fn section(sweep: &Sweep) -> String {

@@ -1,12 +1,13 @@
 //! Keys that arrive, by hubs that crashed and hubs that lie.
 
+use dske_testbed::report::Section;
+use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
+use dske_testbed::report::text::{count, counted, escape};
+
 use super::super::stats::wilson;
 use super::numbers;
 use crate::sweep::Sweep;
 use crate::sweep::map::Cell;
-use dske_testbed::report::Section;
-use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
-use dske_testbed::report::text::{count, counted, escape};
 
 /// Deviations that are listed before the rest is only counted.
 const MOST_LISTED: usize = 20;

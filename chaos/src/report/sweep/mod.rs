@@ -18,9 +18,10 @@ mod wan;
 
 use std::path::{Path, PathBuf};
 
+use dske_testbed::report::{self, ReportError, beside, replace, write_json};
+
 use crate::sweep::Sweep;
 use crate::sweep::table::tables;
-use dske_testbed::report::{self, ReportError, beside, replace, write_json};
 
 pub use page::html;
 pub use summary::summary;

@@ -1,10 +1,11 @@
 //! The page's frame, in reading order.
 
+use dske_testbed::report::frame;
+use dske_testbed::report::text::{count, counted, escape, seconds};
+
 use super::summary::summary;
 use super::{collusion, cost, latency, map, psrd, recovery, wan};
 use crate::sweep::{Sweep, Violation};
-use dske_testbed::report::frame;
-use dske_testbed::report::text::{count, counted, escape, seconds};
 
 /// Violations that are shown before the rest is only counted.
 const MOST_SHOWN: usize = 5;

@@ -1,13 +1,14 @@
 //! PSRD that a key costs, and what failures waste.
 
-use super::numbers;
-use crate::sweep::Sweep;
-use crate::sweep::psrd::{CLUSTER, Waste};
 use dske_testbed::report::Section;
 use dske_testbed::report::bars;
 use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
 use dske_testbed::report::plot::{Axis, Look, Plot};
 use dske_testbed::report::text::{count, short};
+
+use super::numbers;
+use crate::sweep::Sweep;
+use crate::sweep::psrd::{CLUSTER, Waste};
 
 /// The section, or an empty string where nothing was measured.
 pub(super) fn section(sweep: &Sweep) -> String {

@@ -1,11 +1,12 @@
 //! How long it takes until keys arrive again.
 
-use super::numbers;
-use crate::sweep::Sweep;
-use crate::sweep::recovery::{CLUSTER, Point, QUICK_MS};
 use dske_testbed::report::Section;
 use dske_testbed::report::plot::{Axis, Look, Plot, legend};
 use dske_testbed::report::text::{count, millis};
+
+use super::numbers;
+use crate::sweep::Sweep;
+use crate::sweep::recovery::{CLUSTER, Point, QUICK_MS};
 
 /// The section, or an empty string where nothing was measured.
 pub(super) fn section(sweep: &Sweep) -> String {

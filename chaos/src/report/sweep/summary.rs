@@ -1,9 +1,10 @@
 //! What came out, in five lines: what holds, where the boundary is, what surprises.
 
+use dske_testbed::report::text::{count, counted, millis};
+
 use super::collusion;
 use crate::sweep::Sweep;
 use crate::sweep::wan::Point;
-use dske_testbed::report::text::{count, counted, millis};
 
 /// The lines, as plain text. Those of parts that were not measured are left out.
 #[must_use]

@@ -1,12 +1,13 @@
 //! How long a key takes between cities.
 
-use super::numbers;
-use crate::sweep::Sweep;
-use crate::sweep::wan::{CLUSTER, Link, Point, SLOW_MS};
 use dske_testbed::report::Section;
 use dske_testbed::report::bars::{self, ROW};
 use dske_testbed::report::canvas::Ink;
 use dske_testbed::report::text::millis;
+
+use super::numbers;
+use crate::sweep::Sweep;
+use crate::sweep::wan::{CLUSTER, Link, Point, SLOW_MS};
 
 /// What a published demonstration of DSKE over continental distances reports (arXiv:2205.00615): below 70 ms.
 pub(super) const PUBLISHED_MS: f64 = 70.0;

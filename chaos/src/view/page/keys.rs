@@ -1,8 +1,9 @@
 //! Who knows what of each key, as a table.
 
+use dske_testbed::report::text::escape;
+
 use super::seconds;
 use crate::view::schema::{KeyStory, Trace};
-use dske_testbed::report::text::escape;
 
 /// Rows of the table: the choice of keys above it has all of them.
 const KEYS_MAX: usize = 200;

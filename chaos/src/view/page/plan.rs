@@ -1,9 +1,10 @@
 //! What the seed drew, as tables.
 
+use dske_testbed::report::text::escape;
+
 use super::seconds;
 use crate::plan::HUB_NAMES;
 use crate::view::schema::Trace;
-use dske_testbed::report::text::escape;
 
 pub(super) fn tables(trace: &Trace) -> String {
     let plan = &trace.plan;

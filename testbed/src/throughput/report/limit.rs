@@ -3,9 +3,9 @@
 use super::curves::details;
 use super::words::{keys_asked_for, median, number, subject};
 use crate::report::Section;
-use crate::report::bars::{self, ROW};
+use crate::report::bars::{self, ROW, Rows};
 use crate::report::canvas::Ink;
-use crate::throughput::data::{Condition, Measured, Subject, Throughput};
+use crate::throughput::data::{Condition, Measured, Run, Subject, Throughput};
 use crate::throughput::plan::Part;
 use crate::throughput::targets::Figures;
 
@@ -76,12 +76,7 @@ fn rates(all: &[&Measured]) -> String {
                 .iter()
                 .filter(|m| m.condition.concurrency == Some(concurrency));
             for measured in of {
-                rows.label(y, subject(measured.condition.subject), Ink::Text);
-                if let Some(spread) = measured.spread(|run| run.keys_per_s) {
-                    rows.bar(y, 0.0, spread.median, ink(&measured.condition));
-                    rows.whisker(y, spread.median, spread.high);
-                    rows.value(y, spread.high, &number(spread.median));
-                }
+                bar(rows, y, measured, |run| run.keys_per_s);
                 y += ROW;
             }
         }
@@ -101,13 +96,17 @@ fn bulk_rates(all: &[&Measured]) -> String {
         for measured in all {
             rows.heading(y, &keys_asked_for(&measured.condition));
             y += ROW;
-            rows.label(y, subject(measured.condition.subject), Ink::Text);
-            if let Some(spread) = measured.spread(|run| run.mbit_per_s) {
-                rows.bar(y, 0.0, spread.median, ink(&measured.condition));
-                rows.whisker(y, spread.median, spread.high);
-                rows.value(y, spread.high, &number(spread.median));
-            }
+            bar(rows, y, measured, |run| run.mbit_per_s);
             y += ROW;
         }
     })
+}
+
+fn bar(rows: &Rows<'_, '_>, y: i32, measured: &Measured, figure: fn(&Run) -> f64) {
+    rows.label(y, subject(measured.condition.subject), Ink::Text);
+    if let Some(spread) = measured.spread(figure) {
+        rows.bar(y, 0.0, spread.median, ink(&measured.condition));
+        rows.whisker(y, spread.median, spread.high);
+        rows.value(y, spread.high, &number(spread.median));
+    }
 }
