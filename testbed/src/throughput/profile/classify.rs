@@ -1,15 +1,20 @@
 //! What a sample counts as, by the functions that were under way.
 
-use super::rules::{KERNEL, OTHER, RULES};
+use super::rules::{KERNEL, KERNEL_RANDOM, OTHER, RANDOM, RULES};
 use super::samples::Frame;
 
 /// What a sample counts as: the innermost function that a rule knows decides. Whatever is under way in the kernel is
-/// the kernel's.
+/// the kernel's, unless it makes random numbers.
 pub(super) fn category(stack: &[Frame]) -> &'static str {
+    let mut kernel = stack
+        .iter()
+        .take_while(|frame| frame.is_kernel())
+        .peekable();
+    if kernel.peek().is_some() {
+        let makes = |frame: &Frame| KERNEL_RANDOM.iter().any(|part| frame.name.contains(part));
+        return if kernel.any(makes) { RANDOM } else { KERNEL };
+    }
     let known = |frame: &Frame| {
-        if frame.is_kernel() {
-            return Some(KERNEL);
-        }
         let rule = RULES.iter().find(|(_, names)| fits(&frame.name, names));
         rule.map(|(category, _)| *category)
     };
@@ -42,7 +47,7 @@ fn path(mut name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::super::rules::{
-        CATEGORIES, CRYPTO, ENCODING, HTTP, MEMORY, PROTOCOL, PSRD, RUNTIME,
+        CATEGORIES, CRYPTO, ENCODING, HTTP, MEMORY, PROTOCOL, PSRD, RANDOM, RUNTIME,
     };
     use super::*;
 
@@ -61,6 +66,10 @@ mod tests {
             (
                 "<polyval::Polyval as universal_hash::UniversalHash>::update",
                 CRYPTO,
+            ),
+            (
+                "<rand::rngs::SysRng as rand_core::TryRng>::try_fill_bytes",
+                RANDOM,
             ),
             ("dske::psrd::spending::SpendingPool::allocate", PSRD),
             ("dske::psrd::allocation::Allocation::parse", ENCODING),
@@ -111,11 +120,14 @@ mod tests {
 
     #[test]
     fn what_is_under_way_in_the_kernel_is_the_kernels() {
-        let kernel = Frame {
-            address: 0xffff_ffff_8123_4567,
-            name: "memcpy".to_owned(),
+        let of = |names: [&str; 2]| {
+            category(&names.map(|name| Frame {
+                address: 0xffff_ffff_8123_4567,
+                name: name.to_owned(),
+            }))
         };
-        assert_eq!(category(&[kernel]), KERNEL);
+        assert_eq!(of(["memcpy", "__x64_sys_sendto"]), KERNEL);
+        assert_eq!(of(["chacha_permute", "get_random_bytes_user"]), RANDOM);
     }
 
     #[test]

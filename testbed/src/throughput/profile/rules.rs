@@ -1,8 +1,9 @@
 //! What the time in a function counts as.
 
 /// What CPU time is for, in the order in which charts stack it.
-pub const CATEGORIES: [(&str, &str); 9] = [
-    (CRYPTO, "sharing, MAC, key tag, random numbers"),
+pub const CATEGORIES: [(&str, &str); 10] = [
+    (CRYPTO, "sharing, MAC, key tag"),
+    (RANDOM, "random numbers, also those that the kernel makes"),
     (PSRD, "pools and allocations of pre-shared random data"),
     (PROTOCOL, "state machines, and the hub's store"),
     (ENCODING, "messages to bytes and back: JSON, base64, binary"),
@@ -15,6 +16,8 @@ pub const CATEGORIES: [(&str, &str); 9] = [
 
 /// See [`CATEGORIES`].
 pub const CRYPTO: &str = "crypto";
+/// See [`CATEGORIES`].
+pub const RANDOM: &str = "randomness";
 /// See [`CATEGORIES`].
 pub const PSRD: &str = "PSRD";
 /// See [`CATEGORIES`].
@@ -31,6 +34,9 @@ pub const MEMORY: &str = "memory";
 pub const KERNEL: &str = "kernel and sockets";
 /// See [`CATEGORIES`].
 pub const OTHER: &str = "other";
+
+/// Parts of names of functions of the kernel that make random numbers.
+pub(super) const KERNEL_RANDOM: &[&str] = &["getrandom", "get_random"];
 
 /// Beginnings of functions' names, without `<`, `&` and the like in front. With `*` in front, anywhere in the name. The
 /// first rule that fits decides; for a function that none fits, its caller does.
@@ -61,16 +67,9 @@ pub(super) const RULES: &[(&str, &[&str])] = &[
     ),
     (
         CRYPTO,
-        &[
-            "dske::crypto",
-            "polyval",
-            "universal_hash",
-            "subtle",
-            "chacha20",
-            "rand",
-            "getrandom",
-        ],
+        &["dske::crypto", "polyval", "universal_hash", "subtle"],
     ),
+    (RANDOM, &["chacha20", "rand", "getrandom", "__getrandom"]),
     (PSRD, &["dske::psrd"]),
     (PROTOCOL, &["dske::protocol"]),
     (

@@ -8,7 +8,7 @@ use crate::report::text::{count, escape, shorten};
 use crate::throughput::data::{LeftOut, Profile, RoleProfile, Throughput};
 use crate::throughput::plan::Part;
 use crate::throughput::profile::rules::{
-    CATEGORIES, CRYPTO, ENCODING, HTTP, KERNEL, MEMORY, OTHER, PROTOCOL, PSRD, RUNTIME,
+    CATEGORIES, CRYPTO, ENCODING, HTTP, KERNEL, MEMORY, OTHER, PROTOCOL, PSRD, RANDOM, RUNTIME,
 };
 use crate::throughput::table::{FOLDER, tables};
 
@@ -61,14 +61,15 @@ the right to use it.</p></section>"#,
 fn ink(category: &str) -> Ink {
     match category {
         CRYPTO => Ink::Good,
+        RANDOM => Ink::Fault,
         PSRD => Ink::Blame,
         PROTOCOL => Ink::Text,
         ENCODING => Ink::Lying,
         HTTP => Ink::Down,
-        RUNTIME => Ink::Fault,
+        RUNTIME => Ink::Grid,
         MEMORY => Ink::Bad,
         KERNEL => Ink::Muted,
-        _ => Ink::Grid,
+        _ => Ink::Band,
     }
 }
 

@@ -4,7 +4,7 @@ use super::words::{median, number};
 use crate::report::Section;
 use crate::report::canvas::Ink;
 use crate::report::plot::{Axis, Look, Plot};
-use crate::report::text::{count, short};
+use crate::report::text::count;
 use crate::throughput::data::{Held, Throughput};
 use crate::throughput::plan::SHARES;
 use crate::throughput::table::{FOLDER, tables};
@@ -18,7 +18,9 @@ pub(super) fn section(data: &Throughput) -> String {
     let most = data.memory.iter().map(mib).fold(1.0, f64::max);
     let plot = Plot {
         title: "Memory of one hub".to_owned(),
-        x: Axis::linear("shares held", last.shares as f64, |n| short(n as u64)),
+        x: Axis::linear("thousand shares held", last.shares as f64, |n| {
+            count((n / 1e3) as u64)
+        }),
         y: Axis::linear("MiB resident", most, number),
         height: 260,
     };

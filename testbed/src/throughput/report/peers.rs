@@ -33,7 +33,7 @@ pub(super) fn section(data: &Throughput) -> String {
         lead: "Mbit of key a second is the one figure that all of them have.".to_owned(),
         legend: String::new(),
         panels: chart(&ours),
-        caption: "Each step across is ten times more. <b>What to see:</b> orders of magnitude, and no more: only dske-python does the \
+        caption: "Each step up is ten times more. <b>What to see:</b> orders of magnitude, and no more: only dske-python does the \
                   same on such a machine."
             .to_owned(),
         tables: table,

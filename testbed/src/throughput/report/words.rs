@@ -12,8 +12,10 @@ pub(super) fn number(value: f64) -> String {
         count(value.round().max(0.0) as u64)
     } else if value.abs() >= 10.0 {
         trim(value, 1)
-    } else {
+    } else if value.abs() >= 1.0 {
         trim(value, 2)
+    } else {
+        trim(value, 4)
     }
 }
 
@@ -85,8 +87,8 @@ mod tests {
     #[test]
     fn numbers_have_three_digits_or_so() {
         assert_eq!(
-            [0.0, 1.234, 45.67, 12_345.6, f64::NAN].map(number),
-            ["0", "1.23", "45.7", "12,346", "–"]
+            [0.0, 0.0015, 1.234, 45.67, 12_345.6, f64::NAN].map(number),
+            ["0", "0.0015", "1.23", "45.7", "12,346", "–"]
         );
         assert_eq!(
             [256, 4096, 1 << 16, 1 << 20].map(bits),
