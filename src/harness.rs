@@ -59,6 +59,7 @@ named! {
         BlameUncertain = "blame-uncertain", "shares contradict each other, and it cannot be told which are wrong";
         AnswerAfterKey = "answer-after-key", "an answer is checked after its key was delivered";
         LateShare = "late-share", "a share reaches its hub after the call of the master was over";
+        LateHubLeftOut = "late-hub-left-out", "a master is given keys without waiting for a hub that kept calls waiting before";
         GraceOver = "grace-over", "a master is given keys although not every hub has answered";
         FetchOfForgotten = "fetch-of-forgotten", "a hub is asked for a share that it does not hold";
         KeyDespiteLoss = "key-despite-loss", "a key is found although a hub says that it holds no share of it";

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::WWW_AUTHENTICATE;
+use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -104,7 +104,8 @@ pub fn kme_status(error: &KmeError) -> u16 {
         | KmeError::Duplicate(_)
         | KmeError::HandedOut(_)
         | KmeError::Fetch(FetchError::NotFound { .. }) => 400,
-        KmeError::Establish(_)
+        KmeError::Busy
+        | KmeError::Establish(_)
         | KmeError::Fetch(FetchError::Unavailable { .. } | FetchError::Ambiguous { .. }) => 503,
     }
 }
@@ -124,6 +125,10 @@ pub fn kme_body(error: &KmeError) -> MessageBody {
 pub(super) fn kme_error(error: &KmeError) -> HttpResponse {
     let body = kme_body(error);
     match kme_status(error) {
+        // RFC 9110 section 10.2.3. A call takes well below a second.
+        503 if *error == KmeError::Busy => HttpResponse::ServiceUnavailable()
+            .insert_header((RETRY_AFTER, "1"))
+            .json(body),
         401 => unauthorized(&body.message),
         status => json(status, &body),
     }

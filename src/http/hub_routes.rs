@@ -1,7 +1,7 @@
 //! A hub's routes.
 
 use actix::MailboxError;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
@@ -27,6 +27,9 @@ pub const REGISTRATION_PATH: &str = "/dske/hub/oob/v1/registration";
 
 /// Path of PSRD delivery, out of band.
 pub const PSRD_PATH: &str = "/dske/hub/oob/v1/psrd";
+
+/// Media type of a block of PSRD as bytes: what clients ask for.
+pub(super) const OCTETS: &str = "application/octet-stream";
 
 /// Path of the management status.
 pub const STATUS_PATH: &str = "/dske/hub/mgmt/v1/status";
@@ -130,12 +133,21 @@ async fn register(hub: Data<HubHandle>, body: Bytes) -> HttpResponse {
     oob(hub.register.send(Register(request)).await)
 }
 
-async fn deliver_psrd(hub: Data<HubHandle>, body: Bytes) -> HttpResponse {
+/// JSON, unless the client asks for the bytes themselves.
+async fn deliver_psrd(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> HttpResponse {
     let request = match parse(&body) {
         Ok(request) => request,
         Err(response) => return response,
     };
-    oob(hub.deliver_psrd.send(DeliverPsrd(request)).await)
+    let delivered = hub.deliver_psrd.send(DeliverPsrd(request)).await;
+    let accepted = http.headers().get(ACCEPT).map(|value| value.as_bytes());
+    match delivered {
+        Ok(Ok(block)) if accepted == Some(OCTETS.as_bytes()) => HttpResponse::Ok()
+            .content_type(OCTETS)
+            // `from_owner`: wiped once it is written out.
+            .body(Bytes::from_owner(block.to_octets())),
+        delivered => oob(delivered),
+    }
 }
 
 async fn status(hub: Data<HubHandle>) -> HttpResponse {

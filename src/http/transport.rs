@@ -1,8 +1,10 @@
 //! A client's way to a hub over HTTP.
 
+use actix_web::http::header::ACCEPT;
+use actix_web::web::Bytes;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use zeroize::Zeroize;
 
 use crate::node::transport::{Transport, Unreachable};
 use crate::protocol::batch::Encoding;
@@ -12,7 +14,7 @@ use crate::protocol::wire::SIGNATURE_HEADER;
 use crate::protocol::{Method, Request, Response};
 use crate::psrd::{BLOCK_BYTES_MAX, Block};
 
-use super::hub_routes::{PSRD_PATH, REGISTRATION_PATH};
+use super::hub_routes::{OCTETS, PSRD_PATH, REGISTRATION_PATH};
 
 /// One hub at a base URL such as `http://127.0.0.1:8100`.
 #[derive(Clone)]
@@ -31,25 +33,24 @@ impl HttpTransport {
         }
     }
 
-    fn oob<Q, A>(
+    /// A call out of band, and its answer if it went well.
+    fn oob(
         &self,
         path: &str,
-        request: &Q,
+        request: &impl Serialize,
+        accept: &str,
         limit: usize,
-    ) -> LocalBoxFuture<'static, Result<Result<A, OobError>, Unreachable>>
-    where
-        Q: Serialize,
-        A: DeserializeOwned,
-    {
+    ) -> LocalBoxFuture<'static, Result<Result<Bytes, OobError>, Unreachable>> {
         let sent = self
             .client
             .post(format!("{}{path}", self.base))
+            .insert_header((ACCEPT, accept))
             .send_json(request);
         async move {
             let mut response = sent.await.map_err(unreachable)?;
             let body = response.body().limit(limit).await.map_err(unreachable)?;
             if response.status().is_success() {
-                return serde_json::from_slice(&body).map(Ok).map_err(unreachable);
+                return Ok(Ok(body));
             }
             serde_json::from_slice(&body).map(Err).map_err(|_| {
                 Unreachable(format!(
@@ -98,15 +99,35 @@ impl Transport for HttpTransport {
         &self,
         request: RegistrationRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Registration, OobError>, Unreachable>> {
-        self.oob(REGISTRATION_PATH, &request, 4 * 1024)
+        let json = Encoding::Json.content_type();
+        let answer = self.oob(REGISTRATION_PATH, &request, json, 4 * 1024);
+        async move {
+            match answer.await? {
+                Ok(body) => serde_json::from_slice(&body).map(Ok).map_err(unreachable),
+                Err(refused) => Ok(Err(refused)),
+            }
+        }
+        .boxed_local()
     }
 
     fn deliver_psrd(
         &self,
         request: PsrdRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
-        // Base64 takes four characters for three bytes.
-        self.oob(PSRD_PATH, &request, BLOCK_BYTES_MAX / 3 * 4 + 4 * 1024)
+        let answer = self.oob(PSRD_PATH, &request, OCTETS, BLOCK_BYTES_MAX + 1024);
+        async move {
+            let body = match answer.await? {
+                Ok(body) => body,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            let block = Block::from_octets(&body).map_err(unreachable);
+            // The copy that came over the network, if nobody else holds it.
+            if let Ok(mut body) = body.try_into_mut() {
+                body.as_mut().zeroize();
+            }
+            block.map(Ok)
+        }
+        .boxed_local()
     }
 }
 

@@ -23,6 +23,7 @@ use crate::protocol::{KeyId, NodeName, SaeId};
 use super::handed_out::HandedOut;
 use super::link::{Link, LinkConfig};
 use super::transport::Transport;
+use super::workload::{Full, Task, Workload, WorkloadMax};
 use capacity::Capacity;
 pub use status::{ClientStatus, HubPeerStatus};
 
@@ -197,6 +198,9 @@ pub enum KmeError {
     /// The keys could not be fetched.
     #[error("{0}")]
     Fetch(#[from] FetchError),
+    /// More is under way than there may be. Nothing has been done.
+    #[error("too many calls are under way at this KME; try again")]
+    Busy,
 }
 
 /// The client's actor.
@@ -213,7 +217,16 @@ struct Core {
     started: Instant,
     counters: RefCell<status::Counters>,
     handed_out: RefCell<HandedOut>,
+    workload: Rc<Workload>,
+    /// Hubs that made the last call that they were part of wait in vain, once it had its K.
+    late: RefCell<BTreeSet<ShareIndex>>,
 }
+
+/// Calls at most. Their shares stand in memory once for each hub.
+const WORKLOAD_MAX: WorkloadMax = WorkloadMax {
+    tasks: 1024,
+    bytes: 256 * 1024 * 1024,
+};
 
 impl ClientNode {
     /// Starts the client and its links. `transport` says how to reach each hub.
@@ -246,6 +259,8 @@ impl ClientNode {
             started: Instant::now(),
             counters: RefCell::default(),
             handed_out: RefCell::new(HandedOut::new(HANDED_OUT_MAX)),
+            workload: Workload::new(WORKLOAD_MAX),
+            late: RefCell::default(),
         };
         Self {
             core: Rc::new(core),
@@ -305,6 +320,11 @@ impl Core {
     /// Time as the state machines count it.
     fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// Takes a call on, with so many bytes of shares.
+    fn take(&self, bytes: usize) -> Result<Task, KmeError> {
+        self.workload.take(bytes).map_err(|Full| KmeError::Busy)
     }
 
     fn name_of(&self, x: ShareIndex) -> Option<NodeName> {

@@ -31,7 +31,15 @@ use crate::protocol::{NodeName, Refusal};
 use crate::psrd::{PoolError, Spent};
 
 use super::transport::Transport;
+use super::workload::{Full, Workload, WorkloadMax};
 use batch::Outbox;
+
+/// Exchanges with a hub at most. They belong to calls of SAEs, which are bounded as well; but to a hub that does not
+/// answer, shares keep going out in the background. What comes then is not sent to that hub.
+const WORKLOAD_MAX: WorkloadMax = WorkloadMax {
+    tasks: 8192,
+    bytes: 64 * 1024 * 1024,
+};
 
 /// What a link is told when it is built.
 #[derive(Debug, Clone)]
@@ -65,9 +73,9 @@ pub enum LinkError {
     /// The response was not accepted.
     #[error("{0}")]
     Response(OpenError),
-    /// More waits for the hub than there may be.
-    #[error("{0} exchanges are waiting for it already")]
-    Busy(usize),
+    /// More is under way than there may be.
+    #[error("too much is waiting for its answers")]
+    Busy,
     /// The deadline came before an attempt succeeded.
     #[error("gave up at the deadline{}", .0.as_ref().map(|e| format!("; last attempt: {e}")).unwrap_or_default())]
     Deadline(Option<Box<LinkError>>),
@@ -173,6 +181,7 @@ impl Link {
                 transport,
                 state: RefCell::default(),
                 outbox: RefCell::default(),
+                workload: Workload::new(WORKLOAD_MAX),
                 provisioning: tokio::sync::Mutex::new(()),
             }),
         }
@@ -255,6 +264,7 @@ struct Core {
     transport: Rc<dyn Transport>,
     state: RefCell<State>,
     outbox: RefCell<Outbox>,
+    workload: Rc<Workload>,
     /// Held while registering or refilling: one at a time.
     provisioning: tokio::sync::Mutex<()>,
 }
@@ -291,6 +301,8 @@ impl Core {
         mut reserved: Option<Reservation>,
         wish: Wish<Plain>,
     ) -> Result<Reply<Plain>, LinkError> {
+        let task = self.workload.take(wish.share_bytes());
+        let _task = task.map_err(|Full| LinkError::Busy)?;
         self.persist(deadline, async |number| {
             let reply = match reserved.take() {
                 // Pads are set aside for this wish alone.

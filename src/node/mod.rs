@@ -7,6 +7,7 @@
 //! | [`switch`] | a hub in the same process that can be switched off |
 //! | [`link`] | the client's link to one hub: registration, refill, time-outs, retries with fresh PSRD |
 //! | [`client`] | the client's actor, the key management entity (KME) that SAEs talk to |
+//! | [`workload`] | how much is under way, and when that is too much |
 //! | [`handed_out`] | which keys an SAE has had |
 
 pub mod client;
@@ -15,3 +16,4 @@ pub mod hub;
 pub mod link;
 pub mod switch;
 pub mod transport;
+pub mod workload;

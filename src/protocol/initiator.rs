@@ -9,7 +9,7 @@
 mod quorum;
 mod reserving;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
@@ -230,6 +230,18 @@ impl Initiator {
         }
         let quorum = Quorum::new(sharing, patience);
         Ok((Self { keys, quorum }, deposits))
+    }
+
+    /// Once K hubs have answered, these are not waited for: they have kept calls waiting in vain before. Their answers
+    /// count all the same.
+    pub fn do_not_wait_for(&mut self, late: BTreeSet<ShareIndex>) {
+        self.quorum.late = late;
+    }
+
+    /// The hubs that were waited for when the call was over, and have not answered.
+    #[must_use]
+    pub fn waited_in_vain(&self) -> Vec<ShareIndex> {
+        self.quorum.missing().collect()
     }
 
     /// A hub has answered.

@@ -206,13 +206,12 @@ impl Responder {
                 threshold: self.sharing.threshold(),
             });
         }
-        let keys: Option<Vec<_>> = self.sessions.iter().map(Session::key).collect();
-        if let Some(keys) = keys {
-            return Progress::Done(keys);
+        let unsolved = self.sessions.iter().find(|session| !session.is_solved());
+        if unsolved.is_none() {
+            return Progress::Done(self.sessions.iter().filter_map(Session::key).collect());
         }
         let missing = usize::from(self.sharing.shares()) - self.outcomes.len();
         let hopeless = self.sessions.iter().find(|s| s.is_hopeless(missing));
-        let unsolved = self.sessions.iter().find(|s| s.key().is_none());
         match (hopeless, unsolved) {
             (Some(session), _) => Progress::Failed(self.error(session)),
             (None, Some(session)) if self.is_settled() || now >= self.deadline => {

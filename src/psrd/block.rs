@@ -122,6 +122,27 @@ impl Block {
         }
     }
 
+    /// For delivery out of band between nodes: the 16 bytes of the id, then those of the block.
+    #[must_use]
+    pub fn to_octets(&self) -> Zeroizing<Vec<u8>> {
+        let id = self.id.0.as_bytes();
+        let mut octets = Zeroizing::new(Vec::with_capacity(id.len() + self.len()));
+        octets.extend_from_slice(id);
+        octets.extend_from_slice(&self.bytes);
+        octets
+    }
+
+    /// Reads what [`Block::to_octets`] writes.
+    ///
+    /// # Errors
+    /// [`BlockError::Id`] if there is not even an id, [`BlockError::Size`] if there are too few or too many bytes.
+    pub fn from_octets(octets: &[u8]) -> Result<Self, BlockError> {
+        let (id, bytes) = octets.split_first_chunk().ok_or(BlockError::Id)?;
+        let id = BlockId(Uuid::from_bytes(*id));
+        check_size(bytes.len())?;
+        Self::from_parts(id, Zeroizing::new(bytes.to_vec()))
+    }
+
     /// The name of the block.
     #[must_use]
     pub fn id(&self) -> BlockId {

@@ -16,12 +16,14 @@ use super::common;
 use super::examples::{DEPOSIT_SIGNATURE, KEY_ID, MASTER, SIGNATURE, SLAVE};
 use super::info;
 use super::parts::{
-    answer, answer_such_as, body, bytes, either, example, header, of, on, operation, other,
-    parameter, required, with,
+    answer, answer_such_as, body, bytes, either, example, header, in_bytes, of, on, operation,
+    other, parameter, required, with,
 };
 use super::schemas::{name, string, uuid};
 use crate::http::error::MessageBody;
-use crate::http::hub_routes::{PSRD_PATH, REGISTRATION_PATH, STATUS_PATH, STOP_PATH, oob_status};
+use crate::http::hub_routes::{
+    OCTETS, PSRD_PATH, REGISTRATION_PATH, STATUS_PATH, STOP_PATH, oob_status,
+};
 use crate::protocol::Refusal;
 use crate::protocol::batch::Encoding;
 use crate::protocol::hub::{HubStatus, OobError, PsrdRequest, Registration, RegistrationRequest};
@@ -289,7 +291,10 @@ fn deliver() -> OperationBuilder {
             of::<PsrdRequest>(),
             json!({ "client": MASTER, "registration": KEY_ID, "owner": "client", "size": 1024 }),
         )))
-        .response("200", answer("The block.", of::<Block>())),
+        .response(
+            "200",
+            in_bytes(answer("The block. As bytes: the 16 of its ID, then its own.", of::<Block>()), OCTETS),
+        ),
         &[
             OobError::StaleRegistration,
             OobError::PoolFull {

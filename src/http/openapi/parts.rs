@@ -72,13 +72,21 @@ pub(super) fn body(schema: impl Into<RefOr<Schema>>, example: Value) -> RequestB
 
 /// A body that has to be sent, as bytes.
 pub(super) fn bytes(content_type: &str) -> RequestBody {
-    let bytes = ObjectBuilder::new()
-        .schema_type(utoipa::openapi::Type::String)
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
     RequestBodyBuilder::new()
         .required(Some(Required::True))
-        .content(content_type, content(bytes, None))
+        .content(content_type, content(binary(), None))
         .build()
+}
+
+/// A response that can also be had as bytes.
+pub(super) fn in_bytes(response: ResponseBuilder, content_type: &str) -> ResponseBuilder {
+    response.content(content_type, content(binary(), None))
+}
+
+fn binary() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(utoipa::openapi::Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
 }
 
 /// A response with a body, as JSON.

@@ -33,6 +33,7 @@ impl Core {
         message: GetKey,
     ) -> Result<Vec<EstablishedKey>, KmeError> {
         let request = self.check_get_key(message)?;
+        let _task = self.take(request.deposit_cost() * self.links.len())?;
         self.counters.borrow_mut().keys_requested += request.number as u64;
         let mut established = self.establish(&request).await;
         if let Err(error) = &mut established {
@@ -59,7 +60,7 @@ impl Core {
             deadline: started + call_deadline,
             grace: self.config.timing.grace,
         };
-        let (initiator, deposits, reserved) = match self.config.key_source {
+        let (mut initiator, deposits, reserved) = match self.config.key_source {
             KeySource::Generator => {
                 let mut rng = self.rng.borrow_mut();
                 let (initiator, deposits) =
@@ -68,9 +69,12 @@ impl Core {
             }
             KeySource::Psrd => self.begin_from_psrd(request, patience).await?,
         };
+        initiator.do_not_wait_for(self.late.borrow().clone());
         let background = started + self.config.timing.background;
         let answers = self.deposit_at_all_hubs(deposits, reserved, background);
-        self.hear_answers(initiator, answers).await
+        let established = self.hear_answers(&mut initiator, answers).await;
+        self.late.borrow_mut().extend(initiator.waited_in_vain());
+        established
     }
 
     /// Makes keys of the PSRD that their deposits will spend. `docs/protocol.md` §5.
@@ -146,9 +150,13 @@ impl Core {
             let asked = self.ask_link(x, message);
             let sender = sender.clone();
             let core = Rc::clone(self);
+            let sent = self.now();
             tokio::task::spawn_local(async move {
                 let answer = asked.await;
                 let stored = answer.is_ok();
+                if stored && core.now() <= sent + core.config.timing.grace {
+                    core.late.borrow_mut().remove(&x);
+                }
                 if sender.send((x, answer)).is_err() && stored {
                     reached(Mark::LateShare);
                     core.counters.borrow_mut().late_shares += 1;
@@ -160,7 +168,7 @@ impl Core {
 
     async fn hear_answers(
         &self,
-        mut initiator: Initiator,
+        initiator: &mut Initiator,
         mut answers: mpsc::UnboundedReceiver<Answer<DepositReply>>,
     ) -> Result<Vec<EstablishedKey>, EstablishError> {
         loop {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
+use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::robust::Method;
 use crate::crypto::shamir::ShareIndex;
 use crate::harness::{Canary, Mark, canary, reached};
@@ -34,6 +35,10 @@ impl Core {
         self.home_of(&master_sae)?;
         check_range("key IDs", key_ids.len(), 1, KEYS_PER_MESSAGE_MAX)?;
         check_distinct(&key_ids)?;
+        // How large the shares will be, the hubs know: for a key of default size.
+        let share_bytes = TAG_SECRET_BYTES + self.config.keys.default_bits / 8;
+        let bytes = key_ids.len() * share_bytes * self.links.len();
+        let _task = self.take(bytes)?;
         self.handed_out
             .borrow_mut()
             .claim(&caller, &master_sae, &key_ids)

@@ -28,10 +28,6 @@ const OVERDUE: Duration = Duration::from_millis(20);
 /// longer counts; little enough that the next batch need not wait long.
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
-/// Wishes that wait at most. They belong to calls of SAEs, which are bounded as well; but to a hub that does not answer
-/// shares keep going out in the background.
-const WAITING_MAX: usize = 4096;
-
 /// What waits for the hub.
 #[derive(Default)]
 pub(super) struct Outbox {
@@ -59,9 +55,6 @@ impl Core {
     ) -> Result<Reply<Plain>, LinkError> {
         let (answer, answered) = oneshot::channel();
         let mut outbox = self.outbox.borrow_mut();
-        if outbox.waiting.len() >= WAITING_MAX {
-            return Err(LinkError::Busy(WAITING_MAX));
-        }
         outbox.waiting.push_back(Waiting {
             wish,
             attempt,

@@ -1,6 +1,6 @@
 //! Counting hubs that have done their part: K suffice, and the others are waited for a little longer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::crypto::shamir::{ShareIndex, Sharing};
@@ -9,13 +9,15 @@ use crate::harness::{Canary, Mark, canary, reached};
 use super::super::reasons::Reasons;
 use super::{EstablishError, Patience, Progress};
 
-/// It is over as soon as every hub has answered, or K have done their part and the grace period is over, or K cannot
-/// be reached any more, or the deadline has come.
+/// It is over as soon as every hub has answered, or K have done their part and all others have answered that are not
+/// known to be late or the grace period is over, or K cannot be reached any more, or the deadline has come.
 pub(super) struct Quorum {
     sharing: Sharing,
     patience: Patience,
     outcomes: BTreeMap<ShareIndex, Result<(), String>>,
     threshold_reached: Option<Duration>,
+    /// Hubs that are not waited for once K have done their part.
+    pub(super) late: BTreeSet<ShareIndex>,
 }
 
 impl Quorum {
@@ -25,6 +27,7 @@ impl Quorum {
             patience,
             outcomes: BTreeMap::new(),
             threshold_reached: None,
+            late: BTreeSet::new(),
         }
     }
 
@@ -51,9 +54,12 @@ impl Quorum {
         match self.threshold_reached {
             Some(since) => {
                 let until = (since + self.patience.grace).min(self.patience.deadline);
-                if all_answered || now >= until {
-                    if !all_answered {
+                let none_missing = self.missing().next().is_none();
+                if none_missing || now >= until {
+                    if !none_missing {
                         reached(Mark::GraceOver);
+                    } else if !all_answered {
+                        reached(Mark::LateHubLeftOut);
                     }
                     Progress::Done(())
                 } else {
@@ -76,6 +82,12 @@ impl Quorum {
     pub(super) fn is_bare(&self) -> bool {
         let threshold = self.sharing.threshold();
         self.done() == usize::from(threshold) && threshold < self.sharing.shares()
+    }
+
+    /// The hubs that have not answered, but for those that are not waited for.
+    pub(super) fn missing(&self) -> impl Iterator<Item = ShareIndex> {
+        let silent = |x: &ShareIndex| !self.outcomes.contains_key(x) && !self.late.contains(x);
+        self.sharing.indices().filter(silent)
     }
 
     fn done(&self) -> usize {

@@ -94,6 +94,10 @@ impl Session {
         self.solved.is_none() && largest + missing < usize::from(self.sharing.threshold())
     }
 
+    pub(super) fn is_solved(&self) -> bool {
+        self.solved.is_some()
+    }
+
     pub(super) fn key(&self) -> Option<EstablishedKey> {
         let solved = self.solved.as_ref()?;
         let s = solved.polynomial.secret.get(TAG_SECRET_BYTES..)?;
