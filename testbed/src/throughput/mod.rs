@@ -163,10 +163,11 @@ fn line(part: Part, condition: &Condition, run: &Run) -> String {
 impl Extent {
     fn profile_times(self) -> (Duration, Duration) {
         let seconds = match self {
-            Self::Full => 3.0,
-            Self::Quick => 0.5,
+            Self::Full => 3,
+            // perf takes some tenths of a second to begin.
+            Self::Quick => 1,
         };
-        (Duration::from_millis(300), Duration::from_secs_f64(seconds))
+        (Duration::from_millis(300), Duration::from_secs(seconds))
     }
 
     /// Shares to hold, and how long it may take.
