@@ -31,8 +31,12 @@ soak *ARGS:
 demo:
     cargo run --quiet --bin dske -- demo
 
-# Measure sharing, MAC and key tag beside other crates
+# Measure keys a second, latency and CPU time of real processes, and write reports/throughput.html
 bench *ARGS:
+    cargo bench --bench throughput -- {{ARGS}}
+
+# Measure sharing, MAC and key tag beside other crates
+bench-sharing *ARGS:
     cargo bench --bench sharing {{ARGS}}
 
 # Compare this build with a revision, side by side: just bench-check HEAD~3

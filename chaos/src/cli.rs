@@ -13,12 +13,13 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use dske_testbed::report::{ReportError, check_writable};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::campaign::{self, Campaign, CampaignError, Plans, SeedError};
 use crate::plan::canary::UnknownCanary;
 use crate::plan::stream::SEED_MAX;
-use crate::report::{self, ReportError};
+use crate::report;
 use crate::run::{RunOptions, run};
 use crate::runner::{capture_panics, run_seeds};
 use crate::shrink::save::Failures;
@@ -193,7 +194,7 @@ fn run_all(names: Vec<String>, options: &RunArgs) -> Result<bool, CliError> {
         .map(|name| campaign::load(name))
         .collect::<Result<Vec<_>, _>>()?;
     // Before anything runs: minutes of work must not be lost to a wrong path.
-    report::check_writable(&options.out)?;
+    check_writable(&options.out)?;
     let mut failures = match options.no_shrink {
         true => None,
         false => Some(Failures::below(&options.out)?),

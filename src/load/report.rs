@@ -157,7 +157,9 @@ pub(super) fn make(measured: Measured<'_>) -> LoadReport {
 }
 
 impl Latencies {
-    fn of(histogram: &Histogram<u64>) -> Self {
+    /// Of a histogram of microseconds.
+    #[must_use]
+    pub fn of(histogram: &Histogram<u64>) -> Self {
         let at = |quantile| histogram.value_at_quantile(quantile).min(histogram.max());
         Self {
             count: histogram.len(),

@@ -6,15 +6,20 @@
 //! | [`process`] | as one operating-system process each; real HTTP on loopback |
 //! | [`sim`] | in a deterministic simulation (turmoil); the same HTTP over simulated TCP |
 //!
+//! [`throughput`] measures what such clusters can do; what its report and those of the chaos share is in [`report`], and a
+//! proxy that makes a node slow in [`delay`].
 //! [`check`] compares the current build with a revision, by the load generator of `dske`.
 //!
 //! [`EtsiClient`], from `dske`, is an SAE's side of ETSI GS QKD 014, over whatever carries HTTP.
 
 pub mod check;
 mod cluster;
+pub mod delay;
 pub mod local;
 pub mod process;
+pub mod report;
 pub mod sim;
+pub mod throughput;
 
 pub use cluster::Cluster;
 pub use dske::http::etsi_client::{CallError, EtsiClient, KeyWish};

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -20,6 +20,7 @@ use dske::topology::{Topology, TopologyError};
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::home_of;
+use crate::delay::SlowProxy;
 use crate::{CallError, Cluster, EtsiClient, KeyWish};
 
 /// How long a node may take to answer after its start.
@@ -30,6 +31,12 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often a node is looked at while waiting for it.
 const POLL: Duration = Duration::from_millis(20);
+
+/// The topology file of all nodes but a hub behind a proxy.
+const TOPOLOGY: &str = "topology.toml";
+
+/// The topology file of a hub behind a proxy: it has the address at which the hub listens itself.
+const TOPOLOGY_BEHIND: &str = "topology-behind.toml";
 
 /// Lines of a log that are shown when a node fails.
 const LOG_LINES: usize = 5;
@@ -78,10 +85,17 @@ pub struct ProcessCluster {
     folder: tempfile::TempDir,
     http: awc::Client,
     nodes: RefCell<BTreeMap<NodeName, Node>>,
+    behind: Option<Behind>,
+}
+
+/// A hub behind a proxy.
+struct Behind {
+    hub: NodeName,
+    proxy: SlowProxy,
 }
 
 /// A child process that never outlives its owner.
-struct Node(Child);
+pub(crate) struct Node(pub(crate) Child);
 
 impl Drop for Node {
     fn drop(&mut self) {
@@ -98,6 +112,22 @@ impl ProcessCluster {
     /// # Errors
     /// If a node cannot be started, or does not become ready.
     pub async fn start(binary: &Path, topology: &str) -> Result<Self, StartError> {
+        Self::start_with(binary, topology, false).await
+    }
+
+    /// The same, with the first hub behind a proxy, so that it can be [slowed down](Self::slow_down).
+    ///
+    /// # Errors
+    /// If a node cannot be started, or does not become ready.
+    pub async fn start_with_proxy(binary: &Path, topology: &str) -> Result<Self, StartError> {
+        Self::start_with(binary, topology, true).await
+    }
+
+    async fn start_with(
+        binary: &Path,
+        topology: &str,
+        has_proxy: bool,
+    ) -> Result<Self, StartError> {
         let mut table: toml::Table = topology.parse()?;
         let count = ["hubs", "clients"].map(|kind| {
             table
@@ -105,21 +135,40 @@ impl ProcessCluster {
                 .and_then(|k| k.as_array())
                 .map_or(0, Vec::len)
         });
-        let base_port =
-            free_ports(count.iter().sum()).map_err(|e| failed("finding free ports", e))?;
+        // One more for the hub behind the proxy.
+        let nodes = count.iter().sum::<usize>();
+        let base_port = free_ports(nodes + 1).map_err(|e| failed("finding free ports", e))?;
         table.insert(
             "base_port".to_owned(),
             toml::Value::Integer(base_port.into()),
         );
         let folder = tempfile::tempdir().map_err(|e| failed("making a folder", e))?;
-        let file = folder.path().join("topology.toml");
-        std::fs::write(&file, table.to_string()).map_err(|e| failed("writing the topology", e))?;
+        let file = folder.path().join(TOPOLOGY);
+        write_topology(&file, &table)?;
+        let topology = Topology::read(&file)?;
+        let behind = match topology.hubs.first() {
+            Some(hub) if has_proxy => {
+                let last_port = base_port + u16::try_from(nodes).unwrap_or_default();
+                let [front, back] = [base_port, last_port]
+                    .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+                set_address_of_first_hub(&mut table, back);
+                write_topology(&folder.path().join(TOPOLOGY_BEHIND), &table)?;
+                let proxy = SlowProxy::start(front, back);
+                let proxy = proxy.map_err(|e| failed("starting a proxy", e))?;
+                Some(Behind {
+                    hub: hub.name.clone(),
+                    proxy,
+                })
+            }
+            _ => None,
+        };
         let cluster = Self {
-            topology: Topology::read(&file)?,
+            topology,
             binary: binary.to_owned(),
             folder,
             http: awc::Client::default(),
             nodes: RefCell::default(),
+            behind,
         };
         let nodes = cluster
             .topology
@@ -133,6 +182,24 @@ impl ProcessCluster {
             cluster.wait_until_ready(&node.name).await?;
         }
         Ok(cluster)
+    }
+
+    /// From now on everything that is sent to the hub behind the proxy arrives so much later. Without a proxy nothing does.
+    pub fn slow_down(&self, by_ms: u64) {
+        if let Some(behind) = &self.behind {
+            behind.proxy.set_delay_ms(by_ms);
+        }
+    }
+
+    /// The process of a node that runs.
+    #[must_use]
+    pub fn process_id(&self, name: &NodeName) -> Option<u32> {
+        self.nodes.borrow().get(name).map(|node| node.0.id())
+    }
+
+    /// Ends a node at once, without a chance to finish anything.
+    pub fn kill(&self, name: &NodeName) {
+        self.nodes.borrow_mut().remove(name);
     }
 
     /// The processes of all nodes that run.
@@ -159,9 +226,11 @@ impl ProcessCluster {
         };
         let log = || open().map_err(|e| failed("opening a log", e));
         let role = if self.is_hub(name) { "hub" } else { "client" };
+        let is_behind = self.behind.as_ref().is_some_and(|b| b.hub == *name);
+        let topology = if is_behind { TOPOLOGY_BEHIND } else { TOPOLOGY };
         let child = Command::new(&self.binary)
             .arg("--topology")
-            .arg(self.folder.path().join("topology.toml"))
+            .arg(self.folder.path().join(topology))
             .args([role, name.as_str()])
             .stdin(Stdio::null())
             .stdout(log()?)
@@ -238,6 +307,19 @@ impl ProcessCluster {
 
     fn home(&self, sae: &SaeId) -> Result<EtsiClient, CallError> {
         home_of(&self.topology, sae).map(|home| self.node(home))
+    }
+}
+
+fn write_topology(file: &Path, table: &toml::Table) -> Result<(), StartError> {
+    std::fs::write(file, table.to_string()).map_err(|e| failed("writing the topology", e))
+}
+
+fn set_address_of_first_hub(table: &mut toml::Table, address: SocketAddr) {
+    let hubs = table.get_mut("hubs").and_then(toml::Value::as_array_mut);
+    let first = hubs.and_then(|hubs| hubs.first_mut());
+    if let Some(hub) = first.and_then(toml::Value::as_table_mut) {
+        let address = toml::Value::String(address.to_string());
+        hub.insert("address".to_owned(), address);
     }
 }
 

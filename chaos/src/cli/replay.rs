@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use dske_testbed::report::{check_writable, replace};
 
 use super::CliError;
 use crate::campaign;
 use crate::plan::Plan;
-use crate::report::{check_writable, replace};
 use crate::run::{RunOptions, run};
 use crate::runner::{capture_panics, run_seeds};
 use crate::summarize::summarize;

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use dske::harness::Canary;
+use dske_testbed::report::check_writable;
 
 use super::{CliError, jobs, progress};
 use crate::campaign::Campaign;
 use crate::plan::Plan;
 use crate::plan::canary::named;
-use crate::report::{self, write_selftest};
+use crate::report::write_selftest;
 use crate::runner::{capture_panics, in_order};
 use crate::selftest::{Canaried, Caught, campaigns, hunt, reduce};
 use crate::shrink::Shrunk;
@@ -43,7 +44,7 @@ impl SelfTest {
     pub(super) fn run(&self) -> Result<bool, CliError> {
         let canaries = self.canaries()?;
         let campaigns = campaigns()?;
-        report::check_writable(&self.out)?;
+        check_writable(&self.out)?;
         let mut failures = match self.save {
             true => Some(Failures::below(&self.out)?),
             false => None,

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use dske_testbed::report::{check_writable, write_json};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use tokio::time::Instant;
@@ -18,7 +19,6 @@ use crate::campaign::file::ExpectSection;
 use crate::campaign::{self, Campaign, Plans, quoted};
 use crate::plan::Plan;
 use crate::plan::stream::SEED_MAX;
-use crate::report::{check_writable, write_json};
 use crate::run::{RunOptions, run};
 use crate::runner::capture_panics;
 use crate::shrink::save::{Failures, SaveError, invariants};

@@ -4,11 +4,12 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use dske_testbed::report::{ReportError, check_writable, replace};
 
 use super::{CliError, jobs, progress};
 use crate::campaign::schedule;
 use crate::plan::stream::SEED_MAX;
-use crate::report::{self, ReportError};
+use crate::report;
 use crate::runner::capture_panics;
 use crate::sweep::{Broken, Options, Part, Violation, sweep};
 
@@ -101,8 +102,8 @@ fn violation(broken: &Broken, out: &Path) -> Result<Violation, ReportError> {
     let file = directory.join(format!("{}-{}.toml", plan.campaign, plan.seed));
     let file = match schedule::write(plan, &about, std::slice::from_ref(&violation.detail)) {
         Ok(text) => {
-            report::check_writable(&directory)?;
-            report::replace(&file, &text)?;
+            check_writable(&directory)?;
+            replace(&file, &text)?;
             file.display().to_string()
         }
         Err(_) => String::new(),

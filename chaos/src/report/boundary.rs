@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    canvas::{Align, Canvas, Fit, Ink},
-    stats::wilson,
-    text::{count, percent, short},
-};
+use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
+use dske_testbed::report::text::{count, percent, short};
+
+use super::stats::wilson;
 use crate::summary::{BoundaryPoint, Resilience};
 
 /// Clusters with a panel of their own; the table has all of them.

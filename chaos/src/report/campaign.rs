@@ -1,10 +1,11 @@
 //! The section of one campaign.
 
+use dske_testbed::report::text::{count, counted, escape, percent, seconds};
+
 use super::{
     invariants::meaning,
     latency,
     overview::{entry, standing},
-    text::{count, counted, escape, percent, seconds},
     timeline,
     verdict::unexpected,
 };

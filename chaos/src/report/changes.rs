@@ -5,11 +5,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use dske_testbed::report::text::{count, escape, millis, percent};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::campaign::success;
-use super::text::{count, escape, millis, percent};
 use crate::campaign::VERSION;
 use crate::summary::{CampaignSummary, Distribution, Resilience};
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{count, counted, escape, percent};
+use dske_testbed::report::text::{count, counted, escape, percent};
+
 use crate::plan::Fault;
 use crate::run::effects::Effect;
 use crate::summary::Resilience;

@@ -1,9 +1,8 @@
 //! How long calls took, as a histogram over simulated time.
 
-use super::{
-    canvas::{Align, Canvas, Fit, Ink},
-    text::{counted, millis, short},
-};
+use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
+use dske_testbed::report::text::{counted, millis, short};
+
 use crate::summary::Distribution;
 
 const WIDTH: i32 = 450;

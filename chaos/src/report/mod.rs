@@ -1,15 +1,14 @@
 //! The report of campaigns: `resilience.json` for machines and one self-contained `index.html` for people.
 //!
-//! The page loads nothing: style and charts are inside it, so it can be mailed, archived and read offline. It is a
+//! Frame, style and drawing are those of all reports (`dske_testbed::report`). The page is a
 //! pure function of the summary and of what lies beside it: the same numbers give the same bytes.
 //!
 //! | file | what it draws |
 //! |---|---|
-//! | `page` | the frame, in reading order, and the style |
+//! | `page` | the frame, in reading order |
 //! | `overview` | the first screen: verdict, what broke, totals, negative controls, all campaigns |
 //! | `boundary` | success against hubs down and lying, beside the theoretical N−K |
 //! | `growth` | what more seeds bring |
-//! | `beside` | links to the pages of other commands |
 //! | `effects` | what the faults did |
 //! | `changes` | what changed since the previous report |
 //! | `uncovered` | what is not covered |
@@ -18,12 +17,10 @@
 //! | `selftest` | the page of a self-test, `selftest.html` |
 //! | `verdict` | what the numbers mean: held, weak, broken |
 //! | [`sweep`] | the page of `cargo chaos sweep` |
-//! | `canvas`, `stats`, `text` | drawing, intervals, escaping and number formats |
+//! | `stats` | intervals |
 
-mod beside;
 mod boundary;
 mod campaign;
-mod canvas;
 mod changes;
 mod effects;
 mod growth;
@@ -34,7 +31,6 @@ mod page;
 mod selftest;
 mod stats;
 pub mod sweep;
-mod text;
 mod thin;
 mod timeline;
 mod uncovered;
@@ -45,7 +41,5 @@ pub use changes::Before;
 pub use page::html;
 pub use selftest::write_selftest;
 pub(crate) use stats::wilson;
-pub(crate) use text::escape;
 pub use uncovered::UNCOVERED;
-pub(crate) use write::replace;
-pub use write::{ReportError, Written, check_writable, write, write_json};
+pub use write::{Written, write};

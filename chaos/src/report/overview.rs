@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use dske_testbed::report::text::{count, counted, escape, millis, seconds};
+
 use super::{
     campaign::{anchor, success},
     invariants::{KNOWN, meaning},
-    text::{count, counted, escape, millis, seconds},
     verdict::{Standing, Verdict, unexpected},
 };
 use crate::summary::{CampaignSummary, Resilience, Violation};

@@ -1,9 +1,9 @@
 //! The page's frame, in reading order.
 
+use dske_testbed::report::{beside, frame, text::escape};
+
 use super::changes::{self, Before};
-use super::{
-    beside, boundary, campaign, effects, growth, overview, text::escape, uncovered, verdict::judge,
-};
+use super::{boundary, campaign, effects, growth, overview, uncovered, verdict::judge};
 use crate::summary::Resilience;
 
 /// The whole report as one HTML page that loads nothing. The same summary after the same one gives the same bytes.
@@ -44,20 +44,6 @@ pub fn html(summary: &Resilience, before: &Before) -> String {
         footer = footer(summary),
     );
     frame("DSKE resilience report", &body)
-}
-
-/// A page that loads nothing: the style is inside it.
-pub(super) fn frame(title: &str, body: &str) -> String {
-    format!(
-        r#"<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>{title}</title>
-<style>{style}</style></head><body><main>
-{body}
-</main></body></html>
-"#,
-        style = include_str!("style.css"),
-    )
 }
 
 fn footer(summary: &Resilience) -> String {

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::beside;
+use dske_testbed::report::frame;
+use dske_testbed::report::text::{count, counted, escape, millis, seconds};
+use dske_testbed::report::{ReportError, beside, replace, write_json};
+
 use super::invariants::{KNOWN, meaning};
-use super::page::frame;
-use super::text::{count, counted, escape, millis, seconds};
-use super::write::{ReportError, replace, write_json};
 use crate::campaign::VERSION;
 use crate::selftest::{Canaried, Caught, Steps, median_left};
 

@@ -1,10 +1,9 @@
 //! One run as rows of marks over simulated time.
 
-use super::{
-    canvas::{Align, Canvas, Fit, Ink},
-    text::{count, counted, escape, millis, shorten},
-    thin::thin,
-};
+use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
+use dske_testbed::report::text::{count, counted, escape, millis, shorten};
+
+use super::thin::thin;
 use crate::summary::{Mark, MarkKind, Timeline};
 
 /// More marks than this are too many to tell apart.

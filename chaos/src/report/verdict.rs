@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::text::{count, counted, list};
+use dske_testbed::report::text::{count, counted, list};
+
 use crate::summary::{CampaignSummary, Resilience, Violation};
 
 /// All that ran in one word, the worst that applies.

@@ -1,13 +1,11 @@
 //! Puts the report on disk.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use dske_testbed::report::beside::{self, INDEX};
+use dske_testbed::report::{ReportError, replace, write_json};
 
-use super::beside::{self, INDEX};
 use super::changes::Before;
 use super::page::html;
 use crate::summary::Resilience;
@@ -19,35 +17,6 @@ pub struct Written {
     pub html: PathBuf,
     /// The numbers for machines, `resilience.json`.
     pub json: PathBuf,
-}
-
-/// Why a report could not be written. Each message is one line that says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    /// The output directory does not exist and cannot be made.
-    #[error("cannot create the report directory {}: {source}; choose a directory that you may write to", path.display())]
-    CreateDirectory {
-        /// The directory.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// A file in the output directory cannot be written.
-    #[error("cannot write {}: {source}; check the permissions and the free space of its directory", path.display())]
-    WriteFile {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// The summary does not fit into JSON.
-    #[error("cannot express the summary as JSON for {}: {source}; this is a bug in the summary's types", path.display())]
-    Json {
-        /// The file that it was meant for.
-        path: PathBuf,
-        /// What the serializer said.
-        source: serde_json::Error,
-    },
 }
 
 /// Writes `resilience.json` and `index.html` into `out_dir`, which is created if need be.
@@ -72,51 +41,4 @@ pub fn write(out_dir: &Path, summary: &Resilience) -> Result<Written, ReportErro
     replace(&written.html, &html(summary, &before))?;
     beside::link(out_dir)?;
     Ok(written)
-}
-
-/// Writes a value as JSON, whole or not at all.
-///
-/// # Errors
-///
-/// [`ReportError`] names the path that could not be written.
-pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ReportError> {
-    let mut json = serde_json::to_string_pretty(value).map_err(|source| ReportError::Json {
-        path: path.to_path_buf(),
-        source,
-    })?;
-    json.push('\n');
-    replace(path, &json)
-}
-
-/// Whether files can be written into `out_dir`, which is created if need be. To be asked before hours of work.
-///
-/// # Errors
-///
-/// [`ReportError`] names the path that could not be created or written.
-pub fn check_writable(out_dir: &Path) -> Result<(), ReportError> {
-    fs::create_dir_all(out_dir).map_err(|source| ReportError::CreateDirectory {
-        path: out_dir.to_path_buf(),
-        source,
-    })?;
-    let path = out_dir.join(format!(".{}.tmp", std::process::id()));
-    fs::write(&path, [])
-        .and_then(|()| fs::remove_file(&path))
-        .map_err(|source| ReportError::WriteFile { path, source })
-}
-
-/// Puts a file in its place, whole or not at all.
-pub(crate) fn replace(path: &Path, content: &str) -> Result<(), ReportError> {
-    let mut name = path.file_name().map(ToOwned::to_owned).unwrap_or_default();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let partial = path.with_file_name(name);
-    fs::write(&partial, content)
-        .and_then(|()| fs::rename(&partial, path))
-        .map_err(|source| {
-            // The error that matters is the first one; a leftover that cannot be removed changes nothing.
-            let _ = fs::remove_file(&partial);
-            ReportError::WriteFile {
-                path: path.to_path_buf(),
-                source,
-            }
-        })
 }

@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use dske_testbed::report::{ReportError, check_writable, replace};
+
 use super::Shrunk;
 use crate::campaign::schedule::{TooLarge, write};
 use crate::campaign::{Campaign, VERSION, quoted};
 use crate::plan::Plan;
-use crate::report::{ReportError, check_writable, replace};
 use crate::run::outcome::RunViolation;
 use crate::summary::{ShrunkFile, Size};
 use crate::view::Trace;

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use dske_testbed::report::{ReportError, check_writable, replace};
+
 use super::statistics::{RAREST, Statistics};
 use super::tally::Tally;
 use crate::campaign::schedule::write;
 use crate::campaign::{VERSION, quoted};
-use crate::report::{ReportError, check_writable, replace};
 
 /// Where such schedules go.
 #[derive(Debug)]

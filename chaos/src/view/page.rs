@@ -6,10 +6,11 @@
 mod keys;
 mod plan;
 
+use dske_testbed::report::{STYLE, text::escape};
+
 use super::json::json;
 use super::schema::{Fate, Message, Role, Trace, Violation, What};
 use crate::campaign::VERSION;
-use crate::report::escape;
 
 /// Violations that are shown before the rest is folded away.
 const BROKEN_MAX: usize = 4;
@@ -37,7 +38,7 @@ pub fn html(trace: &Trace, replay: &str) -> String {
             "Campaign {}, seed {}",
             trace.plan.campaign, trace.plan.seed
         )),
-        house = include_str!("../report/style.css"),
+        house = STYLE,
         style = include_str!("page/page.css"),
         banner = banner(trace, replay),
         facts = facts(trace),

@@ -1,8 +1,10 @@
 //! Keys that colluding hubs find out.
 
-use super::super::text::{count, percent};
-use super::page::Section;
-use super::plot::{Axis, Look, Plot, legend};
+use dske_testbed::report::Section;
+use dske_testbed::report::plot::{Axis, Look, Plot, legend};
+use dske_testbed::report::text::{count, percent};
+
+use super::numbers;
 use crate::sweep::Sweep;
 use crate::sweep::collusion::Point;
 
@@ -42,9 +44,9 @@ an attack, made on {} keys, which are then compared with those that the SAEs got
 invariant <b>secrecy</b> shows on the same runs: it builds, for K − 1 hubs, a world in which another key was the one.",
             found(&sweep.collusion)
         ),
-        tables: &["collusion"],
+        tables: numbers(sweep, &["collusion"]),
     }
-    .html(sweep)
+    .html()
 }
 
 /// What was found below K and from K on.
@@ -85,7 +87,7 @@ fn panel(sweep: &Sweep, (hubs, threshold): (u8, u8)) -> String {
             (k - 0.5, 100.0),
             (n + 0.5, 100.0),
         ];
-        frame.path(&step, super::super::canvas::Ink::Text, 2);
+        frame.path(&step, dske_testbed::report::canvas::Ink::Text, 2);
         let of_cluster = |p: &&Point| (p.hubs, p.threshold) == (hubs, threshold);
         for point in sweep.collusion.iter().filter(of_cluster) {
             let (aside, look) = match point.key_source.as_str() {

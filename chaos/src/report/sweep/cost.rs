@@ -1,8 +1,10 @@
 //! Bytes and messages of a key.
 
-use super::super::text::{count, short};
-use super::page::Section;
-use super::plot::{Axis, Look, Plot, legend};
+use dske_testbed::report::Section;
+use dske_testbed::report::plot::{Axis, Look, Plot, legend};
+use dske_testbed::report::text::{count, short};
+
+use super::numbers;
 use crate::sweep::Sweep;
 use crate::sweep::cost::Point;
 
@@ -47,9 +49,9 @@ collusion, costs nothing on the wire.",
             count(first.keys),
             count(per_hub.round() as u64)
         ),
-        tables: &["cost"],
+        tables: numbers(sweep, &["cost"]),
     }
-    .html(sweep)
+    .html()
 }
 
 fn panel(sweep: &Sweep, title: &str, label: &'static str, x: fn(&Point) -> Option<u8>) -> String {

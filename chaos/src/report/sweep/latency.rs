@@ -1,8 +1,10 @@
 //! How long a key takes, by slow hubs and by loss.
 
-use super::super::text::{count, millis};
-use super::page::Section;
-use super::plot::{Axis, Look, Plot, legend};
+use dske_testbed::report::Section;
+use dske_testbed::report::plot::{Axis, Look, Plot, legend};
+use dske_testbed::report::text::{count, millis};
+
+use super::numbers;
 use crate::sweep::Sweep;
 use crate::sweep::latency::{CLUSTER, PATIENCE, Point, SLOW_MS};
 
@@ -51,9 +53,9 @@ with K of N a key needs the K luckiest messages, not all. A slave always takes t
 quickest answers.",
             first.arrived.tried
         ),
-        tables: &["latency"],
+        tables: numbers(sweep, &["latency"]),
     }
-    .html(sweep)
+    .html()
 }
 
 fn panel(

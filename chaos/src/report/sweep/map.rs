@@ -1,9 +1,11 @@
 //! Keys that arrive, by hubs that crashed and hubs that lie.
 
-use super::super::canvas::{Align, Canvas, Fit, Ink};
+use dske_testbed::report::Section;
+use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
+use dske_testbed::report::text::{count, counted, escape};
+
 use super::super::stats::wilson;
-use super::super::text::{count, counted, escape};
-use super::page::Section;
+use super::numbers;
 use crate::sweep::Sweep;
 use crate::sweep::map::Cell;
 
@@ -48,9 +50,9 @@ every key arrives, beyond it none does. {interval}; the intervals of all cells a
 theory has a frame.{}",
             deviations(&sweep.map)
         ),
-        tables: &["map"],
+        tables: numbers(sweep, &["map"]),
     }
-    .html(sweep)
+    .html()
 }
 
 fn found(cells: &[Cell]) -> String {

@@ -5,16 +5,12 @@
 //! | `page` | the frame, in reading order |
 //! | `summary` | what came out, in five lines |
 //! | `map`, `collusion`, `latency`, `wan`, `recovery`, `psrd`, `cost` | a figure each |
-//! | `plot` | two axes, and marks between them |
-//! | `numbers` | the rows behind a figure |
 
 mod collusion;
 mod cost;
 mod latency;
 mod map;
-mod numbers;
 mod page;
-mod plot;
 mod psrd;
 mod recovery;
 mod summary;
@@ -22,8 +18,8 @@ mod wan;
 
 use std::path::{Path, PathBuf};
 
-use super::beside;
-use super::write::{self, ReportError, replace, write_json};
+use dske_testbed::report::{self, ReportError, beside, replace, write_json};
+
 use crate::sweep::Sweep;
 use crate::sweep::table::tables;
 
@@ -39,8 +35,8 @@ const TABLES: &str = "sweep";
 ///
 /// [`ReportError`] names the path that could not be created or written.
 pub fn check_writable(out_dir: &Path) -> Result<(), ReportError> {
-    write::check_writable(out_dir)?;
-    write::check_writable(&out_dir.join(TABLES))
+    report::check_writable(out_dir)?;
+    report::check_writable(&out_dir.join(TABLES))
 }
 
 /// Writes `sweep.html`, `sweep.json`, and a CSV file for each table, into `out_dir`. Gives the path of the page.
@@ -59,4 +55,12 @@ pub fn write(out_dir: &Path, sweep: &Sweep) -> Result<PathBuf, ReportError> {
     replace(&page, &html(sweep))?;
     beside::link(out_dir)?;
     Ok(page)
+}
+
+/// The tables behind a figure.
+fn numbers(sweep: &Sweep, names: &[&str]) -> String {
+    let all = tables(sweep);
+    let of = |name: &&str| all.iter().find(|table| table.name == *name);
+    let found = names.iter().filter_map(of);
+    found.map(|table| table.details(TABLES)).collect()
 }

@@ -1,9 +1,10 @@
 //! The page's frame, in reading order.
 
-use super::super::page::frame;
-use super::super::text::{count, counted, escape, seconds};
+use dske_testbed::report::frame;
+use dske_testbed::report::text::{count, counted, escape, seconds};
+
 use super::summary::summary;
-use super::{collusion, cost, latency, map, numbers, psrd, recovery, wan};
+use super::{collusion, cost, latency, map, psrd, recovery, wan};
 use crate::sweep::{Sweep, Violation};
 
 /// Violations that are shown before the rest is only counted.
@@ -107,41 +108,4 @@ page. How each figure is made, and what each field means, is in <code>docs/sweep
         version = escape(&sweep.version),
         digest = escape(&sweep.digest),
     )
-}
-
-/// A figure in its section. All of it is HTML.
-pub(super) struct Section<'a> {
-    pub(super) id: &'a str,
-    pub(super) title: &'a str,
-    /// What was done.
-    pub(super) lead: String,
-    pub(super) legend: String,
-    pub(super) panels: String,
-    /// What to learn from it.
-    pub(super) caption: String,
-    /// The tables that hold its numbers.
-    pub(super) tables: &'a [&'a str],
-}
-
-impl Section<'_> {
-    pub(super) fn html(&self, sweep: &Sweep) -> String {
-        let Self {
-            id,
-            title,
-            lead,
-            legend,
-            panels,
-            caption,
-            tables,
-        } = self;
-        let tables: String = tables
-            .iter()
-            .map(|name| numbers::details(sweep, name))
-            .collect();
-        format!(
-            r#"<section id="{id}"><h2>{title}</h2><p>{lead}</p>
-<figure>{legend}<div class="panels">{panels}</div><figcaption>{caption}</figcaption></figure>
-{tables}</section>"#
-        )
-    }
 }

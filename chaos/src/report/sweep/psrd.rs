@@ -1,9 +1,12 @@
 //! PSRD that a key costs, and what failures waste.
 
-use super::super::canvas::{Align, Canvas, Fit, Ink};
-use super::super::text::{count, escape, short};
-use super::page::Section;
-use super::plot::{Axis, Look, Plot};
+use dske_testbed::report::Section;
+use dske_testbed::report::bars;
+use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
+use dske_testbed::report::plot::{Axis, Look, Plot};
+use dske_testbed::report::text::{count, short};
+
+use super::numbers;
 use crate::sweep::Sweep;
 use crate::sweep::psrd::{CLUSTER, Waste};
 
@@ -41,9 +44,9 @@ delivery of PSRD that is lost, makes a client register anew: what is left of its
 That happens once, whatever the number of keys, so that smaller blocks waste less, and more keys make it a smaller share.",
             count(first.arrived.tried)
         ),
-        tables: &["psrd", "waste"],
+        tables: numbers(sweep, &["psrd", "waste"]),
     }
-    .html(sweep)
+    .html()
 }
 
 fn by_size(sweep: &Sweep) -> String {
@@ -96,14 +99,7 @@ const PARTS: [Segment; 3] = [
 ];
 
 fn legend() -> String {
-    let swatch = |(name, ink, _): &Segment| {
-        let bar = Canvas::draw((18, 16), Fit::Shrink, name, |canvas| {
-            canvas.rectangle((2, 3), (16, 13), *ink);
-        });
-        format!(r#"<span class="key">{bar}{}</span> "#, escape(name))
-    };
-    let swatches: String = PARTS.iter().map(swatch).collect();
-    format!(r#"<p class="keys">{swatches}</p>"#)
+    bars::legend(&PARTS.map(|(name, ink, _)| (name, ink)))
 }
 
 const WIDTH: i32 = 450;

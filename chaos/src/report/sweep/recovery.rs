@@ -1,8 +1,10 @@
 //! How long it takes until keys arrive again.
 
-use super::super::text::{count, millis};
-use super::page::Section;
-use super::plot::{Axis, Look, Plot, legend};
+use dske_testbed::report::Section;
+use dske_testbed::report::plot::{Axis, Look, Plot, legend};
+use dske_testbed::report::text::{count, millis};
+
+use super::numbers;
 use crate::sweep::Sweep;
 use crate::sweep::recovery::{CLUSTER, Point, QUICK_MS};
 
@@ -40,9 +42,9 @@ are dry, and have to be filled again before anything else. Of the {tried} keys t
 {succeeded} arrived: a call that begins in the midst of it waits up to its deadline of 2 s, and is answered if all is well by
 then."
         ),
-        tables: &["recovery"],
+        tables: numbers(sweep, &["recovery"]),
     }
-    .html(sweep)
+    .html()
 }
 
 fn panel(sweep: &Sweep, trouble: &str, title: &str) -> String {

@@ -1,6 +1,7 @@
 //! What came out, in five lines: what holds, where the boundary is, what surprises.
 
-use super::super::text::{count, counted, millis};
+use dske_testbed::report::text::{count, counted, millis};
+
 use super::collusion;
 use crate::sweep::Sweep;
 use crate::sweep::wan::Point;

@@ -1,8 +1,11 @@
 //! How long a key takes between cities.
 
-use super::super::canvas::{Align, Canvas, Fit, Ink};
-use super::super::text::{escape, millis};
-use super::page::Section;
+use dske_testbed::report::Section;
+use dske_testbed::report::bars::{self, ROW};
+use dske_testbed::report::canvas::Ink;
+use dske_testbed::report::text::millis;
+
+use super::numbers;
 use crate::sweep::Sweep;
 use crate::sweep::wan::{CLUSTER, Link, Point, SLOW_MS};
 
@@ -37,7 +40,7 @@ the others, to the farthest. For each part of the world first come the round tri
 with the hub nearest to both clients down, {SLOW_MS} ms slow, or lying about its shares.",
             CLUSTER.0, CLUSTER.1
         ),
-        legend: legend(),
+        legend: bars::legend(&BARS),
         panels,
         caption: format!(
             "Bars: medians; whiskers: 99th percentile of both together, of {} keys each; each group of bars has its own scale. Latencies are typical values computed
@@ -49,9 +52,9 @@ dashed): {}. The same order is no proof of the same set-up, which it does not gi
             resolution.join(", "),
             compared(&sweep.wan),
         ),
-        tables: &["wan", "wan-links"],
+        tables: numbers(sweep, &["wan", "wan-links"]),
     }
-    .html(sweep)
+    .html()
 }
 
 fn compared(points: &[Point]) -> String {
@@ -75,69 +78,10 @@ fn exact(ms: f64) -> String {
     format!("{} ms", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-fn legend() -> String {
-    let swatch = |name: &str, ink| {
-        let bar = Canvas::draw((18, 16), Fit::Shrink, name, |canvas| {
-            canvas.rectangle((2, 3), (16, 13), ink);
-        });
-        format!(r#"<span class="key">{bar}{}</span> "#, escape(name))
-    };
-    format!(
-        r#"<p class="keys">{}{}</p>"#,
-        swatch("establish (median)", Ink::Down),
-        swatch("fetch (median)", Ink::Lying)
-    )
-}
-
-const WIDTH: i32 = 450;
-const LEFT: i32 = 128;
-const RIGHT: i32 = WIDTH - 84;
-const ROW: i32 = 24;
-
-/// A panel with rows of bars.
-struct Rows<'a, 'c> {
-    title: String,
-    most_ms: f64,
-    canvas: &'a Canvas<'c>,
-}
-
-impl Rows<'_, '_> {
-    fn x(&self, ms: f64) -> i32 {
-        LEFT + (ms / self.most_ms * f64::from(RIGHT - LEFT)).round() as i32
-    }
-
-    fn head(&self) {
-        self.canvas
-            .text(&self.title, (4, 13), 14.0, Align::Start, Ink::Text);
-    }
-
-    fn label(&self, y: i32, text: &str, ink: Ink) {
-        self.canvas.text(text, (LEFT - 8, y), 12.0, Align::End, ink);
-    }
-
-    fn bar(&self, y: i32, from_ms: f64, to_ms: f64, ink: Ink) {
-        let (from, to) = (self.x(from_ms), self.x(to_ms).max(self.x(from_ms) + 1));
-        self.canvas.rectangle((from, y - 7), (to, y + 7), ink);
-    }
-
-    fn value(&self, y: i32, at_ms: f64, text: &str) {
-        let at = (self.x(at_ms) + 8, y);
-        self.canvas.text(text, at, 12.0, Align::Start, Ink::Text);
-    }
-}
-
-fn rows(title: String, most_ms: f64, height: i32, paint: impl FnOnce(&Rows<'_, '_>)) -> String {
-    let label = title.clone();
-    Canvas::draw((WIDTH, height), Fit::Shrink, &label, |canvas| {
-        let rows = Rows {
-            title,
-            most_ms,
-            canvas,
-        };
-        rows.head();
-        paint(&rows);
-    })
-}
+const BARS: [(&str, Ink); 2] = [
+    ("establish (median)", Ink::Down),
+    ("fetch (median)", Ink::Lying),
+];
 
 /// Round trips, nearest first, of both clients.
 fn ways(sweep: &Sweep, profile: &str) -> String {
@@ -155,13 +99,12 @@ fn ways(sweep: &Sweep, profile: &str) -> String {
     let most_ms = longest.fold(0.1, f64::max);
     let count = (master.len() + slave.len() + 2) as i32;
     let title = format!("{profile}: round trips to the hubs");
-    let svg = rows(title, most_ms, 30 + ROW * count, |rows| {
+    bars::draw(&title, most_ms, 30 + ROW * count, |rows| {
         let mut y = 36;
         for links in [master, slave] {
             let Some(first) = links.first() else { continue };
             let text = format!("{} ({})", first.client, first.role);
-            rows.canvas
-                .text(&text, (4, y), 13.0, Align::Start, Ink::Text);
+            rows.heading(y, &text);
             y += ROW;
             for (i, link) in links.iter().enumerate() {
                 let ink = if i < usize::from(CLUSTER.1) {
@@ -175,8 +118,7 @@ fn ways(sweep: &Sweep, profile: &str) -> String {
                 y += ROW;
             }
         }
-    });
-    format!("<div>{svg}</div>")
+    })
 }
 
 /// What was measured. Each grace period has a scale of its own, or the short times could not be seen beside the long.
@@ -186,15 +128,15 @@ fn times(sweep: &Sweep, profile: &str) -> String {
     let mut graces: Vec<u64> = points.iter().map(|p| p.grace_ms).collect();
     graces.sort_unstable();
     graces.dedup();
-    let panel = |grace_ms: &u64| {
+    let of = |grace_ms: &u64| {
         let of_grace = points.iter().filter(|p| p.grace_ms == *grace_ms).copied();
-        bars(profile, *grace_ms, &of_grace.collect::<Vec<_>>())
+        panel(profile, *grace_ms, &of_grace.collect::<Vec<_>>())
     };
-    let panels: String = graces.iter().map(panel).collect();
+    let panels: String = graces.iter().map(of).collect();
     format!("<div>{panels}</div>")
 }
 
-fn bars(profile: &str, grace_ms: u64, points: &[&Point]) -> String {
+fn panel(profile: &str, grace_ms: u64, points: &[&Point]) -> String {
     let is_compared = profile == "continental";
     let least = if is_compared { 1.1 * PUBLISHED_MS } else { 0.1 };
     let most_ms = points.iter().map(|p| p.both_p99_ms).fold(least, f64::max);
@@ -203,7 +145,7 @@ fn bars(profile: &str, grace_ms: u64, points: &[&Point]) -> String {
         ms => format!("{profile}: if it waits up to {ms} ms for the others"),
     };
     let height = 26 + ROW * (points.len() as i32 + i32::from(is_compared));
-    rows(title, most_ms, height, |rows| {
+    bars::draw(&title, most_ms, height, |rows| {
         let mut y = 36;
         for point in points {
             rows.label(y, words(&point.condition), Ink::Text);
@@ -211,18 +153,12 @@ fn bars(profile: &str, grace_ms: u64, points: &[&Point]) -> String {
             rows.bar(y, 0.0, between, Ink::Down);
             rows.bar(y, between, between + point.fetch_p50_ms, Ink::Lying);
             let medians = between + point.fetch_p50_ms;
-            let (from, to) = (rows.x(medians), rows.x(point.both_p99_ms));
-            rows.canvas.line((from, y), (to, y), Ink::Text, 1);
-            rows.canvas.line((to, y - 4), (to, y + 4), Ink::Text, 1);
+            rows.whisker(y, medians, point.both_p99_ms);
             rows.value(y, point.both_p99_ms, &exact(point.both_p50_ms));
             y += ROW;
         }
         if is_compared {
-            let x = rows.x(PUBLISHED_MS);
-            rows.canvas.dashes(x, (26, y), Ink::Bad);
-            let text = "published: below 70 ms";
-            rows.canvas
-                .text(text, (x - 6, y), 12.0, Align::End, Ink::Bad);
+            rows.limit(y, PUBLISHED_MS, "published: below 70 ms");
         }
     })
 }

@@ -1,7 +1,8 @@
 //! Who knows what of each key, as a table.
 
+use dske_testbed::report::text::escape;
+
 use super::seconds;
-use crate::report::escape;
 use crate::view::schema::{KeyStory, Trace};
 
 /// Rows of the table: the choice of keys above it has all of them.

@@ -1,8 +1,9 @@
 //! What the seed drew, as tables.
 
+use dske_testbed::report::text::escape;
+
 use super::seconds;
 use crate::plan::HUB_NAMES;
-use crate::report::escape;
 use crate::view::schema::Trace;
 
 pub(super) fn tables(trace: &Trace) -> String {

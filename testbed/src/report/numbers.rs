@@ -2,27 +2,27 @@
 
 use serde_json::Value;
 
-use super::super::text::{count, escape};
-use crate::sweep::Sweep;
-use crate::sweep::table::tables;
+use super::Table;
+use super::text::{count, escape};
 
-/// A table that can be opened, with the CSV file's name.
-pub(super) fn details(sweep: &Sweep, name: &str) -> String {
-    let Some(table) = tables(sweep).into_iter().find(|table| table.name == name) else {
-        return String::new();
-    };
-    let head: String = table
-        .head
-        .iter()
-        .map(|name| format!("<th>{}</th>", escape(&name.replace('_', " "))))
-        .collect();
-    let rows: String = table.rows.iter().map(|row| line(row)).collect();
-    format!(
-        r#"<details><summary>The numbers behind it: sweep/{name}.csv, {} rows</summary><div class="scroll"><table class="numbers">
+impl Table {
+    /// The rows in an element that can be opened. `folder` is where its CSV file lies.
+    #[must_use]
+    pub fn details(&self, folder: &str) -> String {
+        let head: String = self
+            .head
+            .iter()
+            .map(|name| format!("<th>{}</th>", escape(&name.replace('_', " "))))
+            .collect();
+        let rows: String = self.rows.iter().map(|row| line(row)).collect();
+        format!(
+            r#"<details><summary>The numbers behind it: {folder}/{name}.csv, {} rows</summary><div class="scroll"><table class="numbers">
 <thead><tr>{head}</tr></thead><tbody>
 {rows}</tbody></table></div></details>"#,
-        count(table.rows.len() as u64)
-    )
+            count(self.rows.len() as u64),
+            name = self.name,
+        )
+    }
 }
 
 fn line(row: &[Value]) -> String {
@@ -36,6 +36,7 @@ fn line(row: &[Value]) -> String {
 fn cell(value: &Value) -> String {
     match value {
         Value::String(text) => escape(text),
+        Value::Null => "–".to_owned(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Number(number) => match (number.as_u64(), number.as_f64()) {
@@ -65,6 +66,7 @@ mod tests {
             (Value::from(1.0), "1"),
             (Value::from(0.123_456), "0.1235"),
             (Value::from(true), "yes"),
+            (Value::Null, "–"),
             (Value::from("a<b"), "a&lt;b"),
         ] {
             assert_eq!(cell(&value), expected);

@@ -6,16 +6,26 @@ use super::text::escape;
 
 /// A colour by what it stands for. The page's style gives each its value for the light and the dark theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ink {
+pub enum Ink {
+    /// Text and axes.
     Text,
+    /// Text of less weight.
     Muted,
+    /// Lines behind the data.
     Grid,
+    /// A shaded region.
     Band,
+    /// First of the colours that tell series apart: what is down, or establishing.
     Down,
+    /// The second: what lies, or fetching.
     Lying,
+    /// What is as it should be.
     Good,
+    /// What is blamed.
     Blame,
+    /// What must not be.
     Bad,
+    /// What a fault is active on.
     Fault,
 }
 
@@ -57,15 +67,18 @@ impl Ink {
 
 /// Where a text's position lies in the text.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Align {
+pub enum Align {
+    /// At its left end.
     Start,
+    /// In its middle.
     Middle,
+    /// At its right end.
     End,
 }
 
 /// How far the page may shrink a chart on a narrow screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fit {
+pub enum Fit {
     /// Shrinks with the screen.
     Shrink,
     /// Keeps its size and scrolls inside its own frame.
@@ -75,7 +88,7 @@ pub(super) enum Fit {
 /// Draws an SVG of a fixed size in pixels.
 ///
 /// Drawing cannot fail: the backend writes into a string, and its only errors are those of files and bitmaps.
-pub(super) struct Canvas<'a> {
+pub struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
 }
 
@@ -83,7 +96,7 @@ const NO_IO: &str = "drawing into a string does no I/O";
 
 impl Canvas<'_> {
     /// Draws with `paint` and returns the finished SVG element. `label` says what it shows to those who cannot see it.
-    pub(super) fn draw(
+    pub fn draw(
         size: (i32, i32),
         fit: Fit,
         label: &str,
@@ -100,11 +113,13 @@ impl Canvas<'_> {
         finish(&svg, size, fit, label)
     }
 
-    pub(super) fn line(&self, from: (i32, i32), to: (i32, i32), ink: Ink, width: u32) {
+    /// A straight line.
+    pub fn line(&self, from: (i32, i32), to: (i32, i32), ink: Ink, width: u32) {
         self.path(&[from, to], ink, width);
     }
 
-    pub(super) fn path(&self, points: &[(i32, i32)], ink: Ink, width: u32) {
+    /// A line through points.
+    pub fn path(&self, points: &[(i32, i32)], ink: Ink, width: u32) {
         let style = ink.placeholder().stroke_width(width);
         self.area
             .draw(&PathElement::new(points.to_vec(), style))
@@ -112,7 +127,7 @@ impl Canvas<'_> {
     }
 
     /// A vertical line of dashes.
-    pub(super) fn dashes(&self, x: i32, (top, bottom): (i32, i32), ink: Ink) {
+    pub fn dashes(&self, x: i32, (top, bottom): (i32, i32), ink: Ink) {
         let mut y = top;
         while y < bottom {
             self.line((x, y), (x, (y + 5).min(bottom)), ink, 2);
@@ -120,39 +135,44 @@ impl Canvas<'_> {
         }
     }
 
-    pub(super) fn rectangle(&self, from: (i32, i32), to: (i32, i32), ink: Ink) {
+    /// A filled rectangle between two corners.
+    pub fn rectangle(&self, from: (i32, i32), to: (i32, i32), ink: Ink) {
         self.area
             .draw(&Rectangle::new([from, to], ink.placeholder().filled()))
             .expect(NO_IO);
     }
 
-    pub(super) fn dot(&self, at: (i32, i32), radius: i32, ink: Ink) {
+    /// A filled circle.
+    pub fn dot(&self, at: (i32, i32), radius: i32, ink: Ink) {
         self.area
             .draw(&Circle::new(at, radius, ink.placeholder().filled()))
             .expect(NO_IO);
     }
 
-    pub(super) fn triangle(&self, at: (i32, i32), size: i32, ink: Ink) {
+    /// A filled triangle.
+    pub fn triangle(&self, at: (i32, i32), size: i32, ink: Ink) {
         self.area
             .draw(&TriangleMarker::new(at, size, ink.placeholder().filled()))
             .expect(NO_IO);
     }
 
-    pub(super) fn diamond(&self, (x, y): (i32, i32), size: i32, ink: Ink) {
+    /// A filled square on its corner.
+    pub fn diamond(&self, (x, y): (i32, i32), size: i32, ink: Ink) {
         let corners = vec![(x, y - size), (x + size, y), (x, y + size), (x - size, y)];
         self.area
             .draw(&Polygon::new(corners, ink.placeholder().filled()))
             .expect(NO_IO);
     }
 
-    pub(super) fn cross(&self, at: (i32, i32), size: i32, ink: Ink) {
+    /// Two crossed strokes.
+    pub fn cross(&self, at: (i32, i32), size: i32, ink: Ink) {
         self.area
             .draw(&Cross::new(at, size, ink.placeholder().stroke_width(2)))
             .expect(NO_IO);
     }
 
     /// Text of `size` pixels, centred vertically on its position.
-    pub(super) fn text(&self, text: &str, at: (i32, i32), size: f64, align: Align, ink: Ink) {
+    pub fn text(&self, text: &str, at: (i32, i32), size: f64, align: Align, ink: Ink) {
         let horizontal = match align {
             Align::Start => text_anchor::HPos::Left,
             Align::Middle => text_anchor::HPos::Center,

@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use super::write::{ReportError, replace};
+use super::file::{ReportError, replace};
 
 /// Name of the report itself.
-pub(super) const INDEX: &str = "index.html";
+pub const INDEX: &str = "index.html";
 
 /// A page of another command.
-pub(super) struct Page {
+pub struct Page {
     /// Its file.
-    pub(super) file: &'static str,
+    pub file: &'static str,
     /// What it shows.
     shows: &'static str,
     /// What writes it.
@@ -19,20 +19,27 @@ pub(super) struct Page {
 }
 
 /// What the self-test found.
-pub(super) const SELFTEST: Page = Page {
+pub const SELFTEST: Page = Page {
     file: "selftest.html",
     shows: "Whether these checks see bugs that are planted on purpose",
     command: "cargo chaos selftest",
 };
 
 /// What a sweep found.
-pub(super) const SWEEP: Page = Page {
+pub const SWEEP: Page = Page {
     file: "sweep.html",
     shows: "How far it goes: where keys stop arriving, how long they take, what they cost",
     command: "cargo chaos sweep",
 };
 
-const ALL: [Page; 2] = [SELFTEST, SWEEP];
+/// What throughput was measured.
+pub const THROUGHPUT: Page = Page {
+    file: "throughput.html",
+    shows: "How fast it goes: keys a second over real HTTP, and what limits them",
+    command: "cargo bench --bench throughput",
+};
+
+const ALL: [Page; 3] = [SELFTEST, SWEEP, THROUGHPUT];
 
 impl Page {
     /// What stands in the report where there is no such page.
@@ -48,7 +55,7 @@ impl Page {
 }
 
 /// What the report says of them, before anybody has looked which there are.
-pub(super) fn hints() -> String {
+pub fn hints() -> String {
     ALL.iter().map(Page::hint).collect()
 }
 
@@ -56,7 +63,7 @@ pub(super) fn hints() -> String {
 ///
 /// # Errors
 /// [`ReportError`] names the path that could not be written.
-pub(super) fn link(out_dir: &Path) -> Result<(), ReportError> {
+pub fn link(out_dir: &Path) -> Result<(), ReportError> {
     let index = out_dir.join(INDEX);
     let Ok(report) = fs::read_to_string(&index) else {
         return Ok(());

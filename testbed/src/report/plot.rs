@@ -1,7 +1,7 @@
 //! A plot with two axes, for figures that share one look.
 
-use super::super::canvas::{Align, Canvas, Fit, Ink};
-use super::super::text::{count, escape};
+use super::canvas::{Align, Canvas, Fit, Ink};
+use super::text::{count, escape};
 
 const WIDTH: i32 = 450;
 const LEFT: i32 = 64;
@@ -9,8 +9,8 @@ const RIGHT: i32 = WIDTH - 14;
 const TOP: i32 = 34;
 
 /// An axis: where values lie on it, and which are named.
-pub(super) struct Axis {
-    pub(super) label: &'static str,
+pub struct Axis {
+    label: &'static str,
     from: f64,
     to: f64,
     is_log: bool,
@@ -19,7 +19,7 @@ pub(super) struct Axis {
 
 impl Axis {
     /// Names at the numbers 0, 1, 2 and so on, with half a step around them.
-    pub(super) fn names(label: &'static str, names: Vec<String>) -> Self {
+    pub fn names(label: &'static str, names: Vec<String>) -> Self {
         Self {
             label,
             from: -0.5,
@@ -34,7 +34,7 @@ impl Axis {
     }
 
     /// From 0 to `most`, with names at some numbers.
-    pub(super) fn numbers(label: &'static str, most: f64, named: &[f64]) -> Self {
+    pub fn numbers(label: &'static str, most: f64, named: &[f64]) -> Self {
         Self {
             label,
             from: 0.0,
@@ -47,8 +47,20 @@ impl Axis {
         }
     }
 
+    /// From one number to another, with names at some numbers.
+    #[must_use]
+    pub fn named(label: &'static str, (from, to): (f64, f64), ticks: Vec<(f64, String)>) -> Self {
+        Self {
+            label,
+            from,
+            to,
+            is_log: false,
+            ticks,
+        }
+    }
+
     /// From 0 to at least `most`, with about four round steps.
-    pub(super) fn linear(label: &'static str, most: f64, name: fn(f64) -> String) -> Self {
+    pub fn linear(label: &'static str, most: f64, name: fn(f64) -> String) -> Self {
         let step = round_step(most / 4.0);
         let count = (most / step).ceil().max(1.0);
         Self {
@@ -64,7 +76,7 @@ impl Axis {
     }
 
     /// Whole powers of ten that hold both.
-    pub(super) fn log(label: &'static str, least: f64, most: f64, name: fn(f64) -> String) -> Self {
+    pub fn log(label: &'static str, least: f64, most: f64, name: fn(f64) -> String) -> Self {
         let first = least.max(1e-3).log10().floor() as i32;
         let last = (most.max(1e-3).log10().ceil() as i32).max(first + 1);
         let power = |i: i32| 10_f64.powi(i);
@@ -99,22 +111,29 @@ fn round_step(least: f64) -> f64 {
 
 /// The shape of a mark, so that series differ for those who do not see colours, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub enum Shape {
+    /// A circle.
     Dot,
+    /// A square on its corner.
     Diamond,
+    /// A triangle.
     Triangle,
+    /// Two crossed strokes.
     Cross,
 }
 
 /// A series' look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Look {
-    pub(super) ink: Ink,
-    pub(super) shape: Shape,
+pub struct Look {
+    /// Its colour.
+    pub ink: Ink,
+    /// Its mark.
+    pub shape: Shape,
 }
 
 impl Look {
-    pub(super) const ALL: [Self; 4] = [
+    /// In the order in which series take them.
+    pub const ALL: [Self; 4] = [
         Self::new(Ink::Down, Shape::Dot),
         Self::new(Ink::Lying, Shape::Diamond),
         Self::new(Ink::Blame, Shape::Triangle),
@@ -136,17 +155,20 @@ impl Look {
 }
 
 /// A plot under its title.
-pub(super) struct Plot {
-    pub(super) title: String,
-    pub(super) x: Axis,
-    pub(super) y: Axis,
+pub struct Plot {
+    /// Above it.
+    pub title: String,
+    /// Across.
+    pub x: Axis,
+    /// Up.
+    pub y: Axis,
     /// Pixels.
-    pub(super) height: i32,
+    pub height: i32,
 }
 
 impl Plot {
     /// Draws the axes, then what `paint` adds, as one panel.
-    pub(super) fn draw(&self, paint: impl FnOnce(&Frame<'_, '_>)) -> String {
+    pub fn draw(&self, paint: impl FnOnce(&Frame<'_, '_>)) -> String {
         let label = format!("{}: {} against {}", self.title, self.y.label, self.x.label);
         let svg = Canvas::draw((WIDTH, self.height), Fit::Shrink, &label, |canvas| {
             let frame = Frame { plot: self, canvas };
@@ -162,7 +184,7 @@ impl Plot {
 }
 
 /// A plot while it is drawn.
-pub(super) struct Frame<'a, 'c> {
+pub struct Frame<'a, 'c> {
     plot: &'a Plot,
     canvas: &'a Canvas<'c>,
 }
@@ -197,7 +219,7 @@ impl Frame<'_, '_> {
     }
 
     /// A line through points.
-    pub(super) fn path(&self, points: &[(f64, f64)], ink: Ink, width: u32) {
+    pub fn path(&self, points: &[(f64, f64)], ink: Ink, width: u32) {
         let points: Vec<_> = points
             .iter()
             .map(|&(x, y)| (self.x(x), self.y(y)))
@@ -206,7 +228,7 @@ impl Frame<'_, '_> {
     }
 
     /// A mark, with a whisker from one value to another. `aside` moves it by pixels, so that series do not hide each other.
-    pub(super) fn mark(&self, (x, y): (f64, f64), whisker: (f64, f64), aside: i32, look: Look) {
+    pub fn mark(&self, (x, y): (f64, f64), whisker: (f64, f64), aside: i32, look: Look) {
         let x = self.x(x) + aside;
         let (low, high) = (self.y(whisker.0), self.y(whisker.1));
         self.canvas.line((x, low), (x, high), look.ink, 2);
@@ -217,14 +239,14 @@ impl Frame<'_, '_> {
     }
 
     /// Shades everything from one value on x to another.
-    pub(super) fn band(&self, from: f64, to: f64) {
+    pub fn band(&self, from: f64, to: f64) {
         let (from, to) = ((self.x(from), TOP), (self.x(to), self.plot.bottom()));
         self.canvas.rectangle(from, to, Ink::Band);
     }
 }
 
 /// What the marks stand for.
-pub(super) fn legend(entries: &[(&str, Look)]) -> String {
+pub fn legend(entries: &[(&str, Look)]) -> String {
     let swatch = |(name, look): &(&str, Look)| {
         let mark = Canvas::draw((18, 16), Fit::Shrink, name, |canvas| {
             look.draw(canvas, (9, 8));

@@ -1,7 +1,7 @@
 //! Text for HTML: escaping, numbers and durations as people write them.
 
 /// Escapes text for HTML content and quoted attributes.
-pub(crate) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -17,7 +17,7 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 /// A whole number with commas between thousands.
-pub(super) fn count(n: u64) -> String {
+pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -30,7 +30,7 @@ pub(super) fn count(n: u64) -> String {
 }
 
 /// A count in few characters, rounded down, for the inside of charts.
-pub(super) fn short(n: u64) -> String {
+pub fn short(n: u64) -> String {
     match n {
         0..10_000 => count(n),
         10_000..1_000_000 => format!("{}k", n / 1_000),
@@ -39,12 +39,12 @@ pub(super) fn short(n: u64) -> String {
 }
 
 /// A count with its noun, for example `1 campaign` or `2 campaigns`.
-pub(super) fn counted(n: u64, noun: &str) -> String {
+pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
 /// A share of a whole. Never rounds up to 100 % or down to 0 %, because one failure among many is what matters.
-pub(super) fn percent(part: u64, whole: u64) -> String {
+pub fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "–".into();
     }
@@ -60,7 +60,7 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
 }
 
 /// Milliseconds in the unit that reads best, three digits or so.
-pub(super) fn millis(ms: f64) -> String {
+pub fn millis(ms: f64) -> String {
     if !ms.is_finite() {
         "–".into()
     } else if ms < 10.0 {
@@ -75,7 +75,7 @@ pub(super) fn millis(ms: f64) -> String {
 }
 
 /// Seconds in the unit that reads best.
-pub(super) fn seconds(s: f64) -> String {
+pub fn seconds(s: f64) -> String {
     if !s.is_finite() {
         "–".into()
     } else if s < 100.0 {
@@ -88,7 +88,7 @@ pub(super) fn seconds(s: f64) -> String {
 }
 
 /// The first `max` characters, with an ellipsis where something was cut.
-pub(super) fn shorten(text: &str, max: usize) -> String {
+pub fn shorten(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.into();
     }
@@ -97,7 +97,7 @@ pub(super) fn shorten(text: &str, max: usize) -> String {
 }
 
 /// Names in a row, as a sentence lists them. Escaped.
-pub(super) fn list(names: &[&str]) -> String {
+pub fn list(names: &[&str]) -> String {
     let coded: Vec<String> = names
         .iter()
         .map(|name| format!("<b>{}</b>", escape(name)))
@@ -109,7 +109,8 @@ pub(super) fn list(names: &[&str]) -> String {
     }
 }
 
-fn trim(value: f64, decimals: usize) -> String {
+/// At most so many digits behind the point, and no zeros at the end.
+pub fn trim(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').into()

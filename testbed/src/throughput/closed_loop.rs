@@ -1,0 +1,94 @@
+//! A closed loop over anything that can be asked for keys, for what the load generator of `dske` cannot reach: it speaks
+//! HTTP to the nodes of a topology.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use dske::load::report::Latencies;
+use futures_util::future::join_all;
+use hdrhistogram::Histogram;
+use tokio::time::Instant;
+
+use super::data::Run;
+
+/// Longest latency that is told from longer ones, in microseconds: a minute.
+const LATENCY_MAX_US: u64 = 60_000_000;
+
+/// Performs `operation`, which gives `condition`'s keys, at so many places at the same time, and counts those that begin
+/// and end within the time.
+pub(super) async fn run(
+    concurrency: usize,
+    (keys_per_operation, size_bits): (usize, usize),
+    (warm_up, duration): (Duration, Duration),
+    operation: impl AsyncFn() -> Result<(), String>,
+) -> Run {
+    let histogram = Histogram::new_with_bounds(1, LATENCY_MAX_US, 3)
+        .expect("one to a minute of microseconds with three digits is what the library takes");
+    let histogram = RefCell::new(histogram);
+    let (done, errors, first_error) = (Cell::new(0_u64), Cell::new(0_u64), RefCell::new(None));
+    let from = Instant::now() + warm_up;
+    let until = from + duration;
+    let place = async || {
+        loop {
+            let begun = Instant::now();
+            if begun >= until {
+                return;
+            }
+            let result = operation().await;
+            let ended = Instant::now();
+            if ended < from || ended >= until {
+                continue;
+            }
+            match result {
+                Ok(()) => {
+                    done.set(done.get() + 1);
+                    let us = u64::try_from((ended - begun).as_micros()).unwrap_or(u64::MAX);
+                    histogram.borrow_mut().saturating_record(us.max(1));
+                }
+                Err(error) => {
+                    errors.set(errors.get() + 1);
+                    first_error.borrow_mut().get_or_insert(error);
+                }
+            }
+        }
+    };
+    join_all((0..concurrency).map(|_| place())).await;
+    let keys = done.get() * keys_per_operation as u64;
+    let latencies = Latencies::of(&histogram.borrow());
+    Run {
+        errors: errors.get(),
+        first_error: first_error.into_inner(),
+        ..Run::new(keys, duration.as_secs_f64(), size_bits, &latencies)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+    #[tokio::test(start_paused = true)]
+    async fn what_ends_within_the_time_is_counted() {
+        let run = run(4, (2, 256), TIMES, async || {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            Ok(())
+        })
+        .await;
+        // 100 at each of 4 places, give or take the one at the end, of 2 keys.
+        assert!((780..=800).contains(&run.keys), "{}", run.keys);
+        assert!((9.9..11.5).contains(&run.p50_ms), "{}", run.p50_ms);
+        assert_eq!((run.errors, run.first_error), (0, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_are_counted_and_the_first_is_told() {
+        let run = run(1, (1, 256), TIMES, async || {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            Err("refused".to_owned())
+        })
+        .await;
+        assert_eq!((run.keys, run.errors), (0, 3));
+        assert_eq!(run.first_error.as_deref(), Some("refused"));
+    }
+}

@@ -1,0 +1,143 @@
+//! What a sample counts as, by the functions that were under way.
+
+use super::rules::{KERNEL, KERNEL_RANDOM, OTHER, RANDOM, RULES};
+use super::samples::Frame;
+
+/// What a sample counts as: the innermost function that a rule knows decides. Whatever is under way in the kernel is
+/// the kernel's, unless it makes random numbers.
+pub(super) fn category(stack: &[Frame]) -> &'static str {
+    let mut kernel = stack
+        .iter()
+        .take_while(|frame| frame.is_kernel())
+        .peekable();
+    if kernel.peek().is_some() {
+        let makes = |frame: &Frame| KERNEL_RANDOM.iter().any(|part| frame.name.contains(part));
+        return if kernel.any(makes) { RANDOM } else { KERNEL };
+    }
+    let known = |frame: &Frame| {
+        let rule = RULES.iter().find(|(_, names)| fits(&frame.name, names));
+        rule.map(|(category, _)| *category)
+    };
+    stack.iter().find_map(known).unwrap_or(OTHER)
+}
+
+fn fits(name: &str, patterns: &[&str]) -> bool {
+    let path = path(name);
+    patterns
+        .iter()
+        .any(|pattern| match pattern.strip_prefix('*') {
+            Some(part) => name.contains(part),
+            None => path.starts_with(pattern),
+        })
+}
+
+/// Where the path begins: `<&mut serde_json::…` is `serde_json::…`.
+fn path(mut name: &str) -> &str {
+    loop {
+        let inner = ["<", "&", "*", "(", "[", "mut ", "const ", "dyn "]
+            .iter()
+            .find_map(|prefix| name.strip_prefix(prefix));
+        match inner {
+            Some(inner) => name = inner,
+            None => return name,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::{
+        CATEGORIES, CRYPTO, ENCODING, HTTP, MEMORY, PROTOCOL, PSRD, RANDOM, RUNTIME,
+    };
+    use super::*;
+
+    fn of(names: &[&str]) -> &'static str {
+        let frame = |name: &&str| Frame {
+            address: 0x1000,
+            name: (*name).to_owned(),
+        };
+        category(&names.iter().map(frame).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn functions_count_as_what_they_are_for() {
+        for (name, expected) in [
+            ("dske::crypto::shamir::split", CRYPTO),
+            (
+                "<polyval::Polyval as universal_hash::UniversalHash>::update",
+                CRYPTO,
+            ),
+            (
+                "<rand::rngs::SysRng as rand_core::TryRng>::try_fill_bytes",
+                RANDOM,
+            ),
+            ("dske::psrd::spending::SpendingPool::allocate", PSRD),
+            ("dske::psrd::allocation::Allocation::parse", ENCODING),
+            ("dske::protocol::hub::Hub::execute", PROTOCOL),
+            ("dske::protocol::message::Deposit::parse", ENCODING),
+            (
+                "<dske::protocol::store::Share as serde_core::de::Deserialize>::deserialize",
+                ENCODING,
+            ),
+            (
+                "<&mut serde_json::ser::Serializer<W,F> as serde::ser::Serializer>::x",
+                ENCODING,
+            ),
+            (
+                "actix_http::h1::dispatcher::Dispatcher<T,S,B>::poll_response",
+                HTTP,
+            ),
+            ("actix::mailbox::Mailbox<A>::poll", RUNTIME),
+            (
+                "<dske::node::link::Link as actix::handler::Handler<M>>::handle",
+                RUNTIME,
+            ),
+            ("tokio::runtime::task::raw::poll", RUNTIME),
+            ("_int_malloc", MEMORY),
+            ("__memmove_avx_unaligned_erms", MEMORY),
+            (
+                "core::ptr::drop_in_place<actix_http::requests::Request>",
+                MEMORY,
+            ),
+            ("__send", KERNEL),
+            ("something_unheard_of", OTHER),
+        ] {
+            assert_eq!(of(&[name]), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_innermost_known_function_decides() {
+        let stack = [
+            "<alloc::collections::btree::map::BTreeMap<K,V> as Index>::index",
+            "dske::protocol::store::Store::get",
+            "actix::mailbox::Mailbox<A>::poll",
+        ];
+        assert_eq!(of(&stack), PROTOCOL);
+        assert_eq!(of(&stack[..1]), OTHER);
+        assert_eq!(of(&[]), OTHER);
+    }
+
+    #[test]
+    fn what_is_under_way_in_the_kernel_is_the_kernels() {
+        let of = |names: [&str; 2]| {
+            category(&names.map(|name| Frame {
+                address: 0xffff_ffff_8123_4567,
+                name: name.to_owned(),
+            }))
+        };
+        assert_eq!(of(["memcpy", "__x64_sys_sendto"]), KERNEL);
+        assert_eq!(of(["chacha_permute", "get_random_bytes_user"]), RANDOM);
+    }
+
+    #[test]
+    fn every_rule_leads_to_a_category_that_is_shown_and_none_is_covered_by_an_earlier_one() {
+        for (i, (category, names)) in RULES.iter().enumerate() {
+            assert!(CATEGORIES.iter().any(|(name, _)| name == category));
+            for name in *names {
+                let earlier = RULES[..i].iter().find(|(_, names)| fits(name, names));
+                assert_eq!(earlier.map(|(category, _)| category), None, "{name}");
+            }
+        }
+    }
+}
