@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 use common::{Tape, coefficients};
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::robust::{Method, ReconstructError, SearchBudget, name_culprits, reconstruct};
+use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Share, ShareIndex, Sharing, SharingError, recover, split};
 use proptest::prelude::*;
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, RngExt, SeedableRng};
 use sharks::Sharks;
-use zeroize::Zeroizing;
 
 const BUDGET: usize = 2_000;
 
@@ -93,7 +93,7 @@ fn the_same_count_catches_sharks_and_not_us() {
         let bytes = Vec::from(&share);
         vec![Share {
             x: x(bytes[0]),
-            y: Zeroizing::new(vec![bytes[1]]),
+            y: Secret::from(vec![bytes[1]]),
         }]
     });
     let theirs = counts(theirs, &[1]);
@@ -176,7 +176,7 @@ proptest! {
         prop_assert_eq!(Sharks(k).recover(&as_theirs).unwrap(), secret.clone());
         let theirs: Vec<Share> = Sharks(k).dealer(&secret).take(k.into()).map(|share| {
             let bytes = Vec::from(&share);
-            Share { x: x(bytes[0]), y: Zeroizing::new(bytes[1..].to_vec()) }
+            Share { x: x(bytes[0]), y: Secret::from(bytes[1..].to_vec()) }
         }).collect();
         prop_assert_eq!(&*recover(&theirs, k).unwrap(), &secret);
     }
@@ -212,7 +212,7 @@ proptest! {
                 let culprits: BTreeSet<_> = found.culprits.iter().copied().collect();
                 if n - liars >= k.max(2 * k - 2) && binomial(n, k) <= BUDGET as f64 {
                     prop_assert_eq!(&culprits, &wrong);
-                    prop_assert!(shares.iter().all(|s| found.agrees(s) != wrong.contains(&s.x)));
+                    prop_assert!(shares.iter().all(|s| found.off.contains(&s.x) == wrong.contains(&s.x)));
                 } else if liars < k {
                     prop_assert!(culprits.is_subset(&wrong), "{culprits:?} of {wrong:?}");
                 }
@@ -236,7 +236,7 @@ proptest! {
         threshold in 0u8..=6,
     ) {
         let shares: Vec<Share> =
-            lengths.iter().map(|(index, length)| Share { x: x(*index), y: Zeroizing::new(vec![7; *length]) }).collect();
+            lengths.iter().map(|(index, length)| Share { x: x(*index), y: Secret::from(vec![7; *length]) }).collect();
         let mut rng = ChaCha12Rng::seed_from_u64(1);
         let fits = |_: &[u8]| false;
         prop_assert!(reconstruct(&shares, threshold, &fits, &mut rng, SearchBudget::new(50)).is_err());
