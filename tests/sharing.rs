@@ -7,10 +7,13 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{Tape, coefficients};
+use dske::crypto::gf256::mul;
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::robust::{Method, ReconstructError, SearchBudget, name_culprits, reconstruct};
 use dske::crypto::secret::Secret;
-use dske::crypto::shamir::{Share, ShareIndex, Sharing, SharingError, recover, split};
+use dske::crypto::shamir::{
+    Share, ShareIndex, Sharing, SharingError, WINDOW_BYTES, recover, split,
+};
 use proptest::prelude::*;
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -46,6 +49,30 @@ fn all_dealings(secret: u8, threshold: u8, shares: u8) -> impl Iterator<Item = V
         assert!(tape.is_used_up());
         shares
     })
+}
+
+#[test]
+fn a_long_secret_is_split_window_by_window() {
+    let length = 2 * WINDOW_BYTES + 77;
+    let (mut secret, mut drawn) = (vec![0; length], vec![0; 2 * length]);
+    let mut rng = ChaCha12Rng::seed_from_u64(3);
+    rng.fill_bytes(&mut secret);
+    rng.fill_bytes(&mut drawn);
+    let mut tape = Tape::new(drawn.clone());
+    let shares = split(&secret, Sharing::new(3, 5).unwrap(), &mut tape);
+    assert!(tape.is_used_up());
+    for start in (0..length).step_by(WINDOW_BYTES) {
+        let window = WINDOW_BYTES.min(length - start);
+        let (first, second) = drawn[2 * start..][..2 * window].split_at(window);
+        for share in &shares {
+            let x = share.x.get();
+            for i in 0..window {
+                let expected = secret[start + i] ^ mul(first[i], x) ^ mul(second[i], mul(x, x));
+                assert_eq!(share.y[start + i], expected, "x = {x}, byte {}", start + i);
+            }
+        }
+    }
+    assert_eq!(*recover(&shares[2..], 3).unwrap(), secret);
 }
 
 #[test]

@@ -122,7 +122,7 @@ impl Windows {
         for (&key_id, shares) in &facts.shares {
             let secret = facts.secret(key_id);
             let secrets = shares.values().map(|share| &*share.y);
-            for bytes in secrets.chain(secret.as_ref().map(|secret| &**secret)) {
+            for bytes in secrets.chain(secret.as_deref()) {
                 if let Some(index) = self.find(bytes) {
                     first = Some(first.map_or(index, |first| first.min(index)));
                 }
