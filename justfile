@@ -35,6 +35,10 @@ demo:
 bench *ARGS:
     cargo bench --bench throughput -- {{ARGS}}
 
+# Measure what more hubs, clients, shares and PSRD cost, and write reports/growth.html
+growth *ARGS:
+    cargo bench --bench growth -- {{ARGS}}
+
 # Measure sharing, MAC and key tag beside other crates
 bench-sharing *ARGS:
     cargo bench --bench sharing {{ARGS}}

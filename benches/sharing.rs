@@ -1,19 +1,34 @@
-//! Sharing, MAC and key tag, beside `sharks` and a plain copy of the same bytes.
+//! Sharing, MAC and key tag, beside `blahaj`, `sharks` and a plain copy of the same bytes; then what they are made of: the
+//! kernels one by one, and the generators.
+//!
+//! What is made is dropped within the time that is measured, and dropping our secrets wipes them.
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group,
+    criterion_main, measurement::WallTime,
+};
+use dske::crypto::generator::os_rng;
+use dske::crypto::gf256::Kernel;
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::mac::MacKey;
 use dske::crypto::shamir::{Sharing, recover, split};
-use rand::rngs::ChaCha12Rng;
-use rand::{Rng, SeedableRng};
-use sharks::Sharks;
-use std::hint::black_box;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::{ChaCha12Rng, ChaCha20Rng, SysRng};
+use rand::{CryptoRng, Rng, SeedableRng};
 
-const SIZES: [(&str, usize); 3] = [("32 B", 32), ("4 KiB", 4 << 10), ("1 MiB", 1 << 20)];
+const SIZES: [(&str, usize); 4] = [
+    ("32 B", 32),
+    ("256 B", 256),
+    ("4 KiB", 4 << 10),
+    ("1 MiB", 1 << 20),
+];
 
 /// Number of shares, threshold.
-const SHARINGS: [(u8, u8); 3] = [(3, 2), (5, 3), (10, 7)];
+const SHARINGS: [(u8, u8); 4] = [(3, 2), (5, 3), (10, 7), (16, 11)];
 
 fn secret(bytes: usize) -> Vec<u8> {
     let mut secret = vec![0; bytes];
@@ -21,46 +36,76 @@ fn secret(bytes: usize) -> Vec<u8> {
     secret
 }
 
-fn sharing(criterion: &mut Criterion) {
+fn group<'a>(
+    criterion: &'a mut Criterion,
+    name: &str,
+    bytes: usize,
+) -> BenchmarkGroup<'a, WallTime> {
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Bytes(bytes as u64));
+    group
+}
+
+fn splitting(criterion: &mut Criterion) {
+    let mut rng = ChaCha12Rng::seed_from_u64(2);
     for (size, bytes) in SIZES {
         let secret = secret(bytes);
-        let mut rng = ChaCha12Rng::seed_from_u64(2);
-        let mut group = criterion.benchmark_group(format!("split {size}"));
-        group
-            .throughput(Throughput::Bytes(bytes as u64))
-            .sample_size(10);
+        let mut group = group(criterion, &format!("split {size}"), bytes);
         group.bench_function("copy", |b| b.iter(|| black_box(secret.clone())));
         for (n, k) in SHARINGS {
             let sharing = Sharing::new(k, n).expect("a valid sharing");
             let name = format!("{k} of {n}");
+            group.sampling_mode(SamplingMode::Auto);
+            // As much memory as the shares take, got from the system and given back each time, where that is how it is.
+            group.bench_function(BenchmarkId::new("copies", &name), |b| {
+                b.iter(|| (0..n).map(|_| secret.clone()).collect::<Vec<_>>());
+            });
             group.bench_function(BenchmarkId::new("dske", &name), |b| {
                 b.iter(|| split(&secret, sharing, &mut rng))
             });
+            group.sampling_mode(SamplingMode::Flat);
+            group.bench_function(BenchmarkId::new("blahaj", &name), |b| {
+                b.iter(|| {
+                    let dealer = blahaj::Sharks(k).dealer(&secret);
+                    dealer.take(n.into()).collect::<Vec<_>>()
+                });
+            });
             group.bench_function(BenchmarkId::new("sharks", &name), |b| {
-                b.iter(|| Sharks(k).dealer(&secret).take(n.into()).collect::<Vec<_>>());
+                b.iter(|| {
+                    let dealer = sharks::Sharks(k).dealer(&secret);
+                    dealer.take(n.into()).collect::<Vec<_>>()
+                });
             });
         }
-        group.finish();
-        let mut group = criterion.benchmark_group(format!("recover {size}"));
-        group
-            .throughput(Throughput::Bytes(bytes as u64))
-            .sample_size(10);
+    }
+}
+
+fn recovering(criterion: &mut Criterion) {
+    let mut rng = ChaCha12Rng::seed_from_u64(2);
+    for (size, bytes) in SIZES {
+        let secret = secret(bytes);
+        let mut group = group(criterion, &format!("recover {size}"), bytes);
+        group.bench_function("copy", |b| b.iter(|| black_box(secret.clone())));
         for (n, k) in SHARINGS {
+            let sharing = Sharing::new(k, n).expect("a valid sharing");
             let name = format!("{k} of {n}");
-            let ours = split(
-                &secret,
-                Sharing::new(k, n).expect("a valid sharing"),
-                &mut rng,
-            );
+            let shares = split(&secret, sharing, &mut rng);
+            group.sampling_mode(SamplingMode::Auto);
             group.bench_function(BenchmarkId::new("dske", &name), |b| {
-                b.iter(|| recover(&ours, k))
+                b.iter(|| recover(&shares, k))
             });
-            let theirs: Vec<sharks::Share> = Sharks(k).dealer(&secret).take(k.into()).collect();
+            let dealer = blahaj::Sharks(k).dealer(&secret);
+            let shares: Vec<blahaj::Share> = dealer.take(k.into()).collect();
+            group.sampling_mode(SamplingMode::Flat);
+            group.bench_function(BenchmarkId::new("blahaj", &name), |b| {
+                b.iter(|| blahaj::Sharks(k).recover(&shares).is_ok())
+            });
+            let dealer = sharks::Sharks(k).dealer(&secret);
+            let shares: Vec<sharks::Share> = dealer.take(k.into()).collect();
             group.bench_function(BenchmarkId::new("sharks", &name), |b| {
-                b.iter(|| Sharks(k).recover(&theirs).is_ok())
+                b.iter(|| sharks::Sharks(k).recover(&shares).is_ok())
             });
         }
-        group.finish();
     }
 }
 
@@ -69,13 +114,56 @@ fn authentication(criterion: &mut Criterion) {
     let u = secret(TAG_SECRET_BYTES);
     for (size, bytes) in SIZES {
         let message = secret(bytes);
-        let mut group = criterion.benchmark_group(format!("authenticate {size}"));
-        group.throughput(Throughput::Bytes(bytes as u64));
+        let mut group = group(criterion, &format!("authenticate {size}"), bytes);
         group.bench_function("MAC", |b| b.iter(|| key.tag(&[&message])));
         group.bench_function("key tag", |b| b.iter(|| KeyTag::compute(&u, &message)));
-        group.finish();
     }
 }
 
-criterion_group!(benches, sharing, authentication);
+/// What splitting and recovering with K = 3 come down to.
+fn kernels(criterion: &mut Criterion) {
+    for (size, bytes) in SIZES {
+        let rows = [0xb7, 0x39, 0x5a].map(|weight| (secret(bytes), weight));
+        let rows = rows
+            .each_ref()
+            .map(|(row, weight)| (row.as_slice(), *weight));
+        let mut out = vec![0; bytes];
+        let mut group = group(criterion, &format!("combine 3 rows of {size}"), bytes);
+        for kernel in Kernel::available() {
+            group.bench_function(kernel.to_string(), |b| {
+                b.iter(|| {
+                    kernel.combine(&mut out, rows.iter().copied());
+                    black_box(&mut out);
+                });
+            });
+        }
+    }
+}
+
+/// The coefficients of 32 bytes with u and of 1 MiB, K = 3. Nodes draw from ours in production.
+fn generators(criterion: &mut Criterion) {
+    let seeded = [7; 32];
+    let mut generators: [(&str, Box<dyn CryptoRng>); 4] = [
+        ("ours", os_rng()),
+        ("operating system", Box::new(UnwrapErr(SysRng))),
+        ("ChaCha20", Box::new(ChaCha20Rng::from_seed(seeded))),
+        ("ChaCha12", Box::new(ChaCha12Rng::from_seed(seeded))),
+    ];
+    for bytes in [16, 160, 2 << 20] {
+        let mut drawn = vec![0; bytes];
+        let mut group = group(criterion, &format!("draw {bytes} B"), bytes);
+        for (name, rng) in &mut generators {
+            group.bench_function(*name, |b| b.iter(|| rng.fill_bytes(&mut drawn)));
+        }
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(800));
+    targets = splitting, recovering, authentication, kernels, generators
+}
 criterion_main!(benches);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use actix::{Actor, Addr};
 use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
+use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{ShareIndex, Sharing};
 use dske::node::link::{
     Deposit, Fetch, GetLinkStatus, Link, LinkConfig, LinkError, LinkStatus, Reservation, Reserve,
@@ -33,7 +34,6 @@ use futures_util::future::{FutureExt, LocalBoxFuture, join_all, ready};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use tokio::time::{Instant, sleep};
-use zeroize::Zeroizing;
 
 const SIZE: usize = 16;
 const SHARE_BYTES: usize = TAG_SECRET_BYTES + SIZE;
@@ -234,7 +234,7 @@ async fn deposit(
     let key = DepositedKey {
         key_id: KeyId::random(&mut ChaCha12Rng::seed_from_u64(share[0].into())),
         tag: "00".repeat(16).parse().unwrap(),
-        share: Plain(Zeroizing::new(share.to_vec())),
+        share: Plain(Secret::from(share.to_vec())),
     };
     let deposit = DepositBody {
         client: "a".parse().unwrap(),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use dske::crypto::mac::MacKey;
+use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Sharing, split};
 use dske::http::etsi::KeyContainer;
 use dske::protocol::batch::{Encoding, Reply, Wish};
@@ -12,7 +13,6 @@ use dske::psrd::{Block, SpendingPool};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use std::time::Duration;
-use zeroize::Zeroizing;
 
 /// A secret that stands out, however it is printed.
 const SECRET: u8 = 0xA7;
@@ -43,7 +43,7 @@ fn without_hexadecimal(shown: String) -> String {
 fn secrets_are_redacted() {
     let mut rng = ChaCha12Rng::seed_from_u64(1);
     let bytes = vec![SECRET; 64];
-    let plain = Plain(Zeroizing::new(bytes.clone()));
+    let plain = Plain(Secret::from(bytes.clone()));
     shows_nothing(format!("{plain:?}"));
     shows_nothing(format!("{:?}", MacKey::try_from(&bytes[..32]).unwrap()));
     shows_nothing(format!(
@@ -52,7 +52,7 @@ fn secrets_are_redacted() {
     ));
     let block = Block::from_parts(
         dske::psrd::BlockId::random(&mut rng),
-        Zeroizing::new(bytes.clone()),
+        Secret::from(bytes.clone()),
     )
     .unwrap();
     shows_nothing(without_hexadecimal(format!("{block:?}")));
@@ -115,7 +115,7 @@ fn keys_on_their_way_are_redacted() {
     }
     let container = KeyContainer::from(vec![dske::protocol::initiator::EstablishedKey {
         key_id: "bc490419-7d60-487f-adc1-4ddcc177c139".parse().unwrap(),
-        bytes: Zeroizing::new(vec![SECRET; 32]),
+        bytes: Secret::from(vec![SECRET; 32]),
     }]);
     shows_nothing(without_hexadecimal(format!("{container:?}")));
 }

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use common::{Recorder, Tape, coefficients};
-use dske::crypto::gf256::{mul, mul_add_slice};
+use dske::crypto::gf256::mul;
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::crypto::shamir::{Share, ShareIndex, Sharing, recover};
@@ -297,7 +297,9 @@ fn share_at(secret: &[u8], coefficients: &[u8], x: u8) -> Vec<u8> {
     let mut power = 1;
     for row in coefficients.chunks_exact(secret.len()) {
         power = mul(power, x);
-        mul_add_slice(&mut y, row, power);
+        for (y, coefficient) in y.iter_mut().zip(row) {
+            *y ^= mul(*coefficient, power);
+        }
     }
     y
 }

@@ -7,14 +7,17 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{Tape, coefficients};
+use dske::crypto::gf256::mul;
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::robust::{Method, ReconstructError, SearchBudget, name_culprits, reconstruct};
-use dske::crypto::shamir::{Share, ShareIndex, Sharing, SharingError, recover, split};
+use dske::crypto::secret::Secret;
+use dske::crypto::shamir::{
+    Share, ShareIndex, Sharing, SharingError, WINDOW_BYTES, recover, split,
+};
 use proptest::prelude::*;
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, RngExt, SeedableRng};
 use sharks::Sharks;
-use zeroize::Zeroizing;
 
 const BUDGET: usize = 2_000;
 
@@ -46,6 +49,30 @@ fn all_dealings(secret: u8, threshold: u8, shares: u8) -> impl Iterator<Item = V
         assert!(tape.is_used_up());
         shares
     })
+}
+
+#[test]
+fn a_long_secret_is_split_window_by_window() {
+    let length = 2 * WINDOW_BYTES + 77;
+    let (mut secret, mut drawn) = (vec![0; length], vec![0; 2 * length]);
+    let mut rng = ChaCha12Rng::seed_from_u64(3);
+    rng.fill_bytes(&mut secret);
+    rng.fill_bytes(&mut drawn);
+    let mut tape = Tape::new(drawn.clone());
+    let shares = split(&secret, Sharing::new(3, 5).unwrap(), &mut tape);
+    assert!(tape.is_used_up());
+    for start in (0..length).step_by(WINDOW_BYTES) {
+        let window = WINDOW_BYTES.min(length - start);
+        let (first, second) = drawn[2 * start..][..2 * window].split_at(window);
+        for share in &shares {
+            let x = share.x.get();
+            for i in 0..window {
+                let expected = secret[start + i] ^ mul(first[i], x) ^ mul(second[i], mul(x, x));
+                assert_eq!(share.y[start + i], expected, "x = {x}, byte {}", start + i);
+            }
+        }
+    }
+    assert_eq!(*recover(&shares[2..], 3).unwrap(), secret);
 }
 
 #[test]
@@ -93,7 +120,7 @@ fn the_same_count_catches_sharks_and_not_us() {
         let bytes = Vec::from(&share);
         vec![Share {
             x: x(bytes[0]),
-            y: Zeroizing::new(vec![bytes[1]]),
+            y: Secret::from(vec![bytes[1]]),
         }]
     });
     let theirs = counts(theirs, &[1]);
@@ -176,7 +203,7 @@ proptest! {
         prop_assert_eq!(Sharks(k).recover(&as_theirs).unwrap(), secret.clone());
         let theirs: Vec<Share> = Sharks(k).dealer(&secret).take(k.into()).map(|share| {
             let bytes = Vec::from(&share);
-            Share { x: x(bytes[0]), y: Zeroizing::new(bytes[1..].to_vec()) }
+            Share { x: x(bytes[0]), y: Secret::from(bytes[1..].to_vec()) }
         }).collect();
         prop_assert_eq!(&*recover(&theirs, k).unwrap(), &secret);
     }
@@ -212,7 +239,7 @@ proptest! {
                 let culprits: BTreeSet<_> = found.culprits.iter().copied().collect();
                 if n - liars >= k.max(2 * k - 2) && binomial(n, k) <= BUDGET as f64 {
                     prop_assert_eq!(&culprits, &wrong);
-                    prop_assert!(shares.iter().all(|s| found.agrees(s) != wrong.contains(&s.x)));
+                    prop_assert!(shares.iter().all(|s| found.off.contains(&s.x) == wrong.contains(&s.x)));
                 } else if liars < k {
                     prop_assert!(culprits.is_subset(&wrong), "{culprits:?} of {wrong:?}");
                 }
@@ -236,7 +263,7 @@ proptest! {
         threshold in 0u8..=6,
     ) {
         let shares: Vec<Share> =
-            lengths.iter().map(|(index, length)| Share { x: x(*index), y: Zeroizing::new(vec![7; *length]) }).collect();
+            lengths.iter().map(|(index, length)| Share { x: x(*index), y: Secret::from(vec![7; *length]) }).collect();
         let mut rng = ChaCha12Rng::seed_from_u64(1);
         let fits = |_: &[u8]| false;
         prop_assert!(reconstruct(&shares, threshold, &fits, &mut rng, SearchBudget::new(50)).is_err());

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{ShareIndex, Sharing};
 use dske::protocol::channel::{ClientEnd, OpenError, PoolOwner};
 use dske::protocol::hub::{Hub, HubConfig, OobError, PsrdRequest, RegistrationRequest};
@@ -474,6 +475,12 @@ const LIES: [Lie; 9] = [
     (Misbehaviour::WrongSize, |reply| found(reply).size = 16),
 ];
 
+fn resize(secret: &mut Secret, length: usize, fill: u8) {
+    let mut bytes = secret.to_vec();
+    bytes.resize(length, fill);
+    *secret = bytes.into();
+}
+
 fn found(reply: &mut FetchReply<Plain>) -> &mut dske::protocol::message::FoundShare<Plain> {
     match &mut reply.keys[0].answer {
         FetchAnswer::Found(found) => found,
@@ -570,7 +577,7 @@ proptest! {
         let mut deposit = deposits[&first()].clone();
         deposit.hubs = fill;
         deposit.size = usize::from(insert) << 32;
-        deposit.keys[0].share.0.resize(cut, fill);
+        resize(&mut deposit.keys[0].share.0, cut, fill);
         prop_assert!(cluster.deposit(first(), &deposit).is_err());
     }
 
@@ -604,8 +611,8 @@ proptest! {
                 3 => { let twice = reply.keys[0].clone(); reply.keys.push(twice); }
                 4 => reply.keys[0].answer = FetchAnswer::NotFound,
                 5 => { let share = &mut found(&mut reply).share.0; let at = at % share.len(); share[at] ^= byte; }
-                6 => found(&mut reply).share.0.truncate(at),
-                7 => { found(&mut reply).size = at; found(&mut reply).share.0.resize(at + 48, byte); }
+                6 => { let share = &mut found(&mut reply).share.0; let at = at.min(share.len()); resize(share, at, 0); }
+                7 => { found(&mut reply).size = at; resize(&mut found(&mut reply).share.0, at + 48, byte); }
                 _ => {}
             }
             responder.on_reply(x, reply, &mut rng(3));

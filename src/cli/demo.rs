@@ -12,6 +12,7 @@ use anstyle::{AnsiColor, Style};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::crypto::generator::os_rng;
 use crate::node::client::{ClientNode, GetKey, GetKeyWithIds, HubPeer, KmeError};
 use crate::node::hub::HubNode;
 use crate::node::switch::Switch;
@@ -23,7 +24,6 @@ use crate::topology::Topology;
 
 use super::CliError;
 use super::print::{BAD, FAINT, GOOD};
-use super::run::os_rng;
 use wire::{Ladder, Wire};
 
 const TOPOLOGY: &str = include_str!("../../topology.toml");

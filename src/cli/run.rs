@@ -9,10 +9,8 @@ use std::time::Duration;
 use actix::Actor;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer};
-use rand::CryptoRng;
-use rand::rand_core::UnwrapErr;
-use rand::rngs::SysRng;
 
+use crate::crypto::generator::os_rng;
 use crate::http::transport::HttpTransport;
 use crate::http::{OnStop, client_routes, hub_routes};
 use crate::node::client::{ClientNode, HubPeer};
@@ -78,11 +76,6 @@ fn take_run_file(node: &Node) -> Result<RunFile, CliError> {
             reason,
         },
     })
-}
-
-/// The operating system's generator: nothing of our own between it and the keys.
-pub(super) fn os_rng() -> Box<dyn CryptoRng> {
-    Box::new(UnwrapErr(SysRng))
 }
 
 fn http_client(request_timeout: Duration) -> awc::Client {

@@ -6,14 +6,18 @@
 //! | [`shamir`] | splitting a secret into shares, and recovering it |
 //! | [`mac`] | the one-time MAC over GF(2^128) |
 //! | [`key_tag`] | the tag that a reconstructed key has to fit |
+//! | [`secret`] | bytes that are wiped when they are dropped |
+//! | [`generator`] | the generator of nodes in production |
 //! | [`robust`] | recovering from shares of which some are wrong, and naming those |
 
 #![deny(clippy::indexing_slicing)]
 
+pub mod generator;
 pub mod gf256;
 pub mod key_tag;
 pub mod mac;
 pub mod robust;
+pub mod secret;
 pub mod shamir;
 
 use std::fmt;

@@ -14,11 +14,15 @@
 mod locate;
 mod subsets;
 
+use std::borrow::Borrow;
+use std::iter;
+
 use rand::CryptoRng;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
-use super::shamir::{Share, ShareIndex, SharingError, check, interpolate};
+use super::gf256::combine;
+use super::secret::Secret;
+use super::shamir::{LagrangeWeights, Share, ShareIndex, SharingError, check, interpolate};
 use locate::locate_wrong;
 use subsets::Subsets;
 
@@ -68,36 +72,54 @@ pub enum ReconstructError {
 /// A secret that fits, with the polynomial that it lies on.
 pub struct Reconstruction {
     /// The secret.
-    pub secret: Zeroizing<Vec<u8>>,
+    pub secret: Secret,
     /// The given shares that are not on the polynomial.
     pub off: Vec<ShareIndex>,
     /// Those of them that are wrong beyond doubt, if fewer than K are wrong: all, or none.
     pub culprits: Vec<ShareIndex>,
     /// How it was found.
     pub method: Method,
-    /// K shares on the polynomial: they determine it.
-    points: Vec<Share>,
+    /// The given shares that are on the polynomial. The first K of them determine it.
+    on: Vec<ShareIndex>,
+    threshold: usize,
 }
 
 impl Reconstruction {
-    /// Whether a share is on the polynomial, in constant time for its length.
-    #[must_use]
-    pub fn agrees(&self, share: &Share) -> bool {
-        let points: Vec<&Share> = self.points.iter().collect();
-        match interpolate(&points, share.x.get()) {
-            Ok(expected) => expected.ct_eq(&share.y).into(),
-            Err(_) => false,
+    /// Compares the shares that it has not seen yet with the polynomial.
+    fn judge(&mut self, shares: &[Share]) {
+        let determine = self.on.iter().take(self.threshold);
+        let points: Vec<&Share> = determine
+            .filter_map(|x| shares.iter().find(|share| share.x == *x))
+            .collect();
+        for share in shares {
+            if self.on.contains(&share.x) || self.off.contains(&share.x) {
+                continue;
+            }
+            if are_on_one_polynomial(&points, share) {
+                self.on.push(share.x);
+            } else {
+                self.off.push(share.x);
+            }
         }
-    }
-
-    fn judge(&mut self, shares: &[&Share]) {
-        let off = shares.iter().filter(|share| !self.agrees(share));
-        self.off = off.map(|share| share.x).collect();
         self.culprits.clear();
-        if shares.len() - self.off.len() >= agreement_needed(self.points.len()) {
+        if self.on.len() >= agreement_needed(self.threshold) {
             self.culprits.clone_from(&self.off);
         }
     }
+}
+
+/// Whether a share is on the polynomial through the points, in constant time for its length: what that polynomial is at its
+/// x, and what it has there, have to add up to zero.
+fn are_on_one_polynomial(points: &[&Share], share: &Share) -> bool {
+    if check(points) != Ok(share.y.len()) {
+        return false;
+    }
+    let mut difference = Secret::zeros(share.y.len());
+    let weights = LagrangeWeights::new(points, share.x.get());
+    let expected = weights.rows(points);
+    combine(&mut difference, expected.chain(iter::once((&*share.y, 1))));
+    let bits = difference.iter().fold(0, |bits, byte| bits | byte);
+    bits.ct_eq(&0).into()
 }
 
 /// How many shares have to agree on a polynomial through the secret, so that those off it are wrong beyond doubt.
@@ -107,23 +129,24 @@ fn agreement_needed(threshold: usize) -> usize {
 
 /// Names the shares that are wrong beyond doubt, once the secret is known. `found` may be another polynomial through
 /// the secret than the right one; it is replaced by the right one if that can be told.
+///
+/// `shares` are those among which it was found, and what came since. Each is compared once, however often this is called.
 pub fn name_culprits(shares: &[Share], found: &mut Reconstruction, budget: SearchBudget) {
-    let all: Vec<&Share> = shares.iter().collect();
-    let k = found.points.len();
-    found.judge(&all);
+    let k = found.threshold;
+    found.judge(shares);
     let settled = found.off.len() == found.culprits.len();
-    if settled || all.len() < agreement_needed(k) {
+    if settled || shares.len() < agreement_needed(k) {
         return;
     }
     let secret = found.secret.clone();
     let fits = |candidate: &[u8]| candidate.ct_eq(&secret).into();
     let mut attempt = Attempt {
-        shares: &all,
+        shares,
         fits: &fits,
         tried: 0,
     };
-    for subset in Subsets::new(all.len(), k).take(budget.subsets_max) {
-        let points: Vec<&Share> = subset.iter().filter_map(|&i| all.get(i).copied()).collect();
+    for subset in Subsets::new(shares.len(), k).take(budget.subsets_max) {
+        let points: Vec<&Share> = subset.iter().filter_map(|&i| shares.get(i)).collect();
         if let Some(candidate) = attempt.candidate(&points, found.method)
             && !candidate.culprits.is_empty()
         {
@@ -144,29 +167,29 @@ pub fn reconstruct(
     rng: &mut dyn CryptoRng,
     budget: SearchBudget,
 ) -> Result<Reconstruction, ReconstructError> {
-    let all: Vec<&Share> = shares.iter().collect();
-    check(&all)?;
+    check(shares)?;
     let k = usize::from(threshold);
-    if k == 0 || shares.len() < k {
-        return Err(SharingError::TooFewShares {
-            needed: threshold,
-            got: shares.len(),
-        }
-        .into());
-    }
+    let first = shares.get(..k).filter(|first| !first.is_empty());
+    let first = first.ok_or(SharingError::TooFewShares {
+        needed: threshold,
+        got: shares.len(),
+    })?;
     let mut attempt = Attempt {
-        shares: &all,
+        shares,
         fits,
         tried: 0,
     };
-    if let Some(found) = attempt.candidate(&first(&all, k), Method::FirstShares) {
+    if let Some(found) = attempt.candidate(first, Method::FirstShares) {
         return Ok(found);
     }
     if let Some(found) = attempt.correct_errors(k, rng) {
         return Ok(found);
     }
-    for subset in Subsets::new(all.len(), k).skip(1).take(budget.subsets_max) {
-        let points: Vec<&Share> = subset.iter().filter_map(|&i| all.get(i).copied()).collect();
+    for subset in Subsets::new(shares.len(), k)
+        .skip(1)
+        .take(budget.subsets_max)
+    {
+        let points: Vec<&Share> = subset.iter().filter_map(|&i| shares.get(i)).collect();
         if let Some(found) = attempt.candidate(&points, Method::SubsetSearch) {
             return Ok(found);
         }
@@ -178,12 +201,8 @@ pub fn reconstruct(
     })
 }
 
-fn first<'a>(shares: &[&'a Share], k: usize) -> Vec<&'a Share> {
-    shares.iter().copied().take(k).collect()
-}
-
 struct Attempt<'a> {
-    shares: &'a [&'a Share],
+    shares: &'a [Share],
     fits: &'a dyn Fn(&[u8]) -> bool,
     tried: usize,
 }
@@ -202,7 +221,7 @@ impl Attempt<'_> {
                 }
             }
             let right = self.shares.iter().zip(&wrong).filter(|(_, wrong)| !**wrong);
-            let right: Vec<&Share> = right.map(|(share, _)| *share).take(k).collect();
+            let right: Vec<&Share> = right.map(|(share, _)| share).take(k).collect();
             if right.len() < k {
                 return None;
             }
@@ -213,7 +232,11 @@ impl Attempt<'_> {
         None
     }
 
-    fn candidate(&mut self, points: &[&Share], method: Method) -> Option<Reconstruction> {
+    fn candidate(
+        &mut self,
+        points: &[impl Borrow<Share>],
+        method: Method,
+    ) -> Option<Reconstruction> {
         self.tried += 1;
         let secret = interpolate(points, 0).ok()?;
         if !(self.fits)(&secret) {
@@ -224,7 +247,8 @@ impl Attempt<'_> {
             off: Vec::new(),
             culprits: Vec::new(),
             method,
-            points: points.iter().map(|share| (*share).clone()).collect(),
+            on: points.iter().map(|share| share.borrow().x).collect(),
+            threshold: points.len(),
         };
         found.judge(self.shares);
         Some(found)

@@ -1,16 +1,19 @@
 //! Shamir's secret sharing (Shamir, "How to share a secret", 1979), byte by byte over GF(2^8).
 
+use std::borrow::Borrow;
 use std::fmt;
+use std::iter;
 use std::num::NonZeroU8;
 use std::ops::Range;
 
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::harness::{Canary, canary};
 
-use super::gf256::{inv, mul, mul_add_slice};
+use super::gf256::combine;
+use super::gf256::public::{powers, product_of_quotients};
+use super::secret::Secret;
 
 /// The x coordinate of a share: 1 to 255, fixed for each holder. At zero stands the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -26,6 +29,8 @@ impl ShareIndex {
             None => None,
         }
     }
+
+    const MAX: u8 = u8::MAX;
 
     /// The index as a number.
     #[must_use]
@@ -131,7 +136,7 @@ pub struct Share {
     /// The x coordinate, public.
     pub x: ShareIndex,
     /// The y coordinates, one for each byte of the secret.
-    pub y: Zeroizing<Vec<u8>>,
+    pub y: Secret,
 }
 
 impl fmt::Debug for Share {
@@ -140,51 +145,46 @@ impl fmt::Debug for Share {
     }
 }
 
+/// How many bytes of a secret are split at a time: what belongs to them stays in the processor's first cache, and
+/// their coefficients need no more room than that.
+pub const WINDOW_BYTES: usize = 4_096;
+
 /// Splits a secret into N shares of its own length.
 ///
 /// The coefficients are uniform over all 256 values: were zero left out, as in `sharks` 0.5.0, each share would rule
-/// out candidate secrets (RUSTSEC-2024-0398). They are drawn by one `fill_bytes` of (K − 1) · length bytes: first
-/// those of degree 1 for all bytes of the secret, then those of degree 2, and so on.
+/// out candidate secrets (RUSTSEC-2024-0398). They are drawn for one window of [`WINDOW_BYTES`] after the other, by one
+/// `fill_bytes` of (K − 1) · length bytes: first those of degree 1 for all bytes of the window, then those of degree 2,
+/// and so on.
 #[must_use]
 pub fn split(secret: &[u8], sharing: Sharing, rng: &mut dyn CryptoRng) -> Vec<Share> {
     let degrees = usize::from(sharing.threshold) - 1;
-    let mut coefficients = Zeroizing::new(vec![0; degrees * secret.len()]);
-    rng.fill_bytes(&mut coefficients);
-    if canary(Canary::CoefficientsWithoutZero) {
-        let zeros = coefficients.iter_mut().filter(|c| **c == 0);
-        zeros.for_each(|c| *c = 1);
-    }
+    let mut drawn = Secret::zeros(degrees * secret.len().min(WINDOW_BYTES));
     let mut shares: Vec<Share> = sharing
         .indices()
         .map(|x| Share {
             x,
-            y: Zeroizing::new(secret.to_vec()),
+            y: Secret::zeros(secret.len()),
         })
         .collect();
-    for window in windows(secret.len()) {
+    for (window, secret) in windows(secret.len()).zip(secret.chunks(WINDOW_BYTES)) {
+        let coefficients = drawn.get_mut(..degrees * secret.len()).unwrap_or_default();
+        rng.fill_bytes(coefficients);
+        if canary(Canary::CoefficientsWithoutZero) {
+            let zeros = coefficients.iter_mut().filter(|c| **c == 0);
+            zeros.for_each(|c| *c = 1);
+        }
+        let rows = iter::once(secret).chain(coefficients.chunks_exact(secret.len()));
         for Share { x, y } in &mut shares {
-            let mut power = 1;
-            for coefficients in coefficients.chunks_exact(secret.len().max(1)) {
-                power = mul(power, x.get());
-                add_in(window.clone(), y, coefficients, power);
-            }
+            let y = y.get_mut(window.clone()).unwrap_or_default();
+            combine(y, rows.clone().zip(powers(x.get())));
         }
     }
     shares
 }
 
-/// Long secrets are worked through in pieces of which all rows stay in the processor's first cache.
 fn windows(length: usize) -> impl Iterator<Item = Range<usize>> {
-    const WINDOW_BYTES: usize = 2_048;
     let starts = (0..length).step_by(WINDOW_BYTES);
     starts.map(move |start| start..length.min(start + WINDOW_BYTES))
-}
-
-/// `acc += scalar · row`, in one window.
-fn add_in(window: Range<usize>, acc: &mut [u8], row: &[u8], scalar: u8) {
-    if let (Some(acc), Some(row)) = (acc.get_mut(window.clone()), row.get(window)) {
-        mul_add_slice(acc, row, scalar);
-    }
 }
 
 /// The sharing of which the first K shares are given: its secret, and all N shares.
@@ -193,14 +193,11 @@ fn add_in(window: Range<usize>, acc: &mut [u8], row: &[u8], scalar: u8) {
 ///
 /// # Errors
 /// If fewer than K are given, or they do not go together.
-pub fn complete(
-    given: &[Share],
-    sharing: Sharing,
-) -> Result<(Zeroizing<Vec<u8>>, Vec<Share>), SharingError> {
-    let secret = recover(given, sharing.threshold)?;
-    let points: Vec<&Share> = given.iter().take(sharing.threshold.into()).collect();
+pub fn complete(given: &[Share], sharing: Sharing) -> Result<(Secret, Vec<Share>), SharingError> {
+    let points = first(given, sharing.threshold)?;
+    let secret = interpolate(points, 0)?;
     let shares = sharing.indices().map(|x| {
-        let y = interpolate(&points, x.get())?;
+        let y = interpolate(points, x.get())?;
         Ok(Share { x, y })
     });
     Ok((secret, shares.collect::<Result<_, SharingError>>()?))
@@ -210,57 +207,73 @@ pub fn complete(
 ///
 /// # Errors
 /// If there are too few, or they do not go together.
-pub fn recover(shares: &[Share], threshold: u8) -> Result<Zeroizing<Vec<u8>>, SharingError> {
+pub fn recover(shares: &[Share], threshold: u8) -> Result<Secret, SharingError> {
+    interpolate(first(shares, threshold)?, 0)
+}
+
+fn first(shares: &[Share], threshold: u8) -> Result<&[Share], SharingError> {
     let first = shares.get(..usize::from(threshold));
-    let first = first.ok_or(SharingError::TooFewShares {
+    first.ok_or(SharingError::TooFewShares {
         needed: threshold,
         got: shares.len(),
-    })?;
-    interpolate(&first.iter().collect::<Vec<_>>(), 0)
+    })
 }
 
 /// The value at `at` of the polynomial of least degree through the points. At zero it is the secret.
 ///
 /// # Errors
 /// If there is no point, or they do not go together.
-pub fn interpolate(points: &[&Share], at: u8) -> Result<Zeroizing<Vec<u8>>, SharingError> {
-    let length = check(points)?;
-    let mut value = Zeroizing::new(vec![0; length]);
-    let weights: Vec<u8> = lagrange_weights(points, at).collect();
-    for window in windows(length) {
-        for (point, weight) in points.iter().zip(&weights) {
-            add_in(window.clone(), &mut value, &point.y, *weight);
-        }
-    }
+pub fn interpolate(points: &[impl Borrow<Share>], at: u8) -> Result<Secret, SharingError> {
+    let mut value = Secret::zeros(check(points)?);
+    let weights = LagrangeWeights::new(points, at);
+    combine(&mut value, weights.rows(points));
     Ok(value)
 }
 
 /// The common length of points that go together.
-pub(super) fn check(points: &[&Share]) -> Result<usize, SharingError> {
-    let first = points
+pub(super) fn check(points: &[impl Borrow<Share>]) -> Result<usize, SharingError> {
+    let first: &Share = points
         .first()
-        .ok_or(SharingError::TooFewShares { needed: 1, got: 0 })?;
-    if points.iter().any(|point| point.y.len() != first.y.len()) {
-        return Err(SharingError::Lengths);
-    }
-    let mut seen = [false; 256];
-    for point in points {
-        if let Some(seen) = seen.get_mut(usize::from(point.x.get()))
-            && std::mem::replace(seen, true)
-        {
-            return Err(SharingError::SameIndex(point.x));
+        .ok_or(SharingError::TooFewShares { needed: 1, got: 0 })?
+        .borrow();
+    let mut seen = [0_u64; 4];
+    for Share { x, y } in points.iter().map(Borrow::borrow) {
+        if y.len() != first.y.len() {
+            return Err(SharingError::Lengths);
+        }
+        let (word, bit) = (usize::from(x.get() / 64), 1 << (x.get() % 64));
+        if let Some(seen) = seen.get_mut(word) {
+            if *seen & bit != 0 {
+                return Err(SharingError::SameIndex(*x));
+            }
+            *seen |= bit;
         }
     }
     Ok(first.y.len())
 }
 
-/// The Lagrange basis polynomials of the points' x, at `at`. Depends on public coordinates only.
-fn lagrange_weights(points: &[&Share], at: u8) -> impl Iterator<Item = u8> {
-    points.iter().map(move |point| {
-        let others = points.iter().filter(|other| other.x != point.x);
-        others.fold(1, |weight, other| {
-            let (x, other) = (point.x.get(), other.x.get());
-            mul(weight, mul(at ^ other, inv(x ^ other)))
-        })
-    })
+/// The values of the Lagrange basis polynomials of the points' x, at `at`. They depend on public coordinates only.
+pub(super) struct LagrangeWeights([u8; ShareIndex::MAX as usize]);
+
+impl LagrangeWeights {
+    /// Those of points that go together.
+    pub(super) fn new(points: &[impl Borrow<Share>], at: u8) -> Self {
+        let xs = || points.iter().map(|point| point.borrow().x);
+        let mut weights = [0; _];
+        for (weight, x) in weights.iter_mut().zip(xs()) {
+            let others = xs().filter(|other| *other != x);
+            *weight =
+                product_of_quotients(others.map(|other| (at ^ other.get(), x.get() ^ other.get())));
+        }
+        Self(weights)
+    }
+
+    /// Each point's bytes with its weight.
+    pub(super) fn rows<'a>(
+        &self,
+        points: &'a [impl Borrow<Share>],
+    ) -> impl Iterator<Item = (&'a [u8], u8)> + Clone {
+        let rows = points.iter().map(|point| &*point.borrow().y);
+        rows.zip(self.0.iter().copied())
+    }
 }

@@ -7,8 +7,8 @@
 //! A [`Response`] can be opened only with the [`Sent`] of the request that it answers, and opening verifies before
 //! anything is decrypted or consumed: what comes out of `open_*` has passed its check.
 
+use crate::crypto::secret::Secret;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use crate::crypto::mac::{MAC_KEY_BYTES, MacKey};
 use crate::harness::{Canary, canary};
@@ -217,11 +217,7 @@ impl ClientEnd {
     }
 
     /// The response's PSRD bytes, once its MAC has been found to fit.
-    fn verify(
-        &mut self,
-        sent: &Sent,
-        response: &Response,
-    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    fn verify(&mut self, sent: &Sent, response: &Response) -> Result<Secret, OpenError> {
         let signature = match Signature::from_header(response.signature.as_deref()) {
             Ok(signature) => signature,
             Err(reason) => {
@@ -647,11 +643,11 @@ impl<'a> Pads<'a> {
         let pad = self.next(share.byte_len())?;
         xor_in_place(&mut share.0, pad);
         // No longer a secret: nothing is left to be wiped.
-        Ok(Encrypted(std::mem::take(&mut *share.0)))
+        Ok(Encrypted(share.0.into_public()))
     }
 
     fn decrypt(&mut self, share: Encrypted) -> Result<Plain, PadError> {
-        let mut share = Plain(Zeroizing::new(share.0));
+        let mut share = Plain(Secret::from(share.0));
         let pad = self.next(share.byte_len())?;
         xor_in_place(&mut share.0, pad);
         Ok(share)

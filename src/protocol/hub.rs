@@ -1,6 +1,7 @@
 //! The hub: verifies, then decrypts, then holds shares; hands them to the SAEs named; says no to everything else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::CryptoRng;
@@ -23,7 +24,7 @@ use super::message::{
 };
 use super::names::{KeyName, NodeName, SaeId};
 use super::refusal::Refusal;
-use super::store::{HeldShare, Lookup, ShareStore, StoreLimits};
+use super::store::{HeldShare, Lookup, ShareStore, StoreLimits, Terms};
 use super::wire::{Request, Response};
 
 /// What a hub is told when it is built.
@@ -355,14 +356,17 @@ impl Hub {
     ) -> Result<DepositReply, Refusal> {
         self.check_deposit(client, &deposit)?;
         *self.served.entry("deposit").or_default() += 1;
+        let terms = Arc::new(Terms {
+            slave_saes: deposit.slave_saes,
+            size: deposit.size,
+        });
         let keys = deposit.keys.into_iter().map(|key| {
             let name = KeyName {
                 master_sae: deposit.master_sae.clone(),
                 key_id: key.key_id,
             };
             let held = HeldShare {
-                slave_saes: deposit.slave_saes.clone(),
-                size: deposit.size,
+                terms: Arc::clone(&terms),
                 tag: key.tag,
                 share: key.share,
             };
@@ -449,11 +453,11 @@ impl Hub {
                 Lookup::Forbidden => FetchAnswer::Forbidden,
                 Lookup::Found(held) => FetchAnswer::Found(FoundShare {
                     master_sae: query.master_sae.clone(),
-                    slave_saes: held.slave_saes.clone(),
+                    slave_saes: held.terms.slave_saes.clone(),
                     hubs: self.config.sharing.shares(),
                     threshold: self.config.sharing.threshold(),
                     x: self.config.x.get(),
-                    size: held.size,
+                    size: held.terms.size,
                     tag: held.tag,
                     share: held.share.clone(),
                 }),

@@ -14,9 +14,9 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
+use crate::crypto::secret::Secret;
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use crate::crypto::mac::MAC_KEY_BYTES;
@@ -59,7 +59,7 @@ pub struct EstablishedKey {
     /// Its ID.
     pub key_id: KeyId,
     /// The user key S.
-    pub bytes: Zeroizing<Vec<u8>>,
+    pub bytes: Secret,
 }
 
 impl fmt::Debug for EstablishedKey {
@@ -151,7 +151,7 @@ impl Initiator {
         rng: &mut dyn CryptoRng,
     ) -> (Self, Deposits) {
         let Ok(begun) = Self::begin_with(request, sharing, patience, rng, |rng| {
-            let mut secret = Zeroizing::new(vec![0; request.secret_bytes()]);
+            let mut secret = Secret::zeros(request.secret_bytes());
             rng.fill_bytes(&mut secret);
             let shares = shamir::split(&secret, sharing, rng);
             Ok::<_, Infallible>((secret, shares))
@@ -183,7 +183,7 @@ impl Initiator {
             let shares = pads.iter_mut().map(|(x, pads)| {
                 let pad = pads.next(request.secret_bytes());
                 let pad = pad.map_err(|PadError| SharingError::Lengths)?;
-                let y = Zeroizing::new(pad.to_vec());
+                let y = Secret::from(pad.to_vec());
                 Ok(Share { x: *x, y })
             });
             let given = shares.collect::<Result<Vec<Share>, SharingError>>()?;
@@ -197,7 +197,7 @@ impl Initiator {
         sharing: Sharing,
         patience: Patience,
         rng: &mut dyn CryptoRng,
-        mut share: impl FnMut(&mut dyn CryptoRng) -> Result<(Zeroizing<Vec<u8>>, Vec<Share>), E>,
+        mut share: impl FnMut(&mut dyn CryptoRng) -> Result<(Secret, Vec<Share>), E>,
     ) -> Result<(Self, Deposits), E> {
         let mut deposits: Deposits = sharing
             .indices()
@@ -225,7 +225,7 @@ impl Initiator {
             }
             keys.push(EstablishedKey {
                 key_id,
-                bytes: Zeroizing::new(s.to_vec()),
+                bytes: Secret::from(s.to_vec()),
             });
         }
         let quorum = Quorum::new(sharing, patience);

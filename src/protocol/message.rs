@@ -3,11 +3,11 @@
 //! Types that hold shares are generic over their state: [`Encrypted`] on the wire, [`Plain`] inside a node. Only the
 //! first can be serialized.
 
+use crate::crypto::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
-use zeroize::Zeroizing;
 
 use crate::crypto::key_tag::KeyTag;
 
@@ -42,7 +42,7 @@ impl<'de> Deserialize<'de> for Encrypted {
 
 /// A share in the clear. Never serialized, never printed, wiped when dropped.
 #[derive(Clone)]
-pub struct Plain(pub Zeroizing<Vec<u8>>);
+pub struct Plain(pub Secret);
 
 impl std::fmt::Debug for Plain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

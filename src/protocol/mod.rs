@@ -37,6 +37,6 @@ pub mod signature;
 pub mod store;
 pub mod wire;
 
-pub use names::{KeyId, KeyName, NodeName, SaeId};
+pub use names::{KeyId, KeyName, NameError, NodeName, SaeId};
 pub use refusal::Refusal;
 pub use wire::{Method, Request, Response};

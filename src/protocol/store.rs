@@ -3,6 +3,7 @@
 //! To look a share up and to hand it out are two steps, since a request for several keys is one: see the hub.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use subtle::ConstantTimeEq;
@@ -11,15 +12,22 @@ use crate::crypto::key_tag::KeyTag;
 use crate::harness::{Canary, Mark, canary, reached};
 
 use super::message::{DepositOutcome, Plain};
-use super::names::{KeyName, SaeId};
+use super::names::{KeyId, KeyName, SaeId};
+
+/// What all keys of a deposit have in common. One for all of them: a hub holds very many.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The SAEs that may fetch.
+    pub slave_saes: Vec<SaeId>,
+    /// Bytes of each user key.
+    pub size: usize,
+}
 
 /// A share with all that the hub knows about its key, besides its name.
 #[derive(Debug, Clone)]
 pub struct HeldShare {
-    /// The SAEs that may fetch it.
-    pub slave_saes: Vec<SaeId>,
-    /// Bytes of the user key.
-    pub size: usize,
+    /// Who may fetch it, and the size of the key.
+    pub terms: Arc<Terms>,
     /// The public tag.
     pub tag: KeyTag,
     /// The share.
@@ -29,8 +37,7 @@ pub struct HeldShare {
 impl HeldShare {
     /// Whether the same deposit was made again: every part equal, the share compared in constant time.
     fn same_as(&self, other: &Self) -> bool {
-        self.slave_saes == other.slave_saes
-            && self.size == other.size
+        self.terms == other.terms
             && self.tag == other.tag
             && bool::from(self.share.0.ct_eq(&other.share.0))
     }
@@ -38,9 +45,22 @@ impl HeldShare {
 
 struct Entry {
     held: HeldShare,
-    expires: Duration,
-    /// SAE → when it may no longer ask again.
-    fetched: BTreeMap<SaeId, Duration>,
+    expires: Time,
+    /// Who has been handed it. Nobody has most of the time, and then it should take no room.
+    fetched: Option<Box<Fetched>>,
+}
+
+/// SAEs, each with the time after which it may no longer ask again.
+type Fetched = BTreeMap<SaeId, Time>;
+
+/// A time in nanoseconds: half of what a `Duration` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Time(u64);
+
+impl From<Duration> for Time {
+    fn from(time: Duration) -> Self {
+        Self(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+    }
 }
 
 /// How long and how many.
@@ -65,12 +85,13 @@ pub enum Lookup<'a> {
     Forbidden,
 }
 
-/// The shares that a hub holds.
+/// The shares that a hub holds. What it costs to find, hold or erase one grows with the logarithm of their number.
 pub struct ShareStore {
     limits: StoreLimits,
-    entries: BTreeMap<KeyName, Entry>,
+    /// By master SAE, then by key ID; no master is without a share.
+    entries: BTreeMap<SaeId, BTreeMap<KeyId, Entry>>,
     /// The same entries by the time at which they are to be erased.
-    by_expiry: BTreeSet<(Duration, KeyName)>,
+    by_expiry: BTreeSet<(Time, KeyName)>,
 }
 
 impl ShareStore {
@@ -87,80 +108,91 @@ impl ShareStore {
     /// Number of shares held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.by_expiry.len()
     }
 
     /// Whether no share is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.by_expiry.is_empty()
     }
 
     /// Erases what has expired by `now`.
     pub fn expire(&mut self, now: Duration) {
-        while let Some((expires, key)) = self.by_expiry.first().cloned() {
-            if expires > now || canary(Canary::ExpiryForgotten) {
+        while let Some((expires, key)) = self.by_expiry.first() {
+            if *expires > now.into() || canary(Canary::ExpiryForgotten) {
                 break;
             }
-            self.erase(key);
+            self.erase(&key.clone());
         }
     }
 
-    fn erase(&mut self, key: KeyName) {
-        if let Some(entry) = self.entries.remove(&key) {
-            self.by_expiry.remove(&(entry.expires, key));
-            if entry.fetched.is_empty() {
+    fn erase(&mut self, key: &KeyName) {
+        let Some(of_master) = self.entries.get_mut(&key.master_sae) else {
+            return;
+        };
+        let erased = of_master.remove(&key.key_id);
+        if of_master.is_empty() {
+            self.entries.remove(&key.master_sae);
+        }
+        if let Some(entry) = erased {
+            self.by_expiry.remove(&(entry.expires, key.clone()));
+            if entry.fetched.is_none() {
                 reached(Mark::ShareExpired);
             }
         }
     }
 
+    fn get(&self, key: &KeyName) -> Option<&Entry> {
+        self.entries.get(&key.master_sae)?.get(&key.key_id)
+    }
+
     /// Holds a share.
     pub fn deposit(&mut self, now: Duration, key: KeyName, held: HeldShare) -> DepositOutcome {
         self.expire(now);
-        match self.entries.get(&key) {
+        match self.get(&key) {
             Some(entry) if entry.held.same_as(&held) => {
                 reached(Mark::DepositAgain);
                 return DepositOutcome::Stored;
             }
-            Some(_) if canary(Canary::ConflictOverwrites) => self.erase(key.clone()),
+            Some(_) if canary(Canary::ConflictOverwrites) => self.erase(&key),
             Some(_) => return DepositOutcome::Conflict,
             None if canary(Canary::KeyIdAlone) && self.holds_id(&key) => {
                 return DepositOutcome::Conflict;
             }
-            None if self.entries.len() >= self.limits.shares_max => return DepositOutcome::Full,
+            None if self.len() >= self.limits.shares_max => return DepositOutcome::Full,
             None => {}
         }
-        let expires = now + self.limits.ttl;
-        self.by_expiry.insert((expires, key.clone()));
-        self.entries.insert(
-            key,
-            Entry {
-                held,
-                expires,
-                fetched: BTreeMap::new(),
-            },
-        );
-        debug_assert_eq!(self.entries.len(), self.by_expiry.len());
+        let expires = Time::from(now + self.limits.ttl);
+        let entry = Entry {
+            held,
+            expires,
+            fetched: None,
+        };
+        let of_master = self.entries.entry(key.master_sae.clone()).or_default();
+        of_master.insert(key.key_id, entry);
+        self.by_expiry.insert((expires, key));
         DepositOutcome::Stored
     }
 
     fn holds_id(&self, key: &KeyName) -> bool {
-        self.entries.keys().any(|held| held.key_id == key.key_id)
+        let mut masters = self.entries.values();
+        masters.any(|of_master| of_master.contains_key(&key.key_id))
     }
 
     /// What there is for a slave SAE. Nothing is used up by looking.
     #[must_use]
     pub fn look_up(&self, now: Duration, key: &KeyName, slave_sae: &SaeId) -> Lookup<'_> {
-        let Some(entry) = self.entries.get(key).filter(|e| e.expires > now) else {
+        let now = Time::from(now);
+        let Some(entry) = self.get(key).filter(|e| e.expires > now) else {
             reached(Mark::FetchOfForgotten);
             return Lookup::NotFound;
         };
-        if !entry.held.slave_saes.contains(slave_sae) && !canary(Canary::AnyoneMayFetch) {
+        if !entry.held.terms.slave_saes.contains(slave_sae) && !canary(Canary::AnyoneMayFetch) {
             return Lookup::Forbidden;
         }
-        match entry.fetched.get(slave_sae) {
-            Some(&until) if until < now => {
+        match entry.fetched.as_ref().and_then(|f| f.get(slave_sae)) {
+            Some(until) if *until < now => {
                 reached(Mark::FetchTooLate);
                 return Lookup::NotFound;
             }
@@ -173,15 +205,16 @@ impl ShareStore {
     /// A slave SAE is being handed the share: it may ask again for the linger time. Once all named SAEs have had it,
     /// it is erased at the end of the last of these times.
     pub fn hand_out(&mut self, now: Duration, key: &KeyName, slave_sae: &SaeId) {
-        let Some(entry) = self.entries.get_mut(key) else {
+        let of_master = self.entries.get_mut(&key.master_sae);
+        let Some(entry) = of_master.and_then(|of_master| of_master.get_mut(&key.key_id)) else {
             return;
         };
-        entry
-            .fetched
+        let fetched = entry.fetched.get_or_insert_default();
+        fetched
             .entry(slave_sae.clone())
-            .or_insert(now + self.limits.linger);
-        if entry.fetched.len() == entry.held.slave_saes.len() {
-            let last = entry.fetched.values().max().copied().unwrap_or(now);
+            .or_insert(Time::from(now + self.limits.linger));
+        if fetched.len() == entry.held.terms.slave_saes.len() {
+            let last = fetched.values().max().copied().unwrap_or(now.into());
             if last < entry.expires {
                 self.by_expiry.remove(&(entry.expires, key.clone()));
                 self.by_expiry.insert((last, key.clone()));
@@ -194,7 +227,7 @@ impl ShareStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use zeroize::Zeroizing;
+    use crate::crypto::secret::Secret;
 
     const LIMITS: StoreLimits = StoreLimits {
         shares_max: 2,
@@ -217,10 +250,12 @@ mod tests {
 
     fn held(share: u8, slaves: &[&str]) -> HeldShare {
         HeldShare {
-            slave_saes: slaves.iter().map(|s| sae(s)).collect(),
-            size: 1,
+            terms: Arc::new(Terms {
+                slave_saes: slaves.iter().map(|s| sae(s)).collect(),
+                size: 1,
+            }),
             tag: "00000000000000000000000000000000".parse().unwrap(),
-            share: Plain(Zeroizing::new(vec![share])),
+            share: Plain(Secret::from(vec![share])),
         }
     }
 

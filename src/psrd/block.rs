@@ -12,6 +12,8 @@ use thiserror::Error;
 use uuid::Uuid;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::crypto::secret::Secret;
+
 /// Smallest block, in bytes: room for one MAC key (32 bytes) and one short share. Below that an allocation would
 /// run into its limit of fragments before it has the bytes for an ordinary message.
 pub const BLOCK_BYTES_MIN: usize = 64;
@@ -88,7 +90,7 @@ impl From<BlockId> for String {
 /// does not end up in two pools of the same end by accident; [`Block::copy_for_peer`] makes the one copy wanted.
 pub struct Block {
     id: BlockId,
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Secret,
 }
 
 impl Block {
@@ -99,7 +101,7 @@ impl Block {
     pub fn random(size: usize, rng: &mut dyn CryptoRng) -> Result<Self, BlockError> {
         check_size(size)?;
         let id = BlockId::random(rng);
-        let mut bytes = Zeroizing::new(vec![0; size]);
+        let mut bytes = Secret::zeros(size);
         rng.fill_bytes(&mut bytes);
         Ok(Self { id, bytes })
     }
@@ -108,7 +110,7 @@ impl Block {
     ///
     /// # Errors
     /// [`BlockError::Size`] if there are too few or too many bytes.
-    pub fn from_parts(id: BlockId, bytes: Zeroizing<Vec<u8>>) -> Result<Self, BlockError> {
+    pub fn from_parts(id: BlockId, bytes: Secret) -> Result<Self, BlockError> {
         check_size(bytes.len())?;
         Ok(Self { id, bytes })
     }
@@ -186,7 +188,7 @@ impl fmt::Debug for Block {
 
 impl Serialize for Block {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = Zeroizing::new(STANDARD.encode(self.bytes.as_slice()));
+        let text = Zeroizing::new(STANDARD.encode(&self.bytes));
         let mut fields = serializer.serialize_struct("Block", 2)?;
         fields.serialize_field("block_id", &self.id)?;
         fields.serialize_field("bytes", text.as_str())?;
@@ -233,18 +235,20 @@ fn check_size(size: usize) -> Result<(), BlockError> {
     }
 }
 
-fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, BlockError> {
+fn decode(text: &str) -> Result<Secret, BlockError> {
     // Decoded in place rather than by the call that returns a vector: that one drops what it has on an error, unwiped.
     let size_max = base64::decoded_len_estimate(text.len());
     if size_max > BLOCK_BYTES_MAX + 2 {
         return Err(BlockError::Size { size: size_max });
     }
-    let mut bytes = Zeroizing::new(vec![0; size_max]);
+    let mut bytes = Secret::zeros(size_max);
     let size = STANDARD
         .decode_slice(text, &mut bytes)
         .map_err(|_| BlockError::Base64)?;
-    bytes.truncate(size);
-    Ok(bytes)
+    Ok(match bytes.get(..size) {
+        Some(shorter) if size < size_max => Secret::from(shorter),
+        _ => bytes,
+    })
 }
 
 #[cfg(test)]
@@ -264,7 +268,7 @@ mod tests {
         for size in [0, BLOCK_BYTES_MIN - 1, BLOCK_BYTES_MAX + 1] {
             let refused = Err(BlockError::Size { size });
             assert_eq!(Block::random(size, &mut rng()).map(|_| ()), refused);
-            let bytes = Zeroizing::new(vec![7; size]);
+            let bytes = Secret::from(vec![7; size]);
             assert_eq!(
                 Block::from_parts(BlockId::random(&mut rng()), bytes).map(|_| ()),
                 refused
@@ -310,7 +314,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_bytes() {
-        let bytes = Zeroizing::new(vec![173; 64]);
+        let bytes = Secret::from(vec![173; 64]);
         let block = Block::from_parts(BlockId::random(&mut rng()), bytes).unwrap();
         let shown = format!("{block:?}");
         assert!(
@@ -372,7 +376,7 @@ mod tests {
     #[test]
     fn erasing_overwrites_just_the_range() {
         let mut block =
-            Block::from_parts(BlockId::random(&mut rng()), Zeroizing::new(vec![9; 64])).unwrap();
+            Block::from_parts(BlockId::random(&mut rng()), Secret::from(vec![9; 64])).unwrap();
         block.erase(10..20);
         for (position, byte) in block.expose_bytes().iter().enumerate() {
             assert_eq!(*byte, if (10..20).contains(&position) { 0 } else { 9 });

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
-use zeroize::Zeroizing;
-
+use crate::crypto::secret::Secret;
 use crate::harness::{Canary, Mark, canary, reached};
 
 use super::remembered::Remembered;
@@ -24,12 +23,23 @@ pub const MAC_FAILURES_MAX: u32 = 1 << 16;
 pub struct ReceivingPool {
     blocks: BTreeMap<BlockId, Held>,
     gone: Remembered<Gone>,
-    /// The furthest position used so far: number of the block, and position after the byte.
-    mark: (u64, u32),
+    /// The furthest position used so far.
+    mark: Option<Furthest>,
+    /// Bytes of the blocks behind the one in which the mark is: counted when blocks change, not for each message.
+    behind: usize,
     /// Number of the next block that is added.
     next_number: u64,
     blocks_max: usize,
     mac_failures_max: u32,
+}
+
+/// A position, by its place in the order in which blocks were added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Furthest {
+    number: u64,
+    /// Position after the byte.
+    end: u32,
+    block: BlockId,
 }
 
 #[derive(Debug)]
@@ -59,7 +69,8 @@ impl ReceivingPool {
         Self {
             blocks: BTreeMap::new(),
             gone: Remembered::new(),
-            mark: (0, 0),
+            mark: None,
+            behind: 0,
             next_number: 0,
             blocks_max,
             mac_failures_max,
@@ -79,11 +90,8 @@ impl ReceivingPool {
             return Err(PoolError::Duplicate { block: id });
         }
         if self.blocks.len() >= self.blocks_max {
-            let (mark_number, _) = self.mark;
-            if self
-                .oldest()
-                .is_none_or(|(number, _)| number >= mark_number)
-            {
+            let is_finished = |number: u64| self.mark.is_some_and(|mark| number < mark.number);
+            if !self.oldest().is_some_and(|(number, _)| is_finished(number)) {
                 return Err(PoolError::Full {
                     blocks_max: self.blocks_max,
                 });
@@ -102,6 +110,7 @@ impl ReceivingPool {
                 mac_failures: 0,
             },
         );
+        self.count_behind();
         Ok(())
     }
 
@@ -121,18 +130,18 @@ impl ReceivingPool {
     /// # Errors
     /// For the first fragment in question: [`PoolError::UnknownBlock`], [`PoolError::OutOfBounds`],
     /// [`PoolError::AlreadyUsed`], [`PoolError::Retired`] or [`PoolError::Evicted`].
-    pub fn peek(&self, allocation: &Allocation) -> Result<Zeroizing<Vec<u8>>, PoolError> {
+    pub fn peek(&self, allocation: &Allocation) -> Result<Secret, PoolError> {
         let parts = allocation
             .fragments()
             .iter()
             .map(|fragment| self.find(fragment));
         let parts = parts.collect::<Result<Vec<&[u8]>, _>>()?;
         let size = parts.iter().map(|part| part.len()).sum();
-        let mut bytes = Zeroizing::new(Vec::with_capacity(size)); // exact: growing would leave copies behind
+        let mut bytes = Vec::with_capacity(size); // exact: growing would leave copies behind
         for part in parts {
             bytes.extend_from_slice(part);
         }
-        Ok(bytes)
+        Ok(Secret::from(bytes))
     }
 
     /// Marks the bytes of `allocation` as used, for good, and overwrites them. To be called once the MAC has been
@@ -148,7 +157,16 @@ impl ReceivingPool {
                 .get_mut(&fragment.block())
                 .expect("the check found this block");
             held.consume(fragment);
-            self.mark = self.mark.max((held.number, fragment.end()));
+            let mark = Furthest {
+                number: held.number,
+                end: fragment.end(),
+                block: fragment.block(),
+            };
+            let before = self.mark;
+            self.mark = before.max(Some(mark));
+            if before.is_none_or(|before| before.number < mark.number) {
+                self.count_behind();
+            }
         }
         for fragment in allocation.fragments() {
             let id = fragment.block();
@@ -190,13 +208,17 @@ impl ReceivingPool {
     /// can tell. What was skipped does not count: it belongs to messages that were lost or are on their way.
     #[must_use]
     pub fn left(&self) -> usize {
-        let (mark_number, mark_end) = self.mark;
-        let behind = |held: &Held| match held.number.cmp(&mark_number) {
-            std::cmp::Ordering::Less => 0,
-            std::cmp::Ordering::Equal => held.block.len() - mark_end as usize,
-            std::cmp::Ordering::Greater => held.block.len(),
+        let rest = |mark: Furthest| {
+            let held = self.blocks.get(&mark.block)?;
+            Some(held.block.len() - mark.end as usize)
         };
-        self.blocks.values().map(behind).sum()
+        self.behind + self.mark.and_then(rest).unwrap_or(0)
+    }
+
+    fn count_behind(&mut self) {
+        let is_behind = |held: &&Held| self.mark.is_none_or(|mark| held.number > mark.number);
+        let behind = self.blocks.values().filter(is_behind);
+        self.behind = behind.map(|held| held.block.len()).sum();
     }
 
     fn check(&self, allocation: &Allocation) -> Result<(), PoolError> {
@@ -242,6 +264,7 @@ impl ReceivingPool {
         // Dropping a block wipes it.
         if self.blocks.remove(&block).is_some() {
             self.gone.insert(block, why);
+            self.count_behind();
         }
     }
 }
@@ -276,8 +299,8 @@ mod tests {
     fn block(number: u128, size: usize) -> Block {
         let bytes = (0..size)
             .map(|position| (position % 250) as u8 + 1)
-            .collect();
-        Block::from_parts(id(number), Zeroizing::new(bytes)).unwrap()
+            .collect::<Vec<u8>>();
+        Block::from_parts(id(number), Secret::from(bytes)).unwrap()
     }
 
     fn allocation(fragments: &[(u128, u32, u32)]) -> Allocation {
@@ -508,7 +531,7 @@ mod tests {
     #[test]
     fn debug_shows_no_bytes() {
         let mut pool = ReceivingPool::new(1, 1);
-        pool.add(Block::from_parts(id(1), Zeroizing::new(vec![173; 64])).unwrap())
+        pool.add(Block::from_parts(id(1), Secret::from(vec![173; 64])).unwrap())
             .unwrap();
         let shown = format!("{pool:?}");
         assert!(

@@ -1,8 +1,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use zeroize::Zeroizing;
-
+use crate::crypto::secret::Secret;
 use crate::harness::{Canary, Mark, canary, reached};
 
 use super::remembered::Remembered;
@@ -16,6 +15,8 @@ use super::{Allocation, Block, BlockId, FRAGMENTS_MAX, Fragment, PoolError};
 pub struct SpendingPool {
     /// In the order in which they were added; all but the first are untouched.
     blocks: VecDeque<Unspent>,
+    /// The lengths of these blocks together, so that nothing is summed for each message.
+    blocks_bytes: usize,
     spent: Remembered<()>,
     blocks_max: usize,
 }
@@ -32,7 +33,7 @@ pub struct Spent {
     /// What to tell the peer.
     pub allocation: Allocation,
     /// The secret bytes, in the order of the allocation. The only copy at this end.
-    pub bytes: Zeroizing<Vec<u8>>,
+    pub bytes: Secret,
 }
 
 impl SpendingPool {
@@ -41,6 +42,7 @@ impl SpendingPool {
     pub fn new(blocks_max: usize) -> Self {
         Self {
             blocks: VecDeque::new(),
+            blocks_bytes: 0,
             spent: Remembered::new(),
             blocks_max,
         }
@@ -64,6 +66,7 @@ impl SpendingPool {
         if canary(Canary::RefillRewinds) {
             self.blocks.iter_mut().for_each(|unspent| unspent.next = 0);
         }
+        self.blocks_bytes += block.len();
         self.blocks.push_back(Unspent { block, next: 0 });
         Ok(())
     }
@@ -77,7 +80,7 @@ impl SpendingPool {
         if allocation.fragments().len() > 1 {
             reached(Mark::AllocationSplit);
         }
-        let mut bytes = Zeroizing::new(Vec::with_capacity(size)); // exact: growing would leave copies behind
+        let mut bytes = Vec::with_capacity(size); // exact: growing would leave copies behind
         for fragment in allocation.fragments() {
             let end = fragment.end() as usize;
             let unspent = self
@@ -94,18 +97,22 @@ impl SpendingPool {
             unspent.next = end;
             if unspent.left() == 0 {
                 self.spent.insert(fragment.block(), ());
+                self.blocks_bytes -= unspent.block.len();
                 self.blocks.pop_front();
             } else if canary(Canary::AllocationOffByOne) {
                 unspent.next -= 1;
             }
         }
-        Ok(Spent { allocation, bytes })
+        Ok(Spent {
+            allocation,
+            bytes: Secret::from(bytes),
+        })
     }
 
     /// How many bytes can still be handed out.
     #[must_use]
     pub fn left(&self) -> usize {
-        self.blocks.iter().map(Unspent::left).sum()
+        self.blocks_bytes - self.blocks.front().map_or(0, |first| first.next)
     }
 
     /// The blocks that are not used up, oldest first.
@@ -174,12 +181,8 @@ mod tests {
     fn block(number: u128, size: usize) -> Block {
         let bytes = (0..size)
             .map(|position| (position % 250) as u8 + 1)
-            .collect();
-        Block::from_parts(
-            BlockId::from(Uuid::from_u128(number)),
-            Zeroizing::new(bytes),
-        )
-        .unwrap()
+            .collect::<Vec<u8>>();
+        Block::from_parts(BlockId::from(Uuid::from_u128(number)), Secret::from(bytes)).unwrap()
     }
 
     fn text(spent: &Spent) -> Vec<(u128, u32, u32)> {
@@ -276,7 +279,7 @@ mod tests {
     #[test]
     fn debug_shows_no_bytes() {
         let mut pool = SpendingPool::new(1);
-        let bytes = Zeroizing::new(vec![173; 64]);
+        let bytes = Secret::from(vec![173; 64]);
         pool.add(Block::from_parts(block(1, 64).id(), bytes).unwrap())
             .unwrap();
         let spent = pool.allocate(10).unwrap();

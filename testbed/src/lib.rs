@@ -8,6 +8,7 @@
 //!
 //! [`throughput`] measures what such clusters can do; what its report and those of the chaos share is in [`report`], and a
 //! proxy that makes a node slow in [`delay`].
+//! [`growth`] measures what more of everything costs.
 //! [`check`] compares the current build with a revision, by the load generator of `dske`.
 //!
 //! [`EtsiClient`], from `dske`, is an SAE's side of ETSI GS QKD 014, over whatever carries HTTP.
@@ -15,6 +16,7 @@
 pub mod check;
 mod cluster;
 pub mod delay;
+pub mod growth;
 pub mod local;
 pub mod process;
 pub mod report;

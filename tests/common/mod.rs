@@ -6,10 +6,10 @@ pub(crate) mod raw;
 
 use std::convert::Infallible;
 
-use dske::crypto::gf256::{inv, mul, mul_add_slice};
+use dske::crypto::gf256::{inv, mul};
+use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
 use rand::{TryCryptoRng, TryRng};
-use zeroize::Zeroizing;
 
 /// A generator that yields bytes chosen beforehand, and panics when they are used up.
 pub(crate) struct Tape {
@@ -101,15 +101,16 @@ pub(crate) fn coefficients(at_zero: &[u8], points: &[(u8, Vec<u8>)], degree: usi
     let mut result = Vec::new();
     for _ in 0..degree {
         for (x, value) in &mut values {
-            mul_add_slice(value, &low, 1);
             let inverse = inv(*x);
-            value.iter_mut().for_each(|v| *v = mul(*v, inverse));
+            for (v, low) in value.iter_mut().zip(&low) {
+                *v = mul(*v ^ low, inverse);
+            }
         }
         let shares: Vec<Share> = values
             .iter()
             .map(|(x, y)| Share {
                 x: ShareIndex::new(*x).unwrap(),
-                y: Zeroizing::new(y.clone()),
+                y: Secret::from(y.clone()),
             })
             .collect();
         low = interpolate(&shares.iter().collect::<Vec<_>>(), 0)

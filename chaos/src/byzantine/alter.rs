@@ -1,10 +1,10 @@
 //! How each lie changes an answer to a fetch.
 
+use dske::crypto::secret::Secret;
 use dske::protocol::KeyId;
 use dske::protocol::message::{FetchAnswer, FetchReply, FoundShare, Plain};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, RngExt};
-use zeroize::Zeroizing;
 
 use super::forgers::Forgers;
 use crate::plan::Lie;
@@ -110,7 +110,7 @@ fn wrong_size(found: &mut FoundShare<Plain>, rng: &mut ChaCha12Rng) -> bool {
     if rng.next_u32().is_multiple_of(2) {
         let mut longer = found.share.0.to_vec();
         longer.push(0);
-        found.share = Plain(Zeroizing::new(longer));
+        found.share = Plain(Secret::from(longer));
     }
     true
 }

@@ -5,14 +5,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use dske::crypto::gf256::{mul, mul_add_slice};
+use dske::crypto::gf256::mul;
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
+use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Share, ShareIndex, Sharing, interpolate, split};
 use dske::protocol::KeyId;
 use dske::protocol::message::{DepositBody, FoundShare, Plain};
 use rand::Rng;
 use rand::rngs::ChaCha12Rng;
-use zeroize::Zeroizing;
 
 /// What the liars of a run have in common.
 #[derive(Clone)]
@@ -77,7 +77,9 @@ impl Forgers {
         });
         let zeros = std::iter::once(0).chain(spared);
         let factor = zeros.fold(1, |factor, x| mul(factor, found.x ^ x));
-        mul_add_slice(&mut found.share.0, error, factor);
+        for (y, error) in found.share.0.iter_mut().zip(error) {
+            *y ^= mul(*error, factor);
+        }
         factor != 0
     }
 
@@ -115,7 +117,7 @@ impl Pool {
             return None;
         }
         let secret = interpolate(&points, 0).ok()?;
-        let mut forged = Zeroizing::new(vec![0; secret.len()]);
+        let mut forged = Secret::zeros(secret.len());
         self.rng.fill_bytes(&mut forged);
         fit(&mut forged, tag);
         Some(split(&forged, self.sharing, &mut self.rng))

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
+use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
 use dske::protocol::batch::{Reply, replies_of};
 use dske::protocol::message::{DepositBody, DepositOutcome, DepositResult, Plain};
 use dske::protocol::{KeyId, Request, Response, SaeId};
-use zeroize::Zeroizing;
 
 use crate::observer::Observation;
 use crate::observer::open;
@@ -90,7 +90,7 @@ impl<'a> Facts<'a> {
 
     /// The secret Y = u ‖ S that was drawn for a key, if K of its shares were sent.
     #[must_use]
-    pub fn secret(&self, key_id: KeyId) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn secret(&self, key_id: KeyId) -> Option<Secret> {
         let threshold = usize::from(self.seen.plan.cluster.threshold);
         let points: Vec<&Share> = self.shares.get(&key_id)?.values().take(threshold).collect();
         if points.len() < threshold {
@@ -101,9 +101,9 @@ impl<'a> Facts<'a> {
 
     /// The user key S that was drawn.
     #[must_use]
-    pub fn key(&self, key_id: KeyId) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn key(&self, key_id: KeyId) -> Option<Secret> {
         let secret = self.secret(key_id)?;
-        Some(Zeroizing::new(secret.get(TAG_SECRET_BYTES..)?.to_vec()))
+        Some(Secret::from(secret.get(TAG_SECRET_BYTES..)?.to_vec()))
     }
 
     /// Calls of one kind.

@@ -16,9 +16,11 @@ mod coefficients;
 mod texts;
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
+use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
 use dske::protocol::batch::{Encoding, Reply, Wish};
 use dske::protocol::channel::{Bound, seal_batch, seal_deposit, seal_fetch, seal_replies};
@@ -28,7 +30,6 @@ use dske::protocol::{KeyId, Request, Response};
 use dske::psrd::{Allocation, BlockId, Spent};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, RngExt};
-use zeroize::Zeroizing;
 
 use super::{Facts, Verdict};
 use crate::byzantine::forgers::fit;
@@ -164,7 +165,7 @@ fn other_polynomial(
         .get(&key_id)
         .ok_or("no deposit of the key was seen")?;
     let length = shares.values().next().map_or(0, |share| share.y.len());
-    let mut other = Zeroizing::new(vec![0; length]);
+    let mut other = Secret::zeros(length);
     rng.fill_bytes(&mut other);
     if facts
         .secret(key_id)
@@ -189,7 +190,7 @@ fn other_polynomial(
     // Where the coalition is smaller than K − 1, further shares are free.
     for x in (1..=plan.cluster.hubs).filter_map(ShareIndex::new) {
         if points.len() + 1 < threshold && !points.iter().any(|point| point.x == x) {
-            let mut y = Zeroizing::new(vec![0; length]);
+            let mut y = Secret::zeros(length);
             rng.fill_bytes(&mut y);
             points.push(Share { x, y });
         }
@@ -205,23 +206,23 @@ fn other_polynomial(
 }
 
 /// The value at `x` of the polynomial through `points` that is `at_zero` at zero.
-fn value_at(points: &[Share], at_zero: &[u8], x: ShareIndex) -> Result<Zeroizing<Vec<u8>>, String> {
-    use dske::crypto::gf256::{inv, mul, mul_add_slice};
+fn value_at(points: &[Share], at_zero: &[u8], x: ShareIndex) -> Result<Secret, String> {
+    use dske::crypto::gf256::{combine, inv, mul};
     // f(x) = f(0)·Π (x − xᵢ)/(−xᵢ) + Σ yᵢ · x/xᵢ · Π_{j≠i} (x − xⱼ)/(xᵢ − xⱼ); minus is plus in this field.
     let x = x.get();
-    let mut value = Zeroizing::new(vec![0; at_zero.len()]);
     let weight = points
         .iter()
         .fold(1, |w, p| mul(w, mul(x ^ p.x.get(), inv(p.x.get()))));
-    mul_add_slice(&mut value, at_zero, weight);
-    for point in points {
+    let rows = points.iter().map(|point| {
         let xi = point.x.get();
         let others = points.iter().filter(|other| other.x != point.x);
         let weight = others.fold(mul(x, inv(xi)), |w, other| {
             mul(w, mul(x ^ other.x.get(), inv(xi ^ other.x.get())))
         });
-        mul_add_slice(&mut value, &point.y, weight);
-    }
+        (&*point.y, weight)
+    });
+    let mut value = Secret::zeros(at_zero.len());
+    combine(&mut value, iter::once((at_zero, weight)).chain(rows));
     Ok(value)
 }
 
@@ -266,7 +267,7 @@ impl Psrd<'_> {
             let length = key.share.0.len();
             if key.key_id == key_id {
                 self.shift(&signature.allocation, at, &key.share.0, share)?;
-                key.share = Plain(Zeroizing::new(share.to_vec()));
+                key.share = Plain(Secret::from(share.to_vec()));
                 touched = true;
             }
             at += length;
@@ -311,7 +312,7 @@ impl Psrd<'_> {
                     );
                 }
                 self.shift(&signature.allocation, at, &found.share.0, share)?;
-                found.share = Plain(Zeroizing::new(share.to_vec()));
+                found.share = Plain(Secret::from(share.to_vec()));
                 touched = true;
             }
             at += length;
@@ -337,7 +338,7 @@ impl Psrd<'_> {
         let x = u8::try_from(hub + 1).ok().and_then(ShareIndex::new);
         let deposited = x.and_then(|x| self.facts.shares.get(&key_id)?.get(&x));
         self.facts.seen.plan.lying_hubs().contains(&hub)
-            || deposited.is_some_and(|deposited| *deposited.y == share)
+            || deposited.is_some_and(|deposited| &*deposited.y == share)
     }
 
     /// A message that carries no share of the key must not depend on any byte that differs in the other world.

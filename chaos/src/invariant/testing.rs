@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dske::crypto::mac::MAC_KEY_BYTES;
+use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{ShareIndex, Sharing};
 use dske::node::client::{ClientStatus, HubPeerStatus};
 use dske::node::link::LinkStatus;
@@ -202,7 +203,7 @@ impl Scene {
             let start = 8_192 + u32::try_from(at_ms).unwrap();
             let fragment = Fragment::new(*id, start, u32::try_from(bytes).unwrap()).unwrap();
             let range = start as usize..start as usize + bytes;
-            let bytes = zeroize::Zeroizing::new(block.bytes[range].to_vec());
+            let bytes = Secret::from(block.bytes[range].to_vec());
             Spent {
                 allocation: Allocation::new(vec![fragment]).unwrap(),
                 bytes,
@@ -409,7 +410,7 @@ fn key(key: dske::protocol::initiator::EstablishedKey) -> Key {
 pub(super) fn unheard_of(rng: &mut ChaCha12Rng) -> Key {
     Key {
         id: dske::protocol::KeyId::random(rng),
-        bytes: zeroize::Zeroizing::new(vec![7; 16]),
+        bytes: Secret::from(vec![7; 16]),
     }
 }
 

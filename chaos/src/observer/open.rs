@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use dske::crypto::mac::{MAC_KEY_BYTES, MacKey};
+use dske::crypto::secret::Secret;
 use dske::protocol::batch::{Reply, Wish, replies_of, wishes_of};
 use dske::protocol::message::{DepositBody, Encrypted, FetchQuery, FetchReply, Plain};
 use dske::protocol::signature::Signature;
 use dske::protocol::{Request, Response};
 use dske::psrd::{Allocation, BlockId};
-use zeroize::Zeroizing;
 
 use super::ObservedBlock;
 
@@ -18,20 +18,20 @@ pub trait Blocks {
     fn bytes(&self, id: BlockId) -> Option<&[u8]>;
 
     /// The bytes that an allocation names.
-    fn of(&self, allocation: &Allocation) -> Option<Zeroizing<Vec<u8>>> {
-        let mut bytes = Zeroizing::new(Vec::new());
+    fn of(&self, allocation: &Allocation) -> Option<Secret> {
+        let mut bytes = Vec::new();
         for fragment in allocation.fragments() {
             let block = self.bytes(fragment.block())?;
             let range = fragment.start() as usize..(fragment.start() + fragment.size()) as usize;
             bytes.extend_from_slice(block.get(range)?);
         }
-        Some(bytes)
+        Some(Secret::from(bytes))
     }
 }
 
 impl Blocks for BTreeMap<BlockId, ObservedBlock> {
     fn bytes(&self, id: BlockId) -> Option<&[u8]> {
-        self.get(&id).map(|block| block.bytes.as_slice())
+        self.get(&id).map(|block| &*block.bytes)
     }
 }
 
@@ -111,7 +111,7 @@ fn decrypt(pads: &mut &[u8], Encrypted(share): &Encrypted) -> Result<Plain, ()> 
     let (pad, rest) = pads.split_at_checked(share.len()).ok_or(())?;
     *pads = rest;
     let plain: Vec<u8> = share.iter().zip(pad).map(|(a, b)| a ^ b).collect();
-    Ok(Plain(Zeroizing::new(plain)))
+    Ok(Plain(Secret::from(plain)))
 }
 
 /// Whether a request carries the MAC that its PSRD gives it.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use dske::crypto::secret::Secret;
 use dske::protocol::channel::PoolOwner;
 use dske::protocol::{KeyId, NodeName, Request, Response};
 use dske::psrd::BlockId;
-use zeroize::Zeroizing;
 
 use crate::plan::{Fault, Lie};
 
@@ -103,7 +103,7 @@ pub struct Key {
     /// Its ID.
     pub id: KeyId,
     /// Its bytes.
-    pub bytes: Zeroizing<Vec<u8>>,
+    pub bytes: Secret,
 }
 
 impl Outcome {

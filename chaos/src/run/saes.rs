@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use dske::crypto::secret::Secret;
 use dske::http::etsi::KeyContainer;
 use dske::protocol::{KeyId, SaeId};
 use dske::topology::Topology;
@@ -12,7 +13,6 @@ use dske_testbed::sim::PORT;
 use dske_testbed::sim::net::http_client;
 use dske_testbed::{CallError, EtsiClient, KeyWish};
 use futures_util::future::join_all;
-use zeroize::Zeroizing;
 
 use crate::observer::record::{Call, CallKind, Key, Outcome};
 use crate::observer::{Observer, now_us};
@@ -133,7 +133,7 @@ fn keys(container: KeyContainer) -> Option<Vec<Key>> {
     let keys = container.keys.iter().map(|key| {
         Some(Key {
             id: key.key_ID.parse().ok()?,
-            bytes: Zeroizing::new(STANDARD.decode(key.key.as_bytes()).ok()?),
+            bytes: Secret::from(STANDARD.decode(key.key.as_bytes()).ok()?),
         })
     });
     keys.collect()

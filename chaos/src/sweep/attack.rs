@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
+use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
 use dske::protocol::KeyId;
 use dske::protocol::batch::{Wish, wishes_of};
 use dske::psrd::BlockId;
-use zeroize::Zeroizing;
 
 use crate::observer::open::{self, Blocks};
 use crate::observer::record::Seen;
@@ -28,7 +28,7 @@ struct Known {
 }
 
 /// The keys that these hubs believe to have found.
-pub(super) fn attack(seen: &Observation, hubs: &[usize]) -> BTreeMap<KeyId, Zeroizing<Vec<u8>>> {
+pub(super) fn attack(seen: &Observation, hubs: &[usize]) -> BTreeMap<KeyId, Secret> {
     let threshold = usize::from(seen.plan.cluster.threshold);
     let known = listen(seen, hubs);
     let found = known.into_iter().filter_map(|(key_id, known)| {
@@ -38,7 +38,7 @@ pub(super) fn attack(seen: &Observation, hubs: &[usize]) -> BTreeMap<KeyId, Zero
                 .is_some_and(|tag| secret.len() > TAG_SECRET_BYTES && tag.fits(secret))
         })?;
         let key = secret.get(TAG_SECRET_BYTES..)?;
-        Some((key_id, Zeroizing::new(key.to_vec())))
+        Some((key_id, Secret::from(key.to_vec())))
     });
     found.collect()
 }
@@ -75,7 +75,7 @@ fn listen(seen: &Observation, hubs: &[usize]) -> BTreeMap<KeyId, Known> {
             for key in body.keys {
                 let known = all.entry(key.key_id).or_default();
                 known.tag = Some(key.tag);
-                let y = Zeroizing::new(key.share.0);
+                let y = Secret::from(key.share.0);
                 known.ciphertexts.insert(x, Share { x, y });
             }
         }
@@ -96,7 +96,7 @@ fn listen(seen: &Observation, hubs: &[usize]) -> BTreeMap<KeyId, Known> {
 impl Known {
     /// What the secret may be: what all shares interpolate to; what K do, whichever; and what they do with ciphertext in
     /// the place of those that are missing.
-    fn guesses(&self, threshold: usize) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+    fn guesses(&self, threshold: usize) -> impl Iterator<Item = Secret> {
         let held: Vec<&Share> = self.shares.values().collect();
         let some: Vec<&Share> = held.iter().copied().take(threshold).collect();
         let others = self.ciphertexts.values();

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use dske::crypto::secret::Secret;
 use dske::protocol::KeyId;
 use dske::protocol::initiator::KeySource;
 use rand::seq::SliceRandom;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::attack::attack;
 use super::exchange::Rate;
@@ -114,7 +114,7 @@ fn try_all(facts: &Facts<'_>) -> Vec<Tried> {
 }
 
 /// The keys that masters were given: those that are worth an attack.
-fn delivered<'a>(facts: &Facts<'a>) -> BTreeMap<KeyId, &'a Zeroizing<Vec<u8>>> {
+fn delivered<'a>(facts: &Facts<'a>) -> BTreeMap<KeyId, &'a Secret> {
     let keys = facts
         .calls(CallKind::Master)
         .filter_map(|call| call.outcome.keys());

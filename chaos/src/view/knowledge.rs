@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dske::crypto::secret::Secret;
 use dske::crypto::shamir::ShareIndex;
 use dske::protocol::KeyId;
 use dske::protocol::message::FetchAnswer;
-use zeroize::Zeroizing;
 
 use super::schema::{Delivered, KeyStory, Learnt, Stored};
 use crate::invariant::Facts;
@@ -59,7 +59,7 @@ fn stored(facts: &Facts<'_>, key_id: KeyId) -> Vec<Stored> {
 }
 
 fn deliver(facts: &Facts<'_>, stories: &mut BTreeMap<KeyId, KeyStory>) {
-    let mut values: BTreeMap<KeyId, Vec<&Zeroizing<Vec<u8>>>> = BTreeMap::new();
+    let mut values: BTreeMap<KeyId, Vec<&Secret>> = BTreeMap::new();
     for call in &facts.seen.calls {
         for key in call.outcome.keys().unwrap_or_default() {
             let Some(story) = stories.get_mut(&key.id) else {

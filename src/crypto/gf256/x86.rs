@@ -1,48 +1,61 @@
-//! Whole vectors at once, on processors that can. What a vector is multiplied by is public, and chooses a table; what is
-//! in the vector is not, and neither chooses nor branches: both ways take the same time for all data.
+//! Whole vectors at once, on processors that can. What a row is multiplied by is public, and chooses a table; what is in
+//! the row is not, and neither chooses nor branches: both ways take the same time for all data.
 
 use core::arch::x86_64::{
-    __m128i, __m256i, _mm_and_si128, _mm_gf2p8affine_epi64_epi8, _mm_set1_epi8, _mm_set1_epi64x,
-    _mm_shuffle_epi8, _mm_srli_epi16, _mm_xor_si128, _mm256_and_si256, _mm256_broadcastsi128_si256,
-    _mm256_gf2p8affine_epi64_epi8, _mm256_set1_epi8, _mm256_set1_epi64x, _mm256_shuffle_epi8,
-    _mm256_srli_epi16, _mm256_xor_si256,
+    __m128i, __m256i, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_gf2p8affine_epi64_epi8,
+    _mm256_set1_epi8, _mm256_set1_epi64x, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_xor_si256,
 };
 
 use zerocopy::transmute;
-use zeroize::Zeroize;
 
-use super::mul;
+use super::{mul, portable};
 
-/// `acc += scalar · src`, unless the processor can do nothing faster than what is portable.
-pub(super) fn mul_add(acc: &mut [u8], src: &[u8], scalar: u8) -> bool {
-    for (is_there, kernel) in KERNELS {
-        if is_there() {
-            kernel(acc, src, scalar);
-            return true;
-        }
+/// That the processor has GFNI and AVX2.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gfni(());
+
+impl Gfni {
+    pub(super) fn find() -> Option<Self> {
+        let found = is_x86_feature_detected!("gfni") && is_x86_feature_detected!("avx2");
+        found.then_some(Self(()))
     }
-    false
+
+    #[expect(
+        unsafe_code,
+        reason = "nothing but a look can tell that the processor can"
+    )]
+    pub(super) fn combine<'a>(
+        self,
+        out: &mut [u8],
+        rows: impl Iterator<Item = (&'a [u8], u8)> + Clone,
+    ) {
+        // SAFETY: `self` is made by `find` alone, where GFNI and AVX2 were found.
+        unsafe { gfni(out, rows) }
+    }
 }
 
-type Kernel = (fn() -> bool, fn(&mut [u8], &[u8], u8));
+/// That the processor has AVX2.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Avx2(());
 
-/// The fastest first. Each may be called only where its first part says so.
-#[expect(
-    unsafe_code,
-    reason = "a function for some processors may only be called on those, which nothing but a look can tell"
-)]
-pub(super) const KERNELS: [Kernel; 2] = [
-    (
-        || is_x86_feature_detected!("gfni") && is_x86_feature_detected!("avx2"),
-        // SAFETY: called where the first part has found GFNI and AVX2.
-        |acc, src, scalar| unsafe { gfni(acc, src, scalar) },
-    ),
-    (
-        || is_x86_feature_detected!("avx2"),
-        // SAFETY: called where the first part has found AVX2.
-        |acc, src, scalar| unsafe { avx2(acc, src, scalar) },
-    ),
-];
+impl Avx2 {
+    pub(super) fn find() -> Option<Self> {
+        is_x86_feature_detected!("avx2").then_some(Self(()))
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "nothing but a look can tell that the processor can"
+    )]
+    pub(super) fn combine<'a>(
+        self,
+        out: &mut [u8],
+        rows: impl Iterator<Item = (&'a [u8], u8)> + Clone,
+    ) {
+        // SAFETY: `self` is made by `find` alone, where AVX2 was found.
+        unsafe { avx2(out, rows) }
+    }
+}
 
 /// To multiply by a constant is linear over GF(2): a matrix of 8 by 8 bits, as GF2P8AFFINEQB takes it. Byte 7 − i holds
 /// the row that makes bit i.
@@ -93,84 +106,97 @@ static HALVES: [[[u8; 16]; 2]; 256] = table!(halves: [[u8; 16]; 2]);
 /// Galois field instructions: one multiplies 32 bytes.
 #[target_feature(enable = "avx2,gfni")]
 #[expect(clippy::indexing_slicing, reason = "256 entries, and a byte")]
-fn gfni(acc: &mut [u8], src: &[u8], scalar: u8) {
-    let matrix = MATRICES[usize::from(scalar)];
-    let (wide, narrow) = (_mm256_set1_epi64x(matrix), _mm_set1_epi64x(matrix));
+fn gfni<'a>(out: &mut [u8], rows: impl Iterator<Item = (&'a [u8], u8)> + Clone) {
     in_vectors(
-        acc,
-        src,
-        |acc, src| _mm256_xor_si256(acc, _mm256_gf2p8affine_epi64_epi8::<0>(src, wide)),
-        |acc, src| _mm_xor_si128(acc, _mm_gf2p8affine_epi64_epi8::<0>(src, narrow)),
+        out,
+        rows,
+        |weight| _mm256_set1_epi64x(MATRICES[usize::from(weight)]),
+        |sum, matrix, row| _mm256_xor_si256(sum, _mm256_gf2p8affine_epi64_epi8::<0>(row, *matrix)),
     );
 }
 
 /// Byte shuffles: each half of a byte chooses its product from a register.
 #[target_feature(enable = "avx2")]
 #[expect(clippy::indexing_slicing, reason = "256 entries, and a byte")]
-fn avx2(acc: &mut [u8], src: &[u8], scalar: u8) {
-    let [low, high] = HALVES[usize::from(scalar)];
-    let (low, high): (__m128i, __m128i) = (transmute!(low), transmute!(high));
-    let (low_wide, high_wide) = (
-        _mm256_broadcastsi128_si256(low),
-        _mm256_broadcastsi128_si256(high),
-    );
-    let (mask, mask_wide) = (_mm_set1_epi8(0x0f), _mm256_set1_epi8(0x0f));
+fn avx2<'a>(out: &mut [u8], rows: impl Iterator<Item = (&'a [u8], u8)> + Clone) {
+    let mask = _mm256_set1_epi8(0x0f);
     in_vectors(
-        acc,
-        src,
-        |acc, src| {
-            let lows = _mm256_and_si256(src, mask_wide);
-            let highs = _mm256_and_si256(_mm256_srli_epi16::<4>(src), mask_wide);
-            let products = _mm256_xor_si256(
-                _mm256_shuffle_epi8(low_wide, lows),
-                _mm256_shuffle_epi8(high_wide, highs),
-            );
-            _mm256_xor_si256(acc, products)
+        out,
+        rows,
+        |weight| {
+            let [low, high] = HALVES[usize::from(weight)];
+            let (low, high): (__m128i, __m128i) = (transmute!(low), transmute!(high));
+            (
+                _mm256_broadcastsi128_si256(low),
+                _mm256_broadcastsi128_si256(high),
+            )
         },
-        |acc, src| {
-            let lows = _mm_and_si128(src, mask);
-            let highs = _mm_and_si128(_mm_srli_epi16::<4>(src), mask);
-            let products =
-                _mm_xor_si128(_mm_shuffle_epi8(low, lows), _mm_shuffle_epi8(high, highs));
-            _mm_xor_si128(acc, products)
+        |sum, (low, high), row| {
+            let lows = _mm256_and_si256(row, mask);
+            let highs = _mm256_and_si256(_mm256_srli_epi16::<4>(row), mask);
+            let products = _mm256_xor_si256(
+                _mm256_shuffle_epi8(*low, lows),
+                _mm256_shuffle_epi8(*high, highs),
+            );
+            _mm256_xor_si256(sum, products)
         },
     );
 }
 
-/// 32 bytes at a time, then 16, and what is left as 16 with zeros behind it.
+const VECTOR_BYTES: usize = 32;
+
+/// Eight sums at a time are kept in registers while all rows are added; then single ones.
 #[inline(always)]
-fn in_vectors(
-    acc: &mut [u8],
-    src: &[u8],
-    wide: impl Fn(__m256i, __m256i) -> __m256i,
-    narrow: impl Fn(__m128i, __m128i) -> __m128i,
+fn in_vectors<'a, T>(
+    out: &mut [u8],
+    rows: impl Iterator<Item = (&'a [u8], u8)> + Clone,
+    table: impl Fn(u8) -> T,
+    add_product: impl Fn(__m256i, &T, __m256i) -> __m256i,
 ) {
-    let (accs, acc) = acc.as_chunks_mut::<32>();
-    let (srcs, src) = src.as_chunks::<32>();
-    for (acc, src) in accs.iter_mut().zip(srcs) {
-        *acc = transmute!(wide(transmute!(*acc), transmute!(*src)));
+    if out.len() < VECTOR_BYTES {
+        return portable::combine(out, rows);
     }
-    let (accs, acc) = acc.as_chunks_mut::<16>();
-    let (srcs, src) = src.as_chunks::<16>();
-    for (acc, src) in accs.iter_mut().zip(srcs) {
-        *acc = transmute!(narrow(transmute!(*acc), transmute!(*src)));
+    let (blocks, rest) = out.as_chunks_mut::<{ 8 * VECTOR_BYTES }>();
+    let mut at = 0;
+    for block in blocks {
+        *block = transmute!(sums::<8, T>(rows.clone(), at, &table, &add_product));
+        at += block.len();
     }
-    if acc.is_empty() {
-        return;
+    let (vectors, rest) = rest.as_chunks_mut::<VECTOR_BYTES>();
+    for vector in vectors {
+        let [sum] = sums::<1, T>(rows.clone(), at, &table, &add_product);
+        *vector = transmute!(sum);
+        at += vector.len();
     }
-    let (mut last_acc, mut last_src) = ([0; 16], [0; 16]);
-    last_acc
-        .iter_mut()
-        .zip(&*acc)
-        .for_each(|(to, from)| *to = *from);
-    last_src
-        .iter_mut()
-        .zip(src)
-        .for_each(|(to, from)| *to = *from);
-    last_acc = transmute!(narrow(transmute!(last_acc), transmute!(last_src)));
-    acc.iter_mut()
-        .zip(&last_acc)
-        .for_each(|(to, from)| *to = *from);
-    last_acc.zeroize();
-    last_src.zeroize();
+    // What is left is done with what is before it once more: a sum depends on the rows alone.
+    let left = rest.len();
+    if left > 0
+        && let Some(last) = out.last_chunk_mut::<VECTOR_BYTES>()
+    {
+        let at = at + left - VECTOR_BYTES;
+        let [sum] = sums::<1, T>(rows, at, &table, &add_product);
+        *last = transmute!(sum);
+    }
+}
+
+/// The sums of `N` vectors from `at` on.
+#[inline(always)]
+fn sums<'a, const N: usize, T>(
+    rows: impl Iterator<Item = (&'a [u8], u8)>,
+    at: usize,
+    table: impl Fn(u8) -> T,
+    add_product: impl Fn(__m256i, &T, __m256i) -> __m256i,
+) -> [__m256i; N] {
+    let mut sums: [__m256i; N] = [transmute!([0_u8; VECTOR_BYTES]); N];
+    for (row, weight) in rows {
+        let table = table(weight);
+        let (vectors, _) = row.get(at..).unwrap_or_default().as_chunks();
+        // Their number is known when this is compiled, so that the sums stay in registers.
+        let vectors: &[[u8; VECTOR_BYTES]; N] =
+            vectors.first_chunk().expect("rows are as long as the sum");
+        for (sum, vector) in sums.iter_mut().zip(vectors) {
+            *sum = add_product(*sum, &table, transmute!(*vector));
+        }
+    }
+    sums
 }

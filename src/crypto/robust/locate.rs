@@ -6,14 +6,14 @@
 //! tells nothing.
 
 use rand::CryptoRng;
-use zeroize::Zeroizing;
 
 use crate::crypto::gf256::{inv, mul};
+use crate::crypto::secret::Secret;
 use crate::crypto::shamir::Share;
 
 /// Indices of wrong shares, if there are at most ⌊(M − K) / 2⌋; `None` if there are more than can be located.
 pub(super) fn locate_wrong(
-    shares: &[&Share],
+    shares: &[Share],
     threshold: usize,
     rng: &mut dyn CryptoRng,
 ) -> Option<Vec<usize>> {
@@ -34,19 +34,19 @@ pub(super) fn locate_wrong(
 }
 
 /// One byte of each share: the same random combination of all its bytes.
-fn combine(shares: &[&Share], rng: &mut dyn CryptoRng) -> Zeroizing<Vec<u8>> {
+fn combine(shares: &[Share], rng: &mut dyn CryptoRng) -> Secret {
     let length = shares.first().map_or(0, |share| share.y.len());
-    let mut weights = Zeroizing::new(vec![0; length]);
+    let mut weights = Secret::zeros(length);
     rng.fill_bytes(&mut weights);
     let combined = shares.iter().map(|share| {
         let products = share.y.iter().zip(weights.iter());
         products.fold(0, |sum, (&y, &weight)| sum ^ mul(y, weight))
     });
-    Zeroizing::new(combined.collect())
+    Secret::from(combined.collect::<Vec<u8>>())
 }
 
 /// The M − K syndromes Σ vᵢ·zᵢ·xᵢˡ with vᵢ = Π 1/(xᵢ − xⱼ): zero for every codeword.
-fn syndromes(word: &[u8], shares: &[&Share], threshold: usize) -> Vec<u8> {
+fn syndromes(word: &[u8], shares: &[Share], threshold: usize) -> Vec<u8> {
     let mut terms: Vec<(u8, u8)> = shares
         .iter()
         .zip(word)

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::crypto::secret::Secret;
 use rand::CryptoRng;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
 use crate::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use crate::crypto::robust::{Method, Reconstruction, SearchBudget, name_culprits, reconstruct};
@@ -103,7 +103,7 @@ impl Session {
         let s = solved.polynomial.secret.get(TAG_SECRET_BYTES..)?;
         Some(EstablishedKey {
             key_id: self.key_id,
-            bytes: Zeroizing::new(s.to_vec()),
+            bytes: Secret::from(s.to_vec()),
         })
     }
 
@@ -269,11 +269,8 @@ impl Session {
         events: &mut Vec<Event>,
     ) {
         let Some(solved) = &self.solved else { return };
-        let Some(shares) = self.groups.get(public) else {
-            return;
-        };
-        let agrees = |share: &Share| *public == solved.public && solved.polynomial.agrees(share);
-        if shares.iter().all(agrees) {
+        // The shares of the key's own group have just been compared with its polynomial.
+        if *public == solved.public && solved.polynomial.off.is_empty() {
             return;
         }
         let first = &solved.polynomial.secret;

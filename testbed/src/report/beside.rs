@@ -39,7 +39,14 @@ pub const THROUGHPUT: Page = Page {
     command: "cargo bench --bench throughput",
 };
 
-const ALL: [Page; 3] = [SELFTEST, SWEEP, THROUGHPUT];
+/// How cost grows.
+pub const GROWTH: Page = Page {
+    file: "growth.html",
+    shows: "What more hubs, clients, shares and pre-shared random data cost",
+    command: "cargo bench --bench growth",
+};
+
+const ALL: [Page; 4] = [SELFTEST, SWEEP, THROUGHPUT, GROWTH];
 
 impl Page {
     /// What stands in the report where there is no such page.

@@ -4,19 +4,21 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use dske::load::Pair;
 use dske::load::report::Latencies;
 use futures_util::future::join_all;
 use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
 use super::data::Run;
+use crate::{CallError, Cluster, KeyWish};
 
 /// Longest latency that is told from longer ones, in microseconds: a minute.
 const LATENCY_MAX_US: u64 = 60_000_000;
 
 /// Performs `operation`, which gives `condition`'s keys, at so many places at the same time, and counts those that begin
 /// and end within the time.
-pub(super) async fn run(
+pub(crate) async fn run(
     concurrency: usize,
     (keys_per_operation, size_bits): (usize, usize),
     (warm_up, duration): (Duration, Duration),
@@ -59,6 +61,25 @@ pub(super) async fn run(
         errors: errors.get(),
         first_error: first_error.into_inner(),
         ..Run::new(keys, duration.as_secs_f64(), size_bits, &latencies)
+    }
+}
+
+/// The master gets keys, the slave gets the same ones.
+pub(crate) async fn both_calls(
+    cluster: &impl Cluster,
+    Pair { master, slave }: &Pair,
+    wish: &KeyWish,
+) -> Result<(), String> {
+    let told = |error: CallError| error.to_string();
+    let given = cluster.get_key(master, slave, wish).await.map_err(told)?;
+    let ids = given.keys.iter().map(|key| key.key_ID.parse());
+    let ids: Result<Vec<_>, _> = ids.collect();
+    let ids = ids.map_err(|_| "a key ID is no UUID".to_owned())?;
+    let fetched = cluster.get_key_with_ids(slave, master, &ids).await;
+    if fetched.map_err(told)? == given {
+        Ok(())
+    } else {
+        Err("the two sides have different keys".to_owned())
     }
 }
 

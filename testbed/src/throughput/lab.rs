@@ -236,26 +236,13 @@ async fn measure_actors(
     condition: &Condition,
     times: (Duration, Duration),
 ) -> Run {
-    let Pair { master, slave } = pair();
+    let pair = pair();
     let wish = KeyWish {
         number: Some(condition.keys_per_call),
         size_bits: Some(condition.size_bits),
         also: Vec::new(),
     };
-    let both = async || {
-        let told = |error: CallError| error.to_string();
-        let given = cluster.get_key(&master, &slave, &wish).await;
-        let given = given.map_err(told)?;
-        let ids = given.keys.iter().map(|key| key.key_ID.parse());
-        let ids: Result<Vec<_>, _> = ids.collect();
-        let ids = ids.map_err(|_| "a key ID is no UUID".to_owned())?;
-        let fetched = cluster.get_key_with_ids(&slave, &master, &ids).await;
-        if fetched.map_err(told)? == given {
-            Ok(())
-        } else {
-            Err("the two sides have different keys".to_owned())
-        }
-    };
+    let both = async || closed_loop::both_calls(cluster, &pair, &wish).await;
     let concurrency = condition.concurrency.unwrap_or(1);
     let keys = (condition.keys_per_call, condition.size_bits);
     closed_loop::run(concurrency, keys, times, both).await

@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use super::data::Machine;
 
 /// This machine. What the system does not tell is `unknown`.
-pub(super) fn this() -> Machine {
+pub(crate) fn this() -> Machine {
     Machine {
         cpu: fs::read_to_string("/proc/cpuinfo")
             .ok()

@@ -18,11 +18,11 @@
 
 pub mod bare;
 pub mod cli;
-mod closed_loop;
+pub(crate) mod closed_loop;
 pub mod data;
 pub mod lab;
-mod machine;
-mod memory;
+pub(crate) mod machine;
+pub(crate) mod memory;
 mod peers;
 pub mod plan;
 pub mod profile;

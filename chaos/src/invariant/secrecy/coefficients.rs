@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use dske::crypto::gf256::{inv, mul, mul_add_slice};
+use dske::crypto::gf256::{combine, inv, mul};
 use dske::crypto::shamir::{Share, ShareIndex};
 use dske::protocol::initiator::KeySource;
 
@@ -56,13 +56,14 @@ fn drawn(facts: &Facts<'_>) -> Vec<Counts> {
         let basis = bases.entry(xs).or_insert_with_key(|xs| basis(xs));
         for (degree, counts) in (1..).zip(&mut counts) {
             let length = points.first().map_or(0, |point| point.y.len());
+            // Shares of different lengths are another check's business.
+            let rows = points.iter().zip(&*basis);
+            let rows = rows.filter(|(point, _)| point.y.len() == length);
             let mut coefficients = vec![0; length];
-            for (point, basis) in points.iter().zip(&*basis) {
-                // Shares of different lengths are another check's business.
-                if point.y.len() == length {
-                    mul_add_slice(&mut coefficients, &point.y, basis[degree]);
-                }
-            }
+            combine(
+                &mut coefficients,
+                rows.map(|(point, basis)| (&*point.y, basis[degree])),
+            );
             for value in coefficients {
                 counts.0[usize::from(value)] += 1;
             }
@@ -121,6 +122,7 @@ impl Counts {
 
 #[cfg(test)]
 mod tests {
+    use dske::crypto::secret::Secret;
     use dske::crypto::shamir::{Sharing, split};
     use dske::protocol::KeyId;
     use rand::rngs::ChaCha12Rng;
@@ -140,16 +142,16 @@ mod tests {
                 .sharing
                 .indices()
                 .map(|x| {
-                    let y = zeroize::Zeroizing::new(Vec::new());
+                    let y = Secret::zeros(80);
                     (x, Share { x, y })
                 })
                 .collect();
-            for _ in 0..80 {
+            for at in 0..80 {
                 let secret: u8 = rng.random();
                 let [a, b] = draw(&mut rng);
                 for share in shares.values_mut() {
                     let x = share.x.get();
-                    share.y.push(secret ^ mul(a, x) ^ mul(b, mul(x, x)));
+                    share.y[at] = secret ^ mul(a, x) ^ mul(b, mul(x, x));
                 }
             }
             facts.shares.insert(KeyId::random(&mut rng), shares);

@@ -121,8 +121,8 @@ impl Windows {
         let mut first: Option<usize> = None;
         for (&key_id, shares) in &facts.shares {
             let secret = facts.secret(key_id);
-            let secrets = shares.values().map(|share| share.y.as_slice());
-            for bytes in secrets.chain(secret.as_ref().map(|secret| secret.as_slice())) {
+            let secrets = shares.values().map(|share| &*share.y);
+            for bytes in secrets.chain(secret.as_deref()) {
                 if let Some(index) = self.find(bytes) {
                     first = Some(first.map_or(index, |first| first.min(index)));
                 }

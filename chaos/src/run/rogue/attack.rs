@@ -2,6 +2,7 @@
 
 use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
+use dske::crypto::secret::Secret;
 use dske::protocol::batch::{Wish, wishes_of};
 use dske::protocol::channel::{ClientEnd, Sent, batch_cost, seal_batch, seal_fetch, sign};
 use dske::protocol::limits::KEYS_PER_MESSAGE_MAX;
@@ -10,7 +11,6 @@ use dske::protocol::{KeyId, NodeName, Request, SaeId};
 use dske::psrd::Spent;
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, RngExt};
-use zeroize::Zeroizing;
 
 use crate::observer::Observation;
 use crate::observer::record::Seen;
@@ -268,7 +268,7 @@ fn garbage(
 ) -> DepositBody<Plain> {
     // As long as the share that it would take the place of.
     let size = key_id.map_or(SIZE, |_| victim.size);
-    let mut share = Zeroizing::new(vec![0; TAG_SECRET_BYTES + size]);
+    let mut share = Secret::zeros(TAG_SECRET_BYTES + size);
     rng.fill_bytes(&mut share);
     let tag: u128 = rng.random();
     DepositBody {

@@ -16,7 +16,7 @@ mod memory;
 mod page;
 mod peers;
 mod summary;
-mod words;
+pub(crate) mod words;
 
 use std::path::{Path, PathBuf};
 

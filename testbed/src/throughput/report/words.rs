@@ -5,7 +5,7 @@ use crate::throughput::data::{Condition, Subject, Trouble};
 use crate::throughput::stats::Spread;
 
 /// Three digits or so.
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if !value.is_finite() {
         "–".to_owned()
     } else if value.abs() >= 100.0 {

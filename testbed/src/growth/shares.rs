@@ -1,0 +1,135 @@
+//! Time and memory against the number of shares that a hub holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
+use dske::crypto::secret::Secret;
+use dske::protocol::message::{DepositOutcome, Plain};
+use dske::protocol::store::{HeldShare, Lookup, ShareStore, StoreLimits, Terms};
+use dske::protocol::{KeyId, KeyName, NameError, SaeId};
+use rand::rngs::ChaCha12Rng;
+use rand::{Rng, SeedableRng};
+use tokio::time::Instant;
+
+use super::GrowthError;
+use super::data::SharesPoint;
+use crate::throughput::memory::resident_bytes;
+
+const KEY_BYTES: usize = 32;
+
+/// Keys of one deposit have their terms in common.
+const KEYS_PER_DEPOSIT: usize = 128;
+
+/// Below that many, memory comes in pages that are too large to tell.
+const TELLING_SHARES: usize = 10_000;
+
+/// Shares that come and go while the others stay.
+const PASSING: usize = 5_000;
+
+/// The store comes back, too, so that its memory does not become that of what is measured next.
+pub(super) fn measure(
+    most: usize,
+    progress: &impl Fn(&str),
+) -> Result<(Vec<SharesPoint>, ShareStore), GrowthError> {
+    let mut store = ShareStore::new(StoreLimits {
+        shares_max: most + 1,
+        ttl: Duration::from_secs(86_400),
+        linger: Duration::ZERO,
+    });
+    let mut source = Source::new()?;
+    let mut points = Vec::new();
+    let before = resident()?;
+    let mut shares = 1;
+    while shares <= most {
+        while store.len() < shares {
+            let (name, held) = source.draw();
+            store.deposit(source.now, name, held);
+        }
+        let memory = resident()?.saturating_sub(before) as f64 / shares as f64;
+        let point = SharesPoint {
+            shares,
+            ns_per_share: pass_through(&mut store, &mut source),
+            bytes_per_share: (shares >= TELLING_SHARES).then_some(memory),
+        };
+        progress(&format!(
+            "{shares} shares: {:.0} ns each, {memory:.0} bytes each",
+            point.ns_per_share
+        ));
+        points.push(point);
+        shares *= 10;
+    }
+    Ok((points, store))
+}
+
+/// Holds one more, hands it out and erases it, again and again.
+fn pass_through(store: &mut ShareStore, source: &mut Source) -> f64 {
+    let slave = source.terms.slave_saes[0].clone();
+    let passing: Vec<_> = (0..PASSING).map(|_| source.draw()).collect();
+    let stay = store.len();
+    let begun = Instant::now();
+    for (name, held) in passing {
+        source.now += Duration::from_millis(1);
+        let outcome = store.deposit(source.now, name.clone(), held);
+        assert_eq!(outcome, DepositOutcome::Stored, "there is room for one");
+        let found = store.look_up(source.now, &name, &slave);
+        assert!(matches!(found, Lookup::Found(_)), "it has just been stored");
+        store.hand_out(source.now, &name, &slave);
+        store.expire(source.now);
+    }
+    let ns = begun.elapsed().as_nanos() as f64 / PASSING as f64;
+    assert_eq!(store.len(), stay, "what passes does not stay");
+    ns
+}
+
+/// Makes deposits.
+struct Source {
+    master: SaeId,
+    terms: Arc<Terms>,
+    drawn: usize,
+    now: Duration,
+    rng: ChaCha12Rng,
+}
+
+impl Source {
+    fn new() -> Result<Self, NameError> {
+        Ok(Self {
+            master: "carol".parse()?,
+            terms: Arc::new(Terms {
+                slave_saes: vec!["celia".parse()?],
+                size: KEY_BYTES,
+            }),
+            drawn: 0,
+            now: Duration::ZERO,
+            rng: ChaCha12Rng::seed_from_u64(1),
+        })
+    }
+
+    fn draw(&mut self) -> (KeyName, HeldShare) {
+        if self.drawn.is_multiple_of(KEYS_PER_DEPOSIT) {
+            self.now += Duration::from_millis(1);
+            self.terms = Arc::new(Terms {
+                slave_saes: self.terms.slave_saes.clone(),
+                size: KEY_BYTES,
+            });
+        }
+        self.drawn += 1;
+        let mut share = Secret::zeros(TAG_SECRET_BYTES + KEY_BYTES);
+        self.rng.fill_bytes(&mut share);
+        let name = KeyName {
+            master_sae: self.master.clone(),
+            key_id: KeyId::random(&mut self.rng),
+        };
+        let held = HeldShare {
+            terms: Arc::clone(&self.terms),
+            tag: KeyTag::compute(&[0; TAG_SECRET_BYTES], &share),
+            share: Plain(share),
+        };
+        (name, held)
+    }
+}
+
+/// Resident memory of this process.
+pub(super) fn resident() -> Result<u64, GrowthError> {
+    resident_bytes(std::process::id()).map_err(GrowthError::Memory)
+}
