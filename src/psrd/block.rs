@@ -142,7 +142,7 @@ impl Block {
         let (id, bytes) = octets.split_first_chunk().ok_or(BlockError::Id)?;
         let id = BlockId(Uuid::from_bytes(*id));
         check_size(bytes.len())?;
-        Self::from_parts(id, Zeroizing::new(bytes.to_vec()))
+        Self::from_parts(id, Secret::from(bytes.to_vec()))
     }
 
     /// The name of the block.

@@ -54,16 +54,14 @@ impl Core {
         wish: Wish<Plain>,
     ) -> Result<Reply<Plain>, LinkError> {
         let (answer, answered) = oneshot::channel();
-        let mut outbox = self.outbox.borrow_mut();
-        outbox.waiting.push_back(Waiting {
+        let is_sending = self.outbox.borrow_mut().push(Waiting {
             wish,
             attempt,
             answer,
         });
-        if !std::mem::replace(&mut outbox.is_sending, true) {
+        if !is_sending {
             tokio::task::spawn_local(Rc::clone(self).send_waiting());
         }
-        drop(outbox);
         answered
             .await
             .unwrap_or_else(|_| Err(LinkError::Unreachable("the link has stopped".to_owned())))
@@ -214,6 +212,12 @@ impl Core {
 }
 
 impl Outbox {
+    /// Puts a wish behind the others. Whether somebody sends already; if not, the caller has to.
+    fn push(&mut self, waiting: Waiting) -> bool {
+        self.waiting.push_back(waiting);
+        std::mem::replace(&mut self.is_sending, true)
+    }
+
     /// The first that wait, as many as go into one message: as far as can be told there is PSRD for all of them, and
     /// for their answers, unless even the first one needs more.
     fn take(&mut self, state: &State) -> Vec<Waiting> {
