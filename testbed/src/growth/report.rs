@@ -117,7 +117,7 @@ fn figures(growth: &Growth) -> Vec<Figure> {
             id: "shares",
             title: "More shares held by a hub",
             lead: "Shares of 256-bit keys, 128 in a deposit. While so many are held, 5,000 more come, are handed out and are erased, one \
-                   after the other. Memory is what the store adds to this process, all included; a share itself has 80 bytes."
+                   after the other. Memory is what the store adds to this process, all included; a share itself has 80 bytes. Finding one takes steps like the logarithm of their number, and beyond the processor's caches each step waits for memory."
                 .to_owned(),
             x: "shares held",
             x_name: |n| short(n as u64),
