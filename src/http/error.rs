@@ -145,3 +145,21 @@ impl fmt::Display for MessageBody {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_refused_for_too_much_load_is_told_when_to_come_again() {
+        let busy = kme_error(&KmeError::Busy);
+        assert_eq!(busy.status(), 503);
+        assert_eq!(busy.headers().get(RETRY_AFTER).unwrap(), "1");
+        let other = kme_error(&KmeError::Fetch(FetchError::Ambiguous {
+            key_id: "bc490419-7d60-487f-adc1-4ddcc177c139".parse().unwrap(),
+            threshold: 3,
+        }));
+        assert_eq!(other.status(), 503);
+        assert!(other.headers().get(RETRY_AFTER).is_none());
+    }
+}
