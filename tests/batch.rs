@@ -235,6 +235,43 @@ fn what_psrd_does_not_suffice_for_is_put_off_and_the_others_are_answered() {
 }
 
 #[test]
+fn what_cannot_be_answered_at_all_is_not_carried_out() {
+    let mut scene = scene(1_024);
+    let first = scene.deposit(1, 32);
+    let mut other = first.clone();
+    other.keys[0].share.0[0] ^= 1;
+    // 64 bytes are two answers without a share.
+    let bring = |scene: &mut Scene| {
+        let request = RegistrationRequest { client: client() };
+        let registration = scene.hub.register(&request).unwrap().registration;
+        scene.end = ClientEnd::default();
+        for (owner, size) in [(PoolOwner::Client, 4_096), (PoolOwner::Hub, 64)] {
+            let request = PsrdRequest {
+                client: client(),
+                registration,
+                owner,
+                size,
+            };
+            let block = scene.hub.deliver_psrd(&request).unwrap();
+            scene.end.add(owner, block).unwrap();
+        }
+    };
+    bring(&mut scene);
+    let nothing = scene.deposit(1, 1);
+    for _ in 0..2 {
+        scene.ask(vec![Wish::Fetch(query_for(&nothing))]).unwrap();
+    }
+    let error = scene.ask(vec![Wish::Deposit(first)]).unwrap_err();
+    assert_eq!(error, OpenError::Hint(Refusal::PsrdExhausted));
+    bring(&mut scene);
+    let replies = scene.ask(vec![Wish::Deposit(other)]).unwrap();
+    let [Reply::Deposit(reply)] = replies.as_slice() else {
+        panic!("{replies:?}")
+    };
+    assert_eq!(reply.keys[0].outcome, DepositOutcome::Stored);
+}
+
+#[test]
 fn a_cut_or_padded_batch_is_refused_and_signed_as_refused() {
     let mut scene = scene(65_536);
     let deposit = scene.deposit(1, 32);

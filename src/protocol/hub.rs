@@ -282,8 +282,15 @@ impl Hub {
     ) -> Vec<Reply<Plain>> {
         let peer = self.peers.get(client);
         let left = peer.map_or(0, |peer| peer.end.left(PoolOwner::Hub));
+        let Some(pad_bytes) = left.checked_sub(MAC_KEY_BYTES) else {
+            // Not even a word can be answered: then nothing is done either.
+            let refused = wishes
+                .iter()
+                .map(|_| Reply::Refused(Refusal::PsrdExhausted));
+            return refused.collect();
+        };
         let mut room = Room {
-            pad_bytes: left.saturating_sub(MAC_KEY_BYTES),
+            pad_bytes,
             // Whoever asks for one thing only gets it, however long it is.
             body_bytes: None,
         };
