@@ -82,6 +82,11 @@ pub enum LinkError {
 }
 
 impl LinkError {
+    /// The link itself is gone.
+    pub(super) fn stopped() -> Self {
+        Self::Unreachable("the link has stopped".to_owned())
+    }
+
     /// Whether trying again is pointless: the hub has answered, and it was the hub.
     fn is_final(&self) -> bool {
         match self {

@@ -40,6 +40,17 @@ impl<S> Wish<S> {
             Self::Fetch(query) => &query.client,
         }
     }
+
+    /// The same wish with its shares in another state, made one by one in order.
+    ///
+    /// # Errors
+    /// The first error of `convert`.
+    pub fn try_map<T, E>(self, convert: impl FnMut(S) -> Result<T, E>) -> Result<Wish<T>, E> {
+        Ok(match self {
+            Self::Deposit(deposit) => Wish::Deposit(deposit.try_map(convert)?),
+            Self::Fetch(query) => Wish::Fetch(query),
+        })
+    }
 }
 
 impl<S: ShareBytes> Wish<S> {
@@ -61,19 +72,6 @@ impl<S: ShareBytes> Reply<S> {
             Self::Fetch(reply) => reply.share_bytes(),
             Self::Deposit(_) | Self::Refused(_) => 0,
         }
-    }
-}
-
-impl<S> Wish<S> {
-    /// The same wish with its shares in another state, made one by one in order.
-    ///
-    /// # Errors
-    /// The first error of `convert`.
-    pub fn try_map<T, E>(self, convert: impl FnMut(S) -> Result<T, E>) -> Result<Wish<T>, E> {
-        Ok(match self {
-            Self::Deposit(deposit) => Wish::Deposit(deposit.try_map(convert)?),
-            Self::Fetch(query) => Wish::Fetch(query),
-        })
     }
 }
 
@@ -121,9 +119,6 @@ impl Encoding {
 }
 
 /// The body of a batch.
-///
-/// # Panics
-/// Never: there is nothing that could fail.
 #[must_use]
 pub fn write_wishes(client: &NodeName, wishes: &[Wish]) -> Vec<u8> {
     to_binary(&(client, wishes))
@@ -149,16 +144,22 @@ pub fn read_wishes(rest: &[u8]) -> Result<Vec<Wish>, String> {
 /// What a request wants, if it can be read: its words are taken as they are, true or not.
 #[must_use]
 pub fn wishes_of(request: &Request) -> Option<Vec<Wish>> {
-    match (Encoding::of(request), request.method) {
-        (Encoding::Binary, _) => read_wishes(read_client(&request.body).ok()?.1).ok(),
-        (Encoding::Json, Method::Post) => {
-            let deposit = serde_json::from_slice(&request.body).ok()?;
-            Some(vec![Wish::Deposit(deposit)])
-        }
-        (Encoding::Json, Method::Get) => {
-            let query = FetchQuery::from_target(&request.target).ok()?;
-            Some(vec![Wish::Fetch(query)])
-        }
+    match Encoding::of(request) {
+        Encoding::Binary => read_wishes(read_client(&request.body).ok()?.1).ok(),
+        Encoding::Json => Some(vec![read_json(request).ok()?]),
+    }
+}
+
+/// The wish of a request in JSON.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub(super) fn read_json(request: &Request) -> Result<Wish, String> {
+    match request.method {
+        Method::Post => serde_json::from_slice(&request.body)
+            .map(Wish::Deposit)
+            .map_err(|e| e.to_string()),
+        Method::Get => FetchQuery::from_target(&request.target).map(Wish::Fetch),
     }
 }
 

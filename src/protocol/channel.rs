@@ -15,7 +15,8 @@ use crate::harness::{Canary, canary};
 use crate::psrd::{Block, MAC_FAILURES_MAX, PoolError, ReceivingPool, SpendingPool, Spent};
 
 use super::batch::{
-    Encoding, Reply, Wish, read_client, read_replies, read_wishes, write_replies, write_wishes,
+    Encoding, Reply, Wish, read_client, read_json, read_replies, read_wishes, write_replies,
+    write_wishes,
 };
 use super::limits::{BLOCKS_MAX, WISHES_PER_BATCH_MAX};
 use super::message::{
@@ -307,17 +308,12 @@ impl<'a> Unverified<'a> {
                 reason: e.to_string(),
             }
         })?;
-        let body = match (Encoding::of(request), request.method) {
-            (Encoding::Binary, _) => {
+        let body = match Encoding::of(request) {
+            Encoding::Binary => {
                 let (client, wishes) = read_client(&request.body).map_err(malformed)?;
                 UnverifiedBody::Binary { client, wishes }
             }
-            (Encoding::Json, Method::Post) => serde_json::from_slice(&request.body)
-                .map(|deposit| UnverifiedBody::Json(Wish::Deposit(deposit)))
-                .map_err(|e| malformed(e.to_string()))?,
-            (Encoding::Json, Method::Get) => FetchQuery::from_target(&request.target)
-                .map(|query| UnverifiedBody::Json(Wish::Fetch(query)))
-                .map_err(malformed)?,
+            Encoding::Json => UnverifiedBody::Json(read_json(request).map_err(malformed)?),
         };
         Ok(Self {
             request,

@@ -141,8 +141,7 @@ impl Block {
     pub fn from_octets(octets: &[u8]) -> Result<Self, BlockError> {
         let (id, bytes) = octets.split_first_chunk().ok_or(BlockError::Id)?;
         let id = BlockId(Uuid::from_bytes(*id));
-        check_size(bytes.len())?;
-        Self::from_parts(id, Secret::from(bytes.to_vec()))
+        Self::from_parts(id, Secret::from(bytes))
     }
 
     /// The name of the block.

@@ -209,8 +209,8 @@ impl Core {
         let sent = self.links.get(&x).map(|link| link.send(message));
         async move {
             match sent {
-                Some(sent) => sent.await.unwrap_or_else(|_| Err(stopped())),
-                None => Err(stopped()),
+                Some(sent) => sent.await.unwrap_or_else(|_| Err(LinkError::stopped())),
+                None => Err(LinkError::stopped()),
             }
         }
     }
@@ -256,8 +256,4 @@ impl Core {
             number,
         })
     }
-}
-
-fn stopped() -> LinkError {
-    LinkError::Unreachable("the link has stopped".to_owned())
 }

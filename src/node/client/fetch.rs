@@ -146,7 +146,7 @@ impl Core {
             tokio::task::spawn_local(async move {
                 let answer = match sent.await {
                     Ok(answer) => answer,
-                    Err(_) => Err(LinkError::Unreachable("the link has stopped".to_owned())),
+                    Err(_) => Err(LinkError::stopped()),
                 };
                 // Nobody listens any more once the call has failed.
                 let _ = sender.send((x, answer));

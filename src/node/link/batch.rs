@@ -62,9 +62,7 @@ impl Core {
         if !is_sending {
             tokio::task::spawn_local(Rc::clone(self).send_waiting());
         }
-        answered
-            .await
-            .unwrap_or_else(|_| Err(LinkError::Unreachable("the link has stopped".to_owned())))
+        answered.await.unwrap_or_else(|_| Err(LinkError::stopped()))
     }
 
     /// Asks the hub once, with PSRD that has been set aside for it.
