@@ -14,7 +14,9 @@ use crate::crypto::shamir::Sharing;
 use crate::node::client::{ClientConfig, HubPeer, KeyLimits, Timing};
 use crate::protocol::hub::HubConfig;
 use crate::protocol::initiator::KeySource;
-use crate::protocol::limits::{BLOCKS_MAX, KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, SHARES_MAX};
+use crate::protocol::limits::{
+    BLOCKS_MAX, KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, SHARE_BYTES_MAX, SHARES_MAX,
+};
 use crate::protocol::store::StoreLimits;
 use crate::protocol::{NodeName, SaeId};
 use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
@@ -91,6 +93,8 @@ pub struct Topology {
     pub timing: TimingSection,
     /// Shares that a hub holds at most.
     pub shares_per_hub_max: usize,
+    /// Bytes of shares that a hub holds at most.
+    pub share_bytes_per_hub_max: usize,
     /// How a client knows which SAE is calling.
     pub sae_identity: SaeIdentity,
     /// Where nodes that run in the background keep their logs and their run state.
@@ -202,6 +206,8 @@ struct File {
     #[serde(default)]
     shares_per_hub_max: Option<Spanned<usize>>,
     #[serde(default)]
+    share_bytes_per_hub_max: Option<Spanned<usize>>,
+    #[serde(default)]
     sae_identity: Option<Spanned<String>>,
     #[serde(default)]
     log_dir: Option<PathBuf>,
@@ -287,6 +293,7 @@ impl Topology {
             clients,
             store: StoreLimits {
                 shares_max: self.shares_per_hub_max,
+                bytes_max: self.share_bytes_per_hub_max,
                 ttl: Duration::from_millis(self.timing.share_ttl_ms),
                 linger: Duration::from_millis(self.timing.linger_ms),
             },
@@ -385,6 +392,16 @@ impl Checker<'_> {
                 100_000_000,
             )?;
         }
+        let share_bytes_per_hub_max = file.share_bytes_per_hub_max.as_ref();
+        if let Some(max) = share_bytes_per_hub_max {
+            self.within(
+                "share_bytes_per_hub_max",
+                max.span(),
+                *max.get_ref() as u64,
+                1 << 20, // room for the share of the largest key
+                1 << 40,
+            )?;
+        }
         Ok(Topology {
             sharing,
             hubs: nodes,
@@ -394,6 +411,8 @@ impl Checker<'_> {
             keys,
             timing,
             shares_per_hub_max: shares_per_hub_max.map_or(SHARES_MAX, |max| *max.get_ref()),
+            share_bytes_per_hub_max: share_bytes_per_hub_max
+                .map_or(SHARE_BYTES_MAX, |max| *max.get_ref()),
             sae_identity: self.sae_identity(file.sae_identity.as_ref())?,
             log_dir: file.log_dir.unwrap_or_else(|| PathBuf::from("logs")),
         })

@@ -50,6 +50,7 @@ fn scene(block_bytes: usize) -> Scene {
         )]),
         store: StoreLimits {
             shares_max: 10_000,
+            bytes_max: 1 << 30,
             ttl: Duration::from_secs(60),
             linger: Duration::from_secs(5),
         },

@@ -139,6 +139,7 @@ impl Wire {
             clients: BTreeMap::from([(name, saes)]),
             store: StoreLimits {
                 shares_max: 100,
+                bytes_max: 1 << 30,
                 ttl: 60 * SECOND,
                 linger: SECOND,
             },

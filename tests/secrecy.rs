@@ -86,6 +86,7 @@ fn exchange(
             clients: clients.clone(),
             store: StoreLimits {
                 shares_max: 10,
+                bytes_max: 1 << 30,
                 ttl: 60 * SECOND,
                 linger: SECOND,
             },

@@ -58,6 +58,7 @@ fn cluster() -> Cluster {
             clients: clients.clone(),
             store: StoreLimits {
                 shares_max: 100,
+                bytes_max: 1 << 30,
                 ttl: Duration::from_secs(60),
                 linger: NOW,
             },

@@ -22,9 +22,9 @@ use super::message::{
     DepositBody, DepositReply, DepositResult, FetchAnswer, FetchQuery, FetchReply, FetchResult,
     FoundShare, Plain,
 };
-use super::names::{KeyName, NodeName, SaeId};
+use super::names::{KeyId, NodeName, SaeId};
 use super::refusal::Refusal;
-use super::store::{HeldShare, Lookup, ShareStore, StoreLimits, Terms};
+use super::store::{Lookup, ShareStore, StoreLimits, Terms};
 use super::wire::{Request, Response};
 
 /// What a hub is told when it is built.
@@ -119,6 +119,10 @@ pub struct HubStatus {
     pub shares_held: usize,
     /// Shares at most.
     pub shares_max: usize,
+    /// Bytes of the shares held.
+    pub share_bytes_held: usize,
+    /// Bytes of shares at most.
+    pub share_bytes_max: usize,
     /// Registered clients.
     pub peers: Vec<PeerStatus>,
     /// Messages served since the start, by kind.
@@ -341,6 +345,8 @@ impl Hub {
             uptime_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
             shares_held: self.store.len(),
             shares_max: self.config.store.shares_max,
+            share_bytes_held: self.store.bytes(),
+            share_bytes_max: self.config.store.bytes_max,
             peers: self
                 .peers
                 .iter()
@@ -364,24 +370,14 @@ impl Hub {
         self.check_deposit(client, &deposit)?;
         *self.served.entry("deposit").or_default() += 1;
         let terms = Arc::new(Terms {
+            master_sae: deposit.master_sae,
             slave_saes: deposit.slave_saes,
             size: deposit.size,
         });
-        let keys = deposit.keys.into_iter().map(|key| {
-            let name = KeyName {
-                master_sae: deposit.master_sae.clone(),
-                key_id: key.key_id,
-            };
-            let held = HeldShare {
-                terms: Arc::clone(&terms),
-                tag: key.tag,
-                share: key.share,
-            };
-            DepositResult {
-                key_id: key.key_id,
-                outcome: self.store.deposit(now, name, held),
-            }
-        });
+        let key_ids: Vec<KeyId> = deposit.keys.iter().map(|key| key.key_id).collect();
+        let outcomes = self.store.deposit(now, &terms, deposit.keys);
+        let keys = key_ids.into_iter().zip(outcomes);
+        let keys = keys.map(|(key_id, outcome)| DepositResult { key_id, outcome });
         Ok(DepositReply {
             keys: keys.collect(),
         })
@@ -449,17 +445,19 @@ impl Hub {
         )?;
         *self.served.entry("fetch").or_default() += 1;
         self.store.expire(now);
-        let name = |key_id| KeyName {
-            master_sae: query.master_sae.clone(),
-            key_id,
-        };
-        let keys = query.key_ids.iter().map(|&key_id| {
-            let lookup = self.store.look_up(now, &name(key_id), &query.slave_sae);
+        let FetchQuery {
+            master_sae,
+            slave_sae,
+            key_ids,
+            ..
+        } = query;
+        let lookups = self.store.look_up(now, master_sae, key_ids, slave_sae);
+        let keys = key_ids.iter().zip(lookups).map(|(&key_id, lookup)| {
             let answer = match lookup {
                 Lookup::NotFound => FetchAnswer::NotFound,
                 Lookup::Forbidden => FetchAnswer::Forbidden,
                 Lookup::Found(held) => FetchAnswer::Found(FoundShare {
-                    master_sae: query.master_sae.clone(),
+                    master_sae: master_sae.clone(),
                     slave_saes: held.terms.slave_saes.clone(),
                     hubs: self.config.sharing.shares(),
                     threshold: self.config.sharing.threshold(),
@@ -478,9 +476,7 @@ impl Hub {
         // ETSI GS QKD 014 clause 5.4: only keys that are provided are used up. A request with a key that cannot be
         // had fails as a whole (clause 6.4), and one for whose shares PSRD is missing has been refused.
         if reply.is_complete() {
-            for &key_id in &query.key_ids {
-                self.store.hand_out(now, &name(key_id), &query.slave_sae);
-            }
+            self.store.hand_out(now, master_sae, key_ids, slave_sae);
         }
         Ok(reply)
     }

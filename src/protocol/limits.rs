@@ -12,8 +12,12 @@ pub const WISHES_PER_BATCH_MAX: usize = 256;
 /// Slave SAEs of one key at most: the master's partner and the additional ones of a multicast call.
 pub const SLAVE_SAES_MAX: usize = 16;
 
-/// Shares that a hub holds at most, unless configured otherwise: at 256-bit keys about 30 MB.
-pub const SHARES_MAX: usize = 100_000;
+/// Shares that a hub holds at most, unless configured otherwise: as many as come in ten seconds, the time for which they
+/// stay after they were fetched, where SAEs ask for 100,000 keys a second.
+pub const SHARES_MAX: usize = 1_000_000;
+
+/// Bytes of the shares that a hub holds at most, unless configured otherwise. Beside those, each takes some 150 bytes.
+pub const SHARE_BYTES_MAX: usize = 1 << 30;
 
 /// Bytes of a message body at most. Crossing it is refused before the body is read to its end.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -32,5 +36,5 @@ pub const ATTEMPTS_MAX: u32 = 5;
 /// 10 hubs (C(10, 5) = 252), and for all but hopeless ones beyond.
 pub const SUBSETS_MAX: usize = 2_000;
 
-/// Key IDs that a client remembers as handed out. The hubs erase shares on their own, so forgetting one is safe.
+/// Key IDs that a client remembers as handed out, at least. The hubs erase shares on their own, so forgetting one is safe.
 pub const HANDED_OUT_MAX: usize = 100_000;

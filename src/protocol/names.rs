@@ -1,11 +1,13 @@
 //! Names: nodes, SAEs and keys.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use rand::CryptoRng;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 /// Longest name of a node or SAE, in bytes: it has to fit into a path and a log line.
@@ -35,12 +37,26 @@ fn check(name: &str) -> Result<(), NameError> {
     }
 }
 
+/// Reads a name where it lies.
+struct NameVisitor<N>(PhantomData<N>);
+
+impl<N: FromStr<Err = NameError>> Visitor<'_> for NameVisitor<N> {
+    type Value = N;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<N, E> {
+        name.parse().map_err(E::custom)
+    }
+}
+
 // Names go with every message, share and key, so that a copy has to be cheap.
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -60,18 +76,15 @@ macro_rules! name_type {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = NameError;
-
-            fn try_from(name: String) -> Result<Self, NameError> {
-                check(&name)?;
-                Ok(Self(name.into()))
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.as_str().to_owned()
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(NameVisitor(PhantomData))
             }
         }
 
@@ -101,7 +114,7 @@ impl From<&NodeName> for SaeId {
 }
 
 /// ID of a key: a random UUID (RFC 9562, version 4), ETSI GS QKD 014 clause 6.3 `key_ID`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(Uuid);
 
@@ -117,7 +130,7 @@ impl KeyId {
 
 /// Which key is meant. Initiators draw key IDs on their own, and whoever reads the wire can use one again: an ID names
 /// one key only together with the master SAE, for whom nobody else can speak.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyName {
     /// The SAE that asked for the key.
     pub master_sae: SaeId,

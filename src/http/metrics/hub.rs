@@ -43,6 +43,18 @@ impl Collector for Metrics {
             "Shares that are held at most",
             only(status.shares_max),
         )?;
+        families.gauge(
+            "share_bytes",
+            None,
+            "Bytes of the shares held",
+            only(status.share_bytes_held),
+        )?;
+        families.gauge(
+            "share_bytes_limit",
+            None,
+            "Bytes of shares that are held at most",
+            only(status.share_bytes_max),
+        )?;
         families.counter(
             "messages_served",
             "Messages served, by kind",
@@ -76,6 +88,8 @@ mod tests {
             uptime_ms: 61_500,
             shares_held: 7,
             shares_max: 100_000,
+            share_bytes_held: 560,
+            share_bytes_max: 1 << 30,
             peers: vec![PeerStatus {
                 client: "carol".parse().unwrap(),
                 up_bytes_left: 65_536,
@@ -105,6 +119,12 @@ dske_hub_shares 7
 # HELP dske_hub_shares_limit Shares that are held at most
 # TYPE dske_hub_shares_limit gauge
 dske_hub_shares_limit 100000
+# HELP dske_hub_share_bytes Bytes of the shares held
+# TYPE dske_hub_share_bytes gauge
+dske_hub_share_bytes 560
+# HELP dske_hub_share_bytes_limit Bytes of shares that are held at most
+# TYPE dske_hub_share_bytes_limit gauge
+dske_hub_share_bytes_limit 1073741824
 # HELP dske_hub_messages_served_total Messages served, by kind
 # TYPE dske_hub_messages_served_total counter
 dske_hub_messages_served_total{kind=\"deposit\"} 3

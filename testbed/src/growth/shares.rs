@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::secret::Secret;
-use dske::protocol::message::{DepositOutcome, Plain};
-use dske::protocol::store::{HeldShare, Lookup, ShareStore, StoreLimits, Terms};
-use dske::protocol::{KeyId, KeyName, NameError, SaeId};
+use dske::protocol::message::{DepositOutcome, DepositedKey, Plain};
+use dske::protocol::store::{Lookup, ShareStore, StoreLimits, Terms};
+use dske::protocol::{KeyId, NameError};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
 use tokio::time::Instant;
@@ -34,6 +34,7 @@ pub(super) fn measure(
 ) -> Result<(Vec<SharesPoint>, ShareStore), GrowthError> {
     let mut store = ShareStore::new(StoreLimits {
         shares_max: most + 1,
+        bytes_max: usize::MAX,
         ttl: Duration::from_secs(86_400),
         linger: Duration::ZERO,
     });
@@ -43,8 +44,8 @@ pub(super) fn measure(
     let mut shares = 1;
     while shares <= most {
         while store.len() < shares {
-            let (name, held) = source.draw();
-            store.deposit(source.now, name, held);
+            let key = source.draw();
+            store.deposit(source.now, &source.terms, vec![key]);
         }
         let memory = resident()?.saturating_sub(before) as f64 / shares as f64;
         let point = SharesPoint {
@@ -68,13 +69,18 @@ fn pass_through(store: &mut ShareStore, source: &mut Source) -> f64 {
     let passing: Vec<_> = (0..PASSING).map(|_| source.draw()).collect();
     let stay = store.len();
     let begun = Instant::now();
-    for (name, held) in passing {
+    let master = source.terms.master_sae.clone();
+    for key in passing {
+        let key_id = key.key_id;
         source.now += Duration::from_millis(1);
-        let outcome = store.deposit(source.now, name.clone(), held);
-        assert_eq!(outcome, DepositOutcome::Stored, "there is room for one");
-        let found = store.look_up(source.now, &name, &slave);
-        assert!(matches!(found, Lookup::Found(_)), "it has just been stored");
-        store.hand_out(source.now, &name, &slave);
+        let outcome = store.deposit(source.now, &source.terms, vec![key]);
+        assert_eq!(outcome, [DepositOutcome::Stored], "there is room for one");
+        let found = store.look_up(source.now, &master, &[key_id], &slave);
+        assert!(
+            matches!(found[..], [Lookup::Found(_)]),
+            "it has just been stored"
+        );
+        store.hand_out(source.now, &master, &[key_id], &slave);
         store.expire(source.now);
     }
     let ns = begun.elapsed().as_nanos() as f64 / PASSING as f64;
@@ -84,7 +90,6 @@ fn pass_through(store: &mut ShareStore, source: &mut Source) -> f64 {
 
 /// Makes deposits.
 struct Source {
-    master: SaeId,
     terms: Arc<Terms>,
     drawn: usize,
     now: Duration,
@@ -94,8 +99,8 @@ struct Source {
 impl Source {
     fn new() -> Result<Self, NameError> {
         Ok(Self {
-            master: "carol".parse()?,
             terms: Arc::new(Terms {
+                master_sae: "carol".parse()?,
                 slave_saes: vec!["celia".parse()?],
                 size: KEY_BYTES,
             }),
@@ -105,10 +110,11 @@ impl Source {
         })
     }
 
-    fn draw(&mut self) -> (KeyName, HeldShare) {
+    fn draw(&mut self) -> DepositedKey<Plain> {
         if self.drawn.is_multiple_of(KEYS_PER_DEPOSIT) {
             self.now += Duration::from_millis(1);
             self.terms = Arc::new(Terms {
+                master_sae: self.terms.master_sae.clone(),
                 slave_saes: self.terms.slave_saes.clone(),
                 size: KEY_BYTES,
             });
@@ -116,16 +122,11 @@ impl Source {
         self.drawn += 1;
         let mut share = Secret::zeros(TAG_SECRET_BYTES + KEY_BYTES);
         self.rng.fill_bytes(&mut share);
-        let name = KeyName {
-            master_sae: self.master.clone(),
+        DepositedKey {
             key_id: KeyId::random(&mut self.rng),
-        };
-        let held = HeldShare {
-            terms: Arc::clone(&self.terms),
             tag: KeyTag::compute(&[0; TAG_SECRET_BYTES], &share),
             share: Plain(share),
-        };
-        (name, held)
+        }
     }
 }
 
