@@ -11,7 +11,7 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group,
     criterion_main, measurement::WallTime,
 };
-use dske::crypto::generator::os_rng;
+use dske::crypto::generator::{for_one_task, os_rng};
 use dske::crypto::gf256::Kernel;
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::mac::MacKey;
@@ -143,8 +143,9 @@ fn kernels(criterion: &mut Criterion) {
 /// The coefficients of 32 bytes with u and of 1 MiB, K = 3. Nodes draw from ours in production.
 fn generators(criterion: &mut Criterion) {
     let seeded = [7; 32];
-    let mut generators: [(&str, Box<dyn CryptoRng>); 4] = [
+    let mut generators: [(&str, Box<dyn CryptoRng>); 5] = [
         ("ours", os_rng()),
+        ("ours, for one task", Box::new(for_one_task(&mut *os_rng()))),
         ("operating system", Box::new(UnwrapErr(SysRng))),
         ("ChaCha20", Box::new(ChaCha20Rng::from_seed(seeded))),
         ("ChaCha12", Box::new(ChaCha12Rng::from_seed(seeded))),

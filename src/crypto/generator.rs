@@ -1,4 +1,4 @@
-//! The generator of a node in production.
+//! The generators of a node.
 
 use std::convert::Infallible;
 
@@ -21,6 +21,15 @@ pub fn os_rng() -> Box<dyn CryptoRng> {
     Box::new(Stretching(UnwrapErr(SysRng)))
 }
 
+/// A generator for one task that makes many draws, and is wiped when the task is done: ChaCha20 under 32 fresh bytes of
+/// `rng`.
+#[must_use]
+pub fn for_one_task(rng: &mut dyn CryptoRng) -> ChaCha20Rng {
+    let mut seed = Zeroizing::new([0; 32]);
+    rng.fill_bytes(&mut *seed);
+    ChaCha20Rng::from_seed(*seed)
+}
+
 struct Stretching<R>(R);
 
 impl<R: CryptoRng> TryRng for Stretching<R> {
@@ -38,9 +47,7 @@ impl<R: CryptoRng> TryRng for Stretching<R> {
         if target.len() < STRETCHED_FROM_BYTES {
             self.0.fill_bytes(target);
         } else {
-            let mut seed = Zeroizing::new([0; 32]);
-            self.0.fill_bytes(&mut *seed);
-            ChaCha20Rng::from_seed(*seed).fill_bytes(target);
+            for_one_task(&mut self.0).fill_bytes(target);
         }
         Ok(())
     }
@@ -69,6 +76,18 @@ mod tests {
                 ChaCha20Rng::from_rng(&mut system).fill_bytes(&mut expected);
             }
             assert_eq!(drawn, expected, "{length}");
+        }
+    }
+
+    #[test]
+    fn each_task_takes_a_fresh_seed_however_much_it_draws() {
+        let seeded = || ChaCha12Rng::seed_from_u64(1);
+        let (mut rng, mut expected) = (seeded(), seeded());
+        for length in [1, 1_000, 0, 10_000] {
+            let (mut drawn, mut wanted) = (vec![0; length], vec![0; length]);
+            for_one_task(&mut rng).fill_bytes(&mut drawn);
+            ChaCha20Rng::from_rng(&mut expected).fill_bytes(&mut wanted);
+            assert_eq!(drawn, wanted, "{length}");
         }
     }
 

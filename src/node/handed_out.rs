@@ -1,26 +1,32 @@
 //! Which keys an SAE has had: each is handed out once, also when asked for twice at the same moment.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::hash::RandomState;
+
+use hashbrown::HashSet;
 
 use crate::harness::{Canary, canary};
 use crate::protocol::{KeyId, KeyName, SaeId};
 
 type Claim = (SaeId, KeyName);
 
-/// Remembers claims, and forgets the oldest beyond its capacity. Forgetting is safe: by then the hubs have erased
-/// their shares.
+/// Never iterated. SAEs choose the IDs: the hasher has a secret, so that they cannot choose such as collide.
+type Claims = HashSet<Claim, RandomState>;
+
+/// Remembers claims, as many as its capacity at least and twice as many at most. Forgetting is safe: by then the hubs
+/// have erased their shares.
 pub(super) struct HandedOut {
     capacity: usize,
-    claimed: BTreeSet<Claim>,
-    in_order: VecDeque<Claim>,
+    recent: Claims,
+    /// Those that came before the recent ones, all of which are forgotten at the same time.
+    earlier: Claims,
 }
 
 impl HandedOut {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             capacity,
-            claimed: BTreeSet::new(),
-            in_order: VecDeque::new(),
+            recent: Claims::default(),
+            earlier: Claims::default(),
         }
     }
 
@@ -39,19 +45,15 @@ impl HandedOut {
         }
         let claims = key_ids.iter().map(|&id| claim(sae, master_sae, id));
         let claims: Vec<Claim> = claims.collect();
-        if let Some((_, taken)) = claims.iter().find(|claim| self.claimed.contains(claim)) {
+        let is_taken = |claim: &Claim| self.recent.contains(claim) || self.earlier.contains(claim);
+        if let Some((_, taken)) = claims.iter().find(|claim| is_taken(claim)) {
             return Err(taken.key_id);
         }
-        for claim in claims {
-            if self.claimed.insert(claim.clone()) {
-                self.in_order.push_back(claim);
-            }
+        if self.recent.len() >= self.capacity {
+            std::mem::swap(&mut self.recent, &mut self.earlier);
+            self.recent.clear();
         }
-        while self.in_order.len() > self.capacity {
-            if let Some(oldest) = self.in_order.pop_front() {
-                self.claimed.remove(&oldest);
-            }
-        }
+        self.recent.extend(claims);
         Ok(())
     }
 
@@ -59,10 +61,8 @@ impl HandedOut {
     pub(super) fn give_back(&mut self, sae: &SaeId, master_sae: &SaeId, key_ids: &[KeyId]) {
         for &key_id in key_ids {
             let claim = claim(sae, master_sae, key_id);
-            if self.claimed.remove(&claim)
-                && let Some(at) = self.in_order.iter().rposition(|c| *c == claim)
-            {
-                self.in_order.remove(at);
+            if !self.recent.remove(&claim) {
+                self.earlier.remove(&claim);
             }
         }
     }
@@ -106,14 +106,17 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_claims_are_forgotten_beyond_the_capacity() {
+    fn as_many_claims_as_the_capacity_are_remembered_and_the_oldest_are_forgotten() {
         let mut handed_out = HandedOut::new(2);
         let (a, b) = (sae("a"), sae("b"));
-        for n in 1..=3 {
+        for n in 1..=5 {
             assert_eq!(handed_out.claim(&b, &a, &[id(n)]), Ok(()));
+            if let Some(before) = n.checked_sub(2).filter(|n| *n > 0) {
+                let taken = Err(id(before));
+                assert_eq!(handed_out.claim(&b, &a, &[id(before)]), taken);
+            }
+            assert!(handed_out.recent.len() + handed_out.earlier.len() <= 4);
         }
-        assert_eq!(handed_out.claim(&b, &a, &[id(3)]), Err(id(3)));
         assert_eq!(handed_out.claim(&b, &a, &[id(1)]), Ok(()));
-        assert_eq!(handed_out.in_order.len(), handed_out.claimed.len());
     }
 }

@@ -9,6 +9,7 @@ use actix::prelude::*;
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
+use crate::crypto::generator::for_one_task;
 use crate::crypto::shamir::ShareIndex;
 use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::initiator::{
@@ -62,9 +63,9 @@ impl Core {
         };
         let (mut initiator, deposits, reserved) = match self.config.key_source {
             KeySource::Generator => {
-                let mut rng = self.rng.borrow_mut();
+                let mut rng = for_one_task(self.rng.borrow_mut().as_mut());
                 let (initiator, deposits) =
-                    Initiator::begin(request, self.config.sharing, patience, rng.as_mut());
+                    Initiator::begin(request, self.config.sharing, patience, &mut rng);
                 (initiator, deposits, Reservations::new())
             }
             KeySource::Psrd => self.begin_from_psrd(request, patience).await?,
@@ -90,10 +91,10 @@ impl Core {
             .iter()
             .map(|(&x, reservation)| (x, reservation.spent()));
         let spent = spent.collect();
-        let mut rng = self.rng.borrow_mut();
+        let mut rng = for_one_task(self.rng.borrow_mut().as_mut());
         let sharing = self.config.sharing;
         let (initiator, deposits) =
-            Initiator::begin_from_psrd(request, sharing, patience, &spent, rng.as_mut())
+            Initiator::begin_from_psrd(request, sharing, patience, &spent, &mut rng)
                 .expect("K hubs or more have reserved just what this request needs");
         Ok((initiator, deposits, reserved))
     }

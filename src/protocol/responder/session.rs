@@ -138,7 +138,10 @@ impl Session {
             y: found.share.0,
         };
         let was_solved = self.solved.is_some();
-        self.groups.entry(public.clone()).or_default().push(share);
+        match self.groups.get_mut(&public) {
+            Some(group) => group.push(share),
+            None => drop(self.groups.insert(public.clone(), vec![share])),
+        }
         if was_solved {
             self.blame_group(x, &public, events);
             self.blame_shares(events);
@@ -255,10 +258,17 @@ impl Session {
             }
         }
         self.blame_shares(events);
-        let others: Vec<PublicParts> = self.groups.keys().cloned().collect();
-        for public in others {
+        let doubtful = self.groups.keys().filter(|public| self.is_doubtful(public));
+        for public in doubtful.cloned().collect::<Vec<_>>() {
             self.look_for_second_key(&public, rng, events);
         }
+    }
+
+    /// Whether a group may hold another key. The shares of the key's own group have just been compared with its
+    /// polynomial.
+    fn is_doubtful(&self, public: &PublicParts) -> bool {
+        let solved = self.solved.as_ref();
+        solved.is_some_and(|solved| *public != solved.public || !solved.polynomial.off.is_empty())
     }
 
     /// Whether the answers of a group make up another key that fits as well.
@@ -268,11 +278,9 @@ impl Session {
         rng: &mut dyn CryptoRng,
         events: &mut Vec<Event>,
     ) {
-        let Some(solved) = &self.solved else { return };
-        // The shares of the key's own group have just been compared with its polynomial.
-        if *public == solved.public && solved.polynomial.off.is_empty() {
+        let Some(solved) = self.solved.as_ref().filter(|_| self.is_doubtful(public)) else {
             return;
-        }
+        };
         let first = &solved.polynomial.secret;
         let fits_otherwise =
             |secret: &[u8]| public.tag.fits(secret) && !bool::from(secret.ct_eq(first));
