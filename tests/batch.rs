@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bytes::Bytes;
 use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::{MAC_KEY_BYTES, MacKey};
 use dske::crypto::shamir::{ShareIndex, Sharing};
@@ -116,12 +117,16 @@ impl Scene {
     }
 
     /// A batch of which the body is anything, signed as it is, with so many bytes for pads.
-    fn say(&mut self, body: Vec<u8>, pad_bytes: usize) -> Result<Vec<Reply<Plain>>, OpenError> {
+    fn say(
+        &mut self,
+        body: impl Into<Bytes>,
+        pad_bytes: usize,
+    ) -> Result<Vec<Reply<Plain>>, OpenError> {
         let request = Request {
             method: Method::Post,
             target: KEY_SHARES_PATH.to_owned(),
             signature: None,
-            body,
+            body: body.into(),
         };
         let spent = self.end.spend(MAC_KEY_BYTES + pad_bytes).unwrap();
         let (request, sent) = sign(spent, request);
@@ -300,7 +305,7 @@ fn a_cut_or_padded_batch_is_refused_and_signed_as_refused() {
                 "bc490419-7d60-487f-adc1-4ddcc177c139:0:32;{:032x}",
                 0
             )),
-            body: whole[..length].to_vec(),
+            body: whole[..length].to_vec().into(),
         };
         let response = scene.hub.handle(NOW, &request);
         assert_eq!((response.status, response.signature), (400, None));
@@ -414,7 +419,7 @@ fn an_answer_that_is_cut_or_has_too_few_entries_is_not_taken() {
     let (request, sent) = scene.seal(vec![Wish::Fetch(query.clone()), Wish::Fetch(query)]);
     let response = scene.hub.handle(NOW, &request);
     let mut cut = response.clone();
-    cut.body.pop();
+    cut.body.truncate(cut.body.len() - 1);
     let error = scene.end.open_batch_reply(&sent, 2, &cut).unwrap_err();
     assert_eq!(error, OpenError::BadMac);
     // Signed by the hub, but an answer to something else.
@@ -441,9 +446,13 @@ proptest! {
         let deposit = scene.deposit(2, 16);
         let query = query_for(&deposit);
         let (request, sent) = scene.seal(vec![Wish::Deposit(deposit), Wish::Fetch(query)]);
-        let mut changed = request.clone();
-        let at = at.index(changed.body.len());
-        changed.body[at] ^= by;
+        let mut body = request.body.to_vec();
+        let at = at.index(body.len());
+        body[at] ^= by;
+        let changed = Request {
+            body: body.into(),
+            ..request.clone()
+        };
         let response = scene.hub.handle(NOW, &changed);
         prop_assert_eq!(response.signature.as_ref(), None);
         let replies = scene.exchange(&request, &sent, 2).unwrap();

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bytes::Bytes;
 use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{ShareIndex, Sharing};
 use dske::protocol::channel::{ClientEnd, OpenError, PoolOwner};
@@ -181,6 +182,12 @@ fn code(response: &Response) -> String {
     refusal["code"].as_str().unwrap().to_owned()
 }
 
+fn with_flipped(body: &[u8], bit: usize) -> Bytes {
+    let mut body = body.to_vec();
+    body[bit / 8] ^= 1 << (bit % 8);
+    body.into()
+}
+
 #[test]
 fn every_changed_bit_of_a_request_is_refused_and_consumes_nothing() {
     let mut cluster = cluster();
@@ -191,8 +198,10 @@ fn every_changed_bit_of_a_request_is_refused_and_consumes_nothing() {
         .unwrap();
     let before = cluster.left(first(), "a");
     for bit in 0..request.body.len() * 8 {
-        let mut changed = request.clone();
-        changed.body[bit / 8] ^= 1 << (bit % 8);
+        let changed = Request {
+            body: with_flipped(&request.body, bit),
+            ..request.clone()
+        };
         let refused = code(&cluster.handle(first(), &changed));
         let expected = [
             "bad-mac",
@@ -246,8 +255,10 @@ fn every_changed_bit_of_a_response_is_refused_and_consumes_nothing() {
     let response = cluster.handle(first(), &request);
     let before = cluster.end("b", first()).left(PoolOwner::Hub);
     for bit in 0..response.body.len() * 8 {
-        let mut changed = response.clone();
-        changed.body[bit / 8] ^= 1 << (bit % 8);
+        let changed = Response {
+            body: with_flipped(&response.body, bit),
+            ..response.clone()
+        };
         let opened = cluster.end("b", first()).open_fetch_reply(&sent, &changed);
         assert_eq!(opened.unwrap_err(), OpenError::BadMac, "bit {bit}");
     }
@@ -566,7 +577,7 @@ proptest! {
         body in prop::collection::vec(any::<u8>(), 0..200),
     ) {
         let mut cluster = cluster();
-        let response = cluster.handle(first(), &Request { method, target, signature, body });
+        let response = cluster.handle(first(), &Request { method, target, signature, body: body.into() });
         prop_assert!((400..=503).contains(&response.status));
         prop_assert!(response.signature.is_none());
     }
@@ -590,7 +601,7 @@ proptest! {
     ) {
         let mut cluster = cluster();
         let (_, sent) = cluster.end("a", first()).seal_fetch(&query("a", &[])).unwrap();
-        let response = Response { status, signature, body };
+        let response = Response { status, signature, body: body.into() };
         prop_assert!(cluster.end("a", first()).open_fetch_reply(&sent, &response).is_err());
         prop_assert!(cluster.end("a", first()).open_deposit_reply(&sent, &response).is_err());
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use crate::crypto::secret::Secret;
 use crate::node::client::KmeStatus;
 use crate::protocol::initiator::EstablishedKey;
 use crate::protocol::limits::SLAVE_SAES_MAX;
@@ -86,16 +87,20 @@ impl fmt::Debug for ContainedKey {
 impl KeyContainer {
     /// The container as JSON, in one buffer that is wiped when it is dropped and never moved while it grows.
     #[must_use]
-    pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
+    pub fn to_json(&self) -> Secret {
         // What stands around the values of a key, and around all keys.
         const AROUND_A_KEY: usize = r#"{"key_ID":"","key":""},"#.len();
         const AROUND_ALL: usize = r#"{"keys":[]}"#.len();
         let keys = self.keys.iter();
         let values = keys.map(|key| AROUND_A_KEY + key.key_ID.len() + key.key.len());
-        let mut json = Zeroizing::new(Vec::with_capacity(AROUND_ALL + values.sum::<usize>()));
-        serde_json::to_writer(&mut *json, self)
+        // There is no comma behind the last key.
+        let commas_too_many = usize::from(!self.keys.is_empty());
+        let length = AROUND_ALL + values.sum::<usize>() - commas_too_many;
+        let mut json = Vec::with_capacity(length);
+        serde_json::to_writer(&mut json, self)
             .expect("a container is strings, and memory takes all of them");
-        json
+        debug_assert_eq!(json.len(), length, "growing would leave copies behind");
+        Secret::from(json)
     }
 }
 
@@ -116,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_buffer_of_a_container_never_has_to_grow() {
+    fn the_length_of_a_container_is_known_beforehand_and_it_reads_as_it_was_written() {
         for number in [0, 1, 3, 128] {
             let key = |n: usize| ContainedKey {
                 key_ID: "bc490419-7d60-487f-adc1-4ddcc177c139".to_owned(),
@@ -125,14 +130,7 @@ mod tests {
             let container = KeyContainer {
                 keys: (0..number).map(key).collect(),
             };
-            let json = container.to_json();
-            // One comma fewer than there are keys; growing would have doubled the buffer.
-            assert!(
-                json.capacity() - json.len() <= 1,
-                "{} of {}",
-                json.len(),
-                json.capacity()
-            );
+            let json = container.to_json(); // which asserts the length
             assert_eq!(
                 serde_json::from_slice::<KeyContainer>(&json).unwrap(),
                 container

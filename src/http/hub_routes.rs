@@ -104,7 +104,7 @@ async fn key_share(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> Http
         },
         target: target.map_or_else(|| KEY_SHARE_PATH.to_owned(), ToString::to_string),
         signature,
-        body: body.to_vec(),
+        body,
     };
     let encoding = Encoding::of(&request);
     match hub.ask.send(Ask(request)).await {

@@ -89,7 +89,7 @@ impl Transport for HttpTransport {
             Ok(Response {
                 status: response.status().as_u16(),
                 signature: signature.and_then(|s| s.to_str().ok()).map(str::to_owned),
-                body: body.to_vec(),
+                body,
             })
         }
         .boxed_local()

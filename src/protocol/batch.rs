@@ -121,7 +121,10 @@ impl Encoding {
 /// The body of a batch.
 #[must_use]
 pub fn write_wishes(client: &NodeName, wishes: &[Wish]) -> Vec<u8> {
-    to_binary(&(client, wishes))
+    to_binary(
+        &(client, wishes),
+        wishes.iter().map(Wish::share_bytes).sum(),
+    )
 }
 
 /// The client that a batch says it is from, and the rest of its body. That is all that is read before the batch is
@@ -184,15 +187,17 @@ pub fn replies_of(to: &Request, response: &Response) -> Option<Vec<Reply>> {
 }
 
 pub(super) fn write_replies(replies: &[Reply]) -> Vec<u8> {
-    to_binary(replies)
+    to_binary(replies, replies.iter().map(Reply::share_bytes).sum())
 }
 
 pub(super) fn read_replies(body: &[u8]) -> Result<Vec<Reply>, String> {
     from_binary(body)
 }
 
-fn to_binary<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    postcard::to_allocvec(value)
+fn to_binary<T: Serialize + ?Sized>(value: &T, share_bytes: usize) -> Vec<u8> {
+    // With short shares what goes with each is half as long again. More than guessed costs a move, and no more.
+    let others = (share_bytes / 2).min(16 * 1024) + 512;
+    postcard::to_extend(value, Vec::with_capacity(share_bytes + others))
         .expect("memory takes any number of bytes, and all lengths are known beforehand")
 }
 

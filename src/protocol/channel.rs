@@ -7,10 +7,11 @@
 //! A [`Response`] can be opened only with the [`Sent`] of the request that it answers, and opening verifies before
 //! anything is decrypted or consumed: what comes out of `open_*` has passed its check.
 
-use crate::crypto::secret::Secret;
+use bytes::Bytes;
 use serde::Serialize;
 
 use crate::crypto::mac::{MAC_KEY_BYTES, MacKey};
+use crate::crypto::secret::Secret;
 use crate::harness::{Canary, canary};
 use crate::psrd::{Block, MAC_FAILURES_MAX, PoolError, ReceivingPool, SpendingPool, Spent};
 
@@ -489,7 +490,7 @@ pub fn seal_deposit(spent: Spent, deposit: &DepositBody<Plain>) -> (Request, Sen
         method: Method::Post,
         target: KEY_SHARE_PATH.to_owned(),
         signature: None,
-        body: to_json(&body),
+        body: to_json(&body).into(),
     };
     sign(spent, request)
 }
@@ -504,7 +505,7 @@ pub fn seal_fetch(spent: Spent, query: &FetchQuery) -> (Request, Sent) {
         method: Method::Get,
         target: query.target(),
         signature: None,
-        body: Vec::new(),
+        body: Bytes::new(),
     };
     sign(spent, request)
 }
@@ -529,7 +530,7 @@ pub fn seal_batch(spent: Spent, client: &NodeName, wishes: Vec<Wish<Plain>>) -> 
         method: Method::Post,
         target: KEY_SHARES_PATH.to_owned(),
         signature: None,
-        body: write_wishes(client, &wishes),
+        body: write_wishes(client, &wishes).into(),
     };
     sign(spent, request)
 }
@@ -562,7 +563,7 @@ pub fn seal_replies(spent: Spent, to: &Bound, replies: Replies) -> Response {
     let mut response = Response {
         status,
         signature: None,
-        body,
+        body: body.into(),
     };
     let key = key_of(&spent);
     let signature = Signature::of_response(&key, spent.allocation, &to.signature, &response);
@@ -588,7 +589,7 @@ pub fn unsigned_refusal(refusal: &Refusal) -> Response {
     Response {
         status: refusal.status(),
         signature: None,
-        body: to_json(refusal),
+        body: to_json(refusal).into(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
 /// Header that carries the allocation and the MAC tag.
 pub const SIGNATURE_HEADER: &str = "DSKE-Signature";
 
@@ -47,7 +49,7 @@ pub struct Request {
     /// Value of the [`SIGNATURE_HEADER`], if there is one.
     pub signature: Option<String>,
     /// Body; empty for [`Method::Get`].
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 /// A hub's response. Holds no secret: shares in it are encrypted.
@@ -58,5 +60,5 @@ pub struct Response {
     /// Value of the [`SIGNATURE_HEADER`]; absent where the hub could not tell who asked.
     pub signature: Option<String>,
     /// Body, in the encoding of the request; a refusal of the whole message is always JSON.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }

@@ -126,12 +126,12 @@ impl Block {
 
     /// For delivery out of band between nodes: the 16 bytes of the id, then those of the block.
     #[must_use]
-    pub fn to_octets(&self) -> Zeroizing<Vec<u8>> {
+    pub fn to_octets(&self) -> Secret {
         let id = self.id.0.as_bytes();
-        let mut octets = Zeroizing::new(Vec::with_capacity(id.len() + self.len()));
+        let mut octets = Vec::with_capacity(id.len() + self.len()); // exact: growing would leave copies behind
         octets.extend_from_slice(id);
         octets.extend_from_slice(&self.bytes);
-        octets
+        Secret::from(octets)
     }
 
     /// Reads what [`Block::to_octets`] writes.

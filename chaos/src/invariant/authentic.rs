@@ -119,7 +119,7 @@ mod tests {
         let response = Response {
             status: if signature.is_some() { 200 } else { 401 },
             signature: signature.map(str::to_owned),
-            body: Vec::new(),
+            body: Vec::new().into(),
         };
         let to = to.clone();
         scene.message(client, 2, 3_000, Seen::Said { to, response });
@@ -196,7 +196,7 @@ mod tests {
             if let Seen::Heard { response, .. } = &mut message.what
                 && (message.client, message.hub) == (Some(SLAVE), 2)
             {
-                response.body.push(b' ');
+                response.body = [&response.body[..], b" "].concat().into();
             }
         }
         scene.polled(

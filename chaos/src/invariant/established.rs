@@ -82,9 +82,9 @@ mod tests {
     }
 
     fn replace(response: &mut Response, from: &str, to: &str) {
-        let body = String::from_utf8(response.body.clone()).unwrap();
+        let body = String::from_utf8(response.body.to_vec()).unwrap();
         assert!(body.contains(from), "{body}");
-        response.body = body.replacen(from, to, 1).into_bytes();
+        response.body = body.replacen(from, to, 1).into();
     }
 
     #[test]

@@ -252,7 +252,7 @@ mod tests {
         dske::protocol::Response {
             status,
             signature: signature.map(str::to_owned),
-            body: body.as_bytes().to_vec(),
+            body: body.as_bytes().to_vec().into(),
         }
     }
 
@@ -310,7 +310,7 @@ mod tests {
             response: dske::protocol::Response {
                 status: 200,
                 signature: signature.map(str::to_owned),
-                body: Vec::new(),
+                body: Vec::new().into(),
             },
         };
         // Unsigned, as a hub refuses a replay.

@@ -582,7 +582,7 @@ mod tests {
                 if let Seen::Sent(request) = &mut message.what
                     && message.hub == hub
                 {
-                    request.body = serde_json::to_vec(&bare).unwrap();
+                    request.body = serde_json::to_vec(&bare).unwrap().into();
                 }
             }
             let verdict = scene.judge(check);
@@ -613,7 +613,7 @@ mod tests {
                 let bare: FetchReply = reply
                     .try_map(|share| Ok::<_, ()>(Encrypted(share.0.to_vec())))
                     .unwrap();
-                response.body = serde_json::to_vec(&bare).unwrap();
+                response.body = serde_json::to_vec(&bare).unwrap().into();
             }
         }
         let verdict = scene.judge(check);

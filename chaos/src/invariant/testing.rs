@@ -220,7 +220,7 @@ impl Scene {
         let response = Response {
             status: 200,
             signature: Some("signed".to_owned()),
-            body: serde_json::to_vec(&reply).unwrap(),
+            body: serde_json::to_vec(&reply).unwrap().into(),
         };
         self.message(MASTER, hub, at_ms, Seen::Sent(request.clone()));
         let to = request;

@@ -102,13 +102,15 @@ fn message(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Attempt {
         (0, Some(request)) => (Attack::REPLAY, request),
         (1, Some(mut request)) => {
             // The right PSRD, and another message.
-            let inside_the_last_share = request.body.len().checked_sub(12);
-            match inside_the_last_share.and_then(|at| request.body.get_mut(at)) {
+            let mut body = Vec::from(request.body);
+            let inside_the_last_share = body.len().checked_sub(12);
+            match inside_the_last_share.and_then(|at| body.get_mut(at)) {
                 Some(byte) => *byte = if *byte == b'A' { b'B' } else { b'A' },
                 None => request
                     .target
                     .push_str(",bc490419-7d60-487f-adc1-4ddcc177c139"),
             }
+            request.body = body.into();
             ("flood:forgery", request)
         }
         _ => ("flood:garbage", garbage(rng)),
@@ -179,7 +181,7 @@ fn fetch_ahead(newest: &Request, rng: &mut ChaCha12Rng) -> Option<Request> {
         method: Method::Get,
         target: query.target(),
         signature: Some(signature_ahead(newest, MAC_KEY_BYTES, rng)?),
-        body: Vec::new(),
+        body: Vec::new().into(),
     })
 }
 
@@ -207,7 +209,7 @@ fn deposit_ahead(newest: &Request, like: Request, rng: &mut ChaCha12Rng) -> Opti
         method: Method::Post,
         target: target.to_owned(),
         signature,
-        body,
+        body: body.into(),
     })
 }
 
@@ -230,7 +232,7 @@ fn garbage(rng: &mut ChaCha12Rng) -> Request {
             .next_u32()
             .is_multiple_of(2)
             .then(|| "garbage;0".to_owned()),
-        body,
+        body: body.into(),
     }
 }
 
@@ -315,7 +317,7 @@ mod tests {
             method: Method::Post,
             target: KEY_SHARE_PATH.to_owned(),
             signature: None,
-            body: body.into_bytes(),
+            body: body.into(),
         };
         let mut rng = ChaCha12Rng::seed_from_u64(3);
         let forged = deposit_ahead(&first, like, &mut rng).unwrap();

@@ -190,7 +190,7 @@ mod tests {
             method: Method::Get,
             target: "/x".to_owned(),
             signature: Some(signature.to_owned()),
-            body: Vec::new(),
+            body: Vec::new().into(),
         }
     }
 
@@ -198,7 +198,7 @@ mod tests {
         Response {
             status,
             signature: None,
-            body: Vec::new(),
+            body: Vec::new().into(),
         }
     }
 

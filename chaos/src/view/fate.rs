@@ -235,7 +235,7 @@ mod tests {
             method: Method::Get,
             target: String::new(),
             signature: None,
-            body: Vec::new(),
+            body: Vec::new().into(),
         }
     }
 
@@ -293,7 +293,7 @@ mod tests {
         let response = Response {
             status: 400,
             signature: None,
-            body: Vec::new(),
+            body: Vec::new().into(),
         };
         let mut flood = exchange(&request, 900, Some(901));
         flood.by = Sender::Outsider;

@@ -271,7 +271,7 @@ mod tests {
         let response = Response {
             status: 409,
             signature: None,
-            body: format!("{{\"reason\":\"{}\"}}", STANDARD.encode(&share)).into_bytes(),
+            body: format!("{{\"reason\":\"{}\"}}", STANDARD.encode(&share)).into(),
         };
         scene.message(MASTER, 3, 2_000, Seen::Said { to, response });
         scene
