@@ -39,6 +39,20 @@ use crate::topology::{Role, Topology};
 pub use error::CliError;
 use nodes::Selection;
 
+/// For how long the allocator of a node keeps what was freed, in milliseconds.
+///
+/// Shares stay for ten seconds after they were fetched: memory that comes and goes with the load would be given back,
+/// and cleared by the system for each new share.
+const MEMORY_KEPT_MS: &str = "60000";
+
+/// What the process of a node is started with, unless the environment says otherwise. `mimalloc` reads it before `main`.
+#[must_use]
+pub fn node_environment() -> Vec<(&'static str, &'static str)> {
+    let ours = [("MIMALLOC_PURGE_DELAY", MEMORY_KEPT_MS)];
+    let is_unset = |(name, _): &(&str, &str)| std::env::var_os(name).is_none();
+    ours.into_iter().filter(is_unset).collect()
+}
+
 const EXAMPLES: &str = "\
 Examples:
   dske demo                                        a first look: no files, no ports, ten seconds

@@ -164,6 +164,7 @@ impl Started {
             .arg("--topology")
             .arg(topology)
             .args([node.role.as_str(), node.name.as_str()])
+            .envs(super::node_environment())
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(error_log);

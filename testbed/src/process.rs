@@ -232,6 +232,7 @@ impl ProcessCluster {
             .arg("--topology")
             .arg(self.folder.path().join(topology))
             .args([role, name.as_str()])
+            .envs(dske::cli::node_environment())
             .stdin(Stdio::null())
             .stdout(log()?)
             .stderr(log()?)
