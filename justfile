@@ -44,8 +44,8 @@ bench-sharing *ARGS:
     cargo bench --bench sharing {{ARGS}}
 
 # Compare this build with a revision, side by side: just bench-check HEAD~3
-bench-check REV *ARGS:
-    cargo bench --bench check -- {{REV}} {{ARGS}}
+bench-check *ARGS:
+    cargo bench --bench check -- {{ARGS}}
 
 # Everything that has to pass before a change lands
 ci:

@@ -15,7 +15,8 @@ use dske_testbed::check::{CheckError, Options, compare};
 #[derive(Debug, Parser)]
 #[command(name = "bench-check", bin_name = "cargo bench --bench check --")]
 struct Args {
-    /// The revision, as git names it: a commit, a branch, a tag, HEAD~3.
+    /// The revision, as git names it: a commit, a branch, a tag, HEAD~3. By default what was committed last.
+    #[arg(default_value = "HEAD")]
     revision: String,
     /// Rounds for each scenario; in each, both are measured twice.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(i64::from(ROUNDS_MIN)..=1000))]

@@ -7,6 +7,7 @@ mod status;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::protocol::responder::FetchError;
 use crate::protocol::{KeyId, NodeName, SaeId};
 
 use super::handed_out::HandedOut;
-use super::link::{Link, LinkConfig};
+use super::link::{Link, LinkConfig, LinkError};
 use super::transport::Transport;
 use super::workload::{Full, Task, Workload, WorkloadMax};
 use capacity::Capacity;
@@ -325,6 +326,26 @@ impl Core {
     /// Takes a call on, with so many bytes of shares.
     fn take(&self, bytes: usize) -> Result<Task, KmeError> {
         self.workload.take(bytes).map_err(|Full| KmeError::Busy)
+    }
+
+    /// Asks the link to a hub.
+    fn ask_link<M, T>(
+        &self,
+        x: ShareIndex,
+        message: M,
+    ) -> impl Future<Output = Result<T, LinkError>> + use<M, T>
+    where
+        M: Message<Result = Result<T, LinkError>> + Send + 'static,
+        T: Send + 'static,
+        Link: Handler<M>,
+    {
+        let sent = self.links.get(&x).map(|link| link.send(message));
+        async move {
+            match sent {
+                Some(sent) => sent.await.unwrap_or_else(|_| Err(LinkError::stopped())),
+                None => Err(LinkError::stopped()),
+            }
+        }
     }
 
     fn name_of(&self, x: ShareIndex) -> Option<NodeName> {

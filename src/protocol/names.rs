@@ -3,11 +3,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use rand::CryptoRng;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 /// Longest name of a node or SAE, in bytes: it has to fit into a path and a log line.
@@ -52,12 +52,12 @@ impl<N: FromStr<Err = NameError>> Visitor<'_> for NameVisitor<N> {
     }
 }
 
-// Names go with every message, share and key, so that a copy has to be cheap.
+// Names go with every message, share and key, so that a copy has to be cheap; short ones take no memory of their own.
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// The name as text.
@@ -109,7 +109,7 @@ name_type! {
 impl From<&NodeName> for SaeId {
     /// A client without a list of SAEs serves one that has its own name.
     fn from(name: &NodeName) -> Self {
-        Self(Arc::clone(&name.0))
+        Self(name.0.clone())
     }
 }
 

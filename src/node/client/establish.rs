@@ -1,11 +1,9 @@
 //! Get key: drives an [`Initiator`] and the links.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix::prelude::*;
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
@@ -19,7 +17,7 @@ use crate::protocol::initiator::{
 use crate::protocol::limits::SLAVE_SAES_MAX;
 use crate::protocol::message::DepositReply;
 
-use super::super::link::{Deposit, Link, LinkError, Reservation, Reserve};
+use super::super::link::{Deposit, LinkError, Reservation, Reserve};
 use super::{Core, GetKey, KmeError, check_distinct, check_range};
 
 /// What a hub's link says.
@@ -194,26 +192,6 @@ impl Core {
     ) -> Option<Answer<T>> {
         let answer = timeout_at(self.started + until, answers.recv()).await;
         answer.ok().flatten()
-    }
-
-    /// Asks the link to a hub.
-    fn ask_link<M, T>(
-        &self,
-        x: ShareIndex,
-        message: M,
-    ) -> impl Future<Output = Result<T, LinkError>> + use<M, T>
-    where
-        M: Message<Result = Result<T, LinkError>> + Send + 'static,
-        T: Send + 'static,
-        Link: Handler<M>,
-    {
-        let sent = self.links.get(&x).map(|link| link.send(message));
-        async move {
-            match sent {
-                Some(sent) => sent.await.unwrap_or_else(|_| Err(LinkError::stopped())),
-                None => Err(LinkError::stopped()),
-            }
-        }
     }
 
     fn check_get_key(&self, message: GetKey) -> Result<EstablishRequest, KmeError> {

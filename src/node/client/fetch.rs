@@ -137,19 +137,16 @@ impl Core {
     fn ask_all_hubs(self: &Rc<Self>, query: &FetchQuery, deadline: std::time::Duration) -> Answers {
         // As many answers as there are hubs.
         let (sender, receiver) = mpsc::unbounded_channel();
-        for (&x, link) in &self.links {
-            let sent = link.send(Fetch {
+        for &x in self.links.keys() {
+            let message = Fetch {
                 query: query.clone(),
                 deadline: self.started + deadline,
-            });
+            };
+            let asked = self.ask_link(x, message);
             let sender = sender.clone();
             tokio::task::spawn_local(async move {
-                let answer = match sent.await {
-                    Ok(answer) => answer,
-                    Err(_) => Err(LinkError::stopped()),
-                };
                 // Nobody listens any more once the call has failed.
-                let _ = sender.send((x, answer));
+                let _ = sender.send((x, asked.await));
             });
         }
         receiver

@@ -1,6 +1,6 @@
 //! What the responder knows about one key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::crypto::secret::Secret;
 use rand::CryptoRng;
@@ -20,11 +20,19 @@ use crate::protocol::reasons::Reason;
 use super::{Blame, Event, Misbehaviour};
 
 /// What all honest answers have in common. Answers are grouped by it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct PublicParts {
     slave_saes: Vec<SaeId>,
     size: usize,
     tag: KeyTag,
+}
+
+/// Answers with what they have in common. Honest ones make one group.
+type Group = (PublicParts, Vec<Share>);
+
+fn shares_of<'a>(groups: &'a [Group], public: &PublicParts) -> &'a [Share] {
+    let group = groups.iter().find(|(of, _)| of == public);
+    group.map_or(&[], |(_, shares)| shares)
 }
 
 /// The key, with the polynomial that it lies on.
@@ -36,7 +44,7 @@ struct Solved {
 pub(super) struct Session {
     pub(super) key_id: KeyId,
     sharing: Sharing,
-    groups: BTreeMap<PublicParts, Vec<Share>>,
+    groups: Vec<Group>,
     solved: Option<Solved>,
     /// Hubs whose share was found wrong.
     caught: BTreeSet<ShareIndex>,
@@ -50,7 +58,7 @@ impl Session {
         Self {
             key_id,
             sharing,
-            groups: BTreeMap::new(),
+            groups: Vec::with_capacity(1),
             solved: None,
             caught: BTreeSet::new(),
             ambiguous: false,
@@ -73,13 +81,13 @@ impl Session {
 
     /// Shares that came in, right or wrong.
     pub(super) fn usable(&self) -> usize {
-        self.groups.values().map(Vec::len).sum()
+        self.groups.iter().map(|(_, shares)| shares.len()).sum()
     }
 
     /// What an error must never quote.
     #[cfg(feature = "harness")]
     pub(super) fn first_share(&self) -> Option<Reason> {
-        let share = self.groups.values().flatten().next()?;
+        let share = self.groups.first()?.1.first()?;
         let digits = share.y.iter().map(|byte| format!("{byte:02x}"));
         Some(Reason {
             x: share.x,
@@ -90,7 +98,8 @@ impl Session {
 
     /// Whether `missing` further answers cannot solve it any more.
     pub(super) fn is_hopeless(&self, missing: usize) -> bool {
-        let largest = self.groups.values().map(Vec::len).max().unwrap_or(0);
+        let sizes = self.groups.iter().map(|(_, shares)| shares.len());
+        let largest = sizes.max().unwrap_or(0);
         self.solved.is_none() && largest + missing < usize::from(self.sharing.threshold())
     }
 
@@ -130,7 +139,8 @@ impl Session {
             tag: found.tag,
         };
         if canary(Canary::NoGrouping) {
-            public = self.groups.keys().next().cloned().unwrap_or(public);
+            let first = self.groups.first().map(|(public, _)| public.clone());
+            public = first.unwrap_or(public);
         }
         let claimed = ShareIndex::new(found.x).filter(|_| canary(Canary::IndexBelieved));
         let share = Share {
@@ -138,9 +148,13 @@ impl Session {
             y: found.share.0,
         };
         let was_solved = self.solved.is_some();
-        match self.groups.get_mut(&public) {
-            Some(group) => group.push(share),
-            None => drop(self.groups.insert(public.clone(), vec![share])),
+        match self.groups.iter_mut().find(|(of, _)| *of == public) {
+            Some((_, group)) => group.push(share),
+            None => {
+                let mut group = Vec::with_capacity(self.sharing.shares().into());
+                group.push(share);
+                self.groups.push((public.clone(), group));
+            }
         }
         if was_solved {
             self.blame_group(x, &public, events);
@@ -195,10 +209,7 @@ impl Session {
         let Some(solved) = &mut self.solved else {
             return;
         };
-        let shares = self
-            .groups
-            .get(&solved.public)
-            .map_or(&[][..], Vec::as_slice);
+        let shares = shares_of(&self.groups, &solved.public);
         name_culprits(
             shares,
             &mut solved.polynomial,
@@ -232,8 +243,7 @@ impl Session {
     ) {
         let fits = |secret: &[u8]| public.tag.fits(secret);
         let Some(polynomial) = self.reconstruct(public, &fits, rng) else {
-            let answers = self.groups.get(public).map_or(0, Vec::len);
-            if answers >= usize::from(self.sharing.threshold()) {
+            if shares_of(&self.groups, public).len() >= usize::from(self.sharing.threshold()) {
                 reached(Mark::LiarAmongFirst);
             }
             return;
@@ -258,7 +268,8 @@ impl Session {
             }
         }
         self.blame_shares(events);
-        let doubtful = self.groups.keys().filter(|public| self.is_doubtful(public));
+        let publics = self.groups.iter().map(|(public, _)| public);
+        let doubtful = publics.filter(|public| self.is_doubtful(public));
         for public in doubtful.cloned().collect::<Vec<_>>() {
             self.look_for_second_key(&public, rng, events);
         }
@@ -296,7 +307,7 @@ impl Session {
         fits: &dyn Fn(&[u8]) -> bool,
         rng: &mut dyn CryptoRng,
     ) -> Option<Reconstruction> {
-        let shares = self.groups.get(public)?;
+        let shares = shares_of(&self.groups, public);
         if shares.len() < usize::from(self.sharing.threshold()) {
             return None;
         }

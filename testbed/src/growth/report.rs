@@ -63,18 +63,8 @@ fn figures(growth: &Growth) -> Vec<Figure> {
         Some(tables.swap_remove(index))
     };
     let lead = clusters::words();
-    let shares = |figure: fn(&SharesPoint) -> Option<f64>| {
-        let points = growth.shares.iter();
-        points
-            .filter_map(|p| Some((p.shares as f64, figure(p)?)))
-            .collect()
-    };
-    let pools = |figure: fn(&PoolPoint) -> Option<f64>| {
-        let points = growth.pools.iter();
-        points
-            .filter_map(|p| Some((p.pool_bytes as f64, figure(p)?)))
-            .collect()
-    };
+    let shares = |y: fn(&SharesPoint) -> Option<f64>| curve(&growth.shares, |p| p.shares as f64, y);
+    let pools = |y: fn(&PoolPoint) -> Option<f64>| curve(&growth.pools, |p| p.pool_bytes as f64, y);
     vec![
         Figure {
             id: "hubs",
@@ -117,7 +107,7 @@ fn figures(growth: &Growth) -> Vec<Figure> {
             id: "shares",
             title: "More shares held by a hub",
             lead: "Shares of 256-bit keys, 128 in a deposit. While so many are held, 5,000 more come, are handed out and are erased, one \
-                   after the other. Memory is what the store adds to this process, all included; a share itself has 80 bytes. Finding one takes steps like the logarithm of their number, and beyond the processor's caches each step waits for memory."
+                   after the other. Memory is what the store adds to this process, all included; a share itself has 80 bytes. The steps are the same however many there are; beyond the processor's caches some of them wait for memory."
                 .to_owned(),
             x: "shares held",
             x_name: |n| short(n as u64),
@@ -181,6 +171,11 @@ fn figures(growth: &Growth) -> Vec<Figure> {
             table: table("pools"),
         },
     ]
+}
+
+/// The points that have a value.
+fn curve<T>(points: &[T], x: impl Fn(&T) -> f64, y: impl Fn(&T) -> Option<f64>) -> Vec<(f64, f64)> {
+    points.iter().filter_map(|p| Some((x(p), y(p)?))).collect()
 }
 
 fn bytes(n: f64) -> String {
