@@ -42,13 +42,13 @@ pub(super) const SCENARIOS: [Scenario; 4] = [
 /// The largest key that there is: 128 KiB.
 const BULK_BITS: usize = 1 << 20;
 
-/// The example topology, with keys of 1 Mbit and blocks of PSRD that they fit into. Nothing in it is younger than the
-/// revisions that anybody will want to compare with.
+/// The example topology, with keys of 1 Mbit, blocks of PSRD that they fit into, and room for all shares that come.
+/// Nothing in it is younger than the revisions that anybody will want to compare with.
 pub(super) fn topology() -> String {
     let example = include_str!("../../../topology.toml");
     let block_bytes = 1 << 20;
     format!(
-        "{example}\n[keys]\nmax_bits = {BULK_BITS}\n\n[psrd]\nblock_bytes = {block_bytes}\nlow_water_bytes = {}\n",
+        "shares_per_hub_max = 10_000_000\n{example}\n[keys]\nmax_bits = {BULK_BITS}\n\n[psrd]\nblock_bytes = {block_bytes}\nlow_water_bytes = {}\n",
         block_bytes / 2
     )
 }
