@@ -20,6 +20,10 @@ use rand::rand_core::UnwrapErr;
 use rand::rngs::{ChaCha12Rng, ChaCha20Rng, SysRng};
 use rand::{CryptoRng, Rng, SeedableRng};
 
+/// That of the command: with the system's, a long secret would take as long to find memory for as to share.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SIZES: [(&str, usize); 4] = [
     ("32 B", 32),
     ("256 B", 256),

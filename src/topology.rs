@@ -328,6 +328,7 @@ impl Topology {
                 call_deadline: Duration::from_millis(self.timing.call_deadline_ms),
                 grace: Duration::from_millis(self.timing.grace_ms),
                 background: Duration::from_millis(self.timing.background_ms),
+                linger: Duration::from_millis(self.timing.linger_ms),
             },
             block_bytes: self.psrd.block_bytes,
             low_water_bytes: self.psrd.low_water_bytes,

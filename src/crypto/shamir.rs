@@ -4,7 +4,6 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::iter;
 use std::num::NonZeroU8;
-use std::ops::Range;
 
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -158,15 +157,12 @@ pub const WINDOW_BYTES: usize = 4_096;
 #[must_use]
 pub fn split(secret: &[u8], sharing: Sharing, rng: &mut dyn CryptoRng) -> Vec<Share> {
     let degrees = usize::from(sharing.threshold) - 1;
-    let mut drawn = Secret::zeros(degrees * secret.len().min(WINDOW_BYTES));
-    let mut shares: Vec<Share> = sharing
-        .indices()
-        .map(|x| Share {
-            x,
-            y: Secret::zeros(secret.len()),
-        })
-        .collect();
-    for (window, secret) in windows(secret.len()).zip(secret.chunks(WINDOW_BYTES)) {
+    let window_bytes = secret.len().min(WINDOW_BYTES);
+    let mut drawn = Secret::zeros(degrees * window_bytes);
+    let mut sum = Secret::zeros(window_bytes);
+    let begin = |x| (x, Vec::with_capacity(secret.len())); // exact: growing would leave copies behind
+    let mut shares: Vec<(ShareIndex, Vec<u8>)> = sharing.indices().map(begin).collect();
+    for secret in secret.chunks(WINDOW_BYTES) {
         let coefficients = drawn.get_mut(..degrees * secret.len()).unwrap_or_default();
         rng.fill_bytes(coefficients);
         if canary(Canary::CoefficientsWithoutZero) {
@@ -174,17 +170,15 @@ pub fn split(secret: &[u8], sharing: Sharing, rng: &mut dyn CryptoRng) -> Vec<Sh
             zeros.for_each(|c| *c = 1);
         }
         let rows = iter::once(secret).chain(coefficients.chunks_exact(secret.len()));
-        for Share { x, y } in &mut shares {
-            let y = y.get_mut(window.clone()).unwrap_or_default();
-            combine(y, rows.clone().zip(powers(x.get())));
+        for (x, y) in &mut shares {
+            // Here, where it is cached, and from here to its place: memory there is written once, and not cleared before.
+            let sum = sum.get_mut(..secret.len()).unwrap_or_default();
+            combine(sum, rows.clone().zip(powers(x.get())));
+            y.extend_from_slice(sum);
         }
     }
-    shares
-}
-
-fn windows(length: usize) -> impl Iterator<Item = Range<usize>> {
-    let starts = (0..length).step_by(WINDOW_BYTES);
-    starts.map(move |start| start..length.min(start + WINDOW_BYTES))
+    let shares = shares.into_iter().map(|(x, y)| Share { x, y: y.into() });
+    shares.collect()
 }
 
 /// The sharing of which the first K shares are given: its secret, and all N shares.

@@ -179,18 +179,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_pacer_is_more_exact_than_the_timer_of_the_runtime() {
-        let schedule = Schedule::new(Instant::now(), 200.0);
+    async fn the_pacer_ticks_when_an_operation_is_due_and_ends_when_nobody_listens() {
+        let schedule = Schedule::new(Instant::now(), 2_000.0);
         let pacer = Pacer::start(schedule);
-        let mut late = Vec::new();
         for number in 1..40 {
             while Instant::now() < schedule.due(number) {
+                // There is no timer here: without a tick after each the test does not end.
                 pacer.tick.notified().await;
             }
-            late.push(schedule.due(number).elapsed());
         }
-        late.sort();
-        // The median: other programs may take the processor now and then.
-        assert!(late[late.len() / 2] < Duration::from_millis(1), "{late:?}");
+        let tick = Arc::clone(&pacer.tick);
+        drop(pacer);
+        while Arc::strong_count(&tick) > 1 {
+            thread::yield_now();
+        }
     }
 }

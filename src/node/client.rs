@@ -17,7 +17,6 @@ use tokio::time::Instant;
 
 use crate::crypto::shamir::{ShareIndex, Sharing};
 use crate::protocol::initiator::{EstablishError, EstablishedKey, KeySource};
-use crate::protocol::limits::HANDED_OUT_MAX;
 use crate::protocol::responder::FetchError;
 use crate::protocol::{KeyId, NodeName, SaeId};
 
@@ -54,6 +53,8 @@ pub struct Timing {
     pub grace: Duration,
     /// Delivering late shares in the background, counted from the start of the call.
     pub background: Duration,
+    /// How long a hub hands a share to the same SAE again, after it first did.
+    pub linger: Duration,
 }
 
 /// A hub as a client knows it.
@@ -250,6 +251,8 @@ impl ClientNode {
             (hub.x, Link::new(link, transport(hub)).start())
         });
         let links = links.collect();
+        // K hubs have handed a key out before its call was over.
+        let handed_out = HandedOut::new(config.timing.call_deadline + config.timing.linger);
         let capacity = Capacity::new(config.block_bytes);
         config.keys = capacity.honest(config.keys);
         let core = Core {
@@ -259,7 +262,7 @@ impl ClientNode {
             rng: RefCell::new(rng),
             started: Instant::now(),
             counters: RefCell::default(),
-            handed_out: RefCell::new(HandedOut::new(HANDED_OUT_MAX)),
+            handed_out: RefCell::new(handed_out),
             workload: Workload::new(WORKLOAD_MAX),
             late: RefCell::default(),
         };

@@ -1,30 +1,45 @@
 //! Which keys an SAE has had: each is handed out once, also when asked for twice at the same moment.
 
-use std::hash::RandomState;
+use std::hash::{Hash, Hasher, RandomState};
+use std::time::Duration;
 
 use hashbrown::HashSet;
 
 use crate::harness::{Canary, canary};
 use crate::protocol::{KeyId, KeyName, SaeId};
 
-type Claim = (SaeId, KeyName);
+/// An SAE has had this key.
+#[derive(Debug, PartialEq, Eq)]
+struct Claim {
+    sae: SaeId,
+    key: KeyName,
+}
+
+/// By the key ID alone, which nearly always tells keys apart.
+impl Hash for Claim {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key.key_id.hash(state);
+    }
+}
 
 /// Never iterated. SAEs choose the IDs: the hasher has a secret, so that they cannot choose such as collide.
 type Claims = HashSet<Claim, RandomState>;
 
-/// Remembers claims, as many as its capacity at least and twice as many at most. Forgetting is safe: by then the hubs
-/// have erased their shares.
+/// Remembers each claim for so long as a hub may still have the share and hand it out again, and at most twice as long.
 pub(super) struct HandedOut {
-    capacity: usize,
+    keep: Duration,
+    /// When the first of the recent claims may have come.
+    since: Duration,
     recent: Claims,
     /// Those that came before the recent ones, all of which are forgotten at the same time.
     earlier: Claims,
 }
 
 impl HandedOut {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(keep: Duration) -> Self {
         Self {
-            capacity,
+            keep,
+            since: Duration::ZERO,
             recent: Claims::default(),
             earlier: Claims::default(),
         }
@@ -36,6 +51,7 @@ impl HandedOut {
     /// The first key that is claimed already.
     pub(super) fn claim(
         &mut self,
+        now: Duration,
         sae: &SaeId,
         master_sae: &SaeId,
         key_ids: &[KeyId],
@@ -43,15 +59,16 @@ impl HandedOut {
         if canary(Canary::HandedOutTwice) {
             return Ok(());
         }
+        if now > self.since + self.keep {
+            self.since = now;
+            std::mem::swap(&mut self.recent, &mut self.earlier);
+            self.recent.clear();
+        }
         let claims = key_ids.iter().map(|&id| claim(sae, master_sae, id));
         let claims: Vec<Claim> = claims.collect();
         let is_taken = |claim: &Claim| self.recent.contains(claim) || self.earlier.contains(claim);
-        if let Some((_, taken)) = claims.iter().find(|claim| is_taken(claim)) {
-            return Err(taken.key_id);
-        }
-        if self.recent.len() >= self.capacity {
-            std::mem::swap(&mut self.recent, &mut self.earlier);
-            self.recent.clear();
+        if let Some(taken) = claims.iter().find(|claim| is_taken(claim)) {
+            return Err(taken.key.key_id);
         }
         self.recent.extend(claims);
         Ok(())
@@ -70,11 +87,17 @@ impl HandedOut {
 
 fn claim(sae: &SaeId, master_sae: &SaeId, key_id: KeyId) -> Claim {
     let master_sae = master_sae.clone();
-    (sae.clone(), KeyName { master_sae, key_id })
+    Claim {
+        sae: sae.clone(),
+        key: KeyName { master_sae, key_id },
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng as _;
+    use rand::rngs::ChaCha12Rng;
+
     use super::*;
 
     fn id(n: u8) -> KeyId {
@@ -87,36 +110,64 @@ mod tests {
         name.parse().unwrap()
     }
 
+    const KEEP: Duration = Duration::from_secs(10);
+
     #[test]
     fn a_key_is_claimed_once_by_each_sae_until_given_back() {
-        let mut handed_out = HandedOut::new(8);
+        let mut handed_out = HandedOut::new(KEEP);
         let (a, b, c) = (sae("a"), sae("b"), sae("c"));
-        assert_eq!(handed_out.claim(&b, &a, &[id(1), id(2)]), Ok(()));
-        assert_eq!(handed_out.claim(&b, &a, &[id(3), id(2)]), Err(id(2)));
-        assert_eq!(
-            handed_out.claim(&b, &a, &[id(3)]),
-            Ok(()),
-            "a refused claim takes nothing"
-        );
-        assert_eq!(handed_out.claim(&c, &a, &[id(1)]), Ok(()));
-        handed_out.give_back(&b, &a, &[id(1), id(2)]);
-        assert_eq!(handed_out.claim(&b, &a, &[id(1)]), Ok(()));
+        let mut claim = |sae: &SaeId, master: &SaeId, ids: &[KeyId]| {
+            handed_out.claim(Duration::ZERO, sae, master, ids)
+        };
+        assert_eq!(claim(&b, &a, &[id(1), id(2)]), Ok(()));
+        assert_eq!(claim(&b, &a, &[id(3), id(2)]), Err(id(2)));
+        let taken = claim(&b, &a, &[id(3)]);
+        assert_eq!(taken, Ok(()), "a refused claim takes nothing");
+        assert_eq!(claim(&c, &a, &[id(1)]), Ok(()));
         // Another master may use the ID of a key that it has read on the wire.
-        assert_eq!(handed_out.claim(&b, &c, &[id(1)]), Ok(()));
+        assert_eq!(claim(&b, &c, &[id(1)]), Ok(()));
+        handed_out.give_back(&b, &a, &[id(1), id(2)]);
+        assert_eq!(handed_out.claim(Duration::ZERO, &b, &a, &[id(1)]), Ok(()));
     }
 
     #[test]
-    fn as_many_claims_as_the_capacity_are_remembered_and_the_oldest_are_forgotten() {
-        let mut handed_out = HandedOut::new(2);
+    fn no_number_of_claims_makes_one_forgotten() {
         let (a, b) = (sae("a"), sae("b"));
-        for n in 1..=5 {
-            assert_eq!(handed_out.claim(&b, &a, &[id(n)]), Ok(()));
-            if let Some(before) = n.checked_sub(2).filter(|n| *n > 0) {
-                let taken = Err(id(before));
-                assert_eq!(handed_out.claim(&b, &a, &[id(before)]), taken);
-            }
-            assert!(handed_out.recent.len() + handed_out.earlier.len() <= 4);
+        let mut handed_out = HandedOut::new(KEEP);
+        let mut rng = ChaCha12Rng::seed_from_u64(1);
+        let ids: Vec<KeyId> = (0..250_000).map(|_| KeyId::random(&mut rng)).collect();
+        for ids in ids.chunks(100) {
+            handed_out.claim(KEEP, &b, &a, ids).unwrap();
         }
-        assert_eq!(handed_out.claim(&b, &a, &[id(1)]), Ok(()));
+        for id in [ids[0], ids[249_999]] {
+            assert_eq!(handed_out.claim(2 * KEEP, &b, &a, &[id]), Err(id));
+        }
+    }
+
+    #[test]
+    fn a_claim_is_kept_as_long_as_it_has_to_be_and_not_for_good() {
+        let (a, b) = (sae("a"), sae("b"));
+        // However the claims of others lie in time.
+        for others in [1, 3, 7, 11, 30] {
+            for at in 0..40 {
+                let mut handed_out = HandedOut::new(KEEP);
+                let mut forgotten = None;
+                for now in 0..100 {
+                    let claim = |handed_out: &mut HandedOut, n| {
+                        handed_out.claim(Duration::from_secs(now), &b, &a, &[id(n)])
+                    };
+                    if now % others == 0 {
+                        claim(&mut handed_out, 100 + now as u8).unwrap();
+                    }
+                    if now == at {
+                        claim(&mut handed_out, 1).unwrap();
+                    } else if now > at && forgotten.is_none() {
+                        forgotten = claim(&mut handed_out, 1).is_ok().then_some(now - at);
+                    }
+                }
+                let kept = forgotten.expect("not for good");
+                assert!((11..=22).contains(&kept), "{kept} s with {others}, {at}");
+            }
+        }
     }
 }

@@ -35,6 +35,3 @@ pub const ATTEMPTS_MAX: u32 = 5;
 /// Subsets of answers that a responder tries at most for one key. Enough for every pattern of liars in up to
 /// 10 hubs (C(10, 5) = 252), and for all but hopeless ones beyond.
 pub const SUBSETS_MAX: usize = 2_000;
-
-/// Key IDs that a client remembers as handed out, at least. The hubs erase shares on their own, so forgetting one is safe.
-pub const HANDED_OUT_MAX: usize = 100_000;

@@ -56,7 +56,7 @@ impl<N: FromStr<Err = NameError>> Visitor<'_> for NameVisitor<N> {
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name(SmolStr);
 
         impl $name {
@@ -130,7 +130,7 @@ impl KeyId {
 
 /// Which key is meant. Initiators draw key IDs on their own, and whoever reads the wire can use one again: an ID names
 /// one key only together with the master SAE, for whom nobody else can speak.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyName {
     /// The SAE that asked for the key.
     pub master_sae: SaeId,

@@ -114,12 +114,13 @@ pub struct ShareStore {
     limits: StoreLimits,
     slots: Slots<Entry>,
     by_name: HashTable<Place>,
-    /// Clients choose names: without a secret of its own they could choose such as collide.
+    /// Clients choose key IDs: without a secret in it they could choose such as collide.
     hasher: RandomState,
     bytes: usize,
 }
 
-/// Where a share lies. Its hash is kept, so that to grow need not look at the shares.
+/// Where a share lies. The hash of its key ID is kept, so that to grow need not look at the shares. Masters that use the
+/// same ID get in each other's way a little, and there are few of them.
 struct Place {
     hash: u64,
     slot: SlotIndex,
@@ -177,7 +178,7 @@ impl ShareStore {
     fn forget(&mut self, taken: &[(SlotIndex, Entry)]) {
         let hashes = taken
             .iter()
-            .map(|(_, entry)| self.hash(&entry.held.terms.master_sae, entry.key_id));
+            .map(|(_, entry)| self.hasher.hash_one(entry.key_id));
         // All hashes first, see `places`.
         for (hash, (slot, entry)) in hashes.collect::<Vec<u64>>().into_iter().zip(taken) {
             if let Ok(place) = self.by_name.find_entry(hash, |place| place.slot == *slot) {
@@ -185,10 +186,6 @@ impl ShareStore {
             }
             self.bytes -= entry.held.share.0.len();
         }
-    }
-
-    fn hash(&self, master_sae: &SaeId, key_id: KeyId) -> u64 {
-        self.hasher.hash_one((master_sae, key_id))
     }
 
     /// Where keys of a master are, each with its hash.
@@ -200,7 +197,7 @@ impl ShareStore {
         master_sae: &SaeId,
         key_ids: impl Iterator<Item = KeyId>,
     ) -> Vec<(u64, Option<SlotIndex>)> {
-        let hashed = key_ids.map(|key_id| (self.hash(master_sae, key_id), key_id));
+        let hashed = key_ids.map(|key_id| (self.hasher.hash_one(key_id), key_id));
         let hashed: Vec<(u64, KeyId)> = hashed.collect();
         let found = |(hash, key_id)| (hash, self.find(hash, master_sae, key_id));
         hashed.into_iter().map(found).collect()

@@ -41,7 +41,7 @@ impl Core {
         let _task = self.take(bytes)?;
         self.handed_out
             .borrow_mut()
-            .claim(&caller, &master_sae, &key_ids)
+            .claim(self.now(), &caller, &master_sae, &key_ids)
             .map_err(KmeError::HandedOut)?;
         let fetched = self.fetch(&caller, &master_sae, &key_ids).await;
         let mut counters = self.counters.borrow_mut();
