@@ -256,3 +256,16 @@ fn k_reservations_are_enough_and_fewer_end_the_call_with_the_reasons() {
         "three of five have nothing: there is nothing to wait for"
     );
 }
+
+#[test]
+fn hubs_that_kept_calls_waiting_get_no_moment() {
+    let sharing = Sharing::new(3, 5).unwrap();
+    let mut reserving = Reserving::begin(sharing, 10 * NOW);
+    reserving.do_not_wait_for([x(1), x(3)].into());
+    for hub in [4, 2] {
+        reserving.on_reserved(NOW, x(hub), hub);
+        assert!(matches!(reserving.progress(NOW), Progress::WaitUntil(_)));
+    }
+    reserving.on_reserved(NOW, x(5), 5);
+    assert!(matches!(reserving.progress(NOW), Progress::Done(reserved) if reserved.len() == 3));
+}

@@ -118,6 +118,7 @@ impl Core {
         }
         drop(sender);
         let mut reserving = Reserving::begin(self.config.sharing, deadline);
+        reserving.do_not_wait_for(self.late.borrow().clone());
         loop {
             match reserving.progress(self.now()) {
                 Progress::Done(reserved) => return Ok(reserved),

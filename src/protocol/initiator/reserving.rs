@@ -1,6 +1,6 @@
 //! Before keys can be made of PSRD: which hubs have some at hand. `docs/protocol.md` §5.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::crypto::shamir::{ShareIndex, Sharing};
@@ -31,6 +31,11 @@ impl<R> Reserving<R> {
             quorum: Quorum::new(sharing, patience),
             reserved: BTreeMap::new(),
         }
+    }
+
+    /// Once K hubs have something reserved, these are not waited for: they have kept calls waiting in vain before.
+    pub fn do_not_wait_for(&mut self, late: BTreeSet<ShareIndex>) {
+        self.quorum.late = late;
     }
 
     /// PSRD is reserved for a hub.

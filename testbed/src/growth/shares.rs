@@ -22,7 +22,7 @@ const KEY_BYTES: usize = 32;
 const KEYS_PER_DEPOSIT: usize = 128;
 
 /// Below that many, memory comes in pages that are too large to tell.
-const TELLING_SHARES: usize = 10_000;
+const TELLING_SHARES: usize = 100_000;
 
 /// Shares that come and go while the others stay.
 const PASSING: usize = 5_000;

@@ -161,13 +161,14 @@ fn line(part: Part, condition: &Condition, run: &Run) -> String {
 }
 
 impl Extent {
+    /// Warm-up, and samples. Until shares come and go at the same rate, every other page that is written to is one that
+    /// the system has to clear first: shares stay for ten seconds after they were fetched.
     fn profile_times(self) -> (Duration, Duration) {
-        let seconds = match self {
-            Self::Full => 3,
+        match self {
+            Self::Full => (Duration::from_secs(11), Duration::from_secs(3)),
             // perf takes some tenths of a second to begin.
-            Self::Quick => 1,
-        };
-        (Duration::from_millis(300), Duration::from_secs(seconds))
+            Self::Quick => (Duration::from_millis(300), Duration::from_secs(1)),
+        }
     }
 
     /// Shares to hold, and how long it may take.

@@ -43,7 +43,7 @@ pub(super) fn section(data: &Throughput) -> String {
         legend: legend(),
         panels: data.profiles.iter().map(bars).collect::<String>() + &meanings(),
         caption: "Each panel has its own scale. <b>What to see:</b> the longest piece is where the next gain is. The kernel's is the \
-                  price of a process for each node: it falls with the number and the size of messages, and with nothing else."
+                  price of a process for each node: it falls with the number and the size of messages."
             .to_owned(),
         tables: functions(data) + &table.map_or_else(String::new, |t| t.details(FOLDER)),
     }
