@@ -818,6 +818,29 @@ mod tests {
     }
 
     #[test]
+    fn what_a_hub_holds_is_bounded_by_number_and_bytes() {
+        let limits = |lines: &str| {
+            let topology = parse(&format!("{lines}\n{EXAMPLE}"))?;
+            let hub = topology.hub(&"hank".parse().unwrap()).unwrap();
+            Ok::<_, String>((hub.store.shares_max, hub.store.bytes_max))
+        };
+        assert_eq!(limits(""), Ok((SHARES_MAX, SHARE_BYTES_MAX)));
+        let both = "shares_per_hub_max = 7\nshare_bytes_per_hub_max = 1_048_576";
+        assert_eq!(limits(both), Ok((7, 1 << 20)));
+        for (line, expected) in [
+            ("shares_per_hub_max = 0", "must be 1 to 100000000, not 0"),
+            ("share_bytes_per_hub_max = 1_048_575", "must be 1048576 to"),
+            (
+                "share_bytes_per_hub_max = 1_099_511_627_777",
+                "to 1099511627776, not",
+            ),
+        ] {
+            let error = limits(line).unwrap_err();
+            assert!(error.contains(expected), "{line}: {error}");
+        }
+    }
+
+    #[test]
     fn keys_come_from_the_generator_unless_psrd_is_asked_for() {
         let source = |text: &str| {
             let topology = parse(text).unwrap();
