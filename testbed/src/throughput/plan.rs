@@ -85,7 +85,6 @@ pub(super) const BULK_CONCURRENCY: usize = 4;
 /// As many keys in a call as may be.
 pub(super) const MANY: Condition = Condition {
     keys_per_call: KEYS_PER_CALL_MAX,
-    concurrency: Some(BULK_CONCURRENCY),
     ..BASE
 };
 
