@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use rand::CryptoRng;
-use tokio::time::Instant;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 
 use crate::crypto::shamir::{ShareIndex, Sharing};
 use crate::protocol::initiator::{EstablishError, EstablishedKey, KeySource};
@@ -320,6 +321,9 @@ impl Handler<GetClientStatus> for ClientNode {
     }
 }
 
+/// What a hub's link says.
+type Answer<T> = (ShareIndex, Result<T, LinkError>);
+
 impl Core {
     /// Time as the state machines count it.
     fn now(&self) -> Duration {
@@ -349,6 +353,36 @@ impl Core {
                 None => Err(LinkError::stopped()),
             }
         }
+    }
+
+    /// Asks all links at once. What they say once nobody listens any more is dropped.
+    fn ask_all_links<M, T>(&self, message: impl Fn() -> M) -> mpsc::UnboundedReceiver<Answer<T>>
+    where
+        M: Message<Result = Result<T, LinkError>> + Send + 'static,
+        T: Send + 'static,
+        Link: Handler<M>,
+    {
+        // As many answers as there are hubs.
+        let (sender, receiver) = mpsc::unbounded_channel();
+        for &x in self.links.keys() {
+            let asked = self.ask_link(x, message());
+            let sender = sender.clone();
+            tokio::task::spawn_local(async move {
+                let _ = sender.send((x, asked.await));
+            });
+        }
+        receiver
+    }
+
+    /// The next answer. `None` when the time has come, or all hubs have answered: the next look at the progress says
+    /// what that means.
+    async fn next<T>(
+        &self,
+        answers: &mut mpsc::UnboundedReceiver<Answer<T>>,
+        until: Duration,
+    ) -> Option<Answer<T>> {
+        let answer = timeout_at(self.started + until, answers.recv()).await;
+        answer.ok().flatten()
     }
 
     fn name_of(&self, x: ShareIndex) -> Option<NodeName> {

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::timeout_at;
 
 use crate::crypto::generator::for_one_task;
 use crate::crypto::shamir::ShareIndex;
@@ -17,11 +16,8 @@ use crate::protocol::initiator::{
 use crate::protocol::limits::SLAVE_SAES_MAX;
 use crate::protocol::message::DepositReply;
 
-use super::super::link::{Deposit, LinkError, Reservation, Reserve};
-use super::{Core, GetKey, KmeError, check_distinct, check_range};
-
-/// What a hub's link says.
-type Answer<T> = (ShareIndex, Result<T, LinkError>);
+use super::super::link::{Deposit, Reservation, Reserve};
+use super::{Answer, Core, GetKey, KmeError, check_distinct, check_range};
 
 /// PSRD that is set aside for deposits.
 type Reservations = BTreeMap<ShareIndex, Reservation>;
@@ -103,20 +99,11 @@ impl Core {
         bytes: usize,
         deadline: Duration,
     ) -> Result<Reservations, EstablishError> {
-        let (sender, mut answers) = mpsc::unbounded_channel();
-        for &x in self.links.keys() {
-            let message = Reserve {
-                bytes,
-                deadline: self.started + deadline,
-            };
-            let asked = self.ask_link(x, message);
-            let sender = sender.clone();
-            tokio::task::spawn_local(async move {
-                // A reservation that comes too late is dropped, and wiped.
-                let _ = sender.send((x, asked.await));
-            });
-        }
-        drop(sender);
+        // A reservation that comes too late is dropped, and wiped.
+        let mut answers = self.ask_all_links(|| Reserve {
+            bytes,
+            deadline: self.started + deadline,
+        });
         let mut reserving = Reserving::begin(self.config.sharing, deadline);
         reserving.do_not_wait_for(self.late.borrow().clone());
         loop {
@@ -182,17 +169,6 @@ impl Core {
                 },
             }
         }
-    }
-
-    /// The next answer. `None` when the time has come, or all hubs have answered: the next look at the progress says
-    /// what that means.
-    async fn next<T>(
-        &self,
-        answers: &mut mpsc::UnboundedReceiver<Answer<T>>,
-        until: Duration,
-    ) -> Option<Answer<T>> {
-        let answer = timeout_at(self.started + until, answers.recv()).await;
-        answer.ok().flatten()
     }
 
     fn check_get_key(&self, message: GetKey) -> Result<EstablishRequest, KmeError> {

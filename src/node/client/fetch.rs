@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use tokio::sync::mpsc;
-use tokio::time::timeout_at;
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::robust::Method;
@@ -16,10 +15,9 @@ use crate::protocol::message::{FetchQuery, FetchReply, Plain};
 use crate::protocol::responder::{Event, FetchError, Responder};
 
 use super::super::link::{Fetch, LinkError};
-use super::{Core, GetKeyWithIds, KmeError, check_distinct, check_range};
+use super::{Answer, Core, GetKeyWithIds, KmeError, check_distinct, check_range};
 
-type Answer = (ShareIndex, Result<FetchReply<Plain>, LinkError>);
-type Answers = mpsc::UnboundedReceiver<Answer>;
+type Answers = mpsc::UnboundedReceiver<Answer<FetchReply<Plain>>>;
 
 impl Core {
     pub(super) async fn get_key_with_ids(
@@ -69,7 +67,10 @@ impl Core {
             key_ids: key_ids.to_vec(),
         };
         let deadline = self.now() + self.config.timing.call_deadline;
-        let mut answers = self.ask_all_hubs(&query, deadline);
+        let mut answers = self.ask_all_links(|| Fetch {
+            query: query.clone(),
+            deadline: self.started + deadline,
+        });
         let mut responder = Responder::begin(query, self.config.sharing, deadline);
         loop {
             match responder.progress(self.now()) {
@@ -84,8 +85,7 @@ impl Core {
                     return Err(error.into());
                 }
                 Progress::WaitUntil(until) => {
-                    if let Ok(Some(answer)) = timeout_at(self.started + until, answers.recv()).await
-                    {
+                    if let Some(answer) = self.next(&mut answers, until).await {
                         self.hear(&mut responder, answer);
                     }
                 }
@@ -106,7 +106,7 @@ impl Core {
         }
     }
 
-    fn hear(&self, responder: &mut Responder, (mut x, answer): Answer) {
+    fn hear(&self, responder: &mut Responder, (mut x, answer): Answer<FetchReply<Plain>>) {
         if canary(Canary::HubsSwapped) {
             let last = self.links.keys().next_back();
             x = last
@@ -132,23 +132,5 @@ impl Core {
                 Event::TwoKeysFit(_) => counters.alarms += 1,
             }
         }
-    }
-
-    fn ask_all_hubs(self: &Rc<Self>, query: &FetchQuery, deadline: std::time::Duration) -> Answers {
-        // As many answers as there are hubs.
-        let (sender, receiver) = mpsc::unbounded_channel();
-        for &x in self.links.keys() {
-            let message = Fetch {
-                query: query.clone(),
-                deadline: self.started + deadline,
-            };
-            let asked = self.ask_link(x, message);
-            let sender = sender.clone();
-            tokio::task::spawn_local(async move {
-                // Nobody listens any more once the call has failed.
-                let _ = sender.send((x, asked.await));
-            });
-        }
-        receiver
     }
 }
