@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -383,26 +383,18 @@ impl Checker<'_> {
         let psrd = self.psrd(file.psrd.as_ref())?;
         let keys = self.keys(file.keys.as_ref())?;
         let timing = self.timing(file.timing.as_ref())?;
-        let shares_per_hub_max = file.shares_per_hub_max.as_ref();
-        if let Some(max) = shares_per_hub_max {
-            self.within(
-                "shares_per_hub_max",
-                max.span(),
-                *max.get_ref() as u64,
-                1,
-                100_000_000,
-            )?;
-        }
-        let share_bytes_per_hub_max = file.share_bytes_per_hub_max.as_ref();
-        if let Some(max) = share_bytes_per_hub_max {
-            self.within(
-                "share_bytes_per_hub_max",
-                max.span(),
-                *max.get_ref() as u64,
-                1 << 20, // room for the share of the largest key
-                1 << 40,
-            )?;
-        }
+        let shares_per_hub_max = self.number(
+            "shares_per_hub_max",
+            file.shares_per_hub_max.as_ref(),
+            SHARES_MAX,
+            1..=100_000_000,
+        )?;
+        let share_bytes_per_hub_max = self.number(
+            "share_bytes_per_hub_max",
+            file.share_bytes_per_hub_max.as_ref(),
+            SHARE_BYTES_MAX,
+            1 << 20..=1 << 40, // room for the share of the largest key
+        )?;
         Ok(Topology {
             sharing,
             hubs: nodes,
@@ -411,9 +403,8 @@ impl Checker<'_> {
             psrd,
             keys,
             timing,
-            shares_per_hub_max: shares_per_hub_max.map_or(SHARES_MAX, |max| *max.get_ref()),
-            share_bytes_per_hub_max: share_bytes_per_hub_max
-                .map_or(SHARE_BYTES_MAX, |max| *max.get_ref()),
+            shares_per_hub_max,
+            share_bytes_per_hub_max,
             sae_identity: self.sae_identity(file.sae_identity.as_ref())?,
             log_dir: file.log_dir.unwrap_or_else(|| PathBuf::from("logs")),
         })
@@ -643,6 +634,22 @@ impl Checker<'_> {
             self.within(what, span.clone(), value, min, day)?;
         }
         Ok(timing)
+    }
+
+    /// A number that need not be there.
+    fn number(
+        &self,
+        what: &str,
+        value: Option<&Spanned<usize>>,
+        default: usize,
+        limits: RangeInclusive<usize>,
+    ) -> Result<usize, TopologyError> {
+        let Some(value) = value else {
+            return Ok(default);
+        };
+        let (got, min, max) = (*value.get_ref(), *limits.start(), *limits.end());
+        self.within(what, value.span(), got as u64, min as u64, max as u64)?;
+        Ok(got)
     }
 
     fn within(

@@ -56,9 +56,8 @@ impl<T> Slots<T> {
     pub(super) fn push(&mut self, queue: Queue, entry: T) -> SlotIndex {
         let free = self.slot(FREE).after;
         let index = if free == FREE { self.grow() } else { free };
-        self.unlink(index);
-        self.link(index, queue.anchor());
         self.slot_mut(index).entry = Some(entry);
+        self.requeue(index, queue);
         index
     }
 
@@ -70,15 +69,13 @@ impl<T> Slots<T> {
 
     /// Puts an entry at the end of a queue.
     pub(super) fn requeue(&mut self, index: SlotIndex, queue: Queue) {
-        self.unlink(index);
-        self.link(index, queue.anchor());
+        self.move_before(index, queue.anchor());
     }
 
     /// Takes an entry out.
     pub(super) fn remove(&mut self, index: SlotIndex) -> Option<T> {
         let entry = self.slot_mut(index).entry.take()?;
-        self.unlink(index);
-        self.link(index, FREE);
+        self.move_before(index, FREE);
         Some(entry)
     }
 
@@ -107,17 +104,11 @@ impl<T> Slots<T> {
         index
     }
 
-    /// Leaves the slot in a ring of its own.
-    fn unlink(&mut self, index: SlotIndex) {
+    /// Takes a slot out of its ring, and puts it before an anchor, which is at the end.
+    fn move_before(&mut self, index: SlotIndex, anchor: SlotIndex) {
         let Slot { before, after, .. } = *self.slot(index);
         self.slot_mut(before).after = after;
         self.slot_mut(after).before = before;
-        let slot = self.slot_mut(index);
-        (slot.before, slot.after) = (index, index);
-    }
-
-    /// Puts a slot that is alone before the anchor, which is at the end.
-    fn link(&mut self, index: SlotIndex, anchor: SlotIndex) {
         let last = std::mem::replace(&mut self.slot_mut(anchor).before, index);
         self.slot_mut(last).after = index;
         let slot = self.slot_mut(index);
