@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let options = Options {
         revision: args.revision,
-        root: Path::new(env!("CARGO_MANIFEST_DIR")).to_owned(),
+        root: Path::new(env!("CARGO_MANIFEST_DIR")).join(".."),
         // Cargo tells benchmarks a folder in the one where it builds.
         target: Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name(""),
         rounds: args.rounds,

@@ -65,7 +65,7 @@ named! {
         KeyDespiteLoss = "key-despite-loss", "a key is found although a hub says that it holds no share of it";
         BareQuorum = "bare-quorum", "a master is given keys of which only K hubs have said that they hold them";
         RegisteredAgain = "registered-again", "a link registers anew while an exchange waits for it";
-        Batched = "batched", "wishes that waited for a hub leave together in one message";
+        Batched = "batched", "operations that waited for a hub leave together in one message";
         RequestOverdue = "request-overdue", "a request takes so long that the next one leaves beside it";
         RefillStale = "refill-stale", "a refill is refused because the hub has forgotten the registration";
     }

@@ -28,16 +28,15 @@
 //! | [`node`] | the actix actors: hub, client, link |
 //! | [`http`] | the actix-web routes and the awc client |
 //! | [`topology`] | the topology file |
-//! | [`load`] | the load generator: SAEs that get keys from a running cluster, and what that took |
-//! | [`cli`] | the `dske` command |
 //! | [`harness`] | marks and canaries, for the test harness only |
 
-pub mod cli;
 pub mod crypto;
 pub mod harness;
+#[cfg(feature = "node")]
 pub mod http;
-pub mod load;
+#[cfg(feature = "node")]
 pub mod node;
 pub mod protocol;
 pub mod psrd;
+#[cfg(feature = "node")]
 pub mod topology;

@@ -1,4 +1,4 @@
-//! Batches between a client and a hub: each wish has its own answer, and whatever a peer sends that is cut, too long
+//! Batches between a client and a hub: each operation has its own answer, and whatever a peer sends that is cut, too long
 //! or says something else than it is, is refused with nothing lost.
 #![allow(clippy::unwrap_used)]
 
@@ -9,12 +9,14 @@ use bytes::Bytes;
 use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::{MAC_KEY_BYTES, MacKey};
 use dske::crypto::shamir::{ShareIndex, Sharing};
-use dske::protocol::batch::{Reply, Wish, read_client, read_wishes, wishes_of, write_wishes};
+use dske::protocol::batch::{
+    Operation, Reply, operations_of, read_client, read_operations, write_operations,
+};
 use dske::protocol::channel::{
     ClientEnd, OpenError, PoolOwner, Sent, batch_cost, seal_batch, sign,
 };
 use dske::protocol::hub::{Hub, HubConfig, PsrdRequest, RegistrationRequest};
-use dske::protocol::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, WISHES_PER_BATCH_MAX};
+use dske::protocol::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, OPERATIONS_PER_BATCH_MAX};
 use dske::protocol::message::{
     DepositBody, DepositOutcome, DepositedKey, FetchAnswer, FetchQuery, Plain,
 };
@@ -95,14 +97,14 @@ impl Scene {
         }
     }
 
-    fn seal(&mut self, wishes: Vec<Wish<Plain>>) -> (Request, Sent) {
-        let spent = self.end.spend(batch_cost(&wishes)).unwrap();
-        seal_batch(spent, &client(), wishes)
+    fn seal(&mut self, operations: Vec<Operation<Plain>>) -> (Request, Sent) {
+        let spent = self.end.spend(batch_cost(&operations)).unwrap();
+        seal_batch(spent, &client(), operations)
     }
 
-    fn ask(&mut self, wishes: Vec<Wish<Plain>>) -> Result<Vec<Reply<Plain>>, OpenError> {
-        let count = wishes.len();
-        let (request, sent) = self.seal(wishes);
+    fn ask(&mut self, operations: Vec<Operation<Plain>>) -> Result<Vec<Reply<Plain>>, OpenError> {
+        let count = operations.len();
+        let (request, sent) = self.seal(operations);
         self.exchange(&request, &sent, count)
     }
 
@@ -110,10 +112,10 @@ impl Scene {
         &mut self,
         request: &Request,
         sent: &Sent,
-        wishes: usize,
+        operations: usize,
     ) -> Result<Vec<Reply<Plain>>, OpenError> {
         let response = self.hub.handle(NOW, request);
-        self.end.open_batch_reply(sent, wishes, &response)
+        self.end.open_batch_reply(sent, operations, &response)
     }
 
     /// A batch of which the body is anything, signed as it is, with so many bytes for pads.
@@ -137,7 +139,7 @@ impl Scene {
     fn works(&mut self) {
         let deposit = self.deposit(1, 32);
         let query = query_for(&deposit);
-        let replies = self.ask(vec![Wish::Deposit(deposit), Wish::Fetch(query)]);
+        let replies = self.ask(vec![Operation::Deposit(deposit), Operation::Fetch(query)]);
         assert!(matches!(
             replies.unwrap().as_slice(),
             [Reply::Deposit(_), Reply::Fetch(reply)] if reply.is_complete()
@@ -162,7 +164,7 @@ fn refusal(result: Result<Vec<Reply<Plain>>, OpenError>) -> Refusal {
 }
 
 #[test]
-fn each_wish_has_its_own_answer() {
+fn each_operation_has_its_own_answer() {
     let mut scene = scene(65_536);
     let first = scene.deposit(2, 32);
     let second = scene.deposit(1, 16);
@@ -176,11 +178,11 @@ fn each_wish_has_its_own_answer() {
     other.keys.truncate(1);
     other.keys[0].share.0[0] ^= 1;
     let replies = scene.ask(vec![
-        Wish::Deposit(first),
-        Wish::Fetch(foreign),
-        Wish::Deposit(second),
-        Wish::Fetch(query),
-        Wish::Deposit(other),
+        Operation::Deposit(first),
+        Operation::Fetch(foreign),
+        Operation::Deposit(second),
+        Operation::Fetch(query),
+        Operation::Deposit(other),
     ]);
     let replies = replies.unwrap();
     let [
@@ -216,13 +218,13 @@ fn what_psrd_does_not_suffice_for_is_put_off_and_the_others_are_answered() {
     let mut scene = scene(1_024);
     let deposits: Vec<_> = (0..2).map(|_| scene.deposit(4, 64)).collect();
     let queries: Vec<_> = deposits.iter().map(query_for).collect();
-    let stored = scene.ask(vec![Wish::Deposit(deposits[0].clone())]);
+    let stored = scene.ask(vec![Operation::Deposit(deposits[0].clone())]);
     assert_eq!(stored.unwrap().len(), 1);
     let fetched = scene.ask(vec![
-        Wish::Fetch(queries[0].clone()),
-        Wish::Fetch(queries[0].clone()),
-        Wish::Fetch(queries[0].clone()),
-        Wish::Fetch(queries[1].clone()),
+        Operation::Fetch(queries[0].clone()),
+        Operation::Fetch(queries[0].clone()),
+        Operation::Fetch(queries[0].clone()),
+        Operation::Fetch(queries[1].clone()),
     ]);
     let fetched = fetched.unwrap();
     let kinds: Vec<&str> = fetched
@@ -265,12 +267,14 @@ fn what_cannot_be_answered_at_all_is_not_carried_out() {
     bring(&mut scene);
     let nothing = scene.deposit(1, 1);
     for _ in 0..2 {
-        scene.ask(vec![Wish::Fetch(query_for(&nothing))]).unwrap();
+        scene
+            .ask(vec![Operation::Fetch(query_for(&nothing))])
+            .unwrap();
     }
-    let error = scene.ask(vec![Wish::Deposit(first)]).unwrap_err();
+    let error = scene.ask(vec![Operation::Deposit(first)]).unwrap_err();
     assert_eq!(error, OpenError::Hint(Refusal::PsrdExhausted));
     bring(&mut scene);
-    let replies = scene.ask(vec![Wish::Deposit(other)]).unwrap();
+    let replies = scene.ask(vec![Operation::Deposit(other)]).unwrap();
     let [Reply::Deposit(reply)] = replies.as_slice() else {
         panic!("{replies:?}")
     };
@@ -281,8 +285,8 @@ fn what_cannot_be_answered_at_all_is_not_carried_out() {
 fn a_cut_or_padded_batch_is_refused_and_signed_as_refused() {
     let mut scene = scene(65_536);
     let deposit = scene.deposit(1, 32);
-    let query = Wish::Fetch(query_for(&deposit));
-    let whole = write_wishes(&client(), &vec![query; 3]);
+    let query = Operation::Fetch(query_for(&deposit));
+    let whole = write_operations(&client(), &vec![query; 3]);
     let name = read_client(&whole).unwrap().1.len();
     let header = whole.len() - name;
     for length in header..whole.len() {
@@ -316,9 +320,9 @@ fn a_cut_or_padded_batch_is_refused_and_signed_as_refused() {
 #[test]
 fn a_batch_that_lies_about_its_size_takes_no_memory() {
     let mut scene = scene(65_536);
-    let start = write_wishes(&client(), &[]);
+    let start = write_operations(&client(), &[]);
     let name = &start[..start.len() - 1];
-    // 2⁶⁴ − 1 wishes, none of which is there; and one deposit of as many keys.
+    // 2⁶⁴ − 1 operations, none of which is there; and one deposit of as many keys.
     let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
     let refused = refusal(scene.say([name, &huge].concat(), 0));
     assert_eq!(refused.kind(), "authentic-malformed");
@@ -345,31 +349,31 @@ fn a_batch_outside_the_limits_is_refused() {
     assert_eq!(empty.kind(), "out-of-limits");
     let deposit = scene.deposit(1, 32);
     let query = query_for(&deposit);
-    let many = vec![Wish::Fetch(query.clone()); WISHES_PER_BATCH_MAX + 1];
+    let many = vec![Operation::Fetch(query.clone()); OPERATIONS_PER_BATCH_MAX + 1];
     assert_eq!(refusal(scene.ask(many)).kind(), "out-of-limits");
-    let most = vec![Wish::Fetch(query.clone()); WISHES_PER_BATCH_MAX];
-    assert_eq!(scene.ask(most).unwrap().len(), WISHES_PER_BATCH_MAX);
-    // One wish of too many keys is refused alone.
+    let most = vec![Operation::Fetch(query.clone()); OPERATIONS_PER_BATCH_MAX];
+    assert_eq!(scene.ask(most).unwrap().len(), OPERATIONS_PER_BATCH_MAX);
+    // One operation of too many keys is refused alone.
     let long = FetchQuery {
         key_ids: vec![query.key_ids[0]; KEYS_PER_MESSAGE_MAX + 1],
         ..query.clone()
     };
-    let replies = scene.ask(vec![Wish::Fetch(long), Wish::Fetch(query)]);
+    let replies = scene.ask(vec![Operation::Fetch(long), Operation::Fetch(query)]);
     let replies = replies.unwrap();
     assert!(matches!(&replies[0], Reply::Refused(r) if r.kind() == "out-of-limits"));
     assert!(matches!(&replies[1], Reply::Fetch(_)));
 }
 
 #[test]
-fn a_wish_in_the_name_of_another_client_makes_the_whole_batch_void() {
+fn an_operation_in_the_name_of_another_client_makes_the_whole_batch_void() {
     let mut scene = scene(65_536);
     let deposit = scene.deposit(1, 32);
     let theirs = FetchQuery {
         client: "mallory".parse().unwrap(),
         ..query_for(&deposit)
     };
-    let wishes = vec![Wish::Deposit(deposit), Wish::Fetch(theirs)];
-    let refused = refusal(scene.ask(wishes));
+    let operations = vec![Operation::Deposit(deposit), Operation::Fetch(theirs)];
+    let refused = refusal(scene.ask(operations));
     assert!(
         refused.to_string().contains("of another client"),
         "{refused}"
@@ -381,7 +385,7 @@ fn a_wish_in_the_name_of_another_client_makes_the_whole_batch_void() {
 fn pads_that_do_not_go_with_the_shares_are_refused() {
     let mut scene = scene(65_536);
     let deposit = scene.deposit(1, 32);
-    let (request, _) = scene.seal(vec![Wish::Deposit(deposit)]);
+    let (request, _) = scene.seal(vec![Operation::Deposit(deposit)]);
     for pad_bytes in [0, 79, 81] {
         let refused = refusal(scene.say(request.body.clone(), pad_bytes));
         assert_eq!(refused.kind(), "bad-allocation", "{pad_bytes} bytes");
@@ -393,9 +397,13 @@ fn pads_that_do_not_go_with_the_shares_are_refused() {
 fn answers_that_would_be_too_long_are_put_off() {
     let mut scene = scene(16 << 20);
     let deposits: Vec<_> = (0..40).map(|_| scene.deposit(1, KEY_BYTES_MAX)).collect();
-    let queries: Vec<_> = deposits.iter().map(query_for).map(Wish::Fetch).collect();
+    let queries: Vec<_> = deposits
+        .iter()
+        .map(query_for)
+        .map(Operation::Fetch)
+        .collect();
     for deposit in deposits {
-        scene.ask(vec![Wish::Deposit(deposit)]).unwrap();
+        scene.ask(vec![Operation::Deposit(deposit)]).unwrap();
     }
     let replies = scene.ask(queries).unwrap();
     let put_off = replies.iter().filter(
@@ -415,8 +423,11 @@ fn an_answer_that_is_cut_or_has_too_few_entries_is_not_taken() {
     let mut scene = scene(65_536);
     let deposit = scene.deposit(1, 32);
     let query = query_for(&deposit);
-    scene.ask(vec![Wish::Deposit(deposit)]).unwrap();
-    let (request, sent) = scene.seal(vec![Wish::Fetch(query.clone()), Wish::Fetch(query)]);
+    scene.ask(vec![Operation::Deposit(deposit)]).unwrap();
+    let (request, sent) = scene.seal(vec![
+        Operation::Fetch(query.clone()),
+        Operation::Fetch(query),
+    ]);
     let response = scene.hub.handle(NOW, &request);
     let mut cut = response.clone();
     cut.body.truncate(cut.body.len() - 1);
@@ -431,11 +442,11 @@ fn an_answer_that_is_cut_or_has_too_few_entries_is_not_taken() {
 }
 
 proptest! {
-    /// Whatever bytes there are, reading them ends in wishes or in a sentence.
+    /// Whatever bytes there are, reading them ends in operations or in a sentence.
     #[test]
     fn any_bytes_can_be_read(body in proptest::collection::vec(any::<u8>(), 0..300)) {
         if let Ok((_, rest)) = read_client(&body) {
-            let _ = read_wishes(rest);
+            let _ = read_operations(rest);
         }
     }
 
@@ -445,7 +456,7 @@ proptest! {
         let mut scene = scene(4_096);
         let deposit = scene.deposit(2, 16);
         let query = query_for(&deposit);
-        let (request, sent) = scene.seal(vec![Wish::Deposit(deposit), Wish::Fetch(query)]);
+        let (request, sent) = scene.seal(vec![Operation::Deposit(deposit), Operation::Fetch(query)]);
         let mut body = request.body.to_vec();
         let at = at.index(body.len());
         body[at] ^= by;
@@ -463,12 +474,12 @@ proptest! {
     #[test]
     fn a_batch_reads_as_it_was_written(deposits in 1..4_usize, keys in 1..5_usize, size in 1..70_usize) {
         let mut scene = scene(65_536);
-        let wishes: Vec<Wish<Plain>> =
-            (0..deposits).map(|_| Wish::Deposit(scene.deposit(keys, size))).collect();
-        let (request, _) = scene.seal(wishes.clone());
-        let read = wishes_of(&request).unwrap();
-        prop_assert_eq!(read.len(), wishes.len());
-        let again = write_wishes(&client(), &read);
+        let operations: Vec<Operation<Plain>> =
+            (0..deposits).map(|_| Operation::Deposit(scene.deposit(keys, size))).collect();
+        let (request, _) = scene.seal(operations.clone());
+        let read = operations_of(&request).unwrap();
+        prop_assert_eq!(read.len(), operations.len());
+        let again = write_operations(&client(), &read);
         prop_assert_eq!(&again, &request.body);
         let signature = Signature::from_header(request.signature.as_deref()).unwrap();
         let wrong = MacKey::try_from([0; 32].as_slice()).unwrap();

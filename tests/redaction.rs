@@ -5,7 +5,7 @@ use dske::crypto::mac::MacKey;
 use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Sharing, split};
 use dske::http::etsi::KeyContainer;
-use dske::protocol::batch::{Encoding, Reply, Wish};
+use dske::protocol::batch::{Encoding, Operation, Reply};
 use dske::protocol::channel::{Bound, Opened};
 use dske::protocol::initiator::{EstablishRequest, Initiator, Patience};
 use dske::protocol::message::{FetchAnswer, FetchReply, FetchResult, FoundShare, Plain};
@@ -107,7 +107,7 @@ fn keys_on_their_way_are_redacted() {
                 signature: signature.parse().unwrap(),
                 encoding: Encoding::Binary,
             },
-            wishes: Ok(vec![Wish::Deposit(deposit)]),
+            operations: Ok(vec![Operation::Deposit(deposit)]),
         };
         let shown = format!("{opened:?}");
         assert!(shown.contains("<redacted>"));

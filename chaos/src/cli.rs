@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use dske_testbed::report::{ReportError, check_writable};
+use dske_report::{ReportError, check_writable};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::campaign::{self, Campaign, CampaignError, Plans, SeedError};

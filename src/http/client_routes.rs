@@ -20,7 +20,7 @@ use super::etsi::{KeyContainer, Status};
 use super::etsi_call::serve;
 use super::hub_routes::Stop;
 use super::key_request::{KeyRequest, key_ids, no_parameters};
-use super::{metrics, openapi};
+use super::metrics;
 
 /// The standard's own prefix, and the one of this project.
 pub const ETSI_PREFIXES: [&str; 2] = ["/api/v1/keys", "/dske/client/etsi/api/v1/keys"];
@@ -41,9 +41,9 @@ pub fn configure(config: &mut ServiceConfig, client: &Addr<ClientNode>, on_stop:
     for prefix in ETSI_PREFIXES {
         config.service(etsi(prefix));
     }
-    config
-        .configure(metrics::client)
-        .configure(openapi::routes(openapi::client));
+    config.configure(metrics::client);
+    #[cfg(feature = "openapi")]
+    config.configure(super::openapi::routes(super::openapi::client));
 }
 
 /// The API methods of clause 5.1 Table 2, and no others.

@@ -5,7 +5,6 @@ use std::fmt;
 use actix_web::HttpResponse;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::node::client::KmeError;
 use crate::protocol::KeyId;
@@ -14,8 +13,9 @@ use crate::protocol::responder::FetchError;
 use super::answer::json;
 
 /// The Error data format: also what the other routes say in a few words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Error))]
 pub struct MessageBody {
     /// What is wrong, in the words of the standard where it gives any.
     pub message: String,
@@ -25,17 +25,18 @@ pub struct MessageBody {
 }
 
 /// One entry of `details`: names and values, as clause 6.5 wants them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Detail {
     /// What a person needs to know.
     pub reason: String,
     /// The key that it is about.
     #[serde(default, rename = "key_ID", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub key_id: Option<String>,
     /// The parameter that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub parameter: Option<String>,
 }
 

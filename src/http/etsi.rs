@@ -5,7 +5,6 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::crypto::secret::Secret;
@@ -14,7 +13,8 @@ use crate::protocol::initiator::EstablishedKey;
 use crate::protocol::limits::SLAVE_SAES_MAX;
 
 /// Status, clause 6.1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[allow(non_snake_case, reason = "the standard's own spelling")]
 pub struct Status {
     /// The KME that answers.
@@ -60,21 +60,23 @@ impl From<KmeStatus> for Status {
 }
 
 /// Key container, clause 6.3.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyContainer {
     /// The keys.
     pub keys: Vec<ContainedKey>,
 }
 
 /// A key in a [`KeyContainer`].
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[allow(non_snake_case, reason = "the standard's own spelling")]
 pub struct ContainedKey {
     /// The key's ID, a UUID.
-    #[schema(value_type = Uuid, example = "bc490419-7d60-487f-adc1-4ddcc177c139")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Uuid, example = "bc490419-7d60-487f-adc1-4ddcc177c139"))]
     pub key_ID: String,
     /// The key, base64 (RFC 4648 section 4).
-    #[schema(value_type = String, content_encoding = "base64", example = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, content_encoding = "base64", example = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="))]
     pub key: Zeroizing<String>,
 }
 

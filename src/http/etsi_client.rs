@@ -31,7 +31,7 @@ pub enum CallError {
 
 /// What to ask for: Key request format, clause 6.2.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct KeyWish {
+pub struct KeyRequest {
     /// Number of keys, if not the default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<usize>,
@@ -95,13 +95,13 @@ impl EtsiClient {
         &self,
         caller: &SaeId,
         slave: &SaeId,
-        wish: &KeyWish,
+        request: &KeyRequest,
     ) -> Result<KeyContainer, CallError> {
         let path = format!("/api/v1/keys/{slave}/enc_keys");
-        if *wish == KeyWish::default() {
+        if *request == KeyRequest::default() {
             return self.get(&path, Some(caller)).await;
         }
-        self.post(&path, caller, wish).await
+        self.post(&path, caller, request).await
     }
 
     /// Get key with key IDs (clause 5.4).

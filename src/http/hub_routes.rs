@@ -17,7 +17,7 @@ use crate::protocol::{Method, Refusal, Request};
 use super::OnStop;
 use super::answer::{json, status_code, stopped};
 use super::error::MessageBody;
-use super::{metrics, openapi};
+use super::metrics;
 
 /// Largest out-of-band request, in bytes: a few names and numbers.
 const OOB_BODY_BYTES_MAX: usize = 4 * 1024;
@@ -65,8 +65,9 @@ pub fn configure(config: &mut ServiceConfig, hub: &HubHandle, on_stop: &OnStop) 
         )
         .route(STATUS_PATH, web::get().to(status))
         .route(STOP_PATH, web::post().to(stop))
-        .configure(metrics::hub)
-        .configure(openapi::routes(openapi::hub));
+        .configure(metrics::hub);
+    #[cfg(feature = "openapi")]
+    config.configure(super::openapi::routes(super::openapi::hub));
 }
 
 /// Wraps the closure so that it can be told from other app data.

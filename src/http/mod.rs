@@ -31,6 +31,7 @@ pub mod hub_routes;
 pub mod json;
 pub mod key_request;
 pub mod metrics;
+#[cfg(feature = "openapi")]
 pub mod openapi;
 pub mod transport;
 

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::harness::{Canary, canary};
-use crate::protocol::batch::{Reply, Wish};
+use crate::protocol::batch::{Operation, Reply};
 use crate::protocol::channel::{ClientEnd, OpenError, PoolOwner};
 use crate::protocol::limits::ATTEMPTS_MAX;
 use crate::protocol::message::{DepositBody, DepositReply, FetchQuery, FetchReply, Plain};
@@ -222,8 +222,8 @@ impl Handler<Deposit> for Link {
                 reserved,
                 deadline,
             } = message;
-            let wish = Wish::Deposit(deposit);
-            match core.exchange(deadline, reserved, wish).await? {
+            let operation = Operation::Deposit(deposit);
+            match core.exchange(deadline, reserved, operation).await? {
                 Reply::Deposit(reply) => Ok(reply),
                 other => Err(answers_otherwise(other)),
             }
@@ -238,7 +238,10 @@ impl Handler<Fetch> for Link {
         let core = Rc::clone(&self.core);
         Box::pin(async move {
             let Fetch { query, deadline } = message;
-            match core.exchange(deadline, None, Wish::Fetch(query)).await? {
+            match core
+                .exchange(deadline, None, Operation::Fetch(query))
+                .await?
+            {
                 Reply::Fetch(reply) => Ok(reply),
                 other => Err(answers_otherwise(other)),
             }
@@ -246,7 +249,7 @@ impl Handler<Fetch> for Link {
     }
 }
 
-/// A reply that does not go with its wish.
+/// A reply that does not go with its operation.
 fn answers_otherwise(reply: Reply<Plain>) -> LinkError {
     LinkError::Response(match reply {
         Reply::Refused(refusal) => OpenError::Refused(refusal),
@@ -304,15 +307,15 @@ impl Core {
         self: &Rc<Self>,
         deadline: Instant,
         mut reserved: Option<Reservation>,
-        wish: Wish<Plain>,
+        operation: Operation<Plain>,
     ) -> Result<Reply<Plain>, LinkError> {
-        let task = self.workload.take(wish.share_bytes());
+        let task = self.workload.take(operation.share_bytes());
         let _task = task.map_err(|Full| LinkError::Busy)?;
         self.persist(deadline, async |number| {
             let reply = match reserved.take() {
-                // Pads are set aside for this wish alone.
-                Some(reserved) => self.ask_alone(number, wish.clone(), reserved).await?,
-                None => self.ask(number, wish.clone()).await?,
+                // Pads are set aside for this operation alone.
+                Some(reserved) => self.ask_alone(number, operation.clone(), reserved).await?,
+                None => self.ask(number, operation.clone()).await?,
             };
             match reply {
                 Reply::Refused(refusal) => {

@@ -1,4 +1,4 @@
-//! What a message says, in either encoding: one wish in JSON, for people, or a batch of them in the binary encoding,
+//! What a message says, in either encoding: one operation in JSON, for people, or a batch of them in the binary encoding,
 //! which links between nodes speak.
 //!
 //! The target tells the encoding, since the MAC covers the target: nobody can make a hub read a body otherwise than it
@@ -13,14 +13,14 @@ use super::wire::{KEY_SHARES_PATH, Method, Request, Response};
 
 /// What a client wants of a hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wish<S = Encrypted> {
+pub enum Operation<S = Encrypted> {
     /// Hold these shares.
     Deposit(DepositBody<S>),
     /// Hand these shares over.
     Fetch(FetchQuery),
 }
 
-/// What a hub answers to one wish.
+/// What a hub answers to one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply<S = Encrypted> {
     /// To a deposit.
@@ -31,7 +31,7 @@ pub enum Reply<S = Encrypted> {
     Refused(#[serde(with = "as_json")] Refusal),
 }
 
-impl<S> Wish<S> {
+impl<S> Operation<S> {
     /// The client that has it.
     #[must_use]
     pub fn client(&self) -> &NodeName {
@@ -41,19 +41,19 @@ impl<S> Wish<S> {
         }
     }
 
-    /// The same wish with its shares in another state, made one by one in order.
+    /// The same operation with its shares in another state, made one by one in order.
     ///
     /// # Errors
     /// The first error of `convert`.
-    pub fn try_map<T, E>(self, convert: impl FnMut(S) -> Result<T, E>) -> Result<Wish<T>, E> {
+    pub fn try_map<T, E>(self, convert: impl FnMut(S) -> Result<T, E>) -> Result<Operation<T>, E> {
         Ok(match self {
-            Self::Deposit(deposit) => Wish::Deposit(deposit.try_map(convert)?),
-            Self::Fetch(query) => Wish::Fetch(query),
+            Self::Deposit(deposit) => Operation::Deposit(deposit.try_map(convert)?),
+            Self::Fetch(query) => Operation::Fetch(query),
         })
     }
 }
 
-impl<S: ShareBytes> Wish<S> {
+impl<S: ShareBytes> Operation<S> {
     /// Bytes of the shares in it, which is how much pad they need.
     #[must_use]
     pub fn share_bytes(&self) -> usize {
@@ -92,9 +92,9 @@ impl<S> Reply<S> {
 /// How the bodies of a request and its response are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// One wish in JSON: a POST is a deposit, a GET a fetch.
+    /// One operation in JSON: a POST is a deposit, a GET a fetch.
     Json,
-    /// Any number of wishes in the binary encoding: a POST to [`KEY_SHARES_PATH`].
+    /// Any number of operations in the binary encoding: a POST to [`KEY_SHARES_PATH`].
     Binary,
 }
 
@@ -120,10 +120,10 @@ impl Encoding {
 
 /// The body of a batch.
 #[must_use]
-pub fn write_wishes(client: &NodeName, wishes: &[Wish]) -> Vec<u8> {
+pub fn write_operations(client: &NodeName, operations: &[Operation]) -> Vec<u8> {
     to_binary(
-        &(client, wishes),
-        wishes.iter().map(Wish::share_bytes).sum(),
+        &(client, operations),
+        operations.iter().map(Operation::share_bytes).sum(),
     )
 }
 
@@ -140,33 +140,33 @@ pub fn read_client(body: &[u8]) -> Result<(NodeName, &[u8]), String> {
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub fn read_wishes(rest: &[u8]) -> Result<Vec<Wish>, String> {
+pub fn read_operations(rest: &[u8]) -> Result<Vec<Operation>, String> {
     from_binary(rest)
 }
 
 /// What a request wants, if it can be read: its words are taken as they are, true or not.
 #[must_use]
-pub fn wishes_of(request: &Request) -> Option<Vec<Wish>> {
+pub fn operations_of(request: &Request) -> Option<Vec<Operation>> {
     match Encoding::of(request) {
-        Encoding::Binary => read_wishes(read_client(&request.body).ok()?.1).ok(),
+        Encoding::Binary => read_operations(read_client(&request.body).ok()?.1).ok(),
         Encoding::Json => Some(vec![read_json(request).ok()?]),
     }
 }
 
-/// The wish of a request in JSON.
+/// The operation of a request in JSON.
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub(super) fn read_json(request: &Request) -> Result<Wish, String> {
+pub(super) fn read_json(request: &Request) -> Result<Operation, String> {
     match request.method {
         Method::Post => serde_json::from_slice(&request.body)
-            .map(Wish::Deposit)
+            .map(Operation::Deposit)
             .map_err(|e| e.to_string()),
-        Method::Get => FetchQuery::from_target(&request.target).map(Wish::Fetch),
+        Method::Get => FetchQuery::from_target(&request.target).map(Operation::Fetch),
     }
 }
 
-/// What a response answers to each wish of a request, if it can be read: its words are taken as they are.
+/// What a response answers to each operation of a request, if it can be read: its words are taken as they are.
 #[must_use]
 pub fn replies_of(to: &Request, response: &Response) -> Option<Vec<Reply>> {
     if response.status != 200 {

@@ -1,7 +1,7 @@
 //! The two ends of the channel between a client and a hub: everything that spends PSRD.
 //!
 //! There are two pools, so that the two ends never race: *up*, from which only the client allocates, and *down*,
-//! from which only the hub does. A message spends one allocation, however many wishes are in it: 32 bytes of MAC key,
+//! from which only the hub does. A message spends one allocation, however many operations are in it: 32 bytes of MAC key,
 //! then the pads of the shares in the order of the body. `docs/protocol.md` §3 and §4.
 //!
 //! A [`Response`] can be opened only with the [`Sent`] of the request that it answers, and opening verifies before
@@ -16,10 +16,10 @@ use crate::harness::{Canary, canary};
 use crate::psrd::{Block, MAC_FAILURES_MAX, PoolError, ReceivingPool, SpendingPool, Spent};
 
 use super::batch::{
-    Encoding, Reply, Wish, read_client, read_json, read_replies, read_wishes, write_replies,
-    write_wishes,
+    Encoding, Operation, Reply, read_client, read_json, read_operations, read_replies,
+    write_operations, write_replies,
 };
-use super::limits::{BLOCKS_MAX, WISHES_PER_BATCH_MAX};
+use super::limits::{BLOCKS_MAX, OPERATIONS_PER_BATCH_MAX};
 use super::message::{
     DepositBody, DepositReply, Encrypted, FetchQuery, FetchReply, Plain, ShareBytes,
 };
@@ -30,17 +30,9 @@ use super::wire::{KEY_SHARE_PATH, KEY_SHARES_PATH, Method, Request, Response};
 
 /// Which end allocates from a pool.
 #[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    serde::Serialize,
-    serde::Deserialize,
-    utoipa::ToSchema,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum PoolOwner {
     /// The *up* pool: the client allocates, for its requests.
@@ -188,21 +180,21 @@ impl ClientEnd {
         Ok(reply)
     }
 
-    /// Verifies and decrypts the answer to a batch of so many wishes.
+    /// Verifies and decrypts the answer to a batch of so many operations.
     ///
     /// # Errors
     /// If the hub refused the batch, or the response is not what the hub signed.
     pub fn open_batch_reply(
         &mut self,
         sent: &Sent,
-        wishes: usize,
+        operations: usize,
         response: &Response,
     ) -> Result<Vec<Reply<Plain>>, OpenError> {
         let bytes = self.verify(sent, response)?;
         let replies = read_replies(&response.body).map_err(OpenError::AuthenticMalformed)?;
-        if replies.len() != wishes {
+        if replies.len() != operations {
             return Err(OpenError::AuthenticMalformed(format!(
-                "it has {} answers to {wishes} questions",
+                "it has {} answers to {operations} questions",
                 replies.len()
             )));
         }
@@ -270,7 +262,7 @@ pub struct Opened {
     /// What the response has to be bound to.
     pub bound: Bound,
     /// What the client wants, or why that can't be read.
-    pub wishes: Result<Vec<Wish<Plain>>, Refusal>,
+    pub operations: Result<Vec<Operation<Plain>>, Refusal>,
 }
 
 /// What a response has to be bound to, and how it is to be written.
@@ -282,7 +274,7 @@ pub struct Bound {
     pub encoding: Encoding,
 }
 
-/// What a hub answers: to each wish, or to the message as a whole.
+/// What a hub answers: to each operation, or to the message as a whole.
 pub type Replies = Result<Vec<Reply<Plain>>, Refusal>;
 
 /// A request that has been read but not verified: enough to know whose PSRD to verify it with.
@@ -293,8 +285,11 @@ pub struct Unverified<'a> {
 }
 
 enum UnverifiedBody<'a> {
-    Json(Wish),
-    Binary { client: NodeName, wishes: &'a [u8] },
+    Json(Operation),
+    Binary {
+        client: NodeName,
+        operations: &'a [u8],
+    },
 }
 
 impl<'a> Unverified<'a> {
@@ -311,8 +306,8 @@ impl<'a> Unverified<'a> {
         })?;
         let body = match Encoding::of(request) {
             Encoding::Binary => {
-                let (client, wishes) = read_client(&request.body).map_err(malformed)?;
-                UnverifiedBody::Binary { client, wishes }
+                let (client, operations) = read_client(&request.body).map_err(malformed)?;
+                UnverifiedBody::Binary { client, operations }
             }
             Encoding::Json => UnverifiedBody::Json(read_json(request).map_err(malformed)?),
         };
@@ -327,7 +322,7 @@ impl<'a> Unverified<'a> {
     #[must_use]
     pub fn client(&self) -> &NodeName {
         match &self.body {
-            UnverifiedBody::Json(wish) => wish.client(),
+            UnverifiedBody::Json(operation) => operation.client(),
             UnverifiedBody::Binary { client, .. } => client,
         }
     }
@@ -377,8 +372,8 @@ impl HubEnd {
             signature,
             body,
         } = unverified;
-        if let UnverifiedBody::Json(wish) = &body {
-            check_pads(&signature, wish.share_bytes())?;
+        if let UnverifiedBody::Json(operation) = &body {
+            check_pads(&signature, operation.share_bytes())?;
         }
         let bytes = self
             .up
@@ -397,17 +392,24 @@ impl HubEnd {
         self.up
             .consume(&signature.allocation)
             .map_err(refused_by_pool)?;
-        let (client, wishes, encoding) = match body {
-            UnverifiedBody::Json(wish) => (wish.client().clone(), Ok(vec![wish]), Encoding::Json),
-            UnverifiedBody::Binary { client, wishes } => {
-                let wishes = read_batch(&client, wishes, &signature);
-                (client, wishes, Encoding::Binary)
+        let (client, operations, encoding) = match body {
+            UnverifiedBody::Json(operation) => (
+                operation.client().clone(),
+                Ok(vec![operation]),
+                Encoding::Json,
+            ),
+            UnverifiedBody::Binary { client, operations } => {
+                let operations = read_batch(&client, operations, &signature);
+                (client, operations, Encoding::Binary)
             }
         };
         let mut pads = Pads::after_key(&bytes);
-        let wishes = wishes.and_then(|wishes| {
-            let decrypt = |wish: Wish| wish.try_map(|share| pads.decrypt(share));
-            let decrypted = wishes.into_iter().map(decrypt).collect::<Result<_, _>>();
+        let operations = operations.and_then(|operations| {
+            let decrypt = |operation: Operation| operation.try_map(|share| pads.decrypt(share));
+            let decrypted = operations
+                .into_iter()
+                .map(decrypt)
+                .collect::<Result<_, _>>();
             decrypted.map_err(|PadError| too_short())
         });
         Ok(Opened {
@@ -416,7 +418,7 @@ impl HubEnd {
                 signature,
                 encoding,
             },
-            wishes,
+            operations,
         })
     }
 
@@ -455,24 +457,30 @@ fn too_short() -> Refusal {
 /// Reads what an authentic batch wants. It is the client's own fault if that makes no sense.
 fn read_batch(
     client: &NodeName,
-    wishes: &[u8],
+    operations: &[u8],
     signature: &Signature,
-) -> Result<Vec<Wish>, Refusal> {
+) -> Result<Vec<Operation>, Refusal> {
     let malformed = |reason| Refusal::AuthenticMalformed { reason };
-    let wishes = read_wishes(wishes).map_err(malformed)?;
-    if !(1..=WISHES_PER_BATCH_MAX).contains(&wishes.len()) {
+    let operations = read_operations(operations).map_err(malformed)?;
+    if !(1..=OPERATIONS_PER_BATCH_MAX).contains(&operations.len()) {
         return Err(Refusal::OutOfLimits {
-            what: "wishes in a batch".to_owned(),
+            what: "operations in a batch".to_owned(),
             min: 1,
-            max: WISHES_PER_BATCH_MAX,
-            got: wishes.len(),
+            max: OPERATIONS_PER_BATCH_MAX,
+            got: operations.len(),
         });
     }
-    if wishes.iter().any(|wish| wish.client() != client) {
-        return Err(malformed("a wish is of another client".to_owned()));
+    if operations
+        .iter()
+        .any(|operation| operation.client() != client)
+    {
+        return Err(malformed("an operation is of another client".to_owned()));
     }
-    check_pads(signature, wishes.iter().map(Wish::share_bytes).sum())?;
-    Ok(wishes)
+    check_pads(
+        signature,
+        operations.iter().map(Operation::share_bytes).sum(),
+    )?;
+    Ok(operations)
 }
 
 /// The request that `spent` makes of a deposit, in JSON: a function of its arguments alone.
@@ -512,8 +520,12 @@ pub fn seal_fetch(spent: Spent, query: &FetchQuery) -> (Request, Sent) {
 
 /// PSRD that a batch spends.
 #[must_use]
-pub fn batch_cost<'a>(wishes: impl IntoIterator<Item = &'a Wish<Plain>>) -> usize {
-    MAC_KEY_BYTES + wishes.into_iter().map(Wish::share_bytes).sum::<usize>()
+pub fn batch_cost<'a>(operations: impl IntoIterator<Item = &'a Operation<Plain>>) -> usize {
+    MAC_KEY_BYTES
+        + operations
+            .into_iter()
+            .map(Operation::share_bytes)
+            .sum::<usize>()
 }
 
 /// The request that `spent` makes of a batch: a function of its arguments alone.
@@ -521,16 +533,20 @@ pub fn batch_cost<'a>(wishes: impl IntoIterator<Item = &'a Wish<Plain>>) -> usiz
 /// # Panics
 /// If `spent` is not as long as [`batch_cost`] says.
 #[must_use]
-pub fn seal_batch(spent: Spent, client: &NodeName, wishes: Vec<Wish<Plain>>) -> (Request, Sent) {
+pub fn seal_batch(
+    spent: Spent,
+    client: &NodeName,
+    operations: Vec<Operation<Plain>>,
+) -> (Request, Sent) {
     let mut pads = Pads::after_key(&spent.bytes);
-    let encrypt = |wish: Wish<Plain>| wish.try_map(|share| pads.encrypt(share));
-    let wishes = wishes.into_iter().map(encrypt);
-    let wishes: Vec<Wish> = wishes.collect::<Result<_, _>>().expect(SPENT_FOR_THESE);
+    let encrypt = |operation: Operation<Plain>| operation.try_map(|share| pads.encrypt(share));
+    let operations = operations.into_iter().map(encrypt);
+    let operations: Vec<Operation> = operations.collect::<Result<_, _>>().expect(SPENT_FOR_THESE);
     let request = Request {
         method: Method::Post,
         target: KEY_SHARES_PATH.to_owned(),
         signature: None,
-        body: write_wishes(client, &wishes).into(),
+        body: write_operations(client, &operations).into(),
     };
     sign(spent, request)
 }

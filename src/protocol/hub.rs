@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
@@ -15,7 +14,7 @@ use crate::crypto::shamir::{ShareIndex, Sharing};
 use crate::harness::{Canary, canary};
 use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Block, PoolError};
 
-use super::batch::{Reply, Wish};
+use super::batch::{Operation, Reply};
 use super::channel::{Bound, HubEnd, Opened, PoolOwner, Replies, Unverified, unsigned_refusal};
 use super::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, REPLY_BYTES_MAX, SLAVE_SAES_MAX};
 use super::message::{
@@ -43,7 +42,8 @@ pub struct HubConfig {
 }
 
 /// Why a hub does not serve an out-of-band call.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum OobError {
     /// The client is not in the hub's topology.
@@ -73,7 +73,8 @@ pub enum OobError {
 }
 
 /// A client's request for PSRD.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PsrdRequest {
     /// The client.
@@ -87,7 +88,8 @@ pub struct PsrdRequest {
 }
 
 /// A client's request to be registered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RegistrationRequest {
     /// The client.
@@ -95,7 +97,8 @@ pub struct RegistrationRequest {
 }
 
 /// What a hub answers to a [`RegistrationRequest`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
     /// The hub's name.
@@ -107,7 +110,8 @@ pub struct Registration {
 }
 
 /// What a hub tells about itself. No secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HubStatus {
     /// Its name.
     pub name: NodeName,
@@ -132,7 +136,8 @@ pub struct HubStatus {
 }
 
 /// A registered client in a [`HubStatus`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PeerStatus {
     /// The client's name.
     pub client: NodeName,
@@ -245,12 +250,12 @@ impl Hub {
         let Opened {
             client,
             bound,
-            wishes,
+            operations,
         } = match self.open(request) {
             Ok(opened) => opened,
             Err(refusal) => return unsigned_refusal(&refusal),
         };
-        let replies = wishes.map(|wishes| self.execute(now, &client, wishes));
+        let replies = operations.map(|operations| self.execute(now, &client, operations));
         self.seal(&client, &bound, replies)
     }
 
@@ -267,7 +272,7 @@ impl Hub {
             peer.end.open(unverified)
         });
         let refusal = match &opened {
-            Ok(opened) => opened.wishes.as_ref().err(),
+            Ok(opened) => opened.operations.as_ref().err(),
             Err(refusal) => Some(refusal),
         };
         if let Some(refusal) = refusal {
@@ -276,19 +281,19 @@ impl Hub {
         opened
     }
 
-    /// Second step: do what an authentic client asks for, one wish after the other. What becomes of one has no
+    /// Second step: do what an authentic client asks for, one operation after the other. What becomes of one has no
     /// influence on the others, but for the PSRD that all are answered with.
     pub fn execute(
         &mut self,
         now: Duration,
         client: &NodeName,
-        wishes: Vec<Wish<Plain>>,
+        operations: Vec<Operation<Plain>>,
     ) -> Vec<Reply<Plain>> {
         let peer = self.peers.get(client);
         let left = peer.map_or(0, |peer| peer.end.left(PoolOwner::Hub));
         let Some(pad_bytes) = left.checked_sub(MAC_KEY_BYTES) else {
             // Not even a word can be answered: then nothing is done either.
-            let refused = wishes
+            let refused = operations
                 .iter()
                 .map(|_| Reply::Refused(Refusal::PsrdExhausted));
             return refused.collect();
@@ -298,10 +303,14 @@ impl Hub {
             // Whoever asks for one thing only gets it, however long it is.
             body_bytes: None,
         };
-        let replies = wishes.into_iter().map(|wish| {
-            let result = match wish {
-                Wish::Deposit(deposit) => self.deposit(now, client, deposit).map(Reply::Deposit),
-                Wish::Fetch(query) => self.fetch(now, client, &query, &mut room).map(Reply::Fetch),
+        let replies = operations.into_iter().map(|operation| {
+            let result = match operation {
+                Operation::Deposit(deposit) => {
+                    self.deposit(now, client, deposit).map(Reply::Deposit)
+                }
+                Operation::Fetch(query) => {
+                    self.fetch(now, client, &query, &mut room).map(Reply::Fetch)
+                }
             };
             room.body_bytes.get_or_insert(REPLY_BYTES_MAX);
             result.unwrap_or_else(|refusal| {

@@ -6,8 +6,8 @@ pub const KEY_BYTES_MAX: usize = 128 * 1024;
 /// Keys in one message at most. With ETSI GS QKD 014 `max_key_per_request` in mind.
 pub const KEYS_PER_MESSAGE_MAX: usize = 128;
 
-/// Wishes in one batch at most: as many calls as an SAE has reason to make at the same time, several times over.
-pub const WISHES_PER_BATCH_MAX: usize = 256;
+/// Operations in one batch at most: as many calls as an SAE has reason to make at the same time, several times over.
+pub const OPERATIONS_PER_BATCH_MAX: usize = 256;
 
 /// Slave SAEs of one key at most: the master's partner and the additional ones of a multicast call.
 pub const SLAVE_SAES_MAX: usize = 16;
@@ -22,8 +22,8 @@ pub const SHARE_BYTES_MAX: usize = 1 << 30;
 /// Bytes of a message body at most. Crossing it is refused before the body is read to its end.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Bytes of the answer to a batch from which on the hub puts further wishes off. What one wish alone brings comes on top,
-/// and both together are less than [`BODY_BYTES_MAX`] by far, but for a wish that is as large itself.
+/// Bytes of the answer to a batch from which on the hub puts further operations off. What one operation alone brings comes on top,
+/// and both together are less than [`BODY_BYTES_MAX`] by far, but for an operation that is as large itself.
 pub const REPLY_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Blocks in a pool at most: more would only be a sign that nobody spends them.

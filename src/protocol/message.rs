@@ -7,7 +7,6 @@ use crate::crypto::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use utoipa::ToSchema;
 
 use crate::crypto::key_tag::KeyTag;
 
@@ -69,7 +68,8 @@ impl ShareBytes for Plain {
 }
 
 /// Body of a POST: shares of one or more keys, for one hub. `docs/protocol.md` §5.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DepositBody<S = Encrypted> {
     /// The client that sends it.
@@ -87,12 +87,13 @@ pub struct DepositBody<S = Encrypted> {
     /// Bytes of each user key.
     pub size: usize,
     /// The shares.
-    #[schema(value_type = Vec<DepositedKey>)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<DepositedKey>))]
     pub keys: Vec<DepositedKey<S>>,
 }
 
 /// The share of one key in a [`DepositBody`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DepositedKey<S = Encrypted> {
     /// The key's ID.
@@ -100,12 +101,13 @@ pub struct DepositedKey<S = Encrypted> {
     /// The public tag `o`.
     pub tag: KeyTag,
     /// The share, `size + 48` bytes.
-    #[schema(value_type = Encrypted)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Encrypted))]
     pub share: S,
 }
 
 /// Body of the answer to a deposit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DepositReply {
     /// One entry a key, in the order of the request.
@@ -113,7 +115,8 @@ pub struct DepositReply {
 }
 
 /// What became of one deposited share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DepositResult {
     /// The key's ID.
@@ -123,7 +126,8 @@ pub struct DepositResult {
 }
 
 /// What a hub does with a deposited share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum DepositOutcome {
     /// Held until it is fetched or expires. Also the answer to the same deposit made again.
@@ -206,31 +210,34 @@ impl FetchQuery {
 }
 
 /// Body of the answer to a GET.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FetchReply<S = Encrypted> {
     /// One entry a key, in the order of the request.
-    #[schema(value_type = Vec<FetchResult>)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<FetchResult>))]
     pub keys: Vec<FetchResult<S>>,
 }
 
 /// What a hub says about one key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FetchResult<S = Encrypted> {
     /// The key's ID.
     pub key_id: KeyId,
     /// The hub's share, or why there is none.
-    #[schema(value_type = FetchAnswer)]
+    #[cfg_attr(feature = "openapi", schema(value_type = FetchAnswer))]
     pub answer: FetchAnswer<S>,
 }
 
 /// A hub's share of a key, or why there is none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FetchAnswer<S = Encrypted> {
     /// The hub's share.
-    Found(#[schema(inline)] FoundShare<S>),
+    Found(#[cfg_attr(feature = "openapi", schema(inline))] FoundShare<S>),
     /// The hub holds no share of this key for this master.
     NotFound,
     /// The hub holds a share, but the SAE is not among those that may fetch it.
@@ -241,7 +248,8 @@ pub enum FetchAnswer<S = Encrypted> {
 pub const JSON_BYTES_PER_KEY_MAX: usize = 1_536;
 
 /// A share with the public parts of its key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FoundShare<S = Encrypted> {
     /// The SAE that asked for the key.
@@ -259,7 +267,7 @@ pub struct FoundShare<S = Encrypted> {
     /// The public tag `o`.
     pub tag: KeyTag,
     /// The share, `size + 48` bytes.
-    #[schema(value_type = Encrypted)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Encrypted))]
     pub share: S,
 }
 

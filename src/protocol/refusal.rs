@@ -1,13 +1,13 @@
 //! What a hub refuses, and whose fault it is.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 /// Why a hub refused a whole message.
 ///
 /// The variants up to [`Refusal::Malformed`] are answered without a signature, since the hub cannot tell who asked;
 /// a client must treat them as hints that anyone on the network could have made up.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum Refusal {
     /// The hub shares no PSRD with this client: it has restarted, or the client never registered.
@@ -88,7 +88,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether the same wish may be granted if it is asked again.
+    /// Whether the same operation may be granted if it is asked again.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::PsrdExhausted | Self::TooMuchAtOnce)

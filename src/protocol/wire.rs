@@ -10,7 +10,7 @@ pub const SIGNATURE_HEADER: &str = "DSKE-Signature";
 /// Path of the key-share resource at a hub.
 pub const KEY_SHARE_PATH: &str = "/dske/hub/api/v1/key-share";
 
-/// Path of the key-shares resource at a hub: many wishes in one message.
+/// Path of the key-shares resource at a hub: many operations in one message.
 pub const KEY_SHARES_PATH: &str = "/dske/hub/api/v1/key-shares";
 
 /// How a client asks.

@@ -6,7 +6,7 @@ use dske::protocol::hub::HubStatus;
 use dske::protocol::{KeyId, NodeName, SaeId};
 use dske::topology::Topology;
 
-use crate::{CallError, KeyWish};
+use crate::{CallError, KeyRequest};
 
 /// A running cluster. One scenario written against it runs on all kinds.
 #[allow(
@@ -25,7 +25,7 @@ pub trait Cluster {
         &self,
         caller: &SaeId,
         slave: &SaeId,
-        wish: &KeyWish,
+        request: &KeyRequest,
     ) -> Result<KeyContainer, CallError>;
 
     /// Get key with key IDs, by the KME that serves `caller`.

@@ -13,15 +13,20 @@
 //!
 //! [`EtsiClient`], from `dske`, is an SAE's side of ETSI GS QKD 014, over whatever carries HTTP.
 
+#[cfg(feature = "measure")]
 pub mod check;
 mod cluster;
 pub mod delay;
+#[cfg(feature = "measure")]
 pub mod growth;
+pub mod load;
 pub mod local;
 pub mod process;
-pub mod report;
+pub mod seed;
+#[cfg(feature = "sim")]
 pub mod sim;
+#[cfg(feature = "measure")]
 pub mod throughput;
 
 pub use cluster::Cluster;
-pub use dske::http::etsi_client::{CallError, EtsiClient, KeyWish};
+pub use dske::http::etsi_client::{CallError, EtsiClient, KeyRequest};

@@ -18,8 +18,8 @@ use dske::protocol::{KeyId, NodeName, SaeId};
 use dske::topology::Topology;
 
 use crate::cluster::home_of;
-use crate::sim::node_rng;
-use crate::{CallError, Cluster, KeyWish};
+use crate::seed::node_rng;
+use crate::{CallError, Cluster, KeyRequest};
 
 /// A cluster of actors in this process. Has to be made and used on a running actix system or a tokio `LocalSet`.
 pub struct LocalCluster {
@@ -120,14 +120,14 @@ impl Cluster for LocalCluster {
         &self,
         caller: &SaeId,
         slave: &SaeId,
-        wish: &KeyWish,
+        request: &KeyRequest,
     ) -> Result<KeyContainer, CallError> {
-        let slave_saes = std::iter::once(slave).chain(&wish.also).cloned();
+        let slave_saes = std::iter::once(slave).chain(&request.also).cloned();
         let message = GetKey {
             caller: caller.clone(),
             slave_saes: slave_saes.collect(),
-            number: wish.number,
-            size_bits: wish.size_bits,
+            number: request.number,
+            size_bits: request.size_bits,
         };
         answer(self.client_of(caller)?.send(message).await).map(KeyContainer::from)
     }

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::cluster::home_of;
 use crate::delay::SlowProxy;
-use crate::{CallError, Cluster, EtsiClient, KeyWish};
+use crate::{CallError, Cluster, EtsiClient, KeyRequest};
 
 /// How long a node may take to answer after its start.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -40,6 +40,20 @@ const TOPOLOGY_BEHIND: &str = "topology-behind.toml";
 
 /// Lines of a log that are shown when a node fails.
 const LOG_LINES: usize = 5;
+
+/// For how long the allocator of a node keeps what was freed, in milliseconds.
+///
+/// Shares stay for ten seconds after they were fetched: memory that comes and goes with the load would be given back,
+/// and cleared by the system for each new share.
+const MEMORY_KEPT_MS: &str = "60000";
+
+/// What the process of a node is started with, unless the environment says otherwise. `mimalloc` reads it before `main`.
+#[must_use]
+pub fn node_environment() -> Vec<(&'static str, &'static str)> {
+    let ours = [("MIMALLOC_PURGE_DELAY", MEMORY_KEPT_MS)];
+    let is_unset = |(name, _): &(&str, &str)| std::env::var_os(name).is_none();
+    ours.into_iter().filter(is_unset).collect()
+}
 
 /// Why a cluster of processes could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -232,7 +246,7 @@ impl ProcessCluster {
             .arg("--topology")
             .arg(self.folder.path().join(topology))
             .args([role, name.as_str()])
-            .envs(dske::cli::node_environment())
+            .envs(node_environment())
             .stdin(Stdio::null())
             .stdout(log()?)
             .stderr(log()?)
@@ -378,9 +392,9 @@ impl Cluster for ProcessCluster {
         &self,
         caller: &SaeId,
         slave: &SaeId,
-        wish: &KeyWish,
+        request: &KeyRequest,
     ) -> Result<KeyContainer, CallError> {
-        self.home(caller)?.get_key(caller, slave, wish).await
+        self.home(caller)?.get_key(caller, slave, request).await
     }
 
     async fn get_key_with_ids(

@@ -1,9 +1,6 @@
 //! What several tests need.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-pub(crate) mod nodes;
-pub(crate) mod raw;
-
 use std::convert::Infallible;
 
 use dske::crypto::gf256::{inv, mul};

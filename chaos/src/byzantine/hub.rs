@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use dske::node::hub::{Ask, DeliverPsrd, GetHubStatus, Register};
-use dske::protocol::batch::{Reply, Wish};
+use dske::protocol::batch::{Operation, Reply};
 use dske::protocol::channel::Opened;
 use dske::protocol::hub::{Hub, OobError, Registration};
 use dske::protocol::message::{DepositOutcome, DepositReply, DepositResult, FetchAnswer, Plain};
@@ -78,14 +78,18 @@ impl LyingHub {
     }
 
     /// The lie for this answer, if any: drawn among those that make sense for what was asked.
-    fn draw_lie(&mut self, wishes: &[Wish<Plain>]) -> Option<Lie> {
+    fn draw_lie(&mut self, operations: &[Operation<Plain>]) -> Option<Lie> {
         let now_ms = now_us() / 1000;
         let active = |liar: &&Liar| (liar.from_ms..liar.until_ms).contains(&now_ms);
         let liar = self.plans.iter().find(active)?;
         if self.rng.random_range(0..100) >= u32::from(liar.rate_percent) {
             return None;
         }
-        let fits = |lie: &&Lie| wishes.iter().any(|wish| lie_fits(**lie, wish));
+        let fits = |lie: &&Lie| {
+            operations
+                .iter()
+                .any(|operation| lie_fits(**lie, operation))
+        };
         let lies: Vec<Lie> = liar.lies.iter().filter(fits).copied().collect();
         if lies.is_empty() {
             return None;
@@ -110,8 +114,8 @@ impl LyingHub {
         }
     }
 
-    fn remember(&mut self, wish: &Wish<Plain>) {
-        if let Wish::Deposit(deposit) = wish {
+    fn remember(&mut self, operation: &Operation<Plain>) {
+        if let Operation::Deposit(deposit) = operation {
             for key in &deposit.keys {
                 if self.seen.len() == SEEN_MAX {
                     self.seen.remove(0);
@@ -132,21 +136,23 @@ impl LyingHub {
         let Ok(Opened {
             client,
             bound,
-            wishes,
+            operations,
         }) = self.hub.open(request)
         else {
             return at_once(self.hub.handle(now, request));
         };
-        let wishes = match wishes {
-            Ok(wishes) => wishes,
+        let operations = match operations {
+            Ok(operations) => operations,
             Err(refusal) => return at_once(self.hub.seal(&client, &bound, Err(refusal))),
         };
-        wishes.iter().for_each(|wish| self.remember(wish));
-        let lie = self.draw_lie(&wishes);
+        operations
+            .iter()
+            .for_each(|operation| self.remember(operation));
+        let lie = self.draw_lie(&operations);
         let replies = if lie == Some(Lie::RefuseStore) {
-            self.execute_but_refuse_shares(now, &client, wishes)
+            self.execute_but_refuse_shares(now, &client, operations)
         } else {
-            self.hub.execute(now, &client, wishes)
+            self.hub.execute(now, &client, operations)
         };
         let Some(lie) = lie else {
             let response = self.hub.seal(&client, &bound, Ok(replies));
@@ -202,12 +208,12 @@ impl LyingHub {
         &mut self,
         now: Duration,
         client: &NodeName,
-        wishes: Vec<Wish<Plain>>,
+        operations: Vec<Operation<Plain>>,
     ) -> Vec<Reply<Plain>> {
-        let mut replies = Vec::with_capacity(wishes.len());
-        for wish in wishes {
-            match wish {
-                Wish::Deposit(deposit) => {
+        let mut replies = Vec::with_capacity(operations.len());
+        for operation in operations {
+            match operation {
+                Operation::Deposit(deposit) => {
                     let keys = deposit.keys.iter();
                     let keys = keys.map(|key| refused(key.key_id, &mut self.rng)).collect();
                     replies.push(Reply::Deposit(DepositReply { keys }));
@@ -246,14 +252,14 @@ impl LyingHub {
     }
 }
 
-/// Whether a lie is about what is wished. Those that concern the whole message always are.
-fn lie_fits(lie: Lie, wish: &Wish<Plain>) -> bool {
-    match wish {
-        Wish::Deposit(_) => matches!(
+/// Whether a lie is about what is asked for. Those that concern the whole message always are.
+fn lie_fits(lie: Lie, operation: &Operation<Plain>) -> bool {
+    match operation {
+        Operation::Deposit(_) => matches!(
             lie,
             Lie::RefuseStore | Lie::Silent | Lie::Delay | Lie::ForgeMac | Lie::ReplayAnswer
         ),
-        Wish::Fetch(_) => lie != Lie::RefuseStore,
+        Operation::Fetch(_) => lie != Lie::RefuseStore,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use dske_testbed::report::{check_writable, replace};
+use dske_report::{check_writable, replace};
 
 use super::CliError;
 use crate::campaign;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use dske::harness::Canary;
-use dske_testbed::report::check_writable;
+use dske_report::check_writable;
 
 use super::{CliError, jobs, progress};
 use crate::campaign::Campaign;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use dske_testbed::report::{check_writable, write_json};
+use dske_report::{check_writable, write_json};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use tokio::time::Instant;

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dske_testbed::report::{ReportError, check_writable, replace};
+use dske_report::{ReportError, check_writable, replace};
 
 use super::{CliError, jobs, progress};
 use crate::campaign::schedule;

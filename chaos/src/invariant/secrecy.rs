@@ -22,7 +22,7 @@ use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
-use dske::protocol::batch::{Encoding, Reply, Wish};
+use dske::protocol::batch::{Encoding, Operation, Reply};
 use dske::protocol::channel::{Bound, seal_batch, seal_deposit, seal_fetch, seal_replies};
 use dske::protocol::message::{FetchAnswer, Plain};
 use dske::protocol::signature::Signature;
@@ -226,14 +226,14 @@ fn value_at(points: &[Share], at_zero: &[u8], x: ShareIndex) -> Result<Secret, S
     Ok(value)
 }
 
-/// The request that these wishes make, in the encoding of another one.
-fn seal_again(spent: Spent, like: &Request, wishes: Vec<Wish<Plain>>) -> Request {
-    let sealed = match (Encoding::of(like), wishes.as_slice()) {
-        (Encoding::Json, [Wish::Deposit(deposit)]) => seal_deposit(spent, deposit),
-        (Encoding::Json, [Wish::Fetch(query)]) => seal_fetch(spent, query),
+/// The request that these operations make, in the encoding of another one.
+fn seal_again(spent: Spent, like: &Request, operations: Vec<Operation<Plain>>) -> Request {
+    let sealed = match (Encoding::of(like), operations.as_slice()) {
+        (Encoding::Json, [Operation::Deposit(deposit)]) => seal_deposit(spent, deposit),
+        (Encoding::Json, [Operation::Fetch(query)]) => seal_fetch(spent, query),
         (_, [first, ..]) => {
             let client = first.client().clone();
-            seal_batch(spent, &client, wishes)
+            seal_batch(spent, &client, operations)
         }
         // It was read, so that there is a share in it.
         (_, []) => return like.clone(),
@@ -254,15 +254,18 @@ impl Psrd<'_> {
         key_id: KeyId,
         share: &[u8],
     ) -> Result<(), String> {
-        let Some((signature, mut wishes)) = open::wishes(&self.facts.seen.blocks, request) else {
+        let Some((signature, mut operations)) = open::operations(&self.facts.seen.blocks, request)
+        else {
             return self.is_as_it_was(request.signature.as_deref());
         };
         let mut at = MAC_KEY_BYTES;
         let mut touched = false;
-        let deposits = wishes.iter_mut().filter_map(|wish| match wish {
-            Wish::Deposit(deposit) => Some(deposit),
-            Wish::Fetch(_) => None,
-        });
+        let deposits = operations
+            .iter_mut()
+            .filter_map(|operation| match operation {
+                Operation::Deposit(deposit) => Some(deposit),
+                Operation::Fetch(_) => None,
+            });
         for key in deposits.flat_map(|deposit| &mut deposit.keys) {
             let length = key.share.0.len();
             if key.key_id == key_id {
@@ -275,7 +278,7 @@ impl Psrd<'_> {
         if !touched {
             return self.is_as_it_was(request.signature.as_deref());
         }
-        if seal_again(self.spent(&signature.allocation)?, request, wishes) == *request {
+        if seal_again(self.spent(&signature.allocation)?, request, operations) == *request {
             Ok(())
         } else {
             Err("a deposit with the other share does not give the same bytes".to_owned())

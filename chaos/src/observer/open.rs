@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dske::crypto::mac::{MAC_KEY_BYTES, MacKey};
 use dske::crypto::secret::Secret;
-use dske::protocol::batch::{Reply, Wish, replies_of, wishes_of};
+use dske::protocol::batch::{Operation, Reply, operations_of, replies_of};
 use dske::protocol::message::{DepositBody, Encrypted, FetchQuery, FetchReply, Plain};
 use dske::protocol::signature::Signature;
 use dske::protocol::{Request, Response};
@@ -43,15 +43,18 @@ impl Blocks for BTreeMap<BlockId, Vec<u8>> {
 
 /// What a request wants, decrypted.
 #[must_use]
-pub fn wishes(blocks: &impl Blocks, request: &Request) -> Option<(Signature, Vec<Wish<Plain>>)> {
+pub fn operations(
+    blocks: &impl Blocks,
+    request: &Request,
+) -> Option<(Signature, Vec<Operation<Plain>>)> {
     let signature = Signature::from_header(request.signature.as_deref()).ok()?;
-    let wishes = wishes_of(request)?;
+    let operations = operations_of(request)?;
     let bytes = blocks.of(&signature.allocation)?;
     let mut pads = bytes.get(MAC_KEY_BYTES..)?;
-    let wishes = wishes
+    let operations = operations
         .into_iter()
-        .map(|wish| wish.try_map(|share| decrypt(&mut pads, &share)));
-    Some((signature, wishes.collect::<Result<_, _>>().ok()?))
+        .map(|operation| operation.try_map(|share| decrypt(&mut pads, &share)));
+    Some((signature, operations.collect::<Result<_, _>>().ok()?))
 }
 
 /// What a response answers, decrypted.
@@ -76,18 +79,23 @@ pub fn deposits(
     blocks: &impl Blocks,
     request: &Request,
 ) -> impl Iterator<Item = DepositBody<Plain>> {
-    let wishes = wishes(blocks, request).map(|(_, wishes)| wishes);
-    wishes.into_iter().flatten().filter_map(|wish| match wish {
-        Wish::Deposit(deposit) => Some(deposit),
-        Wish::Fetch(_) => None,
-    })
+    let operations = operations(blocks, request).map(|(_, operations)| operations);
+    operations
+        .into_iter()
+        .flatten()
+        .filter_map(|operation| match operation {
+            Operation::Deposit(deposit) => Some(deposit),
+            Operation::Fetch(_) => None,
+        })
 }
 
 /// Whether there are deposits in a request.
 #[must_use]
 pub fn has_deposit(request: &Request) -> bool {
-    let wishes = wishes_of(request).unwrap_or_default();
-    wishes.iter().any(|wish| matches!(wish, Wish::Deposit(_)))
+    let operations = operations_of(request).unwrap_or_default();
+    operations
+        .iter()
+        .any(|operation| matches!(operation, Operation::Deposit(_)))
 }
 
 /// The fetches in a request with what was answered, decrypted.
@@ -97,12 +105,12 @@ pub fn fetched(
     response: &Response,
 ) -> impl Iterator<Item = (FetchQuery, FetchReply<Plain>)> {
     let replies = replies(blocks, to, response).map(|(_, replies)| replies);
-    let pairs = wishes_of(to)
+    let pairs = operations_of(to)
         .into_iter()
         .flatten()
         .zip(replies.into_iter().flatten());
     pairs.filter_map(|pair| match pair {
-        (Wish::Fetch(query), Reply::Fetch(reply)) => Some((query, reply)),
+        (Operation::Fetch(query), Reply::Fetch(reply)) => Some((query, reply)),
         _ => None,
     })
 }

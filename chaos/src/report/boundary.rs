@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
-use dske_testbed::report::text::{count, percent, short};
+use dske_report::canvas::{Align, Canvas, Fit, Ink};
+use dske_report::text::{count, percent, short};
 
 use super::stats::wilson;
 use crate::summary::{BoundaryPoint, Resilience};

@@ -1,6 +1,6 @@
 //! The section of one campaign.
 
-use dske_testbed::report::text::{count, counted, escape, percent, seconds};
+use dske_report::text::{count, counted, escape, percent, seconds};
 
 use super::{
     invariants::meaning,

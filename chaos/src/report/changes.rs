@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use dske_testbed::report::text::{count, escape, millis, percent};
+use dske_report::text::{count, escape, millis, percent};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dske_testbed::report::text::{count, counted, escape, percent};
+use dske_report::text::{count, counted, escape, percent};
 
 use crate::plan::Fault;
 use crate::run::effects::Effect;

@@ -1,7 +1,7 @@
 //! Whether a longer run pays: how many situations were seen after so many seeds, campaign by campaign.
 
-use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
-use dske_testbed::report::text::{count, escape, short};
+use dske_report::canvas::{Align, Canvas, Fit, Ink};
+use dske_report::text::{count, escape, short};
 
 use crate::growth::GrowthPoint;
 use crate::summary::{CampaignSummary, Resilience};

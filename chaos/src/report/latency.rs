@@ -1,7 +1,7 @@
 //! How long calls took, as a histogram over simulated time.
 
-use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
-use dske_testbed::report::text::{counted, millis, short};
+use dske_report::canvas::{Align, Canvas, Fit, Ink};
+use dske_report::text::{counted, millis, short};
 
 use crate::summary::Distribution;
 

@@ -1,6 +1,6 @@
 //! The report of campaigns: `resilience.json` for machines and one self-contained `index.html` for people.
 //!
-//! Frame, style and drawing are those of all reports (`dske_testbed::report`). The page is a
+//! Frame, style and drawing are those of all reports (`dske_report`). The page is a
 //! pure function of the summary and of what lies beside it: the same numbers give the same bytes.
 //!
 //! | file | what it draws |

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use dske_testbed::report::text::{count, counted, escape, millis, seconds};
+use dske_report::text::{count, counted, escape, millis, seconds};
 
 use super::{
     campaign::{anchor, success},

@@ -1,6 +1,6 @@
 //! The page's frame, in reading order.
 
-use dske_testbed::report::{beside, frame, text::escape};
+use dske_report::{beside, frame, text::escape};
 
 use super::changes::{self, Before};
 use super::{boundary, campaign, effects, growth, overview, uncovered, verdict::judge};

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use dske_testbed::report::frame;
-use dske_testbed::report::text::{count, counted, escape, millis, seconds};
-use dske_testbed::report::{ReportError, beside, replace, write_json};
+use dske_report::frame;
+use dske_report::text::{count, counted, escape, millis, seconds};
+use dske_report::{ReportError, beside, replace, write_json};
 
 use super::invariants::{KNOWN, meaning};
 use crate::campaign::VERSION;

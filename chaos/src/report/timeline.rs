@@ -1,7 +1,7 @@
 //! One run as rows of marks over simulated time.
 
-use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
-use dske_testbed::report::text::{count, counted, escape, millis, shorten};
+use dske_report::canvas::{Align, Canvas, Fit, Ink};
+use dske_report::text::{count, counted, escape, millis, shorten};
 
 use super::thin::thin;
 use crate::summary::{Mark, MarkKind, Timeline};

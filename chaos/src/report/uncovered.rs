@@ -1,6 +1,6 @@
 //! What is not covered. The one list: `docs/chaos.md` has it too, and a test compares them.
 
-use dske_testbed::report::text::escape;
+use dske_report::text::escape;
 
 /// What no campaign can find: what it is about, and why.
 pub const UNCOVERED: [(&str, &str); 11] = [

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dske_testbed::report::text::{count, counted, list};
+use dske_report::text::{count, counted, list};
 
 use crate::summary::{CampaignSummary, Resilience, Violation};
 

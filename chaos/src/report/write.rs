@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dske_testbed::report::beside::{self, INDEX};
-use dske_testbed::report::{ReportError, replace, write_json};
+use dske_report::beside::{self, INDEX};
+use dske_report::{ReportError, replace, write_json};
 
 use super::changes::Before;
 use super::page::html;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::http::transport::HttpTransport;
 use dske::node::transport::Transport;
-use dske::protocol::batch::{Encoding, Wish, wishes_of, write_wishes};
+use dske::protocol::batch::{Encoding, Operation, operations_of, write_operations};
 use dske::protocol::channel::Unverified;
 use dske::protocol::message::FetchQuery;
 use dske::protocol::signature::Signature;
@@ -187,10 +187,10 @@ fn fetch_ahead(newest: &Request, rng: &mut ChaCha12Rng) -> Option<Request> {
 
 /// A deposit like one that was seen, of other keys, that names the bytes after the last that were seen on the wire.
 fn deposit_ahead(newest: &Request, like: Request, rng: &mut ChaCha12Rng) -> Option<Request> {
-    let mut wishes = wishes_of(&like)?.into_iter();
-    let mut body = wishes.find_map(|wish| match wish {
-        Wish::Deposit(deposit) => Some(deposit),
-        Wish::Fetch(_) => None,
+    let mut operations = operations_of(&like)?.into_iter();
+    let mut body = operations.find_map(|operation| match operation {
+        Operation::Deposit(deposit) => Some(deposit),
+        Operation::Fetch(_) => None,
     })?;
     for key in &mut body.keys {
         key.key_id = KeyId::random(rng);
@@ -201,7 +201,7 @@ fn deposit_ahead(newest: &Request, like: Request, rng: &mut ChaCha12Rng) -> Opti
         Encoding::Json => (KEY_SHARE_PATH, serde_json::to_vec(&body).ok()?),
         Encoding::Binary => {
             let client = body.client.clone();
-            let body = write_wishes(&client, &[Wish::Deposit(body)]);
+            let body = write_operations(&client, &[Operation::Deposit(body)]);
             (KEY_SHARES_PATH, body)
         }
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dske::protocol::batch::{Wish, wishes_of};
+use dske::protocol::batch::{Operation, operations_of};
 
 use super::effects::{self, Effect};
 use crate::invariant::{Facts, Verdict};
@@ -194,11 +194,11 @@ fn shares_that_are_pads(facts: &Facts<'_>) -> u64 {
         let Seen::Sent(request) = &message.what else {
             return None;
         };
-        wishes_of(request)
+        operations_of(request)
     });
-    let is_pad = |wish: &Wish| match wish {
-        Wish::Fetch(_) => false,
-        Wish::Deposit(body) => {
+    let is_pad = |operation: &Operation| match operation {
+        Operation::Fetch(_) => false,
+        Operation::Deposit(body) => {
             let mut keys = body.keys.iter();
             keys.any(|key| key.share.0.iter().all(|byte| *byte == 0))
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use dske::http::transport::HttpTransport;
 use dske::node::transport::Transport;
-use dske::protocol::batch::{Encoding, wishes_of};
+use dske::protocol::batch::{Encoding, operations_of};
 use dske::protocol::channel::{ClientEnd, OpenError, PoolOwner, Sent};
 use dske::protocol::hub::{PsrdRequest, RegistrationRequest};
 use dske::protocol::{Method, NodeName, Refusal, Request, Response};
@@ -214,8 +214,10 @@ impl Channel {
     fn hear(&mut self, to: &Request, sent: &Sent, response: &Response) {
         let opened = match (Encoding::of(to), to.method) {
             (Encoding::Binary, _) => {
-                let wishes = wishes_of(to).unwrap_or_default().len();
-                self.end.open_batch_reply(sent, wishes, response).map(drop)
+                let operations = operations_of(to).unwrap_or_default().len();
+                self.end
+                    .open_batch_reply(sent, operations, response)
+                    .map(drop)
             }
             (Encoding::Json, Method::Post) => self.end.open_deposit_reply(sent, response).map(drop),
             (Encoding::Json, Method::Get) => self.end.open_fetch_reply(sent, response).map(drop),

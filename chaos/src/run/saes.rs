@@ -11,7 +11,7 @@ use dske::protocol::{KeyId, SaeId};
 use dske::topology::Topology;
 use dske_testbed::sim::PORT;
 use dske_testbed::sim::net::http_client;
-use dske_testbed::{CallError, EtsiClient, KeyWish};
+use dske_testbed::{CallError, EtsiClient, KeyRequest};
 use futures_util::future::join_all;
 
 use crate::observer::record::{Call, CallKind, Key, Outcome};
@@ -50,7 +50,7 @@ struct Sae {
 async fn exchange(saes: Rc<Vec<Sae>>, call: PlannedCall, observer: Observer) {
     sleep_until_ms(call.at_ms).await;
     let (master, slave) = (&saes[call.master], &saes[call.slave]);
-    let wish = KeyWish {
+    let request = KeyRequest {
         number: (call.number != 1).then_some(usize::from(call.number)),
         size_bits: Some(call.bits as usize),
         also: call
@@ -70,7 +70,7 @@ async fn exchange(saes: Rc<Vec<Sae>>, call: PlannedCall, observer: Observer) {
         from_us: now_us(),
     };
     let watched = watch(CallKind::Master, call.master);
-    let given = watched.done(master.kme.get_key(&master.id, &slave.id, &wish).await);
+    let given = watched.done(master.kme.get_key(&master.id, &slave.id, &request).await);
     let Some(ids) = given else { return };
     tokio::time::sleep(Duration::from_millis(call.fetch_after_ms)).await;
     if let Some(intruder) = call.intruder {

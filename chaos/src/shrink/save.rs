@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use dske_testbed::report::{ReportError, check_writable, replace};
+use dske_report::{ReportError, check_writable, replace};
 
 use super::Shrunk;
 use crate::campaign::schedule::{TooLarge, write};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dske_testbed::report::{ReportError, check_writable, replace};
+use dske_report::{ReportError, check_writable, replace};
 
 use super::statistics::{RAREST, Statistics};
 use super::tally::Tally;

@@ -10,7 +10,7 @@ use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
 use dske::protocol::KeyId;
-use dske::protocol::batch::{Wish, wishes_of};
+use dske::protocol::batch::{Operation, operations_of};
 use dske::psrd::BlockId;
 
 use crate::observer::open::{self, Blocks};
@@ -67,8 +67,10 @@ fn listen(seen: &Observation, hubs: &[usize]) -> BTreeMap<KeyId, Known> {
         let Seen::Sent(request) = &message.what else {
             continue;
         };
-        for wish in wishes_of(request).unwrap_or_default() {
-            let Wish::Deposit(body) = wish else { continue };
+        for operation in operations_of(request).unwrap_or_default() {
+            let Operation::Deposit(body) = operation else {
+                continue;
+            };
             let Some(x) = ShareIndex::new(body.x) else {
                 continue;
             };

@@ -1,6 +1,6 @@
 //! Figures as tables: a column for each field that the JSON has, under the same name.
 
-use dske_testbed::report::Table;
+use dske_report::Table;
 
 use super::Sweep;
 

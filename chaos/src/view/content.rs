@@ -1,6 +1,6 @@
 //! What a message says, without what is secret in it.
 
-use dske::protocol::batch::{Reply, Wish, replies_of, wishes_of};
+use dske::protocol::batch::{Operation, Reply, operations_of, replies_of};
 use dske::protocol::message::{
     DepositBody, DepositOutcome, DepositReply, FetchAnswer, FetchQuery, FetchReply, ShareBytes,
 };
@@ -17,10 +17,10 @@ pub(super) struct Content {
 
 /// Reads a request. Its words are taken as they are, true or not.
 pub(super) fn of_request(request: &Request) -> Content {
-    let wishes = wishes_of(request).unwrap_or_default().into_iter();
-    let read = wishes.map(|wish| match wish {
-        Wish::Deposit(body) => deposit(body),
-        Wish::Fetch(query) => fetch(query),
+    let operations = operations_of(request).unwrap_or_default().into_iter();
+    let read = operations.map(|operation| match operation {
+        Operation::Deposit(body) => deposit(body),
+        Operation::Fetch(query) => fetch(query),
     });
     together(read).unwrap_or(Content {
         kind: Kind::Garbage,
@@ -44,7 +44,7 @@ pub(super) fn of_answer(to: &Request, response: &Response) -> Content {
     together(read).unwrap_or_else(|| refusal(response))
 }
 
-/// What the parts of a batch say, as one. Several wishes of one kind are shown as one larger one.
+/// What the parts of a batch say, as one. Several operations of one kind are shown as one larger one.
 fn together(parts: impl Iterator<Item = Content>) -> Option<Content> {
     parts.reduce(|mut all, part| {
         if all.kind != part.kind {

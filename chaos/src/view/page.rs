@@ -6,7 +6,7 @@
 mod keys;
 mod plan;
 
-use dske_testbed::report::{STYLE, text::escape};
+use dske_report::{STYLE, text::escape};
 
 use super::json::json;
 use super::schema::{Fate, Message, Role, Trace, Violation, What};

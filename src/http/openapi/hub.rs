@@ -157,7 +157,7 @@ fn fetch() -> OperationBuilder {
 fn batch() -> OperationBuilder {
     let binary = Encoding::Binary.content_type();
     let done = other(
-        "Authenticated, and an answer to each wish in order. Shares that were found are under a one-time pad.",
+        "Authenticated, and an answer to each operation in order. Shares that were found are under a one-time pad.",
         binary,
     );
     let wrong_type = answer("The body is not said to be a batch.", of::<MessageBody>());

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::mac::MAC_KEY_BYTES;
@@ -17,7 +16,8 @@ use super::super::link::{GetLinkStatus, LinkStatus};
 use super::{Core, GetStatus, KmeError, KmeStatus};
 
 /// What a client tells about itself. No secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClientStatus {
     /// Its name.
     pub name: NodeName,
@@ -33,7 +33,8 @@ pub struct ClientStatus {
 }
 
 /// A hub in a [`ClientStatus`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HubPeerStatus {
     /// The hub's name.
     pub name: NodeName,
@@ -47,7 +48,8 @@ pub struct HubPeerStatus {
 }
 
 /// Counters of a client since its start.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Counters {
     /// Keys that master SAEs asked for.
     pub keys_requested: u64,

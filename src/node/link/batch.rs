@@ -1,6 +1,6 @@
 //! What waits for the hub while a request is under way leaves together in the next one.
 //!
-//! Nobody waits for others to come: with no request under way a wish leaves at once, alone. The busier the link, the
+//! Nobody waits for others to come: with no request under way an operation leaves at once, alone. The busier the link, the
 //! more share a request, a MAC and an allocation of PSRD. A request that is lost does not hold the others up: once it
 //! is overdue, the next one leaves beside it.
 
@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::harness::{Canary, Mark, canary, reached};
-use crate::protocol::batch::{Reply, Wish};
+use crate::protocol::batch::{Operation, Reply};
 use crate::protocol::channel::{OpenError, PoolOwner, Sent, batch_cost, seal_batch};
-use crate::protocol::limits::WISHES_PER_BATCH_MAX;
+use crate::protocol::limits::OPERATIONS_PER_BATCH_MAX;
 use crate::protocol::message::{FetchAnswer, Plain};
 use crate::protocol::{Request, Response};
 
@@ -24,7 +24,7 @@ use super::{Core, LinkError, Reservation, State};
 /// From then on a request holds nobody up: longer than a hub nearby takes, and short beside a call.
 const OVERDUE: Duration = Duration::from_millis(20);
 
-/// Shares in one batch at most, in bytes, if there is more than one wish. Enough that what comes once a message no
+/// Shares in one batch at most, in bytes, if there is more than one operation. Enough that what comes once a message no
 /// longer counts; little enough that the next batch need not wait long.
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
@@ -38,9 +38,9 @@ pub(super) struct Outbox {
     fetched_share_bytes: usize,
 }
 
-/// A wish, and who has it.
+/// An operation, and who has it.
 struct Waiting {
-    wish: Wish<Plain>,
+    operation: Operation<Plain>,
     /// Counted from 1.
     attempt: u32,
     answer: oneshot::Sender<Result<Reply<Plain>, LinkError>>,
@@ -51,11 +51,11 @@ impl Core {
     pub(super) async fn ask(
         self: &Rc<Self>,
         attempt: u32,
-        wish: Wish<Plain>,
+        operation: Operation<Plain>,
     ) -> Result<Reply<Plain>, LinkError> {
         let (answer, answered) = oneshot::channel();
         let is_sending = self.outbox.borrow_mut().push(Waiting {
-            wish,
+            operation,
             attempt,
             answer,
         });
@@ -69,12 +69,12 @@ impl Core {
     pub(super) async fn ask_alone(
         self: &Rc<Self>,
         attempt: u32,
-        wish: Wish<Plain>,
+        operation: Operation<Plain>,
         reserved: Reservation,
     ) -> Result<Reply<Plain>, LinkError> {
-        let replies = self.carry(attempt, vec![wish], Some(reserved)).await?;
+        let replies = self.carry(attempt, vec![operation], Some(reserved)).await?;
         let reply = replies.into_iter().next();
-        Ok(reply.expect("one reply to one wish, or an error"))
+        Ok(reply.expect("one reply to one operation, or an error"))
     }
 
     async fn send_waiting(self: Rc<Self>) {
@@ -104,11 +104,11 @@ impl Core {
             .map(|waiting| waiting.attempt)
             .max()
             .unwrap_or(1);
-        let (wishes, answers): (Vec<_>, Vec<_>) = batch
+        let (operations, answers): (Vec<_>, Vec<_>) = batch
             .into_iter()
-            .map(|waiting| (waiting.wish, waiting.answer))
+            .map(|waiting| (waiting.operation, waiting.answer))
             .unzip();
-        let replies = self.carry(attempt, wishes, None).await;
+        let replies = self.carry(attempt, operations, None).await;
         // Whoever has given up does not listen any more.
         match replies {
             Ok(mut replies) => {
@@ -129,14 +129,14 @@ impl Core {
         }
     }
 
-    /// Asks the hub, once, and reads as many replies as there are wishes.
+    /// Asks the hub, once, and reads as many replies as there are operations.
     async fn carry(
         self: &Rc<Self>,
         attempt: u32,
-        wishes: Vec<Wish<Plain>>,
+        operations: Vec<Operation<Plain>>,
         reserved: Option<Reservation>,
     ) -> Result<Vec<Reply<Plain>>, LinkError> {
-        let cost = batch_cost(&wishes);
+        let cost = batch_cost(&operations);
         let is_good = |reserved: &Reservation| self.state.borrow().accepts(reserved, cost);
         let reserved = reserved.filter(is_good);
         let needed = if reserved.is_some() { 0 } else { cost };
@@ -153,14 +153,14 @@ impl Core {
         if self.provisioning.try_lock().is_err() {
             reached(Mark::RefillRace);
         }
-        let count = wishes.len();
+        let count = operations.len();
         let (epoch, (request, sent)) = {
             let mut state = self.state.borrow_mut();
             let reservation = match reserved {
                 Some(reservation) => reservation,
                 None => state.reserve(cost)?,
             };
-            let sealed = seal_batch(reservation.spent, &self.config.client, wishes);
+            let sealed = seal_batch(reservation.spent, &self.config.client, operations);
             (state.epoch, sealed)
         };
         let response = self.send(request).await?;
@@ -190,10 +190,10 @@ impl Core {
         epoch: u64,
         attempt: u32,
         sent: &Sent,
-        wishes: usize,
+        operations: usize,
         response: &Response,
     ) -> Result<Vec<Reply<Plain>>, OpenError> {
-        let opened = state.end.open_batch_reply(sent, wishes, response);
+        let opened = state.end.open_batch_reply(sent, operations, response);
         if let Err(error) = &opened {
             state.counters.unverified += u64::from(!matches!(
                 error,
@@ -210,7 +210,7 @@ impl Core {
 }
 
 impl Outbox {
-    /// Puts a wish behind the others. Whether somebody sends already; if not, the caller has to.
+    /// Puts an operation behind the others. Whether somebody sends already; if not, the caller has to.
     fn push(&mut self, waiting: Waiting) -> bool {
         self.waiting.push_back(waiting);
         std::mem::replace(&mut self.is_sending, true)
@@ -228,8 +228,11 @@ impl Outbox {
                 self.waiting.pop_front();
                 continue;
             }
-            let (up, down) = (next.wish.share_bytes(), self.answer_bytes(&next.wish));
-            let fits = batch.len() < WISHES_PER_BATCH_MAX && up <= up_left && down <= down_left;
+            let (up, down) = (
+                next.operation.share_bytes(),
+                self.answer_bytes(&next.operation),
+            );
+            let fits = batch.len() < OPERATIONS_PER_BATCH_MAX && up <= up_left && down <= down_left;
             if !fits && !batch.is_empty() {
                 break;
             }
@@ -241,10 +244,10 @@ impl Outbox {
     }
 
     /// Bytes of the shares that will be in the answer, as far as can be told.
-    fn answer_bytes(&self, wish: &Wish<Plain>) -> usize {
-        match wish {
-            Wish::Deposit(_) => 0,
-            Wish::Fetch(query) => query.key_ids.len() * self.fetched_share_bytes,
+    fn answer_bytes(&self, operation: &Operation<Plain>) -> usize {
+        match operation {
+            Operation::Deposit(_) => 0,
+            Operation::Fetch(query) => query.key_ids.len() * self.fetched_share_bytes,
         }
     }
 

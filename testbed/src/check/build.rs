@@ -1,7 +1,7 @@
 //! The `dske` command of the working tree, and of a revision, built in the same way.
 //!
-//! Both are built by `cargo build` of the package alone: built along with tests or benches, the command has what only those
-//! need of its dependencies, such as a clock that can be stopped.
+//! `cargo build` builds each by itself. Built along with tests or benches, the command would have what only those need of its
+//! dependencies, such as a clock that can be stopped. No package is named: the command has moved from one to another.
 
 use std::ffi::OsStr;
 use std::io;
@@ -142,15 +142,7 @@ fn build(tree: &Path, target: &Path, which: String) -> Result<Built, BuildError>
         cargo
             .current_dir(tree)
             .env("CARGO_TARGET_DIR", target)
-            .args([
-                "build",
-                "--release",
-                "--locked",
-                "--package",
-                "dske",
-                "--bin",
-                "dske",
-            ]),
+            .args(["build", "--release", "--locked", "--bin", "dske"]),
     )?;
     if !built.status.success() {
         let output = String::from_utf8_lossy(&built.stderr);

@@ -19,7 +19,7 @@ mod scenario;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dske::load::{LoadError, run};
+use crate::load::{LoadError, run};
 
 use crate::Cluster;
 use crate::process::{ProcessCluster, StartError};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dske::load::{Arrivals, Load, Pair};
+use crate::load::{Arrivals, Load, Pair};
 use dske::topology::Topology;
 
 pub(super) struct Scenario {

@@ -7,7 +7,7 @@ use clap::Parser;
 
 use super::report::write;
 use super::{Extent, GrowthError, run};
-use crate::report::{ReportError, check_writable};
+use dske_report::{ReportError, check_writable};
 
 /// Measures what more hubs, clients, shares and PSRD cost, and writes growth.html, growth.json and CSV files.
 #[derive(Debug, Parser)]

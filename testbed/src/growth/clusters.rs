@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
-use dske::load::Pair;
+use crate::load::Pair;
 use dske::topology::Topology;
 
 use super::data::ClusterPoint;
@@ -13,7 +13,7 @@ use crate::local::LocalCluster;
 use crate::process::ProcessCluster;
 use crate::throughput::closed_loop::{self, both_calls};
 use crate::throughput::data::Subject;
-use crate::{Cluster, KeyWish};
+use crate::{Cluster, KeyRequest};
 
 /// K, whatever N is.
 const THRESHOLD: u8 = 3;
@@ -99,19 +99,19 @@ async fn measure_cluster(
         .zip(slaves)
         .map(|(master, slave)| Pair { master, slave })
         .collect();
-    let wish = KeyWish {
+    let request = KeyRequest {
         number: Some(1),
         size_bits: Some(KEY_BITS),
         also: Vec::new(),
     };
     // Once with each, so that all have registered and have PSRD. What fails now fails again, and is counted then.
     for pair in &pairs {
-        let _ = both_calls(cluster, pair, &wish).await;
+        let _ = both_calls(cluster, pair, &request).await;
     }
     let next = Cell::new(0);
     let operation = async || {
         let i = next.replace(next.get() + 1);
-        both_calls(cluster, &pairs[i % pairs.len()], &wish).await
+        both_calls(cluster, &pairs[i % pairs.len()], &request).await
     };
     let mut points = Vec::new();
     for _ in 0..repetitions {

@@ -2,10 +2,10 @@
 
 use super::report::FOLDER;
 use super::slope::slope;
-use crate::report::plot::{Axis, Look, Plot, legend};
-use crate::report::text::trim;
-use crate::report::{Section, Table};
 use crate::throughput::report::words::number;
+use dske_report::plot::{Axis, Look, Plot, legend};
+use dske_report::text::trim;
+use dske_report::{Section, Table};
 
 /// A cost that is to grow linearly may have a slope up to this, and one that is to be constant no more than [`CONSTANT_MAX`]:
 /// what is measured scatters, and finding one thing among many takes their logarithm.

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use super::clusters;
 use super::data::{ClusterPoint, Growth, PoolPoint, SharesPoint};
 use super::figure::{Bound, CONSTANT_MAX, Chart, Figure, LINEAR_MAX, Series};
-use crate::report::beside::{GROWTH, link};
-use crate::report::text::{count, escape, seconds, short};
-use crate::report::{ReportError, Table, check_writable, frame, replace, write_json};
 use crate::throughput::data::Subject;
 use crate::throughput::stats::Spread;
+use dske_report::beside::{GROWTH, link};
+use dske_report::text::{count, escape, seconds, short};
+use dske_report::{ReportError, Table, check_writable, frame, replace, write_json};
 
 /// Folder of the CSV files, beside the page.
 pub(super) const FOLDER: &str = "growth";

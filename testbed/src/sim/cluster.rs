@@ -17,7 +17,7 @@ use super::net::{PORT, http_client};
 use super::nodes::{Hooks, Plain, add_nodes};
 use super::world::WorldOptions;
 use crate::cluster::home_of;
-use crate::{CallError, Cluster, EtsiClient, KeyWish};
+use crate::{CallError, Cluster, EtsiClient, KeyRequest};
 
 /// How long an SAE waits for its KME, beyond the KME's own deadline.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -123,9 +123,9 @@ impl Cluster for SimCluster {
         &self,
         caller: &SaeId,
         slave: &SaeId,
-        wish: &KeyWish,
+        request: &KeyRequest,
     ) -> Result<KeyContainer, CallError> {
-        self.home(caller)?.get_key(caller, slave, wish).await
+        self.home(caller)?.get_key(caller, slave, request).await
     }
 
     async fn get_key_with_ids(

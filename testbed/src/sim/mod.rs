@@ -26,5 +26,5 @@ pub mod world;
 
 pub use cluster::{SimCluster, run};
 pub use net::PORT;
-pub use nodes::{Hooks, Plain, add_nodes, node_rng};
+pub use nodes::{Hooks, Plain, add_nodes};
 pub use world::WorldOptions;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use actix::Actor;
 use actix_web::App;
 use actix_web::web::ServiceConfig;
-use dske::harness::{Canary, canary};
 use dske::http::transport::HttpTransport;
 use dske::http::{OnStop, client_routes, hub_routes};
 use dske::node::client::{ClientNode, HubPeer};
@@ -16,9 +15,9 @@ use dske::node::transport::Transport;
 use dske::protocol::NodeName;
 use dske::protocol::hub::{Hub, HubConfig};
 use dske::topology::Topology;
-use rand::rngs::ChaCha20Rng;
-use rand::{CryptoRng, SeedableRng};
-use sha2::{Digest, Sha256};
+use rand::CryptoRng;
+
+use crate::seed::node_rng;
 
 use super::net::{PORT, http_client, serve};
 
@@ -52,22 +51,6 @@ pub trait Hooks {
 pub struct Plain;
 
 impl Hooks for Plain {}
-
-/// The generator of a node in one of its lives: a restarted node must not draw the same PSRD again.
-#[must_use]
-pub fn node_rng(seed: u64, node: &str, life: u32) -> ChaCha20Rng {
-    let life = if canary(Canary::SameGeneratorAgain) {
-        0
-    } else {
-        life
-    };
-    let mut hash = Sha256::new();
-    hash.update(b"dske node generator");
-    hash.update(seed.to_be_bytes());
-    hash.update(life.to_be_bytes());
-    hash.update(node.as_bytes());
-    ChaCha20Rng::from_seed(hash.finalize().into())
-}
 
 /// Adds a host for each hub and client of a topology, under its name.
 pub fn add_nodes(

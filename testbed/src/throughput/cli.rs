@@ -10,7 +10,7 @@ use super::lab::{LabError, Programs};
 use super::plan::{Extent, Part};
 use super::report::write;
 use super::{Sweep, bare, run};
-use crate::report::{ReportError, check_writable};
+use dske_report::{ReportError, check_writable};
 
 /// Measures what a cluster of real processes does, and writes throughput.html, throughput.json and CSV files.
 #[derive(Debug, Parser)]

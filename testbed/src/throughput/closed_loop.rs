@@ -4,14 +4,14 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use dske::load::Pair;
-use dske::load::report::Latencies;
+use crate::load::Pair;
+use crate::load::report::Latencies;
 use futures_util::future::join_all;
 use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
 use super::data::Run;
-use crate::{CallError, Cluster, KeyWish};
+use crate::{CallError, Cluster, KeyRequest};
 
 /// Longest latency that is told from longer ones, in microseconds: a minute.
 const LATENCY_MAX_US: u64 = 60_000_000;
@@ -68,10 +68,13 @@ pub(crate) async fn run(
 pub(crate) async fn both_calls(
     cluster: &impl Cluster,
     Pair { master, slave }: &Pair,
-    wish: &KeyWish,
+    request: &KeyRequest,
 ) -> Result<(), String> {
     let told = |error: CallError| error.to_string();
-    let given = cluster.get_key(master, slave, wish).await.map_err(told)?;
+    let given = cluster
+        .get_key(master, slave, request)
+        .await
+        .map_err(told)?;
     let ids = given.keys.iter().map(|key| key.key_ID.parse());
     let ids: Result<Vec<_>, _> = ids.collect();
     let ids = ids.map_err(|_| "a key ID is no UUID".to_owned())?;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use dske::load::LoadReport;
-use dske::load::report::{Bucket, Latencies};
+use crate::load::LoadReport;
+use crate::load::report::{Bucket, Latencies};
 use dske::topology::Role;
 use serde::{Deserialize, Serialize};
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dske::load::{self, Arrivals, Load, LoadError, Pair};
+use crate::load::{self, Arrivals, Load, LoadError, Pair};
 use dske::protocol::{NodeName, SaeId};
 use dske::topology::{Topology, TopologyError};
 use tokio::time::{Instant, sleep};
@@ -16,7 +16,7 @@ use super::data::{Condition, Run, Subject, Trouble};
 use super::plan::SIZE_BITS_MAX;
 use crate::local::LocalCluster;
 use crate::process::{ProcessCluster, StartError};
-use crate::{CallError, Cluster, KeyWish};
+use crate::{CallError, Cluster, KeyRequest};
 
 /// How late everything arrives at a slow hub, in milliseconds.
 pub const SLOW_BY_MS: u64 = 1_000;
@@ -237,12 +237,12 @@ async fn measure_actors(
     times: (Duration, Duration),
 ) -> Run {
     let pair = pair();
-    let wish = KeyWish {
+    let request = KeyRequest {
         number: Some(condition.keys_per_call),
         size_bits: Some(condition.size_bits),
         also: Vec::new(),
     };
-    let both = async || closed_loop::both_calls(cluster, &pair, &wish).await;
+    let both = async || closed_loop::both_calls(cluster, &pair, &request).await;
     let concurrency = condition.concurrency.unwrap_or(1);
     let keys = (condition.keys_per_call, condition.size_bits);
     closed_loop::run(concurrency, keys, times, both).await

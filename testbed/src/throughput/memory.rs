@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use dske::load::Pair;
+use crate::load::Pair;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
@@ -11,7 +11,7 @@ use super::data::Held;
 use super::lab::{LabError, Programs, pair, topology, wait_until_provisioned};
 use super::plan::{BASE, BULK_CONCURRENCY, KEYS_PER_CALL_MAX};
 use crate::process::ProcessCluster;
-use crate::{Cluster, KeyWish};
+use crate::{Cluster, KeyRequest};
 
 /// How often the memory is looked at until all shares are there.
 const LOOKS: u64 = 20;
@@ -46,7 +46,7 @@ pub(super) async fn measure(
 /// shares that are there.
 async fn establish(cluster: &ProcessCluster, calls: u64) {
     let Pair { master, slave } = pair();
-    let wish = KeyWish {
+    let request = KeyRequest {
         number: Some(KEYS_PER_CALL_MAX),
         size_bits: Some(BASE.size_bits),
         also: Vec::new(),
@@ -54,7 +54,7 @@ async fn establish(cluster: &ProcessCluster, calls: u64) {
     let place = async |calls: u64| {
         for _ in 0..calls {
             // The status that is read next shows what came of it.
-            let _ = cluster.get_key(&master, &slave, &wish).await;
+            let _ = cluster.get_key(&master, &slave, &request).await;
         }
     };
     let places = BULK_CONCURRENCY as u64;

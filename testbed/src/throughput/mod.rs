@@ -13,7 +13,7 @@
 //! | [`table`], [`report`] | CSV, and the page |
 //! | [`cli`] | the command, for `benches/throughput.rs` |
 //!
-//! Loads are those of [`dske::load`]. Conditions of a part are measured in turn, again and again, so that what disturbs
+//! Loads are those of [`crate::load`]. Conditions of a part are measured in turn, again and again, so that what disturbs
 //! the machine disturbs all of them.
 
 pub mod bare;

@@ -1,11 +1,11 @@
 //! Everything that was measured as tables.
 
-use dske::load::report::Bucket;
+use crate::load::report::Bucket;
 use serde::Serialize;
 
 use super::data::{Condition, Run, Throughput};
 use super::plan::Part;
-use crate::report::Table;
+use dske_report::Table;
 
 /// Folder of the CSV files, beside the page.
 pub const FOLDER: &str = "throughput";

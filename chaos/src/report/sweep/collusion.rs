@@ -1,8 +1,8 @@
 //! Keys that colluding hubs find out.
 
-use dske_testbed::report::Section;
-use dske_testbed::report::plot::{Axis, Look, Plot, legend};
-use dske_testbed::report::text::{count, percent};
+use dske_report::Section;
+use dske_report::plot::{Axis, Look, Plot, legend};
+use dske_report::text::{count, percent};
 
 use super::numbers;
 use crate::sweep::Sweep;
@@ -87,7 +87,7 @@ fn panel(sweep: &Sweep, (hubs, threshold): (u8, u8)) -> String {
             (k - 0.5, 100.0),
             (n + 0.5, 100.0),
         ];
-        frame.path(&step, dske_testbed::report::canvas::Ink::Text, 2);
+        frame.path(&step, dske_report::canvas::Ink::Text, 2);
         let of_cluster = |p: &&Point| (p.hubs, p.threshold) == (hubs, threshold);
         for point in sweep.collusion.iter().filter(of_cluster) {
             let (aside, look) = match point.key_source.as_str() {

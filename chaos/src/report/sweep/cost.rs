@@ -1,8 +1,8 @@
 //! Bytes and messages of a key.
 
-use dske_testbed::report::Section;
-use dske_testbed::report::plot::{Axis, Look, Plot, legend};
-use dske_testbed::report::text::{count, short};
+use dske_report::Section;
+use dske_report::plot::{Axis, Look, Plot, legend};
+use dske_report::text::{count, short};
 
 use super::numbers;
 use crate::sweep::Sweep;

@@ -1,8 +1,8 @@
 //! How long a key takes, by slow hubs and by loss.
 
-use dske_testbed::report::Section;
-use dske_testbed::report::plot::{Axis, Look, Plot, legend};
-use dske_testbed::report::text::{count, millis};
+use dske_report::Section;
+use dske_report::plot::{Axis, Look, Plot, legend};
+use dske_report::text::{count, millis};
 
 use super::numbers;
 use crate::sweep::Sweep;

@@ -1,8 +1,8 @@
 //! Keys that arrive, by hubs that crashed and hubs that lie.
 
-use dske_testbed::report::Section;
-use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
-use dske_testbed::report::text::{count, counted, escape};
+use dske_report::Section;
+use dske_report::canvas::{Align, Canvas, Fit, Ink};
+use dske_report::text::{count, counted, escape};
 
 use super::super::stats::wilson;
 use super::numbers;

@@ -18,7 +18,7 @@ mod wan;
 
 use std::path::{Path, PathBuf};
 
-use dske_testbed::report::{self, ReportError, beside, replace, write_json};
+use dske_report::{ReportError, beside, replace, write_json};
 
 use crate::sweep::Sweep;
 use crate::sweep::table::tables;
@@ -35,8 +35,8 @@ const TABLES: &str = "sweep";
 ///
 /// [`ReportError`] names the path that could not be created or written.
 pub fn check_writable(out_dir: &Path) -> Result<(), ReportError> {
-    report::check_writable(out_dir)?;
-    report::check_writable(&out_dir.join(TABLES))
+    dske_report::check_writable(out_dir)?;
+    dske_report::check_writable(&out_dir.join(TABLES))
 }
 
 /// Writes `sweep.html`, `sweep.json`, and a CSV file for each table, into `out_dir`. Gives the path of the page.

@@ -1,7 +1,7 @@
 //! The page's frame, in reading order.
 
-use dske_testbed::report::frame;
-use dske_testbed::report::text::{count, counted, escape, seconds};
+use dske_report::frame;
+use dske_report::text::{count, counted, escape, seconds};
 
 use super::summary::summary;
 use super::{collusion, cost, latency, map, psrd, recovery, wan};

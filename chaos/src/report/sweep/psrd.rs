@@ -1,10 +1,10 @@
 //! PSRD that a key costs, and what failures waste.
 
-use dske_testbed::report::Section;
-use dske_testbed::report::bars;
-use dske_testbed::report::canvas::{Align, Canvas, Fit, Ink};
-use dske_testbed::report::plot::{Axis, Look, Plot};
-use dske_testbed::report::text::{count, short};
+use dske_report::Section;
+use dske_report::bars;
+use dske_report::canvas::{Align, Canvas, Fit, Ink};
+use dske_report::plot::{Axis, Look, Plot};
+use dske_report::text::{count, short};
 
 use super::numbers;
 use crate::sweep::Sweep;

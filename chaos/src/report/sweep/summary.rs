@@ -1,6 +1,6 @@
 //! What came out, in five lines: what holds, where the boundary is, what surprises.
 
-use dske_testbed::report::text::{count, counted, millis};
+use dske_report::text::{count, counted, millis};
 
 use super::collusion;
 use crate::sweep::Sweep;

@@ -1,9 +1,9 @@
 //! How long a key takes between cities.
 
-use dske_testbed::report::Section;
-use dske_testbed::report::bars::{self, ROW};
-use dske_testbed::report::canvas::Ink;
-use dske_testbed::report::text::millis;
+use dske_report::Section;
+use dske_report::bars::{self, ROW};
+use dske_report::canvas::Ink;
+use dske_report::text::millis;
 
 use super::numbers;
 use crate::sweep::Sweep;

@@ -3,7 +3,7 @@
 use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::crypto::secret::Secret;
-use dske::protocol::batch::{Wish, wishes_of};
+use dske::protocol::batch::{Operation, operations_of};
 use dske::protocol::channel::{ClientEnd, Sent, batch_cost, seal_batch, seal_fetch, sign};
 use dske::protocol::limits::KEYS_PER_MESSAGE_MAX;
 use dske::protocol::message::{DepositBody, DepositedKey, FetchQuery, Plain};
@@ -76,8 +76,10 @@ impl Known {
             if !message.client.is_some_and(|c| seen.plan.is_honest(c)) {
                 continue;
             }
-            for wish in wishes_of(request).unwrap_or_default() {
-                let Wish::Deposit(body) = wish else { continue };
+            for operation in operations_of(request).unwrap_or_default() {
+                let Operation::Deposit(body) = operation else {
+                    continue;
+                };
                 let Some(slave_sae) = body.slave_saes.first() else {
                     continue;
                 };
@@ -161,9 +163,9 @@ impl Attack {
             master_sae: victim.master_sae.clone(),
             key_ids: vec![victim.key_id],
         };
-        let seal_batch = |end: &mut ClientEnd, wishes: Vec<Wish<Plain>>| {
-            let spent = end.spend(batch_cost(&wishes)).ok()?;
-            Some(seal_batch(spent, me, wishes))
+        let seal_batch = |end: &mut ClientEnd, operations: Vec<Operation<Plain>>| {
+            let spent = end.spend(batch_cost(&operations)).ok()?;
+            Some(seal_batch(spent, me, operations))
         };
         match self {
             Self::FetchInOwnName => Some(vec![end.seal_fetch(&fetch(&own)).ok()?]),
@@ -232,15 +234,15 @@ impl Attack {
             }
             Self::ForeignBatch => {
                 let deposit = garbage(me, hub, victim, Some(victim.key_id), rng);
-                let wishes = vec![
-                    Wish::Fetch(fetch(&own)),
-                    Wish::Deposit(deposit),
-                    Wish::Fetch(fetch(&victim.slave_sae)),
+                let operations = vec![
+                    Operation::Fetch(fetch(&own)),
+                    Operation::Deposit(deposit),
+                    Operation::Fetch(fetch(&victim.slave_sae)),
                 ];
-                Some(vec![seal_batch(end, wishes)?])
+                Some(vec![seal_batch(end, operations)?])
             }
             Self::CutBatch => {
-                let (mut request, _) = seal_batch(end, vec![Wish::Fetch(fetch(&own)); 3])?;
+                let (mut request, _) = seal_batch(end, vec![Operation::Fetch(fetch(&own)); 3])?;
                 request.body.truncate(request.body.len() - 1);
                 let again = end.spend(MAC_KEY_BYTES).ok()?;
                 Some(vec![sign(again, request)])
@@ -363,10 +365,10 @@ mod tests {
         }
     }
 
-    /// To each wish its own answer.
+    /// To each operation its own answer.
     const FOREIGN_BATCH: &str = "Forbidden, Stored, signed foreign-sae";
 
-    /// What a hub answers to a wish, in a word.
+    /// What a hub answers to an operation, in a word.
     fn word(reply: Reply<Plain>) -> String {
         match reply {
             Reply::Deposit(reply) => format!("{:?}", reply.keys[0].outcome),
@@ -386,10 +388,10 @@ mod tests {
         let messages = attack.messages(&me, 1, &scene.known, end, rng).unwrap();
         let answers = messages.into_iter().map(|(request, sent)| {
             let response = scene.hub.handle(Duration::from_millis(1), &request);
-            let wishes = wishes_of(&request).unwrap_or_default().len();
+            let operations = operations_of(&request).unwrap_or_default().len();
             let end = &mut scene.end;
             let opened = if Encoding::of(&request) == Encoding::Binary {
-                end.open_batch_reply(&sent, wishes, &response)
+                end.open_batch_reply(&sent, operations, &response)
             } else if request.method == dske::protocol::Method::Post {
                 let reply = end.open_deposit_reply(&sent, &response);
                 reply.map(|reply| vec![Reply::Deposit(reply)])

@@ -1,6 +1,6 @@
 //! Who knows what of each key, as a table.
 
-use dske_testbed::report::text::escape;
+use dske_report::text::escape;
 
 use super::seconds;
 use crate::view::schema::{KeyStory, Trace};

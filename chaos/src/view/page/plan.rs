@@ -1,6 +1,6 @@
 //! What the seed drew, as tables.
 
-use dske_testbed::report::text::escape;
+use dske_report::text::escape;
 
 use super::seconds;
 use crate::plan::HUB_NAMES;

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use dske::load::{self, LoadReport};
+use crate::load::{self, LoadReport};
 use dske::protocol::NodeName;
 use dske::topology::Role;
 use futures_util::future::join;

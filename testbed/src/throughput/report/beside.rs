@@ -2,13 +2,13 @@
 
 use super::curves::details;
 use super::words::{concurrency, median, number, range, subject, trouble};
-use crate::report::Section;
-use crate::report::bars::{self, ROW};
-use crate::report::canvas::Ink;
 use crate::throughput::data::{Condition, Measured, Run, Subject, Throughput, Trouble};
 use crate::throughput::lab::SLOW_BY_MS;
 use crate::throughput::plan::Part;
 use crate::throughput::targets::Figures;
+use dske_report::Section;
+use dske_report::bars::{self, ROW};
+use dske_report::canvas::Ink;
 
 /// What is compared.
 struct Comparison<'a> {

@@ -1,16 +1,16 @@
 //! Where the CPU time of a key goes.
 
 use super::words::{keys_asked_for, number};
-use crate::report::Section;
-use crate::report::bars::{self, ROW};
-use crate::report::canvas::Ink;
-use crate::report::text::{count, escape, shorten};
 use crate::throughput::data::{LeftOut, Profile, RoleProfile, Throughput};
 use crate::throughput::plan::Part;
 use crate::throughput::profile::rules::{
     CATEGORIES, CRYPTO, ENCODING, HTTP, KERNEL, MEMORY, OTHER, PROTOCOL, PSRD, RANDOM, RUNTIME,
 };
 use crate::throughput::table::{FOLDER, tables};
+use dske_report::Section;
+use dske_report::bars::{self, ROW};
+use dske_report::canvas::Ink;
+use dske_report::text::{count, escape, shorten};
 
 /// Characters of a function's name that are shown.
 const NAME_MAX: usize = 90;

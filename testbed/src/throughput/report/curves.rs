@@ -1,12 +1,12 @@
 //! Figures against one thing that is varied.
 
 use super::words::{bits, concurrency, number};
-use crate::report::Section;
-use crate::report::plot::{Axis, Look, Plot, legend};
-use crate::report::text::{millis, short};
 use crate::throughput::data::{Condition, Measured, Run, Throughput};
 use crate::throughput::plan::{BULK_CONCURRENCY, Part};
 use crate::throughput::table;
+use dske_report::Section;
+use dske_report::plot::{Axis, Look, Plot, legend};
+use dske_report::text::{millis, short};
 
 /// A curve: its name, and its figure.
 type Series = (&'static str, fn(&Run) -> f64);

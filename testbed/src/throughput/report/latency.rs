@@ -1,14 +1,14 @@
 //! How latencies are distributed.
 
-use dske::load::report::Bucket;
+use crate::load::report::Bucket;
 
 use super::curves::details;
 use super::words::number;
-use crate::report::Section;
-use crate::report::plot::{Axis, Look, Plot, legend};
-use crate::report::text::millis;
 use crate::throughput::data::{Measured, Throughput};
 use crate::throughput::plan::Part;
+use dske_report::Section;
+use dske_report::plot::{Axis, Look, Plot, legend};
+use dske_report::text::millis;
 
 /// Nines that are shown: up to 99.99 %.
 const NINES: f64 = 4.0;

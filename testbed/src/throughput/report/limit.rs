@@ -2,12 +2,12 @@
 
 use super::curves::details;
 use super::words::{keys_asked_for, median, number, subject};
-use crate::report::Section;
-use crate::report::bars::{self, ROW, Rows};
-use crate::report::canvas::Ink;
 use crate::throughput::data::{Condition, Measured, Run, Subject, Throughput};
 use crate::throughput::plan::Part;
 use crate::throughput::targets::Figures;
+use dske_report::Section;
+use dske_report::bars::{self, ROW, Rows};
+use dske_report::canvas::Ink;
 
 /// The section, or an empty string where nothing was measured.
 pub(super) fn section(data: &Throughput) -> String {

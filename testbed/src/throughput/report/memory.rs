@@ -1,14 +1,14 @@
 //! What a hub takes when it holds many shares.
 
 use super::words::{median, number};
-use crate::report::Section;
-use crate::report::canvas::Ink;
-use crate::report::plot::{Axis, Look, Plot};
-use crate::report::text::count;
 use crate::throughput::data::{Held, Throughput};
 use crate::throughput::plan::SHARES;
 use crate::throughput::table::{FOLDER, tables};
 use crate::throughput::targets::Figures;
+use dske_report::Section;
+use dske_report::canvas::Ink;
+use dske_report::plot::{Axis, Look, Plot};
+use dske_report::text::count;
 
 /// The section, or an empty string where nothing was measured.
 pub(super) fn section(data: &Throughput) -> String {

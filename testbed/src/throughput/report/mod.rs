@@ -22,8 +22,8 @@ use std::path::{Path, PathBuf};
 
 use super::data::Throughput;
 use super::table::{FOLDER, tables};
-use crate::report::beside::{THROUGHPUT, link};
-use crate::report::{ReportError, check_writable, replace, write_json};
+use dske_report::beside::{THROUGHPUT, link};
+use dske_report::{ReportError, check_writable, replace, write_json};
 
 pub use page::html;
 

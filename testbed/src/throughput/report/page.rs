@@ -2,10 +2,10 @@
 
 use super::summary::{banner, failures, machine, targets_table};
 use super::{beside, cpu, curves, latency, limit, memory, peers};
-use crate::report::frame;
-use crate::report::text::{escape, seconds};
 use crate::throughput::data::Throughput;
 use crate::throughput::lab::BLOCK_BYTES;
+use dske_report::frame;
+use dske_report::text::{escape, seconds};
 
 /// The whole report as one HTML page that loads nothing. The same data gives the same bytes.
 #[must_use]
@@ -56,7 +56,7 @@ means is in <code>docs/throughput.md</code>.</p>
 mod tests {
     use std::collections::BTreeMap;
 
-    use dske::load::report::Bucket;
+    use crate::load::report::Bucket;
 
     use super::*;
     use crate::throughput::data::{

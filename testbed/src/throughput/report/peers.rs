@@ -1,13 +1,13 @@
 //! What others report.
 
 use super::words::{number, range};
-use crate::report::Section;
-use crate::report::plot::{Axis, Look, Plot};
-use crate::report::text::escape;
 use crate::throughput::data::Throughput;
 use crate::throughput::peers::{PEERS, Peer};
 use crate::throughput::stats::Spread;
 use crate::throughput::targets::Figures;
+use dske_report::Section;
+use dske_report::plot::{Axis, Look, Plot};
+use dske_report::text::escape;
 
 /// The section.
 pub(super) fn section(data: &Throughput) -> String {

@@ -1,11 +1,11 @@
 //! The answer, and every target.
 
 use super::words::{median, number, range};
-use crate::report::text::{count, escape};
 use crate::throughput::data::Throughput;
 use crate::throughput::plan::Extent;
 use crate::throughput::stats::Spread;
 use crate::throughput::targets::{Figures, Standing, Target, targets};
+use dske_report::text::{count, escape};
 
 /// Failures that are shown before the rest is only counted.
 const FAILURES_SHOWN: usize = 6;

@@ -1,8 +1,8 @@
 //! Numbers and conditions as people write them.
 
-use crate::report::text::{count, trim};
 use crate::throughput::data::{Condition, Subject, Trouble};
 use crate::throughput::stats::Spread;
+use dske_report::text::{count, trim};
 
 /// Three digits or so.
 pub(crate) fn number(value: f64) -> String {

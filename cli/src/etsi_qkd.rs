@@ -1,0 +1,134 @@
+//! Calls clients over ETSI GS QKD 014, as SAEs would.
+
+use std::time::Duration;
+
+use anstream::{eprintln, println};
+use serde::Serialize;
+
+use dske::http::etsi::KeyContainer;
+use dske::http::etsi_client::{CallError, EtsiClient, KeyRequest};
+use dske::protocol::{KeyId, SaeId};
+use dske::topology::{Role, Topology};
+
+use super::nodes::{Node, find, names};
+use super::print::{FAINT, GOOD};
+use super::{CliError, EtsiCall, EtsiQkd};
+
+/// How long to wait beyond the client's own deadline.
+const MARGIN: Duration = Duration::from_secs(1);
+
+pub(super) fn call(topology: &Topology, call: &EtsiQkd) -> Result<(), CliError> {
+    check_options(call)?;
+    let saes = Saes {
+        topology,
+        master: &call.master,
+    };
+    let request = KeyRequest {
+        number: call.number,
+        size_bits: call.size,
+        also: call.also.clone(),
+    };
+    actix_rt::System::new().block_on(async {
+        match &call.call {
+            EtsiCall::Status => saes.status(&call.slave).await,
+            EtsiCall::GetKey => saes.get_key(&call.slave, &request).await.map(|_| ()),
+            EtsiCall::GetKeyWithKeyIds { ids } => {
+                saes.get_key_with_ids(&call.slave, ids).await.map(|_| ())
+            }
+            EtsiCall::GetKeyPair => {
+                let given = saes.get_key(&call.slave, &request).await?;
+                for slave in std::iter::once(&call.slave).chain(&call.also) {
+                    let ids = given.keys.iter().filter_map(|key| key.key_ID.parse().ok());
+                    let ids: Vec<KeyId> = ids.collect();
+                    let fetched = saes.get_key_with_ids(slave, &ids).await?;
+                    if fetched != given {
+                        return Err(CliError::KeysDiffer {
+                            master: call.master.clone(),
+                            slave: slave.clone(),
+                        });
+                    }
+                }
+                println!("{GOOD}Key values match{GOOD:#}");
+                Ok(())
+            }
+        }
+    })
+}
+
+/// What would be ignored is refused.
+fn check_options(call: &EtsiQkd) -> Result<(), CliError> {
+    let name = match call.call {
+        EtsiCall::Status => "status",
+        EtsiCall::GetKeyWithKeyIds { .. } => "get-key-with-key-ids",
+        EtsiCall::GetKey | EtsiCall::GetKeyPair => return Ok(()),
+    };
+    for (option, given) in [
+        ("--size", call.size.is_some()),
+        ("--number", call.number.is_some()),
+        ("--also", !call.also.is_empty()),
+    ] {
+        if given {
+            return Err(CliError::OptionUnused { option, call: name });
+        }
+    }
+    Ok(())
+}
+
+struct Saes<'a> {
+    topology: &'a Topology,
+    master: &'a SaeId,
+}
+
+impl Saes<'_> {
+    async fn status(&self, slave: &SaeId) -> Result<(), CliError> {
+        let (kme, what) = self.kme("Status", self.master)?;
+        let status = kme.status(self.master, slave).await;
+        print_answer(&status.map_err(|error| CliError::Call { what, error })?)
+    }
+
+    async fn get_key(&self, slave: &SaeId, request: &KeyRequest) -> Result<KeyContainer, CliError> {
+        let (kme, what) = self.kme("Get key", self.master)?;
+        let given = kme.get_key(self.master, slave, request).await;
+        let given = given.map_err(|error| CliError::Call { what, error })?;
+        print_answer(&given)?;
+        Ok(given)
+    }
+
+    async fn get_key_with_ids(
+        &self,
+        slave: &SaeId,
+        ids: &[KeyId],
+    ) -> Result<KeyContainer, CliError> {
+        let (kme, what) = self.kme("Get key with key IDs", slave)?;
+        let fetched = kme.get_key_with_ids(slave, self.master, ids).await;
+        let fetched = fetched.map_err(|error| CliError::Call { what, error })?;
+        print_answer(&fetched)?;
+        Ok(fetched)
+    }
+
+    /// The KME that serves an SAE, and what it is about to be asked.
+    fn kme(&self, method: &str, caller: &SaeId) -> Result<(EtsiClient, String), CliError> {
+        let topology = self.topology;
+        let home = topology.saes.get(caller);
+        let home = home.ok_or_else(|| CliError::UnknownSae {
+            sae: caller.clone(),
+            known: names(topology.saes.keys()),
+        })?;
+        let node: Node = find(topology, Role::Client, home)?;
+        let what = format!("{method} for SAE {caller} at {node}");
+        eprintln!("{FAINT}{what}{FAINT:#}");
+        let timeout = Duration::from_millis(topology.timing.call_deadline_ms) + MARGIN;
+        let http = awc::Client::default();
+        Ok((EtsiClient::new(http, &node.address, timeout), what))
+    }
+}
+
+/// The answer goes to standard output, everything else to standard error, so that it can be piped.
+fn print_answer(answer: &impl Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(answer).map_err(|error| CliError::Call {
+        what: "printing the answer".to_owned(),
+        error: CallError::Unknown(error.to_string()),
+    })?;
+    println!("{text}");
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! What the commands print: colours where the terminal has them and `NO_COLOR` is not set, progress for what takes long.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anstream::{eprintln, println};
+use anstyle::{AnsiColor, Style};
+use indicatif::ProgressBar;
+use tabled::Table;
+use tabled::builder::Builder;
+use tabled::settings::Padding;
+
+use dske::topology::{Role, Topology};
+
+use super::CliError;
+
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const FAINT: Style = Style::new().dimmed();
+
+pub(super) fn error(error: &CliError) {
+    eprintln!("{BAD}error{BAD:#}: {error}");
+}
+
+/// A spinner on a terminal; nothing elsewhere.
+pub(super) fn spinner(message: String) -> ProgressBar {
+    let spinner = ProgressBar::new_spinner().with_message(message);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}
+
+/// Columns set apart by space alone: easy to read, and to cut in a shell.
+pub(super) fn plain(table: Builder) -> Table {
+    let mut table = table.build();
+    table
+        .with(tabled::settings::Style::empty())
+        .with(Padding::new(0, 2, 0, 0));
+    table
+}
+
+/// What a topology describes.
+pub(super) fn summary(file: &Path, topology: &Topology) {
+    println!(
+        "{}: {GOOD}ok{GOOD:#}: {} hubs, of which any {} are enough for a key; {} clients with {} SAEs",
+        file.display(),
+        topology.hubs.len(),
+        topology.sharing.threshold(),
+        topology.clients.len(),
+        topology.saes.len()
+    );
+    for (role, node) in topology.nodes() {
+        let saes = topology.saes.iter().filter(|(_, home)| **home == node.name);
+        let saes: Vec<&str> = saes.map(|(sae, _)| sae.as_str()).collect();
+        let saes = match role {
+            Role::Client => format!(" {FAINT}for SAE{FAINT:#} {}", saes.join(", ")),
+            Role::Hub => String::new(),
+        };
+        let role = role.as_str();
+        println!("  {role:<6} {:<12} {}{saes}", node.name, node.address);
+    }
+}

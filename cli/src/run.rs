@@ -1,0 +1,139 @@
+//! Runs one node in the foreground.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Actor;
+use actix_web::web::ServiceConfig;
+use actix_web::{App, HttpServer};
+
+use dske::crypto::generator::os_rng;
+use dske::http::transport::HttpTransport;
+use dske::http::{OnStop, client_routes, hub_routes};
+use dske::node::client::{ClientNode, HubPeer};
+use dske::node::hub::{HubHandle, HubNode};
+use dske::node::transport::Transport;
+use dske::protocol::NodeName;
+use dske::protocol::hub::Hub;
+use dske::topology::Topology;
+
+use super::CliError;
+use super::nodes::Node;
+use super::run_file::{RunFile, RunFileError};
+
+/// How long running requests may take to finish when the node is stopped, in seconds.
+const SHUTDOWN_S: u64 = 2;
+
+/// Connections of a client to all hubs together at most. awc counts every request under way, so that with its
+/// default of 100 one hub that hangs would keep the others waiting.
+const CONNECTIONS_MAX: usize = 4096;
+
+pub(super) fn hub(topology: &Topology, node: Node) -> Result<(), CliError> {
+    let config = topology.hub(&node.name).expect(IN_TOPOLOGY);
+    let _run_file = take_run_file(&node)?;
+    let listener = listen(&node.address)?;
+    serve(&node.name, listener, move |app, on_stop| {
+        let hub = HubNode::new(Hub::new(config.clone(), os_rng())).start();
+        hub_routes::configure(app, &HubHandle::from(hub), on_stop);
+    })
+}
+
+pub(super) fn client(topology: &Topology, node: Node) -> Result<(), CliError> {
+    let config = topology.client(&node.name).expect(IN_TOPOLOGY);
+    let _run_file = take_run_file(&node)?;
+    let listener = listen(&node.address)?;
+    let addresses = topology.hubs.iter().map(|hub| {
+        let address = topology.address(&hub.name).expect(IN_TOPOLOGY);
+        (hub.name.clone(), address.to_owned())
+    });
+    let addresses: BTreeMap<NodeName, String> = addresses.collect();
+    serve(&node.name, listener, move |app, on_stop| {
+        let http = http_client(config.timing.request_timeout);
+        let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
+            let address = addresses.get(&hub.name).expect(IN_TOPOLOGY);
+            Rc::new(HttpTransport::new(http.clone(), address))
+        };
+        let client = ClientNode::start(config.clone(), os_rng(), reach);
+        client_routes::configure(app, &client, on_stop);
+    })
+}
+
+const IN_TOPOLOGY: &str = "the node was found in the same topology";
+
+fn take_run_file(node: &Node) -> Result<RunFile, CliError> {
+    let path = node.run_file();
+    RunFile::take(&path).map_err(|error| match error {
+        RunFileError::Taken { pid } => CliError::AlreadyRuns {
+            node: node.to_string(),
+            pid,
+        },
+        RunFileError::Io(reason) => CliError::File {
+            path,
+            what: "the run state cannot be written; set log_dir in the topology to a folder that can",
+            reason,
+        },
+    })
+}
+
+fn http_client(request_timeout: Duration) -> awc::Client {
+    awc::Client::builder()
+        .timeout(request_timeout)
+        .connector(
+            awc::Connector::new()
+                .timeout(request_timeout)
+                .limit(CONNECTIONS_MAX),
+        )
+        .finish()
+}
+
+/// Before anything else is started, so that a port in use stops nothing half way.
+fn listen(address: &str) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address).map_err(|reason| CliError::Listen {
+        address: address.to_owned(),
+        reason,
+    })
+}
+
+/// Serves until told to stop. `start` starts the node and adds its routes. It is called on the thread that will serve
+/// them: so the node and its routes share a thread, and a message between them wakes no other one up.
+fn serve(
+    name: &NodeName,
+    listener: TcpListener,
+    start: impl Fn(&mut ServiceConfig, &OnStop) + Send + Clone + 'static,
+) -> Result<(), CliError> {
+    actix_rt::System::new().block_on(serve_in_system(name, listener, start))
+}
+
+async fn serve_in_system(
+    name: &NodeName,
+    listener: TcpListener,
+    start: impl Fn(&mut ServiceConfig, &OnStop) + Send + Clone + 'static,
+) -> Result<(), CliError> {
+    let address = listener.local_addr().map_err(CliError::Server)?;
+    let stop = Arc::new(tokio::sync::Notify::new());
+    let on_stop: OnStop = {
+        let stop = Arc::clone(&stop);
+        Arc::new(move || stop.notify_one())
+    };
+    let server = HttpServer::new(move || {
+        App::new().configure(|app: &mut ServiceConfig| start(app, &on_stop))
+    })
+    // The node is one actor: there is one of it, and one thread.
+    .workers(1)
+    .shutdown_timeout(SHUTDOWN_S)
+    .listen(listener)
+    .map_err(CliError::Server)?
+    .run();
+    tracing::info!("{name} is listening on {address}");
+    let handle = server.handle();
+    actix_rt::spawn(async move {
+        stop.notified().await;
+        handle.stop(true).await;
+    });
+    server.await.map_err(CliError::Server)?;
+    tracing::info!("{name} has stopped");
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! A folder with a topology of its own, on free ports, in which the `dske` command is typed.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+/// The example topology.
+pub(crate) const TOPOLOGY: &str = include_str!("../../../topology.toml");
+
+/// Polls until something has come true, or fails with what was seen last.
+#[track_caller]
+pub(crate) fn eventually(mut look: impl FnMut() -> Result<(), String>) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while let Err(seen) = look() {
+        assert!(
+            Instant::now() < deadline,
+            "it never came true; last seen: {seen}"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+pub(crate) struct Lab {
+    folder: TempDir,
+    pub(crate) base_port: u16,
+}
+
+pub(crate) struct Output {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Lab {
+    /// `topology` is a variant of the example.
+    pub(crate) fn new(topology: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let base_port = dske_testbed::process::free_ports(10).unwrap();
+        let topology = topology.replace("base_port = 8100", &format!("base_port = {base_port}"));
+        assert!(topology.contains(&base_port.to_string()));
+        std::fs::write(folder.path().join("topology.toml"), topology).unwrap();
+        Self { folder, base_port }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dske"));
+        command
+            .current_dir(self.folder())
+            .env_remove("DSKE_LOG")
+            .args(args);
+        command
+    }
+
+    pub(crate) fn dske(&self, args: &[&str]) -> Output {
+        let output = self.command(args).output().unwrap();
+        Output {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// What a command prints that succeeds.
+    #[track_caller]
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
+        let output = self.dske(args);
+        assert_eq!(
+            output.code,
+            Some(0),
+            "{args:?}: {}{}",
+            output.stdout,
+            output.stderr
+        );
+        output.stdout
+    }
+
+    /// What a command says on standard error that fails.
+    #[track_caller]
+    pub(crate) fn fails(&self, code: i32, args: &[&str]) -> String {
+        let output = self.dske(args);
+        assert_eq!(
+            output.code,
+            Some(code),
+            "{args:?}: {}{}",
+            output.stdout,
+            output.stderr
+        );
+        output.stderr
+    }
+
+    /// Starts a command that goes on.
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
+        let mut command = self.command(args);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
+    /// Waits until a node answers.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, role: &str, name: &str) {
+        let only = format!("--{role}");
+        eventually(|| match self.dske(&["status", &only, name]) {
+            Output { code: Some(0), .. } => Ok(()),
+            Output { stdout, .. } => Err(stdout),
+        });
+    }
+
+    /// A node's status, straight from its management route.
+    pub(crate) fn management(&self, name: &str) -> Value {
+        let topology =
+            dske::topology::Topology::read(&self.folder().join("topology.toml")).unwrap();
+        let is_hub = topology.hubs.iter().any(|hub| hub.name.as_str() == name);
+        let path = match is_hub {
+            true => dske::http::hub_routes::STATUS_PATH,
+            false => dske::http::client_routes::STATUS_PATH,
+        };
+        let address = topology.address(&name.parse().unwrap()).unwrap().to_owned();
+        actix_rt::System::new().block_on(async {
+            let url = format!("http://{address}{path}");
+            let mut response = awc::Client::default().get(url).send().await.unwrap();
+            serde_json::from_slice(&response.body().await.unwrap()).unwrap()
+        })
+    }
+
+    /// Sends a signal to the process in a run file.
+    pub(crate) fn signal(&self, file: &str, signal: Signal) {
+        let path = self.folder().join("logs").join(format!("{file}.run"));
+        let pid: i32 = std::fs::read_to_string(path)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+}
+
+impl Drop for Lab {
+    /// Nothing that was started outlives the test, however it ends.
+    fn drop(&mut self) {
+        let topology = self.folder().join("topology.toml");
+        if topology.exists() {
+            self.dske(&["stop"]);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! What cannot be asked for, and whether the cluster is there and is the one of the topology.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use rustix::process::{Resource, getrlimit};
+use serde::Deserialize;
+
+use dske::http::client_routes::STATUS_PATH;
+use dske::http::etsi::Status;
+use dske::http::etsi_client::{CallError, EtsiClient};
+use dske::protocol::{NodeName, SaeId};
+use dske::topology::Topology;
+
+use super::{Arrivals, Load, Pair};
+
+/// Operations at the same time at most: each keeps a connection, and what a cluster can do shows with far fewer.
+pub const CONCURRENCY_MAX: usize = 4096;
+
+/// Operations per second of an open loop: a thousand times fewer or more than any machine can do.
+pub const PER_SECOND: RangeInclusive<f64> = 0.001..=1_000_000.0;
+
+/// A measurement ends within a day, so that one that was forgotten does.
+pub const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Shortest time that is measured: below, nothing could finish.
+pub const DURATION_MIN: Duration = Duration::from_millis(1);
+
+/// Files that are open besides the connections of operations.
+const OTHER_FILES: usize = 32;
+
+/// How long to wait beyond a client's own deadline.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// Why no load was put on the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// Nobody is to get keys.
+    #[error(
+        "there is no pair of SAEs: the topology has one client only; name a pair of SAEs with --pair"
+    )]
+    NoPair,
+    /// A pair of one SAE.
+    #[error("{0} is paired with itself; a pair is two SAEs")]
+    PairedWithItself(SaeId),
+    /// There is no such SAE.
+    #[error("there is no SAE {sae} in the topology; there are {known}")]
+    UnknownSae {
+        /// The ID.
+        sae: SaeId,
+        /// The IDs there are.
+        known: String,
+    },
+    /// A number that cannot be.
+    #[error("{what} must be {allowed}; it is {value}")]
+    OutOfRange {
+        /// What it is the number of.
+        what: &'static str,
+        /// What was asked for.
+        value: String,
+        /// What may be.
+        allowed: String,
+    },
+    /// The system does not let the process have so many connections.
+    #[error(
+        "{wanted} connections are more than this process may open ({limit}); raise the limit with `ulimit -n`, or ask for fewer at the same time"
+    )]
+    OpenFiles {
+        /// Connections that may be needed.
+        wanted: usize,
+        /// Files that may be open.
+        limit: u64,
+    },
+    /// A client that is needed does not answer.
+    #[error("{node} at {address} does not answer: {reason}; start the nodes with `dske start`")]
+    NotRunning {
+        /// The node.
+        node: String,
+        /// Its address.
+        address: String,
+        /// What came instead.
+        reason: String,
+    },
+    /// The running nodes are not those of the topology.
+    #[error(
+        "{address} is not {node} of this topology: {reason}; is it the topology that the nodes were started with?"
+    )]
+    AnotherTopology {
+        /// The node that should be there.
+        node: String,
+        /// Its address.
+        address: String,
+        /// How it differs.
+        reason: String,
+    },
+    /// Stopped in the warm-up.
+    #[error("it was stopped before anything was measured")]
+    StoppedEarly,
+}
+
+impl LoadError {
+    /// Whether it is the caller who has to ask for something else.
+    #[must_use]
+    pub fn is_bad_use(&self) -> bool {
+        match self {
+            Self::NoPair
+            | Self::PairedWithItself(_)
+            | Self::UnknownSae { .. }
+            | Self::OutOfRange { .. }
+            | Self::OpenFiles { .. } => true,
+            Self::NotRunning { .. } | Self::AnotherTopology { .. } | Self::StoppedEarly => false,
+        }
+    }
+}
+
+/// A pair with the ways to its KMEs.
+pub(super) struct Route {
+    pub(super) pair: Pair,
+    pub(super) master_kme: EtsiClient,
+    pub(super) slave_kme: EtsiClient,
+}
+
+/// Checks a load, and the clients that it is for.
+pub(super) async fn check(topology: &Topology, load: &Load) -> Result<Vec<Route>, LoadError> {
+    check_numbers(load)?;
+    let homes = homes(topology, &load.pairs)?;
+    let at_once = match load.arrivals {
+        Arrivals::Closed { concurrency } => concurrency,
+        Arrivals::Open { in_flight_max, .. } => in_flight_max,
+    };
+    check_open_files(at_once)?;
+    let kmes = Kmes::new(topology, at_once);
+    for home in homes.values() {
+        kmes.check_client(home).await?;
+    }
+    let mut routes = Vec::with_capacity(load.pairs.len());
+    for pair in &load.pairs {
+        let (master, slave) = (homes[&pair.master], homes[&pair.slave]);
+        let route = Route {
+            pair: pair.clone(),
+            master_kme: kmes.of(master),
+            slave_kme: kmes.of(slave),
+        };
+        let status = route.master_kme.status(&pair.master, &pair.slave).await;
+        let status = status.map_err(|error| kmes.complaint(master, &error))?;
+        check_keys(&status, load)?;
+        routes.push(route);
+    }
+    Ok(routes)
+}
+
+fn check_numbers(load: &Load) -> Result<(), LoadError> {
+    match load.arrivals {
+        Arrivals::Closed { concurrency } => {
+            within("the concurrency", concurrency, 1..=CONCURRENCY_MAX)?;
+        }
+        Arrivals::Open {
+            per_second,
+            in_flight_max,
+        } => {
+            // NaN is in no range.
+            within("the rate per second", per_second, PER_SECOND)?;
+            within("the number in flight", in_flight_max, 1..=CONCURRENCY_MAX)?;
+        }
+    }
+    let seconds = |time: Duration| time.as_secs_f64();
+    let (duration, warm_up) = (seconds(load.duration), seconds(load.warm_up));
+    let allowed = seconds(DURATION_MIN)..=seconds(TIME_MAX);
+    within("the duration in seconds", duration, allowed)?;
+    within("the warm-up in seconds", warm_up, 0.0..=seconds(TIME_MAX))
+}
+
+fn within<T: PartialOrd + Display>(
+    what: &'static str,
+    value: T,
+    allowed: RangeInclusive<T>,
+) -> Result<(), LoadError> {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    Err(LoadError::OutOfRange {
+        what,
+        value: value.to_string(),
+        allowed: format!("{} to {}", allowed.start(), allowed.end()),
+    })
+}
+
+/// Every SAE of the pairs, with its client.
+fn homes<'a>(
+    topology: &'a Topology,
+    pairs: &'a [Pair],
+) -> Result<BTreeMap<&'a SaeId, &'a NodeName>, LoadError> {
+    if pairs.is_empty() {
+        return Err(LoadError::NoPair);
+    }
+    if let Some(pair) = pairs.iter().find(|pair| pair.master == pair.slave) {
+        return Err(LoadError::PairedWithItself(pair.master.clone()));
+    }
+    let saes = pairs.iter().flat_map(|pair| [&pair.master, &pair.slave]);
+    let home = |sae| match topology.saes.get(sae) {
+        Some(home) => Ok((sae, home)),
+        None => {
+            let known: Vec<&str> = topology.saes.keys().map(SaeId::as_str).collect();
+            Err(LoadError::UnknownSae {
+                sae: sae.clone(),
+                known: known.join(", "),
+            })
+        }
+    };
+    saes.map(home).collect()
+}
+
+fn check_open_files(connections: usize) -> Result<(), LoadError> {
+    // No limit is no limit.
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let wanted = connections + OTHER_FILES;
+    match u64::try_from(wanted) {
+        Ok(files) if files <= limit => Ok(()),
+        _ => Err(LoadError::OpenFiles { wanted, limit }),
+    }
+}
+
+/// What the KME would refuse, by what it says itself.
+fn check_keys(status: &Status, load: &Load) -> Result<(), LoadError> {
+    let bits = status.min_key_size..=status.max_key_size;
+    within("the size of a key in bits", load.size_bits, bits)?;
+    if !load.size_bits.is_multiple_of(8) {
+        return Err(LoadError::OutOfRange {
+            what: "the size of a key in bits",
+            value: load.size_bits.to_string(),
+            allowed: "a multiple of 8".to_owned(),
+        });
+    }
+    let number = 1..=status.max_key_per_request;
+    within("the number of keys in a call", load.keys_per_call, number)
+}
+
+/// What a client's status has to tell: little, so that nodes of another version can be measured.
+#[derive(Deserialize)]
+struct Who {
+    name: NodeName,
+    hubs: Vec<WhichHub>,
+}
+
+#[derive(Deserialize)]
+struct WhichHub {
+    name: NodeName,
+}
+
+/// The clients of a topology, over HTTP.
+struct Kmes<'a> {
+    topology: &'a Topology,
+    http: awc::Client,
+    timeout: Duration,
+}
+
+impl<'a> Kmes<'a> {
+    fn new(topology: &'a Topology, connections: usize) -> Self {
+        // A server closes what has been idle for five seconds: a connection that is nearly as old is not used again. One
+        // in use stays open for as long as it takes.
+        let connector = awc::Connector::new()
+            .limit(connections)
+            .conn_keep_alive(Duration::from_secs(4))
+            .conn_lifetime(TIME_MAX * 3);
+        let timeout = Duration::from_millis(topology.timing.call_deadline_ms) + MARGIN;
+        Self {
+            topology,
+            // An answer that is not the KME's own is an error.
+            http: awc::Client::builder()
+                .connector(connector)
+                .disable_redirects()
+                .finish(),
+            timeout,
+        }
+    }
+
+    fn address(&self, name: &NodeName) -> &'a str {
+        self.topology.address(name).unwrap_or_default()
+    }
+
+    fn of(&self, name: &NodeName) -> EtsiClient {
+        EtsiClient::new(self.http.clone(), self.address(name), self.timeout)
+    }
+
+    /// Whether the client at an address is the one of the topology, with the same hubs.
+    async fn check_client(&self, name: &NodeName) -> Result<(), LoadError> {
+        let status: Result<Who, _> = self.of(name).get(STATUS_PATH, None).await;
+        let status = status.map_err(|error| self.complaint(name, &error))?;
+        if status.name != *name {
+            return Err(self.another(name, format!("it is {}", client(&status.name))));
+        }
+        let names = |hubs: Vec<&NodeName>| -> String {
+            let names: Vec<&str> = hubs.into_iter().map(NodeName::as_str).collect();
+            names.join(", ")
+        };
+        let running = names(status.hubs.iter().map(|hub| &hub.name).collect());
+        let expected = names(self.topology.hubs.iter().map(|hub| &hub.name).collect());
+        if running != expected {
+            let reason = format!("its hubs are {running}, not {expected}");
+            return Err(self.another(name, reason));
+        }
+        Ok(())
+    }
+
+    fn complaint(&self, name: &NodeName, error: &CallError) -> LoadError {
+        match error {
+            CallError::Unknown(reason) => LoadError::NotRunning {
+                node: client(name),
+                address: self.address(name).to_owned(),
+                reason: reason.clone(),
+            },
+            CallError::Refused { .. } => self.another(name, error.to_string()),
+        }
+    }
+
+    fn another(&self, name: &NodeName, reason: String) -> LoadError {
+        LoadError::AnotherTopology {
+            node: client(name),
+            address: self.address(name).to_owned(),
+            reason,
+        }
+    }
+}
+
+/// For messages.
+fn client(name: &NodeName) -> String {
+    format!("client {name}")
+}

@@ -1,0 +1,219 @@
+//! A load generator: SAEs in pairs that get keys from a running cluster, and what that took.
+//!
+//! One operation is what two SAEs do to have keys in common: the master gets keys, the slave gets the same ones by their
+//! IDs, and both are compared. `docs/bench.md` tells what the figures mean.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`check`] | what cannot be asked for, and whether the cluster is there |
+//! | `arrivals` | when operations begin: closed loop, open loop |
+//! | `operation` | one operation, and what can go wrong with it |
+//! | `tally` | what is counted within the measured time |
+//! | `nodes` | what the nodes say of themselves before and after |
+//! | [`report`] | what came of it |
+//!
+//! It shares the machine with the nodes more often than not, so it has to be cheap: one thread, with one more that only
+//! keeps time in the open loop, and connections that stay open.
+
+mod arrivals;
+pub mod check;
+mod nodes;
+mod operation;
+pub mod report;
+mod tally;
+
+use std::future::{Future, pending};
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
+
+use dske::http::metrics::process::cpu_s;
+use dske::protocol::SaeId;
+use dske::topology::{NodeAddress, Topology};
+
+pub use check::LoadError;
+pub use report::LoadReport;
+
+/// What is asked of a cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Who wants keys with whom; operations take turns.
+    pub pairs: Vec<Pair>,
+    /// When operations begin.
+    pub arrivals: Arrivals,
+    /// Bits of each key.
+    pub size_bits: usize,
+    /// Keys in one call.
+    pub keys_per_call: usize,
+    /// How long the load goes on before anything is counted.
+    #[serde(rename = "warm_up_s", with = "seconds")]
+    pub warm_up: Duration,
+    /// How long is measured.
+    #[serde(rename = "duration_s", with = "seconds")]
+    pub duration: Duration,
+}
+
+/// Two SAEs. The topology knows their KMEs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pair {
+    /// Gets new keys.
+    pub master: SaeId,
+    /// Gets the same keys by their IDs.
+    pub slave: SaeId,
+}
+
+impl Pair {
+    /// Every client's first SAE as the master, with the next client's as the slave; the last client's with the first's.
+    #[must_use]
+    pub fn ring(topology: &Topology) -> Vec<Self> {
+        let first_sae = |client: &NodeAddress| {
+            let mut saes = topology.saes.iter();
+            let sae = saes.find(|(_, home)| **home == client.name);
+            sae.map(|(sae, _)| sae.clone())
+        };
+        let masters: Vec<SaeId> = topology.clients.iter().filter_map(first_sae).collect();
+        let slaves = masters.iter().cycle().skip(1);
+        let pairs = masters.iter().zip(slaves).map(|(master, slave)| Self {
+            master: master.clone(),
+            slave: slave.clone(),
+        });
+        pairs.filter(|pair| pair.master != pair.slave).collect()
+    }
+}
+
+/// When operations begin.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "loop", rename_all = "kebab-case")]
+pub enum Arrivals {
+    /// So many at the same time; each is followed by the next one.
+    Closed {
+        /// Operations at the same time.
+        concurrency: usize,
+    },
+    /// At a fixed rate, evenly spaced, whatever becomes of those before.
+    Open {
+        /// Operations that begin each second.
+        per_second: f64,
+        /// Operations under way at most. One that is due beyond them is an error.
+        in_flight_max: usize,
+    },
+}
+
+/// Puts a load on a running cluster. Has to be called on a current-thread runtime, such as an actix system.
+///
+/// # Errors
+/// If the load cannot be asked for, or the cluster is not the one of the topology. What goes wrong later is counted.
+pub async fn run(topology: &Topology, load: &Load) -> Result<LoadReport, LoadError> {
+    run_until(topology, load, pending()).await
+}
+
+/// The same, but measures only until `stop` is ready.
+///
+/// # Errors
+/// As [`run`], and if `stop` was ready before anything was measured.
+pub async fn run_until(
+    topology: &Topology,
+    load: &Load,
+    stop: impl Future<Output = ()>,
+) -> Result<LoadReport, LoadError> {
+    let routes = check::check(topology, load).await?;
+    let mut stop = pin!(stop.fuse());
+    let window = Rc::new(tally::Window::new(
+        Instant::now() + load.warm_up,
+        load.duration,
+    ));
+    let tally = Rc::new(tally::Tally::new(load, Rc::clone(&window)));
+    let worker = Rc::new(operation::Worker::new(routes, load, Rc::clone(&tally)));
+    let arrivals = arrivals::start(load.arrivals, &worker, &window);
+
+    let early = timeout_at(window.from(), &mut stop).await.is_ok();
+    if early {
+        window.close();
+        arrivals.await;
+        return Err(LoadError::StoppedEarly);
+    }
+    let before = tokio::task::spawn_local(nodes::look(topology.clone()));
+    let own_before = cpu_s();
+    let interrupted = timeout_at(window.until(), &mut stop).await.is_ok();
+    window.close();
+    let own_cpu_s = cpu_s() - own_before;
+    let after = nodes::look(topology.clone()).await;
+    arrivals.await;
+    let before = before.await.unwrap_or_default();
+    Ok(report::make(report::Measured {
+        load,
+        interrupted,
+        window: window.length(),
+        tally: &tally,
+        nodes: nodes::compare(topology, &before, &after),
+        own_cpu_s,
+    }))
+}
+
+/// A duration as seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(value.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topology(clients: &str) -> Topology {
+        let text = format!(
+            "threshold = 2\nhubs = [{{name = \"a\"}}, {{name = \"b\"}}]\nclients = [{clients}]"
+        );
+        Topology::parse("t", &text).unwrap()
+    }
+
+    fn ring(clients: &str) -> Vec<String> {
+        let pairs = Pair::ring(&topology(clients));
+        let pairs = pairs.iter();
+        pairs
+            .map(|pair| format!("{}:{}", pair.master, pair.slave))
+            .collect()
+    }
+
+    #[test]
+    fn every_client_is_paired_with_the_next_one() {
+        assert_eq!(
+            ring("{name = \"c\"}, {name = \"d\", saes = [\"e1\", \"e2\"]}, {name = \"f\"}"),
+            ["c:e1", "e1:f", "f:c"]
+        );
+        assert_eq!(ring("{name = \"c\"}, {name = \"d\"}"), ["c:d", "d:c"]);
+        assert!(ring("{name = \"c\"}").is_empty());
+    }
+
+    #[test]
+    fn a_load_is_the_same_after_it_was_written() {
+        let load = Load {
+            pairs: Pair::ring(&topology("{name = \"c\"}, {name = \"d\"}")),
+            arrivals: Arrivals::Open {
+                per_second: 0.5,
+                in_flight_max: 7,
+            },
+            size_bits: 256,
+            keys_per_call: 2,
+            warm_up: Duration::from_millis(500),
+            duration: Duration::from_secs(3),
+        };
+        let json = serde_json::to_value(&load).unwrap();
+        assert_eq!(json["warm_up_s"], 0.5);
+        assert_eq!(json["arrivals"]["loop"], "open");
+        assert_eq!(serde_json::from_value::<Load>(json).unwrap(), load);
+    }
+}
