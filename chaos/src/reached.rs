@@ -4,6 +4,7 @@
 //! these.
 
 use dske::harness::Mark;
+use dske::protocol::Refusal;
 
 use crate::plan::{Fault, Lie};
 use crate::run::attack_names;
@@ -41,21 +42,6 @@ const BRANCHES: [&str; 13] = [
     "unverified-answer",
 ];
 
-/// What hubs refuse, as `Refusal::kind` says it.
-const REFUSALS: [&str; 11] = [
-    "unregistered",
-    "bad-signature-header",
-    "unknown-psrd",
-    "bad-allocation",
-    "bad-mac",
-    "psrd-exhausted",
-    "malformed",
-    "topology-mismatch",
-    "foreign-sae",
-    "out-of-limits",
-    "authentic-malformed",
-];
-
 /// What a KME answers to those whom it has to refuse.
 const STATUSES: [&str; 3] = ["400", "401", "503"];
 
@@ -79,7 +65,7 @@ pub fn names() -> Vec<String> {
         of("intruder", &STATUSES),
         of("lie", &lies),
         of("mark", &marks),
-        of("refused", &REFUSALS),
+        of("refused", Refusal::KINDS),
         of("rogue", &attack_names()),
         of("second-fetch", &STATUSES),
     ]
