@@ -43,7 +43,7 @@ impl Front {
 }
 
 impl Handler<Ask> for Front {
-    type Result = ResponseFuture<Option<Response>>;
+    type Result = ResponseFuture<Response>;
 
     fn handle(&mut self, Ask(request): Ask, _: &mut Self::Context) -> Self::Result {
         let (observer, inner, hub) = (self.observer.clone(), self.inner.ask.clone(), self.hub);
@@ -55,13 +55,16 @@ impl Handler<Ask> for Front {
                 observer.reach("effect:slowed-response");
                 tokio::time::sleep(delay).await;
             }
-            let response = inner.send(Ask(request.clone())).await.ok()??;
+            let Ok(response) = inner.send(Ask(request.clone())).await else {
+                // The hub has stopped: it never answers.
+                return std::future::pending().await;
+            };
             let said = Seen::Said {
                 to: request,
                 response: response.clone(),
             };
             observer.message(client, hub, said);
-            Some(response)
+            response
         })
     }
 }
