@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::campaign::Campaign;
 use crate::growth::{Growth, GrowthPoint};
-use crate::run::RunOutcome;
-use crate::run::effects::Effect;
+use crate::outcome::RunOutcome;
+use crate::outcome::effects::Effect;
 use crate::summary::{BoundaryPoint, CampaignSummary, Control, Distribution, Timeline, Violation};
 
 /// Violations that are kept of one campaign: more of the same help nobody.

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::growth::GrowthPoint;
+use crate::outcome::effects::Effect;
 use crate::plan::Plan;
-use crate::run::effects::Effect;
 
 /// Everything that `cargo chaos` measured in all campaigns that it ran.
 #[derive(Debug, Clone, Default, Serialize)]

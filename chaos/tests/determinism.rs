@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use dske_chaos::run::{RunOptions, RunOutcome, run};
-use dske_chaos::runner::run_seeds;
+use dske_chaos::explore::run::{RunOptions, run};
+use dske_chaos::explore::runner::run_seeds;
+use dske_chaos::outcome::RunOutcome;
 use dske_chaos::summarize::summarize;
 use dske_chaos::view::json::json;
 use tempfile::TempDir;

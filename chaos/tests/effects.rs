@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use dske_chaos::campaign;
+use dske_chaos::explore::run::{RunOptions, run};
+use dske_chaos::explore::runner::run_fresh;
+use dske_chaos::outcome::RunOutcome;
+use dske_chaos::outcome::effects::Effect;
 use dske_chaos::plan::{Fault, Plan, PlannedFault};
-use dske_chaos::run::effects::Effect;
-use dske_chaos::run::{RunOptions, RunOutcome, run};
-use dske_chaos::runner::run_fresh;
 
 const FROM_MS: u64 = 4_000;
 const UNTIL_MS: u64 = 6_000;

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use dske::harness::Canary;
 use dske_chaos::campaign::{self, Campaign};
+use dske_chaos::explore::run::{RunOptions, run};
+use dske_chaos::explore::runner::run_seeds;
+use dske_chaos::explore::selftest;
+use dske_chaos::judge;
 use dske_chaos::plan::{Fault, Lie, Plan};
 use dske_chaos::report::UNCOVERED;
-use dske_chaos::run::{RunOptions, run};
-use dske_chaos::runner::run_seeds;
 use dske_chaos::summarize::summarize;
-use dske_chaos::{invariant, selftest};
 
 const GUIDE: &str = include_str!("../../docs/chaos.md");
 const CAMPAIGNS: &str = include_str!("../../docs/campaigns.md");
@@ -131,7 +132,7 @@ fn every_invariant_is_documented_and_seen_by_a_canary_or_a_control() {
         .filter_map(|name| campaign::load(name).unwrap().expect.breaks)
         .map(|breaks| breaks.into_inner())
         .collect();
-    for (name, _) in invariant::ALL {
+    for (name, _) in judge::ALL {
         assert!(is_in_a_table(name), "{name}");
         let mut canaries = Canary::ALL.iter();
         let broken = canaries.any(|canary| selftest::expected(*canary).contains(&name))

@@ -9,9 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use dske_chaos::campaign;
+use dske_chaos::explore::run::{RunOptions, run};
+use dske_chaos::explore::runner::run_fresh;
 use dske_chaos::plan::Plan;
-use dske_chaos::run::{RunOptions, run};
-use dske_chaos::runner::run_fresh;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;

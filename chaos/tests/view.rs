@@ -9,9 +9,10 @@ use std::process::{Command, Output};
 
 use dske::harness::Canary;
 use dske_chaos::campaign;
+use dske_chaos::explore::run::{RunOptions, run};
+use dske_chaos::explore::runner::run_fresh;
+use dske_chaos::outcome::RunOutcome;
 use dske_chaos::plan::{Fault, Plan};
-use dske_chaos::run::{RunOptions, RunOutcome, run};
-use dske_chaos::runner::run_fresh;
 use dske_chaos::view::page;
 use serde_json::Value;
 use tempfile::TempDir;

@@ -4,10 +4,10 @@ use toml::Spanned;
 
 use dske::protocol::limits::BLOCKS_MAX;
 
-use crate::invariant;
+use crate::judge;
 use crate::plan::Fault;
 use crate::plan::limits::{self, Limit};
-use crate::reached;
+use crate::plan::reached;
 
 use super::checker::Checker;
 use super::file::{CampaignFile, Distributions, ExpectSection};
@@ -314,7 +314,7 @@ impl Checker<'_> {
 
     fn expect(&self, expect: &ExpectSection) -> Result<(), CampaignError> {
         if let Some(breaks) = &expect.breaks {
-            let names = invariant::ALL.map(|(name, _)| name);
+            let names = judge::ALL.map(|(name, _)| name);
             if !names.contains(&breaks.get_ref().as_str()) {
                 let message = format!(
                     "there is no invariant {:?}; there are {}",

@@ -7,9 +7,9 @@ use dske_report::{check_writable, replace};
 
 use super::CliError;
 use crate::campaign;
+use crate::explore::run::{RunOptions, run};
+use crate::explore::runner::{capture_panics, run_seeds};
 use crate::plan::Plan;
-use crate::run::{RunOptions, run};
-use crate::runner::{capture_panics, run_seeds};
 use crate::summarize::summarize;
 use crate::table;
 use crate::view::ladder::{Detail, ladder};

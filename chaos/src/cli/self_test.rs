@@ -8,13 +8,13 @@ use dske_report::check_writable;
 
 use super::{CliError, jobs, progress};
 use crate::campaign::Campaign;
+use crate::cli::failures::{Failures, SaveError};
+use crate::explore::runner::{capture_panics, in_order};
+use crate::explore::selftest::{Canaried, Caught, campaigns, hunt, reduce};
+use crate::explore::shrink::Shrunk;
 use crate::plan::Plan;
 use crate::plan::canary::named;
 use crate::report::write_selftest;
-use crate::runner::{capture_panics, in_order};
-use crate::selftest::{Canaried, Caught, campaigns, hunt, reduce};
-use crate::shrink::Shrunk;
-use crate::shrink::save::{Failures, SaveError};
 use crate::table;
 
 #[derive(Debug, Args)]

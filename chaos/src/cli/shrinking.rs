@@ -4,11 +4,11 @@ use std::io::IsTerminal;
 
 use super::{CliError, progress};
 use crate::campaign::Campaign;
+use crate::cli::failures::{Failures, SaveError};
+use crate::explore::run::{RunOptions, run};
+use crate::explore::shrink::{RUNS_MAX, breaks_again, shrink};
+use crate::outcome::RunViolation;
 use crate::plan::Plan;
-use crate::run::outcome::RunViolation;
-use crate::run::{RunOptions, run};
-use crate::shrink::save::{Failures, SaveError};
-use crate::shrink::{RUNS_MAX, breaks_again, shrink};
 use crate::summary::{Size, Violation};
 
 /// Shrinks the first failure of each invariant among the violations, which are in order of seed.

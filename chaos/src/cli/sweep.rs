@@ -8,10 +8,10 @@ use dske_report::{ReportError, check_writable, replace};
 
 use super::{CliError, jobs, progress};
 use crate::campaign::schedule;
+use crate::explore::runner::capture_panics;
+use crate::explore::sweep::{Broken, Options, Part, Violation, sweep};
 use crate::plan::stream::SEED_MAX;
 use crate::report;
-use crate::runner::capture_panics;
-use crate::sweep::{Broken, Options, Part, Violation, sweep};
 
 /// How much is swept, and where it goes.
 #[derive(Debug, Clone, Args)]
@@ -140,7 +140,7 @@ mod tests {
         plan.cluster.link_latency_ms = vec![vec![(1, 2), (3, 4)], vec![(5, 6)]];
         let broken = Broken {
             plan: plan.clone(),
-            violation: crate::run::outcome::RunViolation {
+            violation: crate::outcome::RunViolation {
                 invariant: "agreement".to_owned(),
                 at_ms: 1_234,
                 detail: "two\nlines".to_owned(),

@@ -6,14 +6,18 @@
 //! | [`fault`] | what the nemesis can do |
 //! | [`lie`] | what a Byzantine hub can do |
 //! | [`limits`] | what a plan may hold |
+//! | [`attack`] | what the rogue client can try |
+//! | [`reached`] | the names of what a run can reach |
 //! | [`check`] | what a plan must not be |
 //! | [`stream`] | a generator for each part, so that a new draw in one does not move the others |
 
+pub mod attack;
 pub mod canary;
 pub mod check;
 pub mod fault;
 pub mod lie;
 pub mod limits;
+pub mod reached;
 pub mod stream;
 
 use dske::crypto::key_tag::TAG_SECRET_BYTES;

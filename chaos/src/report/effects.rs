@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use dske_report::text::{count, counted, escape, percent};
 
+use crate::outcome::effects::Effect;
 use crate::plan::Fault;
-use crate::run::effects::Effect;
 use crate::summary::Resilience;
 
 /// The table; empty if no fault was injected.

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use dske::protocol::{Request, Response};
 
-use crate::observer::Observation;
-use crate::observer::record::{Attack, Seen};
+use crate::world::observer::Observation;
+use crate::world::observer::record::{Attack, Seen};
 
 /// A request and its answer.
 pub(super) struct Exchange<'a> {
@@ -182,8 +182,8 @@ mod tests {
 
     use super::*;
     use crate::campaign::load;
-    use crate::observer::Observer;
-    use crate::observer::record::Message;
+    use crate::world::observer::Observer;
+    use crate::world::observer::record::Message;
 
     fn request(signature: &str) -> Request {
         Request {

@@ -44,13 +44,14 @@ mod tests {
     use super::schema::{Role, What};
     use super::*;
     use crate::campaign::check::parse;
-    use crate::invariant::Facts;
-    use crate::invariant::secrecy::quotes_secret;
-    use crate::observer::open::Blocks;
-    use crate::observer::record::Seen;
+    use crate::explore::run::observe;
+    use crate::explore::runner::run_fresh;
+    use crate::judge::Facts;
+    use crate::judge::secrecy::quotes_secret;
+    use crate::outcome::RunOutcome;
     use crate::plan::{Fault, Plan};
-    use crate::run::{RunOutcome, observe};
-    use crate::runner::run_fresh;
+    use crate::world::observer::open::Blocks;
+    use crate::world::observer::record::Seen;
 
     /// A bit of everything, in two seconds.
     const CAMPAIGN: &str = "\

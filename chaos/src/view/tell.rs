@@ -6,13 +6,13 @@ use super::cast::{OUTSIDER, nodes, span};
 use super::exchange::{Exchange, Sender, exchanges};
 use super::schema::{Call, Event, Fate, KeyStory, Mac, Message, Trace, Violation, What};
 use super::{content, fate, knowledge};
-use crate::invariant::Facts;
-use crate::invariant::secrecy::quotes_secret;
-use crate::observer::record::{self, LieTold, NoteKind, Outcome};
-use crate::observer::{Observation, open};
+use crate::explore::runner::PANIC;
+use crate::judge::Facts;
+use crate::judge::secrecy::quotes_secret;
+use crate::outcome::RunViolation;
 use crate::plan::{Fault, HUB_NAMES, Plan, PlannedFault};
-use crate::run::outcome::RunViolation;
-use crate::runner::PANIC;
+use crate::world::observer::record::{self, LieTold, NoteKind, Outcome};
+use crate::world::observer::{Observation, open};
 
 /// Tells what was seen, and what broke.
 #[must_use]

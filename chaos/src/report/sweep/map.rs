@@ -6,8 +6,8 @@ use dske_report::text::{count, counted, escape};
 
 use super::super::stats::wilson;
 use super::numbers;
-use crate::sweep::Sweep;
-use crate::sweep::map::Cell;
+use crate::explore::sweep::Sweep;
+use crate::explore::sweep::map::Cell;
 
 /// Deviations that are listed before the rest is only counted.
 const MOST_LISTED: usize = 20;

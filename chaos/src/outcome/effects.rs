@@ -1,0 +1,332 @@
+//! What faults did. A fault that touches nothing tests nothing, and nobody would notice: so each message, refill and
+//! call that a fault touched is counted, from what was seen outside the nodes.
+//!
+//! | fault | touches |
+//! |---|---|
+//! | partitions | messages between the two sides that never arrive |
+//! | `hold` | messages of the link that arrive only when it is over, or never |
+//! | `slow-link` | messages of the link that take as long as it says |
+//! | `lossy-link` | messages of the link that had to be sent again |
+//! | `slow-hub` | requests that reach the hub |
+//! | `crash-hub` | messages to and from the hub that never arrive; links that register anew afterwards |
+//! | `crash-client` | messages to and from the client that never arrive; calls to it |
+//! | `cut-refill` | refills that are refused |
+//! | `flood`, `rogue-client` | hostile messages that reach a hub |
+//!
+//! Where two faults meet on a link, what is lost there is put down to both.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::judge::Facts;
+use crate::plan::{Fault, PlannedFault};
+use crate::world::nemesis::lossy::RETRANSMISSION_MS;
+use crate::world::observer::record::{Call, CallKind, OutOfBand, Outcome, Seen};
+
+/// What the faults of one kind did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Effect {
+    /// Faults that were injected.
+    pub injected: u64,
+    /// Those of them that touched nothing.
+    pub in_vain: u64,
+    /// Messages that never arrived.
+    pub lost: u64,
+    /// Messages that arrived, or were looked at, late.
+    pub late: u64,
+    /// Refills that were refused.
+    pub refused: u64,
+    /// Links that had to register anew.
+    pub anew: u64,
+    /// Hostile messages that reached a hub.
+    pub hostile: u64,
+    /// Calls of masters and slaves that were under way at the client whose messages or refills were touched.
+    pub calls: u64,
+    /// Those of them that failed.
+    pub failed: u64,
+}
+
+impl Effect {
+    /// Adds what others of the same kind did.
+    pub fn add(&mut self, other: &Self) {
+        self.injected += other.injected;
+        self.in_vain += other.in_vain;
+        self.lost += other.lost;
+        self.late += other.late;
+        self.refused += other.refused;
+        self.anew += other.anew;
+        self.hostile += other.hostile;
+        self.calls += other.calls;
+        self.failed += other.failed;
+    }
+
+    /// Whether something was injected, and nothing touched.
+    #[must_use]
+    pub fn is_inert(&self) -> bool {
+        self.injected > 0 && self.in_vain == self.injected
+    }
+}
+
+/// What the faults of a run did, by kind.
+pub(super) fn of(facts: &Facts<'_>) -> BTreeMap<String, Effect> {
+    let (ways, hostile) = (ways(facts), hostile(facts));
+    let mut effects: BTreeMap<String, Effect> = BTreeMap::new();
+    for planned in &facts.seen.plan.faults {
+        let effect = effects.entry(planned.fault.kind().to_owned()).or_default();
+        effect.add(&Touched::by(planned, facts, &ways, &hostile).effect(facts));
+    }
+    effects
+}
+
+/// One way of a message between an honest client and a hub.
+struct Way {
+    client: usize,
+    hub: usize,
+    from_us: u64,
+    /// When it arrived, if it did.
+    until_us: Option<u64>,
+}
+
+/// Every way, there and back. The answer that came after the client had given up is no way: nobody was there to hear it.
+fn ways(facts: &Facts<'_>) -> Vec<Way> {
+    let (mut arrived, mut said, mut heard) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for message in &facts.seen.messages {
+        let (request, first) = match &message.what {
+            Seen::Sent(_) => continue,
+            Seen::Arrived(request) => (request, &mut arrived),
+            Seen::Said { to, .. } => (to, &mut said),
+            Seen::Heard { to, .. } => (to, &mut heard),
+        };
+        let key = (message.hub, request.signature.as_deref());
+        first.entry(key).or_insert(message.at_us);
+    }
+    let patience_us = facts.seen.plan.cluster.request_timeout_ms * 1000;
+    let mut ways = Vec::new();
+    for message in &facts.seen.messages {
+        let (Seen::Sent(request), Some(client)) = (&message.what, message.client) else {
+            continue;
+        };
+        if !facts.seen.plan.is_honest(client) {
+            continue;
+        }
+        let key = (message.hub, request.signature.as_deref());
+        let mut add = |from_us, until_us: Option<&u64>| {
+            ways.push(Way {
+                client,
+                hub: message.hub,
+                from_us,
+                until_us: until_us.copied(),
+            });
+        };
+        add(message.at_us, arrived.get(&key));
+        match said.get(&key) {
+            Some(&said_us) if said_us < message.at_us + patience_us => {
+                add(said_us, heard.get(&key));
+            }
+            _ => {}
+        }
+    }
+    ways
+}
+
+/// What one fault touched: when, and of which client.
+#[derive(Default)]
+struct Touched {
+    lost: Vec<(u64, usize)>,
+    late: Vec<(u64, usize)>,
+    refused: Vec<(u64, usize)>,
+    anew: Vec<(u64, usize)>,
+    hostile: u64,
+    /// A client that was down for a while.
+    down: Option<(usize, u64, u64)>,
+}
+
+impl Touched {
+    fn by(planned: &PlannedFault, facts: &Facts<'_>, ways: &[Way], hostile: &[Hostile]) -> Self {
+        let plan = &facts.seen.plan;
+        let (at_us, until_us) = (planned.at_ms * 1000, planned.until_ms * 1000);
+        let longest_us = plan.cluster.latency_ms.1 * 1000;
+        let lasts = |us: u64| (at_us..until_us).contains(&us);
+        // Also what was under way when it began.
+        let under_way = |way: &&Way| lasts(way.from_us) || lasts(way.from_us + longest_us);
+        // Also what was sent before it ended.
+        let met = |us: u64| lasts(us) || lasts(us.saturating_sub(longest_us));
+        let of = |wanted: &dyn Fn(&Way) -> bool| -> Vec<(u64, usize)> {
+            let touched = ways.iter().filter(under_way).filter(|way| wanted(way));
+            touched.map(|way| (way.from_us, way.client)).collect()
+        };
+        let is_lost = |way: &Way| way.until_us.is_none();
+        let mut touched = Self::default();
+        match &planned.fault {
+            Fault::Partition { clients, hubs }
+            | Fault::PartitionToHubs { clients, hubs }
+            | Fault::PartitionToClients { clients, hubs } => {
+                // Both ways also where one is cut: to connect takes both.
+                let between = |way: &Way| clients.contains(&way.client) && hubs.contains(&way.hub);
+                touched.lost = of(&|way| between(way) && is_lost(way));
+            }
+            Fault::Hold { client, hub } => {
+                let between = |way: &Way| way.client == *client && way.hub == *hub;
+                touched.lost = of(&|way| between(way) && is_lost(way));
+                touched.late =
+                    of(&|way| between(way) && way.until_us.is_some_and(|us| us >= until_us));
+            }
+            Fault::SlowLink {
+                client,
+                hub,
+                latency_ms,
+            } => {
+                let between = |way: &Way| way.client == *client && way.hub == *hub;
+                let slow_us = (latency_ms * 1000).max(longest_us + 1);
+                let is_late =
+                    |way: &Way| way.until_us.is_some_and(|us| us >= way.from_us + slow_us);
+                touched.lost = of(&|way| between(way) && is_lost(way));
+                touched.late = of(&|way| between(way) && is_late(way));
+            }
+            Fault::LossyLink { client, hub, .. } => {
+                let between = |way: &Way| way.client == *client && way.hub == *hub;
+                let again_us = RETRANSMISSION_MS * 1000;
+                let is_late =
+                    |way: &Way| way.until_us.is_some_and(|us| us >= way.from_us + again_us);
+                // So late that nobody waited any more.
+                touched.lost = of(&|way| between(way) && is_lost(way));
+                touched.late = of(&|way| between(way) && is_late(way));
+            }
+            Fault::SlowHub { hub, .. } => {
+                let arrived = facts.seen.messages.iter().filter(|message| {
+                    matches!(message.what, Seen::Arrived(_))
+                        && message.hub == *hub
+                        && lasts(message.at_us)
+                });
+                touched.late = arrived
+                    .filter_map(|message| Some((message.at_us, message.client?)))
+                    .collect();
+            }
+            Fault::CrashHub { hub } => {
+                touched.lost = of(&|way| way.hub == *hub && is_lost(way));
+                // Until it crashes again.
+                let crashes = plan
+                    .faults
+                    .iter()
+                    .filter(|other| other.fault == planned.fault && other.at_ms > planned.at_ms);
+                let next_ms = crashes.map(|crash| crash.at_ms).min();
+                let next_us = next_ms.map_or(u64::MAX, |ms| ms * 1000);
+                touched.anew = out_of_band(facts, OutOfBand::Registered, *hub, until_us..next_us);
+            }
+            Fault::CrashClient { client } => {
+                touched.lost = of(&|way| way.client == *client && is_lost(way));
+                touched.down = Some((*client, at_us, until_us));
+            }
+            Fault::CutRefill { hub } => {
+                touched.refused =
+                    out_of_band(facts, OutOfBand::RefillCutOff, *hub, at_us..until_us);
+            }
+            Fault::Flood { hub, .. } => {
+                let its = |one: &&Hostile| one.hub == *hub && !one.is_rogue && met(one.at_us);
+                touched.hostile = hostile.iter().filter(its).count() as u64;
+            }
+            Fault::RogueClient { .. } => {
+                let its = |one: &&Hostile| one.is_rogue && met(one.at_us);
+                touched.hostile = hostile.iter().filter(its).count() as u64;
+            }
+        }
+        touched
+    }
+
+    fn effect(&self, facts: &Facts<'_>) -> Effect {
+        let honest = |kind: CallKind| matches!(kind, CallKind::Master | CallKind::Slave);
+        let affected = facts.seen.calls.iter();
+        let affected = affected.filter(|call| honest(call.kind) && self.affects(call));
+        let (mut calls, mut failed) = (0, 0);
+        for call in affected {
+            calls += 1;
+            failed += u64::from(!matches!(call.outcome, Outcome::Keys(_)));
+        }
+        let number = |touched: &[(u64, usize)]| touched.len() as u64;
+        let mut effect = Effect {
+            injected: 1,
+            in_vain: 0,
+            lost: number(&self.lost),
+            late: number(&self.late),
+            refused: number(&self.refused),
+            anew: number(&self.anew),
+            hostile: self.hostile,
+            calls,
+            failed,
+        };
+        let touched = [effect.lost, effect.late, effect.refused, effect.anew];
+        let nothing = touched.iter().all(|n| *n == 0) && effect.hostile == 0 && calls == 0;
+        effect.in_vain = nothing.into();
+        effect
+    }
+
+    /// Whether something of the call's client was touched while the call was under way.
+    fn affects(&self, call: &Call) -> bool {
+        let mut points = [&self.lost, &self.late, &self.refused, &self.anew]
+            .into_iter()
+            .flatten();
+        let during = |us: u64| (call.from_us..=call.until_us).contains(&us);
+        let down = self.down.is_some_and(|(client, at_us, until_us)| {
+            client == call.client && at_us <= call.until_us && call.from_us < until_us
+        });
+        down || points.any(|(us, client)| *client == call.client && during(*us))
+    }
+}
+
+fn out_of_band(
+    facts: &Facts<'_>,
+    what: OutOfBand,
+    hub: usize,
+    span: std::ops::Range<u64>,
+) -> Vec<(u64, usize)> {
+    let seen = facts.seen.out_of_band.iter();
+    let wanted = seen.filter(|(us, at, client, kind)| {
+        *kind == what && *at == hub && span.contains(us) && facts.seen.plan.is_honest(*client)
+    });
+    wanted.map(|(us, _, client, _)| (*us, *client)).collect()
+}
+
+/// A message that reached a hub and is of no honest client.
+struct Hostile {
+    at_us: u64,
+    hub: usize,
+    /// Whether the rogue client sent it, and not the outsider.
+    is_rogue: bool,
+}
+
+fn hostile(facts: &Facts<'_>) -> Vec<Hostile> {
+    let mut met: BTreeMap<(usize, &str), usize> = BTreeMap::new();
+    let hostile = facts.seen.messages.iter().filter_map(|message| {
+        let Seen::Arrived(request) = &message.what else {
+            return None;
+        };
+        let hostile = |is_rogue| {
+            Some(Hostile {
+                at_us: message.at_us,
+                hub: message.hub,
+                is_rogue,
+            })
+        };
+        let Some(signature) = request.signature.as_deref() else {
+            return hostile(false);
+        };
+        let key = (message.hub, signature);
+        let sent = facts.sent.get(&key).map_or(&[][..], Vec::as_slice);
+        if sent
+            .iter()
+            .any(|sent| !facts.seen.plan.is_honest(sent.client))
+        {
+            return hostile(true);
+        }
+        let same = sent.iter().filter(|sent| sent.request == request).count();
+        let times = met.entry(key).or_default();
+        // What was sent once arrives once; whatever comes again is a replay.
+        if *times < same {
+            *times += 1;
+            return None;
+        }
+        hostile(false)
+    });
+    hostile.collect()
+}
