@@ -4,8 +4,7 @@ use toml::Spanned;
 
 use dske::protocol::limits::BLOCKS_MAX;
 
-use crate::judge;
-use crate::plan::Fault;
+use crate::plan::Invariant;
 use crate::plan::limits::{self, Limit};
 use crate::plan::reached;
 
@@ -255,14 +254,7 @@ impl Checker<'_> {
         for fault in &campaign.faults {
             let span = fault.span();
             let fault = fault.get_ref();
-            let kind = fault.kind.get_ref().as_str();
-            if !Fault::KINDS.contains(&kind) {
-                let message = format!(
-                    "there is no fault {kind:?}; there are {}",
-                    Fault::KINDS.join(", ")
-                );
-                return Err(self.error(Some(fault.kind.span()), &message));
-            }
+            let kind = fault.kind;
             let within =
                 |what: &str, range: Range, limit: Limit| self.within(&span, what, range, limit);
             within("faults.duration_ms", fault.duration_ms, 1..=heal_ms)?;
@@ -274,7 +266,7 @@ impl Checker<'_> {
                 (None, Some(at_ms)) => within("faults.at_ms", Range::just(at_ms), 0..=heal_ms - 1)?,
                 _ => return Err(self.error(Some(span), "a fault has either per_minute or at_ms")),
             }
-            match (fault.strength, Fault::strength_limit(kind)) {
+            match (fault.strength, kind.strength_limit()) {
                 (Some(strength), Some(limit)) => within("faults.strength", strength, limit)?,
                 (None, None) => {}
                 (Some(_), None) => {
@@ -314,12 +306,11 @@ impl Checker<'_> {
 
     fn expect(&self, expect: &ExpectSection) -> Result<(), CampaignError> {
         if let Some(breaks) = &expect.breaks {
-            let names = judge::ALL.map(|(name, _)| name);
-            if !names.contains(&breaks.get_ref().as_str()) {
+            if Invariant::named(breaks.get_ref()).is_none() {
                 let message = format!(
                     "there is no invariant {:?}; there are {}",
                     breaks.get_ref(),
-                    names.join(", ")
+                    Invariant::names().join(", ")
                 );
                 return Err(self.error(Some(breaks.span()), &message));
             }

@@ -264,7 +264,7 @@ impl Distributions {
             Count::Threshold | Count::All => section.liars.draw(hubs, threshold, rng),
             _ => section.liars.draw(hubs, threshold, rng).min(threshold - 1),
         };
-        let all = section.kinds.clone().unwrap_or_else(|| Lie::ALONE.to_vec());
+        let all = section.kinds.clone().unwrap_or_else(Lie::alone);
         let liars = some_of(usize::from(cluster.hubs), number as usize, rng)
             .into_iter()
             .map(|hub| {
@@ -346,47 +346,11 @@ fn place(
     let number = section.clients.draw(rng).min(cluster.clients.into());
     let clients = some_of(usize::from(cluster.clients), number as usize, rng);
     let strength = section.strength.unwrap_or(Range::just(1)).draw(rng);
-    let fault = fault(section.kind.get_ref(), clients, hubs, strength);
+    let fault = section.kind.among(clients, hubs, strength);
     PlannedFault {
         at_ms,
         until_ms,
         fault,
-    }
-}
-
-/// The fault of a kind, about these, or the first of these.
-pub(crate) fn fault(kind: &str, clients: Vec<usize>, hubs: Vec<usize>, strength: u64) -> Fault {
-    let (client, hub) = (clients[0], hubs[0]);
-    match kind {
-        "partition" => Fault::Partition { clients, hubs },
-        "partition-to-hubs" => Fault::PartitionToHubs { clients, hubs },
-        "partition-to-clients" => Fault::PartitionToClients { clients, hubs },
-        "hold" => Fault::Hold { client, hub },
-        "slow-link" => Fault::SlowLink {
-            client,
-            hub,
-            latency_ms: strength,
-        },
-        "lossy-link" => Fault::LossyLink {
-            client,
-            hub,
-            loss_percent: strength,
-        },
-        "slow-hub" => Fault::SlowHub {
-            hub,
-            delay_ms: strength,
-        },
-        "crash-hub" => Fault::CrashHub { hub },
-        "crash-client" => Fault::CrashClient { client },
-        "cut-refill" => Fault::CutRefill { hub },
-        "flood" => Fault::Flood {
-            hub,
-            per_second: strength,
-        },
-        "rogue-client" => Fault::RogueClient {
-            per_second: strength,
-        },
-        kind => unreachable!("the campaign was checked, but has a fault {kind}"),
     }
 }
 
@@ -426,6 +390,7 @@ mod tests {
     use super::super::value::Choice;
     use super::super::{Plans, load, names};
     use super::*;
+    use crate::plan::FaultKind;
 
     #[test]
     fn plans_keep_within_what_their_campaign_allows() {
@@ -504,7 +469,7 @@ mod tests {
         assert!(some(&burst) > 350);
         // Runs with none, one, and nearly all kinds of faults and lies; faults that come all the time.
         let kinds = |plan: &Plan| {
-            let mut kinds: Vec<&str> = plan.faults.iter().map(|f| f.fault.kind()).collect();
+            let mut kinds: Vec<FaultKind> = plan.faults.iter().map(|f| f.fault.kind()).collect();
             kinds.sort_unstable();
             kinds.dedup();
             kinds.len()

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::value::{Choice, Count, Latency, Range, Swarm};
-use crate::plan::{ClusterPlan, Liar, Lie, PlannedCall, PlannedFault};
+use crate::plan::{ClusterPlan, FaultKind, Liar, Lie, PlannedCall, PlannedFault};
 
 /// A campaign file, as it is written: either distributions, or a schedule.
 #[derive(Debug, Deserialize)]
@@ -181,7 +181,7 @@ fn fetch_after_ms() -> Range {
 #[serde(deny_unknown_fields)]
 pub struct FaultSection {
     /// What it is.
-    pub kind: Spanned<String>,
+    pub kind: FaultKind,
     /// How many in a minute, on average. Not for one with a fixed time.
     #[serde(default)]
     pub per_minute: Option<u64>,

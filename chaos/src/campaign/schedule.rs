@@ -237,7 +237,7 @@ mod tests {
     use super::super::check::parse;
     use super::super::{Plans, load, names};
     use super::*;
-    use crate::plan::{Fault, Liar, Lie, PlannedFault};
+    use crate::plan::{Fault, FaultKind, Liar, Lie, PlannedFault};
 
     /// Writes a plan and reads what was written.
     #[track_caller]
@@ -266,38 +266,10 @@ mod tests {
     }
 
     fn every_kind_of_fault() -> Vec<Fault> {
-        let (clients, hubs) = (vec![2, 0], vec![4]);
-        let (client, hub) = (1, 3);
-        let faults = vec![
-            Fault::Partition {
-                clients: clients.clone(),
-                hubs: hubs.clone(),
-            },
-            Fault::PartitionToHubs {
-                clients: clients.clone(),
-                hubs: hubs.clone(),
-            },
-            Fault::PartitionToClients { clients, hubs },
-            Fault::Hold { client, hub },
-            Fault::SlowLink {
-                client,
-                hub,
-                latency_ms: 77,
-            },
-            Fault::LossyLink {
-                client,
-                hub,
-                loss_percent: 33,
-            },
-            Fault::SlowHub { hub, delay_ms: 88 },
-            Fault::CrashHub { hub },
-            Fault::CrashClient { client },
-            Fault::CutRefill { hub },
-            Fault::Flood { hub, per_second: 9 },
-            Fault::RogueClient { per_second: 9 },
-        ];
-        assert!(faults.iter().map(Fault::kind).eq(Fault::KINDS), "all kinds");
-        faults
+        let kinds = FaultKind::ALL.iter();
+        kinds
+            .map(|kind| kind.among(vec![2, 0], vec![4], 33))
+            .collect()
     }
 
     #[test]
@@ -310,10 +282,7 @@ mod tests {
                 fault,
             });
         }
-        let lies = Lie::ALONE
-            .into_iter()
-            .chain([Lie::ForgeTogether, Lie::FrameTogether]);
-        for lie in lies.clone() {
+        for &lie in Lie::ALL {
             plan.liars.push(Liar {
                 hub: 1,
                 from_ms: 3,
@@ -323,13 +292,13 @@ mod tests {
             });
         }
         let text = there_and_back(&plan);
-        for kind in Fault::KINDS {
+        for kind in FaultKind::names() {
             let lines = text
                 .lines()
                 .filter(|line| line.contains(&format!("kind = {kind:?}")));
             assert_eq!(lines.count(), 1, "{kind}");
         }
-        for lie in lies {
+        for lie in Lie::ALL {
             let named = format!("lies = [{:?}]", lie.name());
             assert_eq!(text.lines().filter(|line| line.contains(&named)).count(), 1);
         }

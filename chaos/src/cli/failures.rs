@@ -64,7 +64,7 @@ impl Failures {
     ) -> Result<ShrunkFile, SaveError> {
         let name = match before.canary {
             Some(canary) => format!("canary-{canary}"),
-            None => self.free_name(&campaign.name, before.seed, &shrunk.violation.invariant),
+            None => self.free_name(&campaign.name, before.seed, shrunk.violation.invariant()),
         };
         let path = self.dir.join(format!("{name}.toml"));
         let page = self.dir.join(format!("{name}.html"));
@@ -79,7 +79,9 @@ impl Failures {
         };
         let about = format!(
             "Breaks {}: what is left of campaign {}, seed {}.",
-            shrunk.violation.invariant, campaign.name, before.seed
+            shrunk.violation.invariant(),
+            campaign.name,
+            before.seed
         );
         let story = story(campaign, before, shrunk, &saved);
         let text = write(&shrunk.plan, &about, &story)?;
@@ -110,9 +112,9 @@ impl Failures {
             let (at_s, ms) = (violation.at_ms / 1000, violation.at_ms % 1000);
             story.push(format!(
                 "Breaks {} at {at_s}.{ms:03} s:",
-                violation.invariant
+                violation.invariant()
             ));
-            story.push(violation.detail.clone());
+            story.push(violation.detail());
         }
         if let Some(more) = violations.len().checked_sub(TOLD_MAX + 1) {
             story.push(format!("… and {} more", more + 1));
@@ -159,9 +161,8 @@ const TOLD_MAX: usize = 5;
 /// The invariants that broke, each once.
 #[must_use]
 pub fn invariants(violations: &[RunViolation]) -> String {
-    let names = violations.iter().map(|violation| &violation.invariant);
-    let names: BTreeSet<&String> = names.collect();
-    let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+    let names: BTreeSet<&str> = violations.iter().map(RunViolation::invariant).collect();
+    let names: Vec<&str> = names.into_iter().collect();
     names.join(", ")
 }
 
@@ -185,8 +186,8 @@ fn story(campaign: &Campaign, before: &Plan, shrunk: &Shrunk, saved: &ShrunkFile
         ]
     });
     let breaks = [
-        format!("Breaks {} at {at_s}.{ms:03} s:", violation.invariant),
-        violation.detail.clone(),
+        format!("Breaks {} at {at_s}.{ms:03} s:", violation.invariant()),
+        violation.detail(),
         String::new(),
     ];
     let origin = [
@@ -258,7 +259,7 @@ mod tests {
         );
         let text = std::fs::read_to_string(&saved.file).unwrap();
         for line in [
-            "# Breaks agreement at 1.234 s:\n# two keys\n",
+            "# Breaks agreement at 1.234 s:\n# key 0a782fb5-3434-48fe-aa4d-14f41d46cf92 is not the same",
             "# Shrunk from campaign calm, seed 1, by dske ",
             &format!("# Replay:        {}\n", saved.replay),
             &format!("# To look at:    {}\n", saved.view),
@@ -288,14 +289,14 @@ mod tests {
         assert!(first.ends_with("/failures/calm-mutated-1-whole.toml"));
         assert!(second.ends_with("/failures/calm-mutated-1-whole-2.toml"));
         let text = std::fs::read_to_string(&first).unwrap();
-        assert!(text.starts_with("# Breaks agreement at 1.234 s:\n# two keys\n"));
+        assert!(text.starts_with("# Breaks agreement at 1.234 s:\n# key 0a782fb5-3434-48fe-aa4d-14f41d46cf92 is not the same"));
         assert!(text.contains(&format!("# Replay: cargo chaos replay {first} --trace\n")));
         assert_eq!(load(&first).unwrap().plan(0), big());
         assert_eq!(load(&second).unwrap().plan(0), other);
         let many = vec![violation(1_234); 8];
         let third = failures.save_whole("calm-mutated", &other, &many).unwrap();
         let text = std::fs::read_to_string(third).unwrap();
-        assert_eq!(text.matches("two keys").count(), TOLD_MAX);
+        assert_eq!(text.matches("is not the same").count(), TOLD_MAX);
         assert!(text.contains("# … and 3 more\n"));
         assert!(text.contains("about = \"Breaks agreement: a whole run.\""));
     }

@@ -19,8 +19,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::campaign::{self, Campaign, CampaignError, Plans, SeedError};
 use crate::cli::failures::Failures;
-use crate::explore::run::{RunOptions, run};
-use crate::explore::runner::{capture_panics, run_seeds};
+use crate::explore::run::run;
+use crate::explore::runner::run_seeds;
+use crate::outcome::{RunOutcome, panics};
 use crate::plan::canary::UnknownCanary;
 use crate::plan::stream::SEED_MAX;
 use crate::report;
@@ -200,7 +201,7 @@ fn run_all(names: Vec<String>, options: &RunArgs) -> Result<bool, CliError> {
         true => None,
         false => Some(Failures::below(&options.out)?),
     };
-    capture_panics();
+    panics::capture();
     let started = tokio::time::Instant::now();
     let mut resilience = Resilience {
         version: campaign::VERSION.to_owned(),
@@ -209,13 +210,14 @@ fn run_all(names: Vec<String>, options: &RunArgs) -> Result<bool, CliError> {
     };
     let mut points = Vec::new();
     for campaign in &campaigns {
-        let (mut summary, boundary) = run_campaign(campaign, options);
+        let (mut summary, outcomes) = run_campaign(campaign, options);
         if let Some(failures) = failures.as_mut().filter(|_| is_to_be_shrunk(campaign)) {
             let jobs = jobs(options.jobs);
-            shrinking::first_of_each(campaign, &mut summary.violations, jobs, failures)?;
+            let violations = &mut summary.violations;
+            shrinking::first_of_each(campaign, &outcomes, violations, jobs, failures)?;
         }
         table::print_violations(&summary);
-        points.extend(boundary);
+        points.extend(boundary(&outcomes));
         resilience.campaigns.push(summary);
     }
     resilience.boundary = merge_boundary(points);
@@ -243,17 +245,13 @@ fn is_to_be_shrunk(campaign: &Campaign) -> bool {
     campaign.expect.breaks.is_none() && matches!(campaign.plans, Plans::Drawn(_))
 }
 
-fn run_campaign(
-    campaign: &Campaign,
-    options: &RunArgs,
-) -> (CampaignSummary, Vec<crate::summary::BoundaryPoint>) {
+fn run_campaign(campaign: &Campaign, options: &RunArgs) -> (CampaignSummary, Vec<RunOutcome>) {
     let seeds = campaign.seeds_to_run(options.seed, options.seeds);
     let progress = progress("seeds");
     progress.set_prefix(campaign.name.clone());
     progress.set_length(seeds.len() as u64);
     let started = tokio::time::Instant::now();
     let (mut keys, mut broken) = (0, 0);
-    let run = |plan: &crate::plan::Plan| run(plan, RunOptions::default());
     let outcomes = run_seeds(campaign, &seeds, jobs(options.jobs), run, |outcome| {
         keys += outcome.keys_fetched;
         broken += outcome.violations.len();
@@ -271,7 +269,7 @@ fn run_campaign(
             summary.violations.len()
         );
     }
-    (summary, boundary(&outcomes))
+    (summary, outcomes)
 }
 
 fn shrink(
@@ -283,14 +281,19 @@ fn shrink(
     let campaign = campaign::load(name)?;
     let seed = campaign.one_seed(seed)?;
     let mut failures = Failures::below(out)?;
-    capture_panics();
-    let run = |plan: &crate::plan::Plan| run(plan, RunOptions::default());
+    panics::capture();
     let outcomes = run_seeds(&campaign, &[seed], 1, run, |_| {});
     let mut broken: Vec<_> = outcomes
         .iter()
         .flat_map(|outcome| violations(&campaign, outcome))
         .collect();
-    shrinking::first_of_each(&campaign, &mut broken, jobs(at_once), &mut failures)?;
+    shrinking::first_of_each(
+        &campaign,
+        &outcomes,
+        &mut broken,
+        jobs(at_once),
+        &mut failures,
+    )?;
     table::print_list(&campaign.name, &broken);
     if broken.is_empty() {
         println!("nothing breaks in campaign {}, seed {seed}", campaign.name);

@@ -1,45 +1,14 @@
 //! Runs many seeds on all cores, each in a fresh thread, and puts what came of them in order.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
 use crate::campaign::Campaign;
-use crate::outcome::RunOutcome;
-use crate::outcome::RunViolation;
+use crate::outcome::{RunOutcome, panics};
 use crate::plan::Plan;
-
-thread_local! {
-    /// The first panic of the run on this thread. What it says is lost otherwise: the simulator replaces it by a
-    /// message of its own.
-    static FIRST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
-}
-
-/// Keeps what panics in runs say for their violations, instead of printing it over the progress bar.
-pub fn capture_panics() {
-    let default = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        if is_run() {
-            let said = info.to_string().replace('\n', " ");
-            FIRST_PANIC.with_borrow_mut(|first| first.get_or_insert(said).len());
-        } else {
-            default(info);
-        }
-    }));
-}
-
-fn is_run() -> bool {
-    thread::current()
-        .name()
-        .is_some_and(|name| name.contains(" seed "))
-}
-
-/// Name of the violation that a panic is.
-pub const PANIC: &str = "panic";
 
 /// Stack of a run: futures of many nodes nest deeply in builds without optimisation.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
@@ -56,7 +25,7 @@ pub fn run_seeds<R>(
 where
     R: Fn(&Plan) -> RunOutcome + Sync,
 {
-    let run_one = |&seed: &u64| run_fresh(&campaign.name, &campaign.plan(seed), &run);
+    let run_one = |&seed: &u64| run_fresh(&campaign.plan(seed), &run);
     let mut outcomes = Vec::with_capacity(seeds.len());
     let Ok(()) = in_order(seeds, jobs, run_one, |outcome| -> Result<(), Infallible> {
         done(&outcome);
@@ -115,50 +84,29 @@ pub fn in_order<T: Sync, R: Send, E>(
 
 /// Runs a plan in a thread of its own: libraries keep state in thread-locals, which would make a run differ when it is
 /// alone and among others. A panic is a violation like any other.
-pub fn run_fresh(
-    campaign: &str,
+pub fn run_fresh(plan: &Plan, run: &(impl Fn(&Plan) -> RunOutcome + Sync + ?Sized)) -> RunOutcome {
+    run_fresh_and(plan, |plan| (run(plan), ())).0
+}
+
+/// The same, with something that was read off the run; with nothing if it panicked.
+pub fn run_fresh_and<T: Send>(
     plan: &Plan,
-    run: &(impl Fn(&Plan) -> RunOutcome + Sync + ?Sized),
-) -> RunOutcome {
+    run: impl Fn(&Plan) -> (RunOutcome, T) + Sync,
+) -> (RunOutcome, Option<T>) {
     let result = thread::scope(|scope| {
-        let body = || {
-            let result = panic::catch_unwind(AssertUnwindSafe(|| run(plan)));
-            result.unwrap_or_else(|cause| panicked(plan, cause.as_ref()))
-        };
         let spawned = thread::Builder::new()
-            .name(format!("{campaign} seed {}", plan.seed))
+            .name(format!("{} seed {}", plan.campaign, plan.seed))
             .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, body);
-        spawned.expect("the system can start a thread").join()
+            .spawn_scoped(scope, || panics::catch(|| run(plan)));
+        let spawned = spawned.expect("the system can start a thread");
+        spawned
+            .join()
+            .expect("a panic of the run is caught in its thread")
     });
     match result {
-        Ok(outcome) => outcome,
-        Err(cause) => panicked(plan, cause.as_ref()),
+        Ok((outcome, read)) => (outcome, Some(read)),
+        Err(panic) => (RunOutcome::panicked(plan, panic), None),
     }
-}
-
-/// The outcome of a run that panicked on this thread: a violation like any other.
-pub(crate) fn panicked(plan: &Plan, cause: &(dyn std::any::Any + Send)) -> RunOutcome {
-    RunOutcome {
-        seed: plan.seed,
-        violations: vec![RunViolation {
-            invariant: PANIC.to_owned(),
-            at_ms: 0,
-            detail: format!("the run panicked: {}", what_panicked(cause)),
-        }],
-        ..RunOutcome::default()
-    }
-}
-
-/// What panicked on this thread first.
-fn what_panicked(cause: &(dyn std::any::Any + Send)) -> String {
-    let text = || cause.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let owned = || cause.downcast_ref::<String>().cloned();
-    FIRST_PANIC
-        .take()
-        .or_else(text)
-        .or_else(owned)
-        .unwrap_or_else(|| "without a message".to_owned())
 }
 
 #[cfg(test)]
@@ -209,8 +157,12 @@ mod tests {
         let campaign = load("calm").unwrap();
         let outcomes = run_seeds(&campaign, &[12, 13, 14], 2, fake, |_| {});
         assert_eq!(outcomes.len(), 3);
-        assert_eq!(outcomes[1].violations[0].invariant, "panic");
-        assert!(outcomes[1].violations[0].detail.contains("an unlucky seed"));
+        assert_eq!(outcomes[1].violations[0].invariant(), "panic");
+        assert!(
+            outcomes[1].violations[0]
+                .detail()
+                .contains("an unlucky seed")
+        );
         assert!(outcomes[2].violations.is_empty());
     }
 }

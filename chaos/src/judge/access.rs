@@ -3,7 +3,7 @@
 
 mod wire;
 
-use super::{Facts, Verdict};
+use super::{Facts, Verdict, Violation};
 use crate::plan::CLIENT_NAMES;
 use crate::world::observer::record::CallKind;
 
@@ -24,17 +24,18 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
                         .slaves
                         .get(&key.id)
                         .is_some_and(|saes| saes.iter().any(|s| s.as_str() == sae));
-                    verdict.expect(named, call.until_us, || {
-                        format!("SAE {sae} got key {}, for which it is not named", key.id)
+                    verdict.expect(named, call.until_us, || Violation::SaeNotNamed {
+                        sae,
+                        key: key.id,
                     });
                 }
             }
-            CallKind::Intruder => verdict.expect(!got_keys, call.until_us, || {
-                format!(
-                    "client {} got the keys of call {}, for which its SAE is not named",
-                    call.client, call.id
-                )
-            }),
+            CallKind::Intruder => {
+                verdict.expect(!got_keys, call.until_us, || Violation::IntruderServed {
+                    client: call.client,
+                    call: call.id,
+                })
+            }
             CallKind::SlaveAgain => {
                 // What a KME has handed out is forgotten with it.
                 let restarted = plan.is_client_down(call.client, 0, call.until_us / 1000 + 1);
@@ -43,11 +44,9 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
                     .find(|slave| slave.id == call.id && slave.client == call.client);
                 let had_them = first.is_some_and(|first| first.outcome.keys().is_some());
                 if had_them && !restarted {
-                    verdict.expect(!got_keys, call.until_us, || {
-                        format!(
-                            "the slave of call {} got its keys twice at client {}",
-                            call.id, call.client
-                        )
+                    verdict.expect(!got_keys, call.until_us, || Violation::FetchedTwice {
+                        call: call.id,
+                        client: call.client,
                     });
                 }
             }

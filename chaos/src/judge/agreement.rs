@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use dske::protocol::KeyId;
 
-use super::{Facts, Verdict};
+use super::{Facts, Verdict, Violation};
 
 /// Checks it.
 #[must_use]
@@ -20,18 +20,20 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
                 None => {
                     first.insert(key.id, (&key.bytes, call));
                     let other = *by_value.entry(&key.bytes).or_insert(key.id);
-                    verdict.expect(other == key.id, call.until_us, || {
-                        format!(
-                            "client {} delivered the same key for {} as was delivered for {other} ({:?}, call {})",
-                            call.client, key.id, call.kind, call.id
-                        )
+                    verdict.expect(other == key.id, call.until_us, || Violation::SameKeyTwice {
+                        client: call.client,
+                        key: key.id,
+                        other,
+                        kind: call.kind,
+                        call: call.id,
                     });
                 }
                 Some((bytes, other)) => verdict.expect(*bytes == &key.bytes, call.until_us, || {
-                    format!(
-                        "key {} is not the same for client {} ({:?}) and client {} ({:?})",
-                        key.id, other.client, other.kind, call.client, call.kind
-                    )
+                    Violation::KeysDiffer {
+                        key: key.id,
+                        first: (other.client, other.kind),
+                        second: (call.client, call.kind),
+                    }
                 }),
             }
         }

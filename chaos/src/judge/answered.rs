@@ -1,6 +1,6 @@
 //! Answered: a KME that is up answers every call by an SAE within the call's deadline, whatever the answer is.
 
-use super::{Facts, Verdict};
+use super::{Facts, Verdict, Violation};
 use crate::world::observer::record::Outcome;
 
 /// Beyond the deadline and the way there and back, for what is not a wait: connecting, the ticks of the simulation.
@@ -24,15 +24,14 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
         let took_us = call.until_us - call.from_us;
         let answered = !matches!(call.outcome, Outcome::Unknown(_));
         verdict.expect(answered && took_us <= most_us, call.until_us, || {
-            format!(
-                "call {} ({:?}) had to be answered by client {} within {} ms; after {} ms it ended with: {}",
-                call.id,
-                call.kind,
-                call.client,
-                most_us / 1000,
-                took_us / 1000,
-                call.outcome.line()
-            )
+            Violation::NotAnswered {
+                call: call.id,
+                kind: call.kind,
+                client: call.client,
+                within_ms: most_us / 1000,
+                after_ms: took_us / 1000,
+                end: call.outcome.line(),
+            }
         });
     }
     verdict

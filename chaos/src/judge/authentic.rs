@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Facts, Verdict};
+use super::{Facts, Verdict, Violation};
 use crate::world::observer::open;
 use crate::world::observer::record::Seen;
 
@@ -38,17 +38,15 @@ fn hubs_accept_what_clients_made(facts: &Facts<'_>, verdict: &mut Verdict) {
         }
         verdict.expect(was_sent || !accepted, message.at_us, || {
             let mut made_up = seen.attacks.iter().filter(|attack| attack.is_made_up());
-            let outsider =
+            let by_outsider =
                 made_up.any(|attack| attack.hub == message.hub && attack.request == *to);
-            let who = if outsider {
-                "an outsider made up"
-            } else {
-                "the client that it names did not send"
-            };
-            format!(
-                "hub {} accepted the request {header} to {}, which {who}: it signed its answer of status {}",
-                message.hub, to.target, response.status
-            )
+            Violation::ForgeryAccepted {
+                hub: message.hub,
+                request: header.to_owned(),
+                target: to.target.clone(),
+                by_outsider,
+                status: response.status,
+            }
         });
     }
 }
@@ -80,10 +78,11 @@ fn clients_count_what_hubs_did_not_make(facts: &Facts<'_>, verdict: &mut Verdict
             hubs.find(|peer| usize::from(peer.x.get()) == hub + 1)
         });
         let counted = peer.map_or(0, |peer| peer.link.unverified);
-        verdict.expect(counted >= heard, last_us, || {
-            format!(
-                "client {client} heard {heard} answers of hub {hub} that it could not verify, and counts {counted}: it accepted one with a wrong MAC"
-            )
+        verdict.expect(counted >= heard, last_us, || Violation::WrongMacAccepted {
+            client,
+            heard,
+            hub,
+            counted,
         });
     }
 }
@@ -105,7 +104,8 @@ mod tests {
     use super::super::testing::{MASTER, SLAVE, Scene, liar};
     use super::*;
     use crate::plan::Plan;
-    use crate::world::observer::record::Attack;
+    use crate::plan::attack::FloodAttack;
+    use crate::world::observer::record::{Attack, Tried};
 
     fn exchanged(plan: impl FnOnce(&mut Plan)) -> Scene {
         let mut scene = Scene::new(plan);
@@ -147,7 +147,7 @@ mod tests {
         scene.see().attacks.push(Attack {
             at_us: 2_999_000,
             hub: 2,
-            what: "flood:forgery".to_owned(),
+            what: Tried::Flood(FloodAttack::Forgery),
             request: made_up.clone(),
         });
         said(&scene, SLAVE, &made_up, None);

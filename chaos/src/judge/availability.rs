@@ -2,7 +2,7 @@
 //!
 //! When a failure is legitimate is said in one place, [`excuse`], with a reason for each case.
 
-use super::{Facts, Verdict};
+use super::{Facts, Verdict, Violation};
 use crate::world::observer::record::{Call, CallKind, Outcome};
 
 /// The nodes start at the same moment as the run, and have to find each other first.
@@ -32,15 +32,12 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
             continue;
         }
         let succeeded = matches!(call.outcome, Outcome::Keys(_));
-        verdict.expect(succeeded, call.until_us, || {
-            format!(
-                "call {} ({:?} at client {}) began at {} ms with K honest hubs in reach and had to succeed; it ended with: {}",
-                call.id,
-                call.kind,
-                call.client,
-                call.from_us / 1000,
-                call.outcome.line()
-            )
+        verdict.expect(succeeded, call.until_us, || Violation::NotServed {
+            call: call.id,
+            kind: call.kind,
+            client: call.client,
+            at_ms: call.from_us / 1000,
+            end: call.outcome.line(),
         });
     }
     verdict

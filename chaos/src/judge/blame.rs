@@ -7,7 +7,7 @@ use dske::crypto::shamir::ShareIndex;
 use dske::protocol::KeyId;
 use dske::protocol::message::FetchAnswer;
 
-use super::{Facts, Verdict};
+use super::{Facts, Verdict, Violation};
 use crate::world::observer::open::{fetched, is_authentic};
 use crate::world::observer::record::{CallKind, LieTold, Seen};
 
@@ -24,8 +24,12 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
             lie.hub == hub && lie.client == client && lie.lie.is_provable() && lie.at_us <= at_us
         });
         verdict.expect(lied, at_us, || {
-            let how = seen.blame.get(&(client, hub));
-            format!("client {client} blames hub {hub} ({how:?}), which has not lied to it")
+            let blames = seen.blame.get(&(client, hub)).cloned();
+            Violation::HonestBlamed {
+                client,
+                hub,
+                blames,
+            }
         });
     }
     // A client that never found anything wrong with hubs that never lied counts too.
@@ -36,13 +40,11 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
             Some(kind) => how.contains_key(kind),
             None => true,
         });
-        verdict.expect(blamed, lie.at_us, || {
-            format!(
-                "client {} put the key together and met the lie {} of hub {}, but does not blame it for that: {blame:?}",
-                lie.client,
-                lie.lie.name(),
-                lie.hub
-            )
+        verdict.expect(blamed, lie.at_us, || Violation::LiarNotBlamed {
+            client: lie.client,
+            lie: lie.lie,
+            hub: lie.hub,
+            blames: blame.cloned(),
         });
     }
     verdict

@@ -2,7 +2,7 @@
 
 use dske::protocol::limits::BLOCKS_MAX;
 
-use super::{Facts, Verdict};
+use super::{Facts, Verdict, Violation};
 
 /// Checks it on every status that was polled, and on the last one of each hub.
 #[must_use]
@@ -13,18 +13,19 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
         BLOCKS_MAX * usize::try_from(plan.cluster.psrd_block_bytes).unwrap_or(usize::MAX);
     for (at_us, hub, status) in &facts.seen.hub_statuses {
         verdict.expect(status.shares_held <= status.shares_max, *at_us, || {
-            format!(
-                "hub {hub} holds {} shares, {} are allowed",
-                status.shares_held, status.shares_max
-            )
+            Violation::StoreTooFull {
+                hub: *hub,
+                held: status.shares_held,
+                max: status.shares_max,
+            }
         });
         for peer in &status.peers {
             let largest = peer.up_bytes_left.max(peer.down_bytes_left);
-            verdict.expect(largest <= pool_max, *at_us, || {
-                format!(
-                    "hub {hub} has {largest} bytes of PSRD for {}, {pool_max} are allowed",
-                    peer.client
-                )
+            verdict.expect(largest <= pool_max, *at_us, || Violation::PoolTooFull {
+                hub: *hub,
+                bytes: largest,
+                client: peer.client.clone(),
+                max: pool_max,
             });
         }
     }
@@ -37,11 +38,11 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
             .find(|(_, h, _)| *h == hub);
         let drained = last.is_some_and(|(_, _, status)| status.shares_held == 0);
         verdict.expect(drained, plan.end_ms * 1000, || match last {
-            Some((_, _, status)) => format!(
-                "hub {hub} still holds {} shares after the time to live of all has passed",
-                status.shares_held
-            ),
-            None => format!("hub {hub} was never heard of"),
+            Some((_, _, status)) => Violation::NotDrained {
+                hub,
+                held: status.shares_held,
+            },
+            None => Violation::NeverHeardOf { hub },
         });
     }
     verdict

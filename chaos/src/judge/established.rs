@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use dske::protocol::KeyId;
 
 use super::facts::stored;
-use super::{Facts, Verdict};
+use super::{Facts, Verdict, Violation};
 use crate::world::observer::open;
 use crate::world::observer::record::{CallKind, Seen};
 
@@ -33,12 +33,13 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
         let hubs = (0..usize::from(facts.seen.plan.cluster.hubs)).filter(holds);
         let hubs: Vec<usize> = hubs.collect();
         verdict.expect(hubs.len() >= threshold, call.until_us, || {
-            format!(
-                "client {} gave the master {} keys in call {}, when {threshold} hubs had to have said that they hold a share of all of them, and only {hubs:?} had",
-                call.client,
-                keys.len(),
-                call.id
-            )
+            Violation::TooFewHold {
+                client: call.client,
+                keys: keys.len(),
+                call: call.id,
+                threshold,
+                hubs: hubs.clone(),
+            }
         });
     }
     verdict

@@ -1,7 +1,7 @@
 //! No false key: with fewer than K liars, no mixture of lies makes a client deliver a key that its initiator did not
 //! draw.
 
-use super::{Facts, Verdict};
+use super::{Facts, Verdict, Violation};
 
 /// Checks it.
 #[must_use]
@@ -11,15 +11,11 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
         for key in call.outcome.keys().unwrap_or_default() {
             let drawn = facts.key(key.id);
             verdict.expect(drawn.as_ref() == Some(&key.bytes), call.until_us, || {
-                let what = if drawn.is_some() {
-                    "another key was drawn"
-                } else {
-                    "no such key was drawn"
-                };
-                format!(
-                    "client {} delivered key {} ({:?}), but {what}",
-                    call.client, key.id, call.kind
-                )
+                let (client, key, kind) = (call.client, key.id, call.kind);
+                match drawn {
+                    Some(_) => Violation::AnotherKey { client, key, kind },
+                    None => Violation::UndrawnKey { client, key, kind },
+                }
             });
         }
     }

@@ -8,7 +8,7 @@ use dske::protocol::Refusal;
 use dske::protocol::signature::Signature;
 use dske::psrd::{BlockId, Fragment};
 
-use super::{Facts, Verdict};
+use super::{Facts, Verdict, Violation};
 use crate::world::observer::record::{Message, Seen};
 
 /// Checks it.
@@ -16,7 +16,7 @@ use crate::world::observer::record::{Message, Seen};
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();
     for block in &facts.seen.blocks_twice {
-        verdict.expect(false, 0, || format!("block {block} was delivered twice"));
+        verdict.expect(false, 0, || Violation::BlockTwice { block: *block });
     }
     bytes_are_used_once(facts, &mut verdict);
     requests_are_sent_once(facts, &mut verdict);
@@ -61,14 +61,14 @@ fn bytes_are_used_once(facts: &Facts<'_>, verdict: &mut Verdict) {
         }
         for fragment in signature.allocation.fragments() {
             let clash = served.take(fragment, &name);
-            verdict.expect(clash.is_none(), message.at_us, || {
-                let (start, end, by) = clash.unwrap_or_default();
-                format!(
-                    "bytes {}..{} of block {} serve the message {name}, and {start}..{end} served {by}",
-                    fragment.start(),
-                    fragment.end(),
-                    fragment.block(),
-                )
+            verdict.expect_none(clash, message.at_us, |(start, end, by)| {
+                Violation::BytesServeTwo {
+                    block: fragment.block(),
+                    bytes: (fragment.start(), fragment.end()),
+                    message: name.clone(),
+                    before: (start, end),
+                    by,
+                }
             });
         }
     }
@@ -93,8 +93,9 @@ fn requests_are_sent_once(facts: &Facts<'_>, verdict: &mut Verdict) {
             continue;
         }
         let first = sent.insert((client, signature));
-        verdict.expect(first, message.at_us, || {
-            format!("client {client} sent the request {signature} twice")
+        verdict.expect(first, message.at_us, || Violation::SentTwice {
+            client,
+            request: signature.clone(),
         });
     }
 }
@@ -122,12 +123,16 @@ fn requests_are_accepted_once(facts: &Facts<'_>, verdict: &mut Verdict) {
             let by = clashes.first().map(|(_, _, by)| by.as_str());
             let by = by.unwrap_or_default();
             if by == request {
-                format!("hub {} accepted the request {request} twice", message.hub)
+                Violation::AcceptedTwice {
+                    hub: message.hub,
+                    request: request.clone(),
+                }
             } else {
-                format!(
-                    "hub {} accepted the request {request}, some bytes of which had served {by}",
-                    message.hub
-                )
+                Violation::AcceptedUsedBytes {
+                    hub: message.hub,
+                    request: request.clone(),
+                    by: by.to_owned(),
+                }
             }
         });
     }
@@ -165,10 +170,11 @@ fn bytes_are_not_used_up_by_others(facts: &Facts<'_>, verdict: &mut Verdict) {
             arrived.count() > 1
         };
         verdict.expect(!refused || excused(), message.at_us, || {
-            format!(
-                "hub {} refused the request {signature} of client {:?}, since its bytes had been used up, and had not seen it before",
-                message.hub, message.client
-            )
+            Violation::RefusedFreshBytes {
+                hub: message.hub,
+                request: signature.to_owned(),
+                client: message.client,
+            }
         });
     }
 }

@@ -1,6 +1,6 @@
 //! Recovery: when the faults and lies are over, everything works again within a bounded time.
 
-use super::{Facts, Verdict};
+use super::{Facts, Verdict, Violation};
 use crate::world::observer::record::{CallKind, Outcome};
 
 /// Checks it: every call that begins after the bound succeeds, without any excuse.
@@ -17,16 +17,17 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
         if !matches!(call.kind, CallKind::Master | CallKind::Slave) || master.from_us < bound_us {
             continue;
         }
-        verdict.expect(matches!(call.outcome, Outcome::Keys(_)), call.until_us, || {
-            format!(
-                "call {} ({:?} at client {}) began {} ms after everything was healed and had to succeed; it ended with: {}",
-                call.id,
-                call.kind,
-                call.client,
-                call.from_us / 1000 - plan.heal_at_ms,
-                call.outcome.line()
-            )
-        });
+        verdict.expect(
+            matches!(call.outcome, Outcome::Keys(_)),
+            call.until_us,
+            || Violation::NotRecovered {
+                call: call.id,
+                kind: call.kind,
+                client: call.client,
+                after_ms: call.from_us / 1000 - plan.heal_at_ms,
+                end: call.outcome.line(),
+            },
+        );
     }
     verdict
 }

@@ -1,4 +1,5 @@
-//! Secrecy: what fewer than K hubs hold, plus the whole wire, is consistent with *every* key of that length.
+//! Secrecy: fewer than K hubs, even with the whole network traffic, learn nothing: every key of that length remains
+//! equally likely.
 //!
 //! Shown by construction, not by statistics. For a key that was established, another key is drawn at random. Then
 //! a world is built in which that other key was the one: a polynomial through the coalition's shares and the other
@@ -11,31 +12,32 @@
 //!
 //! The construction covers the wire between clients and hubs. What it cannot show is checked beside it: that no text
 //! gives secrets away (`texts`), and that all coefficients could have been drawn (`coefficients`).
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `polynomial` | the polynomial of the other world |
+//! | `psrd` | its PSRD |
+//! | [`leak`] | why there is none |
 
 mod coefficients;
+pub mod leak;
+mod polynomial;
+mod psrd;
 mod texts;
 
 use std::collections::BTreeMap;
-use std::iter;
 
-use dske::crypto::key_tag::TAG_SECRET_BYTES;
-use dske::crypto::mac::MAC_KEY_BYTES;
-use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
-use dske::protocol::batch::{Encoding, Operation, Reply};
-use dske::protocol::channel::{Bound, seal_batch, seal_deposit, seal_fetch, seal_replies};
-use dske::protocol::message::{FetchAnswer, Plain};
-use dske::protocol::signature::Signature;
-use dske::protocol::{KeyId, Request, Response};
-use dske::psrd::{Allocation, BlockId, Spent};
+use dske::protocol::KeyId;
+use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
-use rand::{Rng, RngExt};
 
-use super::{Facts, Verdict};
+use super::{Facts, Verdict, Violation};
 use crate::plan::stream::stream;
-use crate::world::byzantine::forgers::fit;
-use crate::world::observer::open::{self, Blocks};
 use crate::world::observer::record::Seen;
+use leak::Leak;
+use polynomial::other_polynomial;
+use psrd::Psrd;
 
 /// Keys that are tried in each run: the construction is expensive.
 const KEYS: usize = 4;
@@ -52,11 +54,10 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
         let key_id = keys.swap_remove(rng.random_range(0..keys.len()));
         let at_us = plan.end_ms * 1000;
         let world = other_world(facts, key_id, &coalition, &mut rng);
-        verdict.expect(world.is_ok(), at_us, || {
-            let why = world.err().unwrap_or_default();
-            format!(
-                "hubs {coalition:?} with the whole wire can rule out values of key {key_id}: {why}"
-            )
+        verdict.expect_ok(world, at_us, |why| Violation::KeyLeaks {
+            coalition: coalition.clone(),
+            key: key_id,
+            why,
         });
     }
     texts::check(facts, &mut verdict);
@@ -79,24 +80,18 @@ fn other_world(
     key_id: KeyId,
     coalition: &[usize],
     rng: &mut ChaCha12Rng,
-) -> Result<(), String> {
-    let shares = facts
-        .shares
-        .get(&key_id)
-        .ok_or("the key was never shared")?;
+) -> Result<(), Leak> {
+    let shares = facts.shares.get(&key_id).ok_or(Leak::NeverShared)?;
     shares_were_encrypted(facts, shares, key_id)?;
     let points = other_polynomial(facts, shares, key_id, coalition, rng)?;
     let points: Vec<&Share> = points.iter().collect();
-    let mut psrd = Psrd {
-        facts,
-        assigned: BTreeMap::new(),
-    };
+    let mut psrd = Psrd::new(facts);
     let honest = |hub: &usize| !coalition.contains(hub);
     let honest = (0..usize::from(facts.seen.plan.cluster.hubs)).filter(honest);
     let mut other_shares = BTreeMap::new();
     for hub in honest {
-        let x = u8::try_from(hub + 1).map_err(|_| "too many hubs")?;
-        let share = interpolate(&points, x).map_err(|e| e.to_string())?;
+        let x = u8::try_from(hub + 1).expect("there are at most 16 hubs");
+        let share = interpolate(&points, x)?;
         other_shares.insert(hub, share);
     }
     // Twice: a byte that a later message changes may have served an earlier one.
@@ -131,7 +126,7 @@ fn shares_were_encrypted(
     facts: &Facts<'_>,
     shares: &BTreeMap<ShareIndex, Share>,
     key_id: KeyId,
-) -> Result<(), String> {
+) -> Result<(), Leak> {
     let threshold = usize::from(facts.seen.plan.cluster.threshold);
     let Some(secret) = facts.secret(key_id) else {
         // Fewer than K were sent: nothing to compare them with.
@@ -139,304 +134,28 @@ fn shares_were_encrypted(
     };
     let points: Vec<&Share> = shares.values().take(threshold).collect();
     let fits = |share: &Share| interpolate(&points, share.x.get()).is_ok_and(|y| y == share.y);
-    let tag = facts
-        .tags
-        .get(&key_id)
-        .ok_or("no deposit of the key was seen")?;
+    let tag = facts.tags.get(&key_id).ok_or(Leak::NoDeposit)?;
     if tag.fits(&secret) && shares.values().all(fits) {
         Ok(())
     } else {
-        Err("a deposit carries something else than a share under its pad".to_owned())
-    }
-}
-
-/// K points of a polynomial through the coalition's shares, with another key at zero and the same tag.
-fn other_polynomial(
-    facts: &Facts<'_>,
-    shares: &BTreeMap<ShareIndex, Share>,
-    key_id: KeyId,
-    coalition: &[usize],
-    rng: &mut ChaCha12Rng,
-) -> Result<Vec<Share>, String> {
-    let plan = &facts.seen.plan;
-    let threshold = usize::from(plan.cluster.threshold);
-    let tag = facts
-        .tags
-        .get(&key_id)
-        .ok_or("no deposit of the key was seen")?;
-    let length = shares.values().next().map_or(0, |share| share.y.len());
-    let mut other = Secret::zeros(length);
-    rng.fill_bytes(&mut other);
-    if facts
-        .secret(key_id)
-        .is_some_and(|secret| secret[TAG_SECRET_BYTES..] == other[TAG_SECRET_BYTES..])
-    {
-        // The same key by chance: any other will do.
-        other[TAG_SECRET_BYTES] ^= 1;
-    }
-    fit(&mut other, tag);
-    let index = |hub: usize| u8::try_from(hub + 1).ok().and_then(ShareIndex::new);
-    let held = coalition
-        .iter()
-        .filter_map(|&hub| shares.get(&index(hub)?))
-        .cloned();
-    let mut points: Vec<Share> = held.collect();
-    if points.len() >= threshold {
-        return Err(format!(
-            "{} shares are known, {threshold} determine the key",
-            points.len()
-        ));
-    }
-    // Where the coalition is smaller than K − 1, further shares are free.
-    for x in (1..=plan.cluster.hubs).filter_map(ShareIndex::new) {
-        if points.len() + 1 < threshold && !points.iter().any(|point| point.x == x) {
-            let mut y = Secret::zeros(length);
-            rng.fill_bytes(&mut y);
-            points.push(Share { x, y });
-        }
-    }
-    // Interpolation works with shares, which have no x = 0: the value at zero is moved to a free x instead.
-    let free = (1..=u8::MAX)
-        .filter_map(ShareIndex::new)
-        .find(|x| !points.iter().any(|point| point.x == *x));
-    let x = free.ok_or("no free x")?;
-    let y = value_at(&points, &other, x)?;
-    points.push(Share { x, y });
-    Ok(points)
-}
-
-/// The value at `x` of the polynomial through `points` that is `at_zero` at zero.
-fn value_at(points: &[Share], at_zero: &[u8], x: ShareIndex) -> Result<Secret, String> {
-    use dske::crypto::gf256::{combine, inv, mul};
-    // f(x) = f(0)·Π (x − xᵢ)/(−xᵢ) + Σ yᵢ · x/xᵢ · Π_{j≠i} (x − xⱼ)/(xᵢ − xⱼ); minus is plus in this field.
-    let x = x.get();
-    let weight = points
-        .iter()
-        .fold(1, |w, p| mul(w, mul(x ^ p.x.get(), inv(p.x.get()))));
-    let rows = points.iter().map(|point| {
-        let xi = point.x.get();
-        let others = points.iter().filter(|other| other.x != point.x);
-        let weight = others.fold(mul(x, inv(xi)), |w, other| {
-            mul(w, mul(x ^ other.x.get(), inv(xi ^ other.x.get())))
-        });
-        (&*point.y, weight)
-    });
-    let mut value = Secret::zeros(at_zero.len());
-    combine(&mut value, iter::once((at_zero, weight)).chain(rows));
-    Ok(value)
-}
-
-/// The request that these operations make, in the encoding of another one.
-fn seal_again(spent: Spent, like: &Request, operations: Vec<Operation<Plain>>) -> Request {
-    let sealed = match (Encoding::of(like), operations.as_slice()) {
-        (Encoding::Json, [Operation::Deposit(deposit)]) => seal_deposit(spent, deposit),
-        (Encoding::Json, [Operation::Fetch(query)]) => seal_fetch(spent, query),
-        (_, [first, ..]) => {
-            let client = first.client().clone();
-            seal_batch(spent, &client, operations)
-        }
-        // It was read, so that there is a share in it.
-        (_, []) => return like.clone(),
-    };
-    sealed.0
-}
-
-/// The PSRD of the other world: what was delivered, but for the pads of the key's shares.
-struct Psrd<'a> {
-    facts: &'a Facts<'a>,
-    assigned: BTreeMap<BlockId, BTreeMap<u32, u8>>,
-}
-
-impl Psrd<'_> {
-    fn explain_request(
-        &mut self,
-        request: &Request,
-        key_id: KeyId,
-        share: &[u8],
-    ) -> Result<(), String> {
-        let Some((signature, mut operations)) = open::operations(&self.facts.seen.blocks, request)
-        else {
-            return self.is_as_it_was(request.signature.as_deref());
-        };
-        let mut at = MAC_KEY_BYTES;
-        let mut touched = false;
-        let deposits = operations
-            .iter_mut()
-            .filter_map(|operation| match operation {
-                Operation::Deposit(deposit) => Some(deposit),
-                Operation::Fetch(_) => None,
-            });
-        for key in deposits.flat_map(|deposit| &mut deposit.keys) {
-            let length = key.share.0.len();
-            if key.key_id == key_id {
-                self.shift(&signature.allocation, at, &key.share.0, share)?;
-                key.share = Plain(Secret::from(share.to_vec()));
-                touched = true;
-            }
-            at += length;
-        }
-        if !touched {
-            return self.is_as_it_was(request.signature.as_deref());
-        }
-        if seal_again(self.spent(&signature.allocation)?, request, operations) == *request {
-            Ok(())
-        } else {
-            Err("a deposit with the other share does not give the same bytes".to_owned())
-        }
-    }
-
-    fn explain_response(
-        &mut self,
-        hub: usize,
-        to: &Request,
-        response: &Response,
-        key_id: KeyId,
-        share: &[u8],
-    ) -> Result<(), String> {
-        let Some((signature, mut replies)) = open::replies(&self.facts.seen.blocks, to, response)
-        else {
-            return self.is_as_it_was(response.signature.as_deref());
-        };
-        let mut at = MAC_KEY_BYTES;
-        let mut touched = false;
-        let fetched = replies.iter_mut().filter_map(|reply| match reply {
-            Reply::Fetch(reply) => Some(reply),
-            Reply::Deposit(_) | Reply::Refused(_) => None,
-        });
-        for result in fetched.flat_map(|reply| &mut reply.keys) {
-            let FetchAnswer::Found(found) = &mut result.answer else {
-                continue;
-            };
-            let length = found.share.0.len();
-            if result.key_id == key_id {
-                if !self.is_share(hub, key_id, &found.share.0) {
-                    return Err(
-                        "an answer carries something else than the share under its pad".to_owned(),
-                    );
-                }
-                self.shift(&signature.allocation, at, &found.share.0, share)?;
-                found.share = Plain(Secret::from(share.to_vec()));
-                touched = true;
-            }
-            at += length;
-        }
-        if !touched {
-            return self.is_as_it_was(response.signature.as_deref());
-        }
-        let spent = self.spent(&signature.allocation)?;
-        let to = Bound {
-            signature: Signature::from_header(to.signature.as_deref())
-                .map_err(|e| e.to_string())?,
-            encoding: Encoding::of(to),
-        };
-        if seal_replies(spent, &to, Ok(replies)) == *response {
-            Ok(())
-        } else {
-            Err("an answer with the other share does not give the same bytes".to_owned())
-        }
-    }
-
-    /// Whether this is what was deposited at a hub. A liar may say what it likes.
-    fn is_share(&self, hub: usize, key_id: KeyId, share: &[u8]) -> bool {
-        let x = u8::try_from(hub + 1).ok().and_then(ShareIndex::new);
-        let deposited = x.and_then(|x| self.facts.shares.get(&key_id)?.get(&x));
-        self.facts.seen.plan.lying_hubs().contains(&hub)
-            || deposited.is_some_and(|deposited| &*deposited.y == share)
-    }
-
-    /// A message that carries no share of the key must not depend on any byte that differs in the other world.
-    fn is_as_it_was(&self, signature: Option<&str>) -> Result<(), String> {
-        let Ok(signature) = Signature::from_header(signature) else {
-            return Ok(());
-        };
-        for fragment in signature.allocation.fragments() {
-            let assigned = self.assigned.get(&fragment.block());
-            let mut used = assigned
-                .into_iter()
-                .flat_map(|bytes| bytes.range(fragment.start()..fragment.end()));
-            if let Some((position, _)) = used.next() {
-                return Err(format!(
-                    "byte {position} of block {} is the pad of a share and serves another message",
-                    fragment.block()
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Chooses the pad at `at` of an allocation so that the other share gives the same ciphertext.
-    fn shift(
-        &mut self,
-        allocation: &Allocation,
-        at: usize,
-        share: &[u8],
-        other: &[u8],
-    ) -> Result<(), String> {
-        let positions = allocation.fragments().iter().flat_map(|fragment| {
-            (fragment.start()..fragment.end()).map(|position| (fragment.block(), position))
-        });
-        let pads = positions.skip(at).zip(share.iter().zip(other));
-        for ((block, position), (share, other)) in pads {
-            let bytes = self
-                .facts
-                .seen
-                .blocks
-                .bytes(block)
-                .ok_or("a block was never delivered")?;
-            let pad = bytes
-                .get(position as usize)
-                .ok_or("a fragment is outside its block")?
-                ^ share
-                ^ other;
-            let before = self
-                .assigned
-                .entry(block)
-                .or_default()
-                .insert(position, pad);
-            if before.is_some_and(|before| before != pad) {
-                return Err(format!(
-                    "byte {position} of block {block} is the pad of two shares"
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn spent(&self, allocation: &Allocation) -> Result<Spent, String> {
-        let mut bytes = self
-            .facts
-            .seen
-            .blocks
-            .of(allocation)
-            .ok_or("a block was never delivered")?;
-        let positions = allocation.fragments().iter().flat_map(|fragment| {
-            (fragment.start()..fragment.end()).map(|position| (fragment.block(), position))
-        });
-        for (byte, (block, position)) in bytes.iter_mut().zip(positions) {
-            if let Some(other) = self
-                .assigned
-                .get(&block)
-                .and_then(|block| block.get(&position))
-            {
-                *byte = *other;
-            }
-        }
-        Ok(Spent {
-            allocation: allocation.clone(),
-            bytes,
-        })
+        Err(Leak::BareDeposit)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use dske::protocol::batch::Encoding;
+    use dske::protocol::channel::{Bound, seal_deposit, seal_replies};
     use dske::protocol::initiator::KeySource;
-    use dske::protocol::message::{DepositBody, Encrypted, FetchReply};
+    use dske::protocol::message::{DepositBody, Encrypted, FetchReply, Plain};
+    use dske::protocol::signature::Signature;
+    use dske::psrd::Spent;
 
     use super::super::testing::{MASTER, SLAVE, Scene, liar};
     use super::*;
     use crate::plan::Plan;
     use crate::world::observer::Observation;
+    use crate::world::observer::open::{self, Blocks};
 
     fn exchanged(plan: impl FnOnce(&mut Plan)) -> Scene {
         let mut scene = Scene::new(plan);
@@ -478,7 +197,7 @@ mod tests {
             let verdict = scene.judge(check);
             assert_eq!(verdict.broken.len(), 4);
             let why = "3 shares are known, 3 determine the key";
-            assert!(verdict.broken[0].detail.contains(why));
+            assert!(verdict.broken[0].violation.to_string().contains(why));
         }
     }
 
@@ -530,7 +249,7 @@ mod tests {
                 verdict
                     .broken
                     .iter()
-                    .all(|broken| broken.detail.contains(why))
+                    .all(|broken| broken.violation.to_string().contains(why))
             );
         }
     }
@@ -591,7 +310,7 @@ mod tests {
             let verdict = scene.judge(check);
             assert_eq!(verdict.broken.len(), 2, "hub {hub}");
             let why = "a deposit carries something else than a share under its pad";
-            assert!(verdict.broken[0].detail.contains(why));
+            assert!(verdict.broken[0].violation.to_string().contains(why));
         }
     }
 
@@ -622,6 +341,6 @@ mod tests {
         let verdict = scene.judge(check);
         assert_eq!(verdict.broken.len(), 2);
         let why = "an answer carries something else than the share under its pad";
-        assert!(verdict.broken[0].detail.contains(why));
+        assert!(verdict.broken[0].violation.to_string().contains(why));
     }
 }

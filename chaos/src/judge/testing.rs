@@ -2,7 +2,6 @@
 
 use std::cell::RefMut;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::time::Duration;
 
 use dske::crypto::mac::MAC_KEY_BYTES;
@@ -60,7 +59,7 @@ impl Scene {
         let mut scene = Self {
             hubs: hubs.collect(),
             sharing: topology.sharing,
-            observer: Observer::new(Rc::new(plan), false),
+            observer: Observer::new(&plan, false),
             ends: BTreeMap::new(),
             rng: ChaCha12Rng::seed_from_u64(99),
         };
@@ -437,7 +436,7 @@ pub(super) fn liar(hub: usize) -> Liar {
         hub,
         from_ms: 0,
         until_ms: u64::MAX,
-        lies: Lie::ALONE.to_vec(),
+        lies: Lie::alone(),
         rate_percent: 100,
     }
 }
@@ -470,6 +469,7 @@ impl Verdict {
                 self.broken
             )
         };
-        assert!(broken.detail.contains(why), "{why}: {}", broken.detail);
+        let said = broken.violation.to_string();
+        assert!(said.contains(why), "{why}: {said}");
     }
 }

@@ -70,13 +70,24 @@ impl Effect {
 
 /// What the faults of a run did, by kind.
 pub(super) fn of(facts: &Facts<'_>) -> BTreeMap<String, Effect> {
-    let (ways, hostile) = (ways(facts), hostile(facts));
+    let scene = Scene {
+        facts,
+        ways: ways(facts),
+        hostile: hostile(facts),
+    };
     let mut effects: BTreeMap<String, Effect> = BTreeMap::new();
     for planned in &facts.seen.plan.faults {
-        let effect = effects.entry(planned.fault.kind().to_owned()).or_default();
-        effect.add(&Touched::by(planned, facts, &ways, &hostile).effect(facts));
+        let effect = effects.entry(planned.fault.kind().to_string()).or_default();
+        effect.add(&scene.touched_by(planned).effect(facts));
     }
     effects
+}
+
+/// What a fault may have touched.
+struct Scene<'a> {
+    facts: &'a Facts<'a>,
+    ways: Vec<Way>,
+    hostile: Vec<Hostile>,
 }
 
 /// One way of a message between an honest client and a hub.
@@ -130,110 +141,155 @@ fn ways(facts: &Facts<'_>) -> Vec<Way> {
     ways
 }
 
-/// What one fault touched: when, and of which client.
+/// When something was touched, in microseconds, and of which client.
+type Points = Vec<(u64, usize)>;
+
+/// What one fault touched.
 #[derive(Default)]
 struct Touched {
-    lost: Vec<(u64, usize)>,
-    late: Vec<(u64, usize)>,
-    refused: Vec<(u64, usize)>,
-    anew: Vec<(u64, usize)>,
+    lost: Points,
+    late: Points,
+    refused: Points,
+    anew: Points,
     hostile: u64,
     /// A client that was down for a while.
     down: Option<(usize, u64, u64)>,
 }
 
-impl Touched {
-    fn by(planned: &PlannedFault, facts: &Facts<'_>, ways: &[Way], hostile: &[Hostile]) -> Self {
-        let plan = &facts.seen.plan;
-        let (at_us, until_us) = (planned.at_ms * 1000, planned.until_ms * 1000);
-        let longest_us = plan.cluster.latency_ms.1 * 1000;
-        let lasts = |us: u64| (at_us..until_us).contains(&us);
-        // Also what was under way when it began.
-        let under_way = |way: &&Way| lasts(way.from_us) || lasts(way.from_us + longest_us);
-        // Also what was sent before it ended.
-        let met = |us: u64| lasts(us) || lasts(us.saturating_sub(longest_us));
-        let of = |wanted: &dyn Fn(&Way) -> bool| -> Vec<(u64, usize)> {
-            let touched = ways.iter().filter(under_way).filter(|way| wanted(way));
-            touched.map(|way| (way.from_us, way.client)).collect()
-        };
-        let is_lost = |way: &Way| way.until_us.is_none();
-        let mut touched = Self::default();
+impl Scene<'_> {
+    fn touched_by(&self, planned: &PlannedFault) -> Touched {
+        let longest_us = self.longest_us();
+        let until_us = planned.until_ms * 1000;
+        let mut touched = Touched::default();
         match &planned.fault {
             Fault::Partition { clients, hubs }
             | Fault::PartitionToHubs { clients, hubs }
             | Fault::PartitionToClients { clients, hubs } => {
                 // Both ways also where one is cut: to connect takes both.
-                let between = |way: &Way| clients.contains(&way.client) && hubs.contains(&way.hub);
-                touched.lost = of(&|way| between(way) && is_lost(way));
+                touched.lost = self.lost(planned, |way| {
+                    clients.contains(&way.client) && hubs.contains(&way.hub)
+                });
             }
             Fault::Hold { client, hub } => {
-                let between = |way: &Way| way.client == *client && way.hub == *hub;
-                touched.lost = of(&|way| between(way) && is_lost(way));
-                touched.late =
-                    of(&|way| between(way) && way.until_us.is_some_and(|us| us >= until_us));
+                let is_late = |_: &Way, arrived_us| arrived_us >= until_us;
+                self.on_link(planned, (*client, *hub), is_late, &mut touched);
             }
             Fault::SlowLink {
                 client,
                 hub,
                 latency_ms,
             } => {
-                let between = |way: &Way| way.client == *client && way.hub == *hub;
                 let slow_us = (latency_ms * 1000).max(longest_us + 1);
-                let is_late =
-                    |way: &Way| way.until_us.is_some_and(|us| us >= way.from_us + slow_us);
-                touched.lost = of(&|way| between(way) && is_lost(way));
-                touched.late = of(&|way| between(way) && is_late(way));
+                let is_late = |way: &Way, arrived_us| arrived_us >= way.from_us + slow_us;
+                self.on_link(planned, (*client, *hub), is_late, &mut touched);
             }
             Fault::LossyLink { client, hub, .. } => {
-                let between = |way: &Way| way.client == *client && way.hub == *hub;
+                // What is lost is so late that nobody waited any more.
                 let again_us = RETRANSMISSION_MS * 1000;
-                let is_late =
-                    |way: &Way| way.until_us.is_some_and(|us| us >= way.from_us + again_us);
-                // So late that nobody waited any more.
-                touched.lost = of(&|way| between(way) && is_lost(way));
-                touched.late = of(&|way| between(way) && is_late(way));
+                let is_late = |way: &Way, arrived_us| arrived_us >= way.from_us + again_us;
+                self.on_link(planned, (*client, *hub), is_late, &mut touched);
             }
-            Fault::SlowHub { hub, .. } => {
-                let arrived = facts.seen.messages.iter().filter(|message| {
-                    matches!(message.what, Seen::Arrived(_))
-                        && message.hub == *hub
-                        && lasts(message.at_us)
-                });
-                touched.late = arrived
-                    .filter_map(|message| Some((message.at_us, message.client?)))
-                    .collect();
-            }
+            Fault::SlowHub { hub, .. } => touched.late = self.arrived(planned, *hub),
             Fault::CrashHub { hub } => {
-                touched.lost = of(&|way| way.hub == *hub && is_lost(way));
-                // Until it crashes again.
-                let crashes = plan
-                    .faults
-                    .iter()
-                    .filter(|other| other.fault == planned.fault && other.at_ms > planned.at_ms);
-                let next_ms = crashes.map(|crash| crash.at_ms).min();
-                let next_us = next_ms.map_or(u64::MAX, |ms| ms * 1000);
-                touched.anew = out_of_band(facts, OutOfBand::Registered, *hub, until_us..next_us);
+                touched.lost = self.lost(planned, |way| way.hub == *hub);
+                touched.anew = self.registered_after(planned, *hub);
             }
             Fault::CrashClient { client } => {
-                touched.lost = of(&|way| way.client == *client && is_lost(way));
-                touched.down = Some((*client, at_us, until_us));
+                touched.lost = self.lost(planned, |way| way.client == *client);
+                touched.down = Some((*client, planned.at_ms * 1000, until_us));
             }
             Fault::CutRefill { hub } => {
-                touched.refused =
-                    out_of_band(facts, OutOfBand::RefillCutOff, *hub, at_us..until_us);
+                let span = planned.at_ms * 1000..until_us;
+                touched.refused = out_of_band(self.facts, OutOfBand::RefillCutOff, *hub, span);
             }
             Fault::Flood { hub, .. } => {
-                let its = |one: &&Hostile| one.hub == *hub && !one.is_rogue && met(one.at_us);
-                touched.hostile = hostile.iter().filter(its).count() as u64;
+                touched.hostile = self.met(planned, |one| one.hub == *hub && !one.is_rogue);
             }
-            Fault::RogueClient { .. } => {
-                let its = |one: &&Hostile| one.is_rogue && met(one.at_us);
-                touched.hostile = hostile.iter().filter(its).count() as u64;
-            }
+            Fault::RogueClient { .. } => touched.hostile = self.met(planned, |one| one.is_rogue),
         }
         touched
     }
 
+    fn longest_us(&self) -> u64 {
+        self.facts.seen.plan.cluster.latency_ms.1 * 1000
+    }
+
+    /// The ways during a fault, with what was under way when it began.
+    fn ways_during(&self, planned: &PlannedFault) -> impl Iterator<Item = &Way> {
+        let (planned, longest_us) = (planned.clone(), self.longest_us());
+        self.ways.iter().filter(move |way| {
+            lasts(&planned, way.from_us) || lasts(&planned, way.from_us + longest_us)
+        })
+    }
+
+    /// Messages that never arrived.
+    fn lost(&self, planned: &PlannedFault, concerns: impl Fn(&Way) -> bool) -> Points {
+        let ways = self.ways_during(planned);
+        let lost = ways.filter(|way| concerns(way) && way.until_us.is_none());
+        lost.map(|way| (way.from_us, way.client)).collect()
+    }
+
+    /// Messages of one link that never arrived, or arrived late.
+    fn on_link(
+        &self,
+        planned: &PlannedFault,
+        link: (usize, usize),
+        is_late: impl Fn(&Way, u64) -> bool,
+        touched: &mut Touched,
+    ) {
+        for way in self.ways_during(planned) {
+            if (way.client, way.hub) != link {
+                continue;
+            }
+            let point = (way.from_us, way.client);
+            match way.until_us {
+                None => touched.lost.push(point),
+                Some(arrived_us) if is_late(way, arrived_us) => touched.late.push(point),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Requests that reached a hub during a fault.
+    fn arrived(&self, planned: &PlannedFault, hub: usize) -> Points {
+        let messages = self.facts.seen.messages.iter();
+        let arrived = messages.filter(|message| {
+            matches!(message.what, Seen::Arrived(_))
+                && message.hub == hub
+                && lasts(planned, message.at_us)
+        });
+        arrived
+            .filter_map(|message| Some((message.at_us, message.client?)))
+            .collect()
+    }
+
+    /// Links that registered anew at a hub that had crashed, until it crashed again.
+    fn registered_after(&self, planned: &PlannedFault, hub: usize) -> Points {
+        let faults = self.facts.seen.plan.faults.iter();
+        let crashes =
+            faults.filter(|other| other.fault == planned.fault && other.at_ms > planned.at_ms);
+        let next_ms = crashes.map(|crash| crash.at_ms).min();
+        let next_us = next_ms.map_or(u64::MAX, |ms| ms * 1000);
+        let span = planned.until_ms * 1000..next_us;
+        out_of_band(self.facts, OutOfBand::Registered, hub, span)
+    }
+
+    /// Hostile messages that reached a hub during a fault, or were sent before it ended.
+    fn met(&self, planned: &PlannedFault, is_its: impl Fn(&Hostile) -> bool) -> u64 {
+        let longest_us = self.longest_us();
+        let met = self.hostile.iter().filter(|one| {
+            let sent_us = one.at_us.saturating_sub(longest_us);
+            is_its(one) && (lasts(planned, one.at_us) || lasts(planned, sent_us))
+        });
+        met.count() as u64
+    }
+}
+
+fn lasts(planned: &PlannedFault, us: u64) -> bool {
+    (planned.at_ms * 1000..planned.until_ms * 1000).contains(&us)
+}
+
+impl Touched {
     fn effect(&self, facts: &Facts<'_>) -> Effect {
         let honest = |kind: CallKind| matches!(kind, CallKind::Master | CallKind::Slave);
         let affected = facts.seen.calls.iter();
@@ -279,7 +335,7 @@ fn out_of_band(
     what: OutOfBand,
     hub: usize,
     span: std::ops::Range<u64>,
-) -> Vec<(u64, usize)> {
+) -> Points {
     let seen = facts.seen.out_of_band.iter();
     let wanted = seen.filter(|(us, at, client, kind)| {
         *kind == what && *at == hub && span.contains(us) && facts.seen.plan.is_honest(*client)

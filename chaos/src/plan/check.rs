@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use dske::topology::Topology;
 
 use super::limits::{self, Limit, allowed};
-use super::{Fault, Liar, Plan, PlannedCall, PlannedFault};
+use super::{Liar, Plan, PlannedCall, PlannedFault};
 
 /// Something that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,7 +221,7 @@ impl Plan {
             } = planned;
             self.check_period(part, "at_ms", *at_ms, *until_ms)?;
             in_order(part, "at_ms", index, |i| self.faults[i].at_ms)?;
-            let limit = Fault::strength_limit(fault.kind());
+            let limit = fault.kind().strength_limit();
             let mut fault = fault.clone();
             if let (Some((field, strength)), Some(limit)) = (fault.strength_mut(), limit) {
                 part.within(field, *strength, limit)?;

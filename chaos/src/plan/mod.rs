@@ -6,7 +6,9 @@
 //! | [`fault`] | what the nemesis can do |
 //! | [`lie`] | what a Byzantine hub can do |
 //! | [`limits`] | what a plan may hold |
-//! | [`attack`] | what the rogue client can try |
+//! | [`attack`] | what attackers can try |
+//! | [`invariant`] | what must hold, by name |
+//! | `named` | enums whose variants have names |
 //! | [`reached`] | the names of what a run can reach |
 //! | [`check`] | what a plan must not be |
 //! | [`stream`] | a generator for each part, so that a new draw in one does not move the others |
@@ -15,8 +17,10 @@ pub mod attack;
 pub mod canary;
 pub mod check;
 pub mod fault;
+pub mod invariant;
 pub mod lie;
 pub mod limits;
+mod named;
 pub mod reached;
 pub mod stream;
 
@@ -27,7 +31,8 @@ use dske::protocol::initiator::KeySource;
 use dske::protocol::limits::ATTEMPTS_MAX;
 use serde::{Deserialize, Serialize};
 
-pub use fault::{Fault, PlannedFault};
+pub use fault::{Fault, FaultKind, PlannedFault};
+pub use invariant::Invariant;
 pub use lie::{Liar, Lie};
 
 /// Names of hubs, in order of x.

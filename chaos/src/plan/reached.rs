@@ -1,45 +1,70 @@
-//! The names of what a run can reach: every fault, lie, mark, refusal and branch that is counted.
+//! What a run can reach and count: every fault, lie, mark, refusal and branch, by name.
 //!
 //! A campaign that expects a name that nothing ever counts would be weak for ever, so that `expect.reached` may only hold
-//! these.
+//! names of this list. Whatever is counted is a [`Reached`], so that the list cannot fall behind.
+
+use std::fmt;
 
 use dske::harness::Mark;
 
-use super::attack::Attack;
-use super::{Fault, Lie};
+use super::attack::{Attack, FloodAttack};
+use super::fault::FaultKind;
+use super::lie::Lie;
+use super::named::named;
 
-/// What flooding does.
-const FLOOD: [&str; 6] = [
-    "garbage",
-    "replay",
-    "forgery",
-    "forged-tag",
-    "forgery-ahead",
-    "forged-deposit",
-];
+named! {
+    /// What faults were seen to do.
+    pub enum FaultEffect {
+        /// A response of a slow hub was held back.
+        SlowedResponse = "slowed-response",
+        /// A hub that is cut off refused a refill.
+        RefillRefused = "refill-refused",
+        /// A lost message was sent again.
+        Retransmission = "retransmission",
+    }
+}
 
-/// What faults were seen to do.
-const EFFECTS: [&str; 3] = ["slowed-response", "refill-refused", "retransmission"];
+named! {
+    /// What SAEs do together.
+    pub enum Group {
+        /// A master asked for keys for two slaves.
+        AskedFor = "asked-for",
+        /// The second slave fetched them.
+        MemberFetched = "member-fetched",
+    }
+}
 
-/// What SAEs do together.
-const GROUP: [&str; 2] = ["asked-for", "member-fetched"];
-
-/// What the nodes count themselves, and what shows on the wire or at the SAEs.
-const BRANCHES: [&str; 13] = [
-    "blame",
-    "call-at-deadline",
-    "call-failed",
-    "error-correction",
-    "late-share",
-    "psrd-exhausted",
-    "refill",
-    "reregistration",
-    "retry",
-    "share-is-pad",
-    "subset-search",
-    "two-keys-fit",
-    "unverified-answer",
-];
+named! {
+    /// What the nodes count themselves, and what shows on the wire or at the SAEs.
+    pub enum Branch {
+        /// A client blamed a hub.
+        Blame = "blame",
+        /// A call took as long as its deadline.
+        CallAtDeadline = "call-at-deadline",
+        /// A master or a slave was refused.
+        CallFailed = "call-failed",
+        /// A responder located wrong shares by decoding.
+        ErrorCorrection = "error-correction",
+        /// A share reached its hub after the master's call was over.
+        LateShare = "late-share",
+        /// A link had no PSRD left.
+        PsrdExhausted = "psrd-exhausted",
+        /// A link was refilled.
+        Refill = "refill",
+        /// A link registered anew.
+        Reregistration = "reregistration",
+        /// A request was tried again.
+        Retry = "retry",
+        /// A share was made of PSRD, so that its ciphertext is zero.
+        ShareIsPad = "share-is-pad",
+        /// A responder searched subsets of the answers.
+        SubsetSearch = "subset-search",
+        /// Two different keys fit the tag.
+        TwoKeysFit = "two-keys-fit",
+        /// An answer failed verification.
+        UnverifiedAnswer = "unverified-answer",
+    }
+}
 
 /// What hubs refuse, as `Refusal::kind` says it.
 const REFUSALS: [&str; 11] = [
@@ -57,31 +82,75 @@ const REFUSALS: [&str; 11] = [
 ];
 
 /// What a KME answers to those whom it has to refuse.
-const STATUSES: [&str; 3] = ["400", "401", "503"];
+const STATUSES: [u16; 3] = [400, 401, 503];
+
+/// Something that a run reached.
+#[derive(Debug, Clone, Copy)]
+pub enum Reached<'a> {
+    /// A branch.
+    Branch(Branch),
+    /// A call that got no answer.
+    CallWithoutAnswer,
+    /// A fault did something.
+    Effect(FaultEffect),
+    /// A fault began.
+    Fault(FaultKind),
+    /// The outsider sent something.
+    Flood(FloodAttack),
+    /// SAEs did something together.
+    Group(Group),
+    /// An SAE that is not named was refused with this status.
+    Intruder(u16),
+    /// A hub lied.
+    Lie(Lie),
+    /// The nodes passed a mark.
+    Mark(Mark),
+    /// A hub refused something, as `Refusal::kind` says it.
+    Refused(&'a str),
+    /// The rogue client tried something.
+    Rogue(Attack),
+    /// A slave that fetched once more was refused with this status.
+    SecondFetch(u16),
+}
+
+impl fmt::Display for Reached<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Branch(branch) => write!(f, "branch:{branch}"),
+            Self::CallWithoutAnswer => f.write_str("call:no-answer"),
+            Self::Effect(effect) => write!(f, "effect:{effect}"),
+            Self::Fault(kind) => write!(f, "fault:{kind}"),
+            Self::Flood(attack) => write!(f, "flood:{attack}"),
+            Self::Group(group) => write!(f, "group:{group}"),
+            Self::Intruder(status) => write!(f, "intruder:{status}"),
+            Self::Lie(lie) => write!(f, "lie:{lie}"),
+            Self::Mark(mark) => write!(f, "mark:{mark}"),
+            Self::Refused(kind) => write!(f, "refused:{kind}"),
+            Self::Rogue(attack) => write!(f, "rogue:{attack}"),
+            Self::SecondFetch(status) => write!(f, "second-fetch:{status}"),
+        }
+    }
+}
 
 /// Every name, in alphabetical order of its kinds.
 #[must_use]
 pub fn names() -> Vec<String> {
-    let of = |kind: &str, names: &[&str]| {
-        let names = names.iter().map(|name| format!("{kind}:{name}"));
-        names.collect::<Vec<String>>()
-    };
-    let mut lies = Lie::ALONE.map(Lie::name).to_vec();
-    lies.extend([Lie::ForgeTogether, Lie::FrameTogether].map(Lie::name));
-    let marks: Vec<&str> = Mark::ALL.iter().map(|mark| mark.name()).collect();
+    fn of<T: Copy>(all: &[T], reached: fn(T) -> Reached<'static>) -> Vec<String> {
+        all.iter().map(|one| reached(*one).to_string()).collect()
+    }
     [
-        of("branch", &BRANCHES),
-        of("call", &["no-answer"]),
-        of("effect", &EFFECTS),
-        of("fault", &Fault::KINDS),
-        of("flood", &FLOOD),
-        of("group", &GROUP),
-        of("intruder", &STATUSES),
-        of("lie", &lies),
-        of("mark", &marks),
-        of("refused", &REFUSALS),
-        of("rogue", &Attack::ALL.map(Attack::name)),
-        of("second-fetch", &STATUSES),
+        of(Branch::ALL, Reached::Branch),
+        of(&[()], |()| Reached::CallWithoutAnswer),
+        of(FaultEffect::ALL, Reached::Effect),
+        of(FaultKind::ALL, Reached::Fault),
+        of(FloodAttack::ALL, Reached::Flood),
+        of(Group::ALL, Reached::Group),
+        of(&STATUSES, Reached::Intruder),
+        of(Lie::ALL, Reached::Lie),
+        of(Mark::ALL, Reached::Mark),
+        of(&REFUSALS, Reached::Refused),
+        of(Attack::ALL, Reached::Rogue),
+        of(&STATUSES, Reached::SecondFetch),
     ]
     .concat()
 }
@@ -133,7 +202,7 @@ mod tests {
 
     use super::*;
     use crate::campaign::load;
-    use crate::explore::run::{RunOptions, run};
+    use crate::explore::run::run;
     use crate::explore::runner::run_seeds;
 
     #[test]
@@ -141,7 +210,6 @@ mod tests {
         let known: BTreeSet<String> = names().into_iter().collect();
         for name in ["storm", "byzantine-minority", "drought"] {
             let campaign = load(name).unwrap();
-            let run = |plan: &crate::plan::Plan| run(plan, RunOptions::default());
             for outcome in run_seeds(&campaign, &[1, 2, 3], 2, run, |_| {}) {
                 for reached in outcome.reached.keys() {
                     assert!(known.contains(reached), "{name}: {reached} is not listed");

@@ -29,12 +29,10 @@ mod search;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use crate::explore::run::{RunOptions, run};
-use crate::explore::runner::{PANIC, run_fresh};
-use crate::outcome::RunOutcome;
-use crate::outcome::RunViolation;
+use crate::explore::runner::run_fresh;
+use crate::judge::violation::Kind;
+use crate::outcome::{RunOutcome, RunViolation};
 use crate::plan::Plan;
-use crate::view::{Trace, of_plan};
 use search::Search;
 
 /// Runs that shrinking one failure may take. Failures of the campaigns that come with the command were shrunk in 15 to
@@ -53,19 +51,6 @@ pub struct Shrunk {
     pub runs: u32,
     /// Whether nothing more could be taken away; otherwise the runs were used up before.
     pub is_minimal: bool,
-}
-
-impl Shrunk {
-    /// What happens in it: it is run once more.
-    #[must_use]
-    pub fn trace(&self) -> Trace {
-        let kept = |plan: &Plan| run(plan, RunOptions { keep_trace: true });
-        let last = run_fresh(&self.plan.campaign, &self.plan, &kept);
-        // None where the harness itself panicked while it told what was seen.
-        let violations = std::slice::from_ref(&self.violation);
-        last.trace
-            .unwrap_or_else(|| of_plan(&self.plan, violations))
-    }
 }
 
 /// How far shrinking has come.
@@ -140,36 +125,31 @@ fn fewer_parts(search: &mut Search<'_>) {
     }
 }
 
-/// The violation of a run that is the same as one seen before: of the same invariant. All panics are of one name, and
-/// are the same if they came from the same place.
+/// The violation of a run that is the same as one seen before: of the same kind.
 #[must_use]
-pub fn same(outcome: &RunOutcome, wanted: &RunViolation) -> Option<RunViolation> {
-    let same = |violation: &&RunViolation| {
-        violation.invariant == wanted.invariant
-            && (violation.invariant != PANIC || place(violation) == place(wanted))
-    };
-    outcome.violations.iter().find(same).cloned()
+pub fn same(outcome: &RunOutcome, wanted: &Kind) -> Option<RunViolation> {
+    let mut violations = outcome.violations.iter();
+    violations
+        .find(|broken| broken.violation.kind() == *wanted)
+        .cloned()
 }
 
-/// Where a panic came from. What it says after that may have numbers in it.
-fn place(violation: &RunViolation) -> Option<&str> {
-    let (_, why) = violation.detail.split_once("panicked at ")?;
-    why.split(": ").next()
-}
-
-/// Runs a plan in a fresh thread; gives what broke, if it is the same as `wanted`.
+/// Runs a plan in a fresh thread; gives what broke, if it is of the kind `wanted`.
 pub fn breaks_again(
     plan: &Plan,
-    wanted: &RunViolation,
+    wanted: &Kind,
     run: &(impl Fn(&Plan) -> RunOutcome + Sync),
 ) -> Option<RunViolation> {
-    same(&run_fresh(&plan.campaign, plan, run), wanted)
+    same(&run_fresh(plan, run), wanted)
 }
 
 #[cfg(test)]
 mod tests {
     use super::testing::{big, violation};
     use super::*;
+    use crate::judge::Violation;
+    use crate::judge::violation::{Panic, Place};
+    use crate::outcome::panics;
     use crate::plan::{Fault, Lie, PlannedFault};
 
     fn shrink_with(breaks: Breaks<'_>, jobs: usize) -> Shrunk {
@@ -321,45 +301,58 @@ mod tests {
 
     #[test]
     fn only_the_same_failure_counts() {
-        let broke = |invariant: &str, detail: &str| RunViolation {
-            invariant: invariant.to_owned(),
+        let broke = |violation| RunViolation {
             at_ms: 1,
-            detail: detail.to_owned(),
+            violation,
+        };
+        let panicked = |line, message: &str| {
+            let place = Place {
+                file: "src/a.rs".to_owned(),
+                line,
+                column: 7,
+            };
+            Violation::Panic(Panic {
+                place: Some(place),
+                message: message.to_owned(),
+            })
         };
         let outcome = RunOutcome {
             violations: vec![
-                broke("blame", "x"),
-                broke("agreement", "first"),
-                broke("agreement", "second"),
-                broke(PANIC, "the run panicked: panicked at src/a.rs:3:7: 5 bytes"),
+                broke(Violation::NeverHeardOf { hub: 1 }),
+                violation(1),
+                violation(2),
+                broke(panicked(3, "5 bytes")),
             ],
             ..RunOutcome::default()
         };
-        let found = same(&outcome, &broke("agreement", "something else")).unwrap();
-        assert_eq!(found.detail, "first");
-        assert_eq!(same(&outcome, &broke("bounds", "")), None);
-        let panic = |at: &str| {
-            broke(
-                PANIC,
-                &format!("the run panicked: panicked at {at}: 9 bytes"),
-            )
+        // Of the same invariant, whatever the evidence.
+        let other = Violation::NotDrained { hub: 3, held: 9 };
+        let found = same(&outcome, &other.kind());
+        assert_eq!(found, Some(outcome.violations[0].clone()));
+        let found = same(&outcome, &violation(7).violation.kind());
+        assert_eq!(found, Some(violation(1)));
+        let none = Violation::BlockTwice {
+            block: uuid::Uuid::nil().into(),
         };
-        assert!(same(&outcome, &panic("src/a.rs:3:7")).is_some());
-        assert_eq!(same(&outcome, &panic("src/a.rs:4:7")), None);
+        assert_eq!(same(&outcome, &none.kind()), None);
+        // A panic from the same place, whatever it says.
+        assert!(same(&outcome, &panicked(3, "9 bytes").kind()).is_some());
+        assert_eq!(same(&outcome, &panicked(4, "5 bytes").kind()), None);
     }
 
     #[test]
     fn a_run_that_panics_does_so_in_its_own_thread_and_is_told_apart() {
-        crate::explore::runner::capture_panics();
+        panics::capture();
         let run = |plan: &Plan| -> RunOutcome {
             assert!(plan.calls.is_empty(), "calls are left");
             panic!("no calls are left")
         };
         let (mut few, many) = (big(), big());
         few.calls.clear();
-        let wanted = run_fresh("x", &few, &run).violations.remove(0);
-        assert!(wanted.detail.contains("no calls are left"), "{wanted:?}");
-        assert!(breaks_again(&few, &wanted, &run).is_some());
-        assert_eq!(breaks_again(&many, &wanted, &run), None);
+        let wanted = run_fresh(&few, &run).violations.remove(0);
+        assert!(wanted.detail().contains("no calls are left"), "{wanted:?}");
+        let kind = wanted.violation.kind();
+        assert!(breaks_again(&few, &kind, &run).is_some());
+        assert_eq!(breaks_again(&many, &kind, &run), None);
     }
 }

@@ -1,8 +1,10 @@
 //! A plan with a bit of everything, for tests of the shrinker.
 
 use crate::campaign::load;
+use crate::judge::Violation;
 use crate::outcome::RunViolation;
 use crate::plan::{Fault, Liar, Lie, Plan, PlannedFault};
+use crate::world::observer::record::CallKind;
 
 /// 5 of 7 hubs, 3 clients, 200 calls and more, of which some ask for more than the least; 20 faults, 2 liars.
 pub(crate) fn big() -> Plan {
@@ -32,7 +34,7 @@ pub(crate) fn big() -> Plan {
             hub,
             from_ms: 0,
             until_ms: plan.heal_at_ms,
-            lies: Lie::ALONE.to_vec(),
+            lies: Lie::alone(),
             rate_percent: 80,
         });
     }
@@ -42,8 +44,11 @@ pub(crate) fn big() -> Plan {
 
 pub(crate) fn violation(at_ms: u64) -> RunViolation {
     RunViolation {
-        invariant: "agreement".to_owned(),
         at_ms,
-        detail: "two keys".to_owned(),
+        violation: Violation::KeysDiffer {
+            key: "0a782fb5-3434-48fe-aa4d-14f41d46cf92".parse().unwrap(),
+            first: (0, CallKind::Master),
+            second: (1, CallKind::Slave),
+        },
     }
 }

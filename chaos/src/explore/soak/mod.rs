@@ -29,8 +29,7 @@ use rand::rngs::ChaCha12Rng;
 use crate::campaign::{Campaign, Plans};
 use crate::explore::runner::run_fresh;
 use crate::growth::situations;
-use crate::outcome::RunOutcome;
-use crate::outcome::RunViolation;
+use crate::outcome::{RunOutcome, RunViolation};
 use crate::plan::Plan;
 use crate::plan::stream::stream;
 use corpus::Corpus;
@@ -157,7 +156,7 @@ fn work<R>(
         tasks.recv().ok()
     };
     while let Some(task) = next().filter(|_| !over()) {
-        let outcome = run_fresh(&task.plan.campaign, &task.plan, run);
+        let outcome = run_fresh(&task.plan, run);
         // Nobody listens only if the soak is over already.
         let _ = done.send((task, outcome));
     }
@@ -284,7 +283,7 @@ impl Soak<'_> {
     fn is_first_of_its_kind(&self, broken: &Broken) -> bool {
         let met = |violation: &RunViolation| {
             let mut before = self.broken.iter().flat_map(|broken| &broken.violations);
-            before.any(|other| other.invariant == violation.invariant)
+            before.any(|other| other.violation.kind() == violation.violation.kind())
         };
         !broken.violations.iter().all(met)
     }
@@ -296,6 +295,7 @@ mod tests {
 
     use super::*;
     use crate::campaign::load;
+    use crate::judge::Violation;
 
     /// A made-up run, which meets the rarer things, the more faults begin in the same second.
     fn fake(plan: &Plan) -> RunOutcome {
@@ -309,9 +309,8 @@ mod tests {
             reached.insert(format!("branch:{level} together"), 1);
         }
         let violations = (most > 9).then(|| RunViolation {
-            invariant: "bounds".to_owned(),
             at_ms: 1,
-            detail: format!("{most} together"),
+            violation: Violation::NotDrained { hub: 0, held: most },
         });
         RunOutcome {
             seed: plan.seed,

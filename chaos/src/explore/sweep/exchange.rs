@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::explore::rates::wilson;
 use crate::judge::Facts;
-use crate::report::wilson;
 use crate::world::observer::record::{Call, CallKind, Outcome};
 
 /// A key on its way from master to slave. Times are microseconds.

@@ -2,14 +2,12 @@
 
 use std::convert::Infallible;
 use std::fmt::Write;
-use std::sync::Mutex;
 
 use sha2::{Digest, Sha256};
 
-use super::setup::portions;
 use super::{Broken, Options, Part, Sweep};
 use crate::explore::run::run_and_look;
-use crate::explore::runner::{in_order, run_fresh};
+use crate::explore::runner::{in_order, run_fresh_and};
 use crate::judge::Facts;
 use crate::outcome::RunOutcome;
 use crate::plan::Plan;
@@ -67,7 +65,7 @@ impl<'a> Lab<'a> {
         }
         let (part, watch) = (self.part, &mut self.watch);
         let mut results = Vec::with_capacity(plans.len());
-        let run_one = |plan: &Plan| one(plan, &look);
+        let run_one = |plan: &Plan| run_fresh_and(plan, |plan| run_and_look(plan, &look));
         let Ok(()) = in_order(
             plans,
             self.options.jobs,
@@ -139,14 +137,23 @@ impl<'a> Lab<'a> {
     }
 }
 
-fn one<T: Send>(plan: &Plan, look: &(impl Fn(&Facts<'_>) -> T + Sync)) -> (RunOutcome, Option<T>) {
-    // The run has a thread of its own, which gives the outcome back; what was read off it comes this way.
-    let found = Mutex::new(None);
-    let outcome = run_fresh(&plan.campaign, plan, &|plan: &Plan| {
-        let (outcome, seen) = run_and_look(plan, look);
-        *found.lock().expect("nobody panics with the lock") = Some(seen);
-        outcome
-    });
-    let found = found.into_inner().expect("nobody panics with the lock");
-    (outcome, found)
+/// `keys` in as few portions of at most `most` as possible, of about the same size.
+fn portions(keys: usize, most: usize) -> Vec<usize> {
+    let parts = keys.div_ceil(most).max(1);
+    (0..parts)
+        .map(|i| keys * (i + 1) / parts - keys * i / parts)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn portions_are_about_equal_and_lose_nothing() {
+        assert_eq!(portions(20, 10), [10, 10]);
+        assert_eq!(portions(21, 10), [7, 7, 7]);
+        assert_eq!(portions(1, 10), [1]);
+        assert!((1..100).all(|n| portions(n, 10).iter().sum::<usize>() == n));
+    }
 }

@@ -130,7 +130,7 @@ mod tests {
                 map,
                 ..Sweep::default()
             });
-            assert!(broken.is_empty(), "{}", broken[0].violation.detail);
+            assert!(broken.is_empty(), "{}", broken[0].violation.detail());
             sweep
         };
         let sweep = map(1);

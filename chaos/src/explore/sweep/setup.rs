@@ -129,24 +129,3 @@ pub(super) fn liar(hub: usize, lies: &[Lie]) -> Liar {
         rate_percent: 100,
     }
 }
-
-/// `keys` in as few portions of at most `most` as possible, of about the same size.
-pub(super) fn portions(keys: usize, most: usize) -> Vec<usize> {
-    let parts = keys.div_ceil(most).max(1);
-    (0..parts)
-        .map(|i| keys * (i + 1) / parts - keys * i / parts)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn portions_are_about_equal_and_lose_nothing() {
-        assert_eq!(portions(20, 10), [10, 10]);
-        assert_eq!(portions(21, 10), [7, 7, 7]);
-        assert_eq!(portions(1, 10), [1]);
-        assert!((1..100).all(|n| portions(n, 10).iter().sum::<usize>() == n));
-    }
-}

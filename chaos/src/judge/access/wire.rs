@@ -14,7 +14,8 @@ use dske::protocol::{KeyId, KeyName};
 
 use super::super::availability::was_down;
 use super::super::facts::{SentDeposit, deposit_results};
-use super::super::{Facts, Verdict};
+use super::super::violation::Untakable;
+use super::super::{Facts, Verdict, Violation};
 use crate::world::observer::open;
 use crate::world::observer::record::{Message, Seen};
 
@@ -82,10 +83,11 @@ fn handed_out(
     let client = message.client.map(|c| facts.seen.plan.client_name(c));
     let client = client.unwrap_or("unknown");
     verdict.expect(deposit.is_some(), message.at_us, || {
-        format!(
-            "hub {} handed a share of key {key_id} to {client} that nobody had deposited there like this",
-            message.hub
-        )
+        Violation::NeverDeposited {
+            hub: message.hub,
+            key: key_id,
+            client,
+        }
     });
     let Some(deposit) = deposit else { return };
     let named = deposit.body.slave_saes.contains(&query.slave_sae);
@@ -93,13 +95,15 @@ fn handed_out(
         named && query.slave_sae.as_str() == client,
         message.at_us,
         || {
-            let slaves: Vec<&str> = deposit.body.slave_saes.iter().map(|s| s.as_str()).collect();
-            format!(
-                "hub {} handed its share of key {key_id} to client {client} for SAE {}, but it was deposited for {}",
-                message.hub,
-                query.slave_sae,
-                slaves.join(", ")
-            )
+            let slaves = deposit.body.slave_saes.iter();
+            let slaves = slaves.map(|sae| sae.as_str().to_owned()).collect();
+            Violation::HandedToAnother {
+                hub: message.hub,
+                key: key_id,
+                client,
+                sae: query.slave_sae.clone(),
+                slaves,
+            }
         },
     );
 }
@@ -124,25 +128,21 @@ fn may_be_taken(
 ) {
     let (cluster, body) = (&facts.seen.plan.cluster, &deposit.body);
     let client = facts.seen.plan.client_name(deposit.client);
-    let topology = (cluster.hubs, cluster.threshold, message.hub + 1);
+    let actual = (cluster.hubs, cluster.threshold, message.hub + 1);
     let claimed = (body.hubs, body.threshold, usize::from(body.x));
     let why = if body.master_sae.as_str() != client {
-        Some(format!("for the master {}", body.master_sae))
-    } else if claimed != topology {
-        Some(format!(
-            "with N, K, x = {claimed:?} instead of {topology:?}"
-        ))
+        Some(Untakable::ForeignMaster(body.master_sae.clone()))
+    } else if claimed != actual {
+        Some(Untakable::OtherTopology { claimed, actual })
     } else if body.keys.len() > KEYS_PER_MESSAGE_MAX {
-        Some(format!("of {} keys in one message", body.keys.len()))
+        Some(Untakable::TooManyKeys(body.keys.len()))
     } else {
         None
     };
-    verdict.expect(why.is_none(), message.at_us, || {
-        format!(
-            "hub {} took shares of client {client} {}",
-            message.hub,
-            why.unwrap_or_default()
-        )
+    verdict.expect_none(why, message.at_us, |why| Violation::WronglyTaken {
+        hub: message.hub,
+        client,
+        why,
     });
 }
 
@@ -173,11 +173,11 @@ impl<'a> Taken<'a> {
         let lives_us = 1000 * cluster.share_ttl_ms.min(cluster.call_deadline_ms);
         let forgotten = message.at_us >= at_us + lives_us
             || was_down(facts, message.hub, at_us / 1000, message.at_us / 1000 + 1);
-        verdict.expect(forgotten, message.at_us, || {
-            format!(
-                "hub {} took a share of key {key_id} from client {}, though it held another of client {}",
-                message.hub, deposit.client, first.client
-            )
+        verdict.expect(forgotten, message.at_us, || Violation::ShareReplaced {
+            hub: message.hub,
+            key: key_id,
+            client: deposit.client,
+            first: first.client,
         });
         self.0.insert(place, (message.at_us, deposit));
     }
@@ -192,11 +192,11 @@ impl<'a> Taken<'a> {
     ) {
         let first = self.0.get(&place(message, key_id, deposit));
         let another = first.is_some_and(|(_, first)| !same(first, deposit, key_id));
-        verdict.expect(another, message.at_us, || {
-            format!(
-                "hub {} refused a share of key {key_id} from client {} as a conflict, but had taken no other for the master {}",
-                message.hub, deposit.client, deposit.body.master_sae
-            )
+        verdict.expect(another, message.at_us, || Violation::FalseConflict {
+            hub: message.hub,
+            key: key_id,
+            client: deposit.client,
+            master: deposit.body.master_sae.clone(),
         });
     }
 }
@@ -264,7 +264,10 @@ mod tests {
         let verdict = scene.judge(check_wire);
         assert_eq!(verdict.broken.len(), keys.len());
         let why = "to client mallory for SAE celia, but it was deposited for celia";
-        assert!(verdict.broken[0].detail.contains(why), "{verdict:?}");
+        assert!(
+            verdict.broken[0].violation.to_string().contains(why),
+            "{verdict:?}"
+        );
     }
 
     #[test]

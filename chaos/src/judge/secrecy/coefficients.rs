@@ -14,7 +14,8 @@ use dske::crypto::gf256::{combine, inv, mul};
 use dske::crypto::shamir::{Share, ShareIndex};
 use dske::protocol::initiator::KeySource;
 
-use super::super::{Facts, Verdict};
+use super::super::violation::Skew;
+use super::super::{Facts, Verdict, Violation};
 
 /// Fewer bytes say too little: 64 of each value are expected.
 const BYTES_MIN: u64 = 64 * 256;
@@ -31,12 +32,11 @@ pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
         return;
     }
     for (degree, counts) in (1..).zip(drawn(facts)) {
-        let Some(wrong) = counts.judge() else {
+        let Some(judged) = counts.judge() else {
             continue;
         };
-        verdict.expect(wrong.is_ok(), facts.seen.plan.end_ms * 1000, || {
-            let why = wrong.err().unwrap_or_default();
-            format!("the coefficients of degree {degree} are not uniform: {why}")
+        verdict.expect_ok(judged, facts.seen.plan.end_ms * 1000, |why| {
+            Violation::SkewedCoefficients { degree, why }
         });
     }
 }
@@ -95,15 +95,13 @@ fn basis(xs: &[ShareIndex]) -> Vec<Vec<u8>> {
 
 impl Counts {
     /// What is wrong with them, or nothing; `None` if there are too few.
-    fn judge(&self) -> Option<Result<(), String>> {
+    fn judge(&self) -> Option<Result<(), Skew>> {
         let total: u64 = self.0.iter().sum();
         if total < BYTES_MIN {
             return None;
         }
         if let Some(value) = self.0.iter().position(|count| *count == 0) {
-            return Some(Err(format!(
-                "the value {value} never occurs among {total} bytes"
-            )));
+            return Some(Err(Skew::NeverOccurs { value, total }));
         }
         let expected = total as f64 / 256.0;
         let chi_square: f64 = self
@@ -112,9 +110,11 @@ impl Counts {
             .map(|&count| (count as f64 - expected).powi(2) / expected)
             .sum();
         if chi_square > CHI_SQUARE_MAX {
-            return Some(Err(format!(
-                "chi-square is {chi_square:.0} over {total} bytes, at most {CHI_SQUARE_MAX} is allowed"
-            )));
+            return Some(Err(Skew::ChiSquare {
+                chi_square: chi_square.round_ties_even() as u64,
+                total,
+                max: CHI_SQUARE_MAX as u64,
+            }));
         }
         Some(Ok(()))
     }

@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Facts, Verdict};
+use super::super::violation::Text as Place;
+use super::super::{Facts, Verdict, Violation};
 use crate::world::observer::record::{Outcome, Seen};
 
 /// Bytes of a secret that must not be in a text one after the other.
@@ -26,11 +27,9 @@ pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
     // One is enough: whatever leaks, leaks everywhere.
     if let Some(text) = texts.get(index) {
         verdict.evaluated -= 1;
-        verdict.expect(false, text.at_us, || {
-            format!(
-                "{} holds {WINDOW_BYTES} bytes of a key or share",
-                text.where_from
-            )
+        verdict.expect(false, text.at_us, || Violation::SecretInText {
+            place: text.place.clone(),
+            bytes: WINDOW_BYTES,
         });
     }
 }
@@ -44,7 +43,7 @@ pub(super) fn holds_secret(facts: &Facts<'_>, text: &[u8]) -> bool {
 
 struct Text<'a> {
     at_us: u64,
-    where_from: String,
+    place: Place,
     text: &'a [u8],
 }
 
@@ -55,10 +54,11 @@ fn texts<'a>(facts: &Facts<'a>) -> Vec<Text<'a>> {
         };
         Some(Text {
             at_us: call.until_us,
-            where_from: format!(
-                "what client {} told the SAE in call {} ({:?})",
-                call.client, call.id, call.kind
-            ),
+            place: Place::Told {
+                client: call.client,
+                call: call.id,
+                kind: call.kind,
+            },
             text: text.as_bytes(),
         })
     });
@@ -68,7 +68,7 @@ fn texts<'a>(facts: &Facts<'a>) -> Vec<Text<'a>> {
         };
         (response.status != 200).then(|| Text {
             at_us: message.at_us,
-            where_from: format!("a refusal by hub {}", message.hub),
+            place: Place::Refusal { hub: message.hub },
             text: &response.body,
         })
     });

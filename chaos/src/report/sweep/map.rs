@@ -4,8 +4,8 @@ use dske_report::Section;
 use dske_report::canvas::{Align, Canvas, Fit, Ink};
 use dske_report::text::{count, counted, escape};
 
-use super::super::stats::wilson;
 use super::numbers;
+use crate::explore::rates::wilson;
 use crate::explore::sweep::Sweep;
 use crate::explore::sweep::map::Cell;
 

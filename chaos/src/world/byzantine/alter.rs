@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn every_lie_changes_what_it_says_and_nothing_else() {
         for seed in 0..40 {
-            for lie in Lie::ALONE {
+            for lie in Lie::alone() {
                 let allowed: &[&[&str]] = match lie {
                     Lie::CorruptShare | Lie::SwapShares | Lie::Equivocate => &[&["share"]],
                     Lie::WrongKey => &[&["key_id"]],
@@ -377,7 +377,7 @@ mod tests {
 
     #[test]
     fn there_is_no_lie_about_a_key_that_was_not_found() {
-        for lie in Lie::ALONE {
+        for lie in Lie::alone() {
             let mut asked = asked(1);
             for result in &mut asked.replies.get_mut(&x(2)).unwrap().keys {
                 result.answer = FetchAnswer::NotFound;
@@ -392,7 +392,7 @@ mod tests {
     #[test]
     fn lies_that_are_provable_are_blamed_on_the_liar_and_others_are_not() {
         for seed in 0..40 {
-            for lie in Lie::ALONE {
+            for lie in Lie::alone() {
                 let mut asked = asked(seed);
                 let liar = x((seed % u64::from(HUBS)) as u8 + 1);
                 let about = asked.lie(liar, lie);
@@ -444,7 +444,7 @@ mod tests {
     #[test]
     fn k_honest_hubs_outweigh_two_liars() {
         for seed in 0..10 {
-            for lie in Lie::ALONE {
+            for lie in Lie::alone() {
                 let mut asked = asked(seed);
                 asked.lie(x(1), lie);
                 asked.lie(x(2), Lie::CorruptShare);

@@ -21,10 +21,11 @@ use rand::rngs::ChaCha12Rng;
 use rand::{Rng, RngExt};
 
 use crate::plan::Fault;
+use crate::plan::attack::FloodAttack;
 use crate::plan::stream::stream;
 use crate::world::clock::{now_us, sleep_until_ms};
 use crate::world::observer::open;
-use crate::world::observer::record::{Attack, Message, Seen};
+use crate::world::observer::record::{Attack, Message, Seen, Tried};
 use crate::world::observer::{Observation, Observer};
 
 /// Bytes of pure garbage at most.
@@ -64,13 +65,14 @@ async fn flood(
     let messages = (until_ms - from_ms) * per_second / 1000;
     for _ in 0..messages {
         let ahead = ahead(&observer, hub, &mut ahead_rng);
-        let (what, request) = ahead.unwrap_or_else(|| message(&observer, hub, &mut rng));
-        observer.reach(what);
+        let (attack, request) = ahead.unwrap_or_else(|| message(&observer, hub, &mut rng));
+        let what = Tried::Flood(attack);
+        observer.reach(what.reached());
         // Exactly what it sends, so that nobody has to guess what a hub should have refused.
         observer.attack(Attack {
             at_us: now_us(),
             hub,
-            what: what.to_owned(),
+            what,
             request: request.clone(),
         });
         let sent = transport.ask(request);
@@ -80,8 +82,8 @@ async fn flood(
     }
 }
 
-/// What is counted, and the message.
-type Attempt = (&'static str, Request);
+/// What it is, and the message.
+type Attempt = (FloodAttack, Request);
 
 fn message(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Attempt {
     let seen = observer.seen();
@@ -99,7 +101,7 @@ fn message(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Attempt {
     let known =
         (!requests.is_empty()).then(|| requests[rng.random_range(0..requests.len())].clone());
     match (rng.random_range(0..3), known) {
-        (0, Some(request)) => (Attack::REPLAY, request),
+        (0, Some(request)) => (FloodAttack::Replay, request),
         (1, Some(mut request)) => {
             // The right PSRD, and another message.
             let mut body = Vec::from(request.body);
@@ -111,9 +113,9 @@ fn message(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Attempt {
                     .push_str(",bc490419-7d60-487f-adc1-4ddcc177c139"),
             }
             request.body = body.into();
-            ("flood:forgery", request)
+            (FloodAttack::Forgery, request)
         }
-        _ => ("flood:garbage", garbage(rng)),
+        _ => (FloodAttack::Garbage, garbage(rng)),
     }
 }
 
@@ -149,14 +151,14 @@ fn ahead(observer: &Observer, hub: usize, rng: &mut ChaCha12Rng) -> Option<Attem
     let newest = last(false)?;
     Some(match kind {
         // The newest message, with one digit of its tag changed: it may overtake the message itself.
-        0 => ("flood:forged-tag", with_another_tag(newest)?),
+        0 => (FloodAttack::ForgedTag, with_another_tag(newest)?),
         1 => {
             let request = fetch_ahead(&newest, rng)?;
-            ("flood:forgery-ahead", request)
+            (FloodAttack::ForgeryAhead, request)
         }
         _ => {
             let request = deposit_ahead(&newest, last(true)?, rng)?;
-            ("flood:forged-deposit", request)
+            (FloodAttack::ForgedDeposit, request)
         }
     })
 }
@@ -241,12 +243,12 @@ mod tests {
     use std::time::Duration;
 
     use dske::protocol::Refusal;
-    use dske::protocol::channel::{ClientEnd, PoolOwner};
-    use dske::protocol::hub::{Hub, PsrdRequest, RegistrationRequest};
+    use dske::protocol::hub::Hub;
     use dske::topology::Topology;
     use rand::SeedableRng;
 
     use super::*;
+    use crate::world::nemesis::testing::meet;
 
     const TOPOLOGY: &str = "threshold = 2\n\
         hubs = [{ name = \"hank\" }, { name = \"helen\" }]\n\
@@ -258,20 +260,7 @@ mod tests {
         let config = topology.hub(&topology.hubs[0].name).unwrap();
         let mut hub = Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(1)));
         let client: dske::protocol::NodeName = "carol".parse().unwrap();
-        let request = RegistrationRequest {
-            client: client.clone(),
-        };
-        let registration = hub.register(&request).unwrap().registration;
-        let mut end = ClientEnd::default();
-        for owner in [PoolOwner::Client, PoolOwner::Hub] {
-            let request = PsrdRequest {
-                client: client.clone(),
-                registration,
-                owner,
-                size: 1_024,
-            };
-            end.add(owner, hub.deliver_psrd(&request).unwrap()).unwrap();
-        }
+        let mut end = meet(&mut hub, client.as_str(), 1_024);
         let query = FetchQuery {
             slave_sae: SaeId::from(&client),
             master_sae: "celia".parse().unwrap(),

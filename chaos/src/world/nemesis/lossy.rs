@@ -17,6 +17,7 @@ use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 
 use crate::plan::Fault;
+use crate::plan::reached::{FaultEffect, Reached};
 use crate::world::clock::now_us;
 use crate::world::observer::Observer;
 use crate::world::observer::record::NoteKind;
@@ -104,7 +105,8 @@ impl Link {
         if late.is_zero() {
             return;
         }
-        self.observer.reach("effect:retransmission");
+        self.observer
+            .reach(Reached::Effect(FaultEffect::Retransmission));
         self.observer.note(NoteKind::Retransmission {
             client: self.client,
             hub: self.hub,

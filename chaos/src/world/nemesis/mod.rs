@@ -9,6 +9,8 @@
 pub(super) mod flood;
 pub(crate) mod lossy;
 pub(super) mod rogue;
+#[cfg(test)]
+mod testing;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use std::time::Duration;
 use dske::topology::{NodeAddress, Topology};
 use dske_testbed::sim::network::{FaultId, NetFault, Network};
 
+use crate::plan::reached::Reached;
 use crate::plan::{Fault, Plan};
 use crate::world::observer::Observer;
 use crate::world::observer::record::NoteKind;
@@ -92,7 +95,7 @@ impl Nemesis {
             };
             self.observer.note_at(at_us, what(fault.clone()));
             if step.starts {
-                self.observer.reach(&format!("fault:{}", fault.kind()));
+                self.observer.reach(Reached::Fault(fault.kind()));
                 self.start(sim, step.fault, &fault);
             } else {
                 self.stop(sim, step.fault, &fault);

@@ -23,13 +23,12 @@ use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 use uuid::Uuid;
 
-use self::attack::Known;
-use crate::plan::attack::Attack;
+use self::attack::{Forge, Known};
 use crate::plan::stream::stream;
 use crate::plan::{Fault, Plan, ROGUE_NAME};
 use crate::world::clock::{now_us, sleep_until_ms};
 use crate::world::observer::Observer;
-use crate::world::observer::record;
+use crate::world::observer::record::{self, Tried};
 use crate::world::observer::tap::Tap;
 
 /// How long it waits for an answer, which it only needs to keep its pools in step.
@@ -170,20 +169,26 @@ impl Rogue {
     /// Sends one attack, and waits for nothing.
     fn strike(&mut self, hub: usize) {
         let known = Known::from_wire(&self.observer.seen());
-        let attack = Attack::draw(&mut self.rng);
+        let attack = attack::draw(&mut self.rng);
         let messages = {
             let mut channel = self.channels[hub].borrow_mut();
-            attack.messages(&self.name, hub, &known, &mut channel.end, &mut self.rng)
+            let forge = Forge {
+                me: &self.name,
+                hub,
+                end: &mut channel.end,
+                rng: &mut self.rng,
+            };
+            forge.messages(attack, &known)
         };
         // Nothing to attack yet, or no PSRD to do it with.
         let Some(messages) = messages else { return };
-        let what = format!("rogue:{}", attack.name());
-        self.observer.reach(&what);
+        let what = Tried::Rogue(attack);
+        self.observer.reach(what.reached());
         for (request, sent) in messages {
             self.observer.attack(record::Attack {
                 at_us: now_us(),
                 hub,
-                what: what.clone(),
+                what,
                 request: request.clone(),
             });
             let channel = Rc::clone(&self.channels[hub]);

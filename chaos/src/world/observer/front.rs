@@ -13,6 +13,7 @@ use dske::psrd::Block;
 
 use super::Observer;
 use super::record::{NoteKind, OutOfBand, Seen};
+use crate::plan::reached::{FaultEffect, Reached};
 use crate::plan::{Fault, Plan};
 use crate::world::clock::now_us;
 
@@ -53,7 +54,7 @@ impl Handler<Ask> for Front {
             observer.message(client, hub, Seen::Arrived(request.clone()));
             let delay = delay(&observer.seen().plan, hub, now_us() / 1000);
             if !delay.is_zero() {
-                observer.reach("effect:slowed-response");
+                observer.reach(Reached::Effect(FaultEffect::SlowedResponse));
                 tokio::time::sleep(delay).await;
             }
             let response = inner.send(Ask(request.clone())).await.ok()??;
@@ -100,7 +101,7 @@ impl Handler<DeliverPsrd> for Front {
         let client = self.index_of(&message.0.client);
         Box::pin(async move {
             if is_cut_off(&observer.seen().plan, hub, now_us() / 1000) {
-                observer.reach("effect:refill-refused");
+                observer.reach(Reached::Effect(FaultEffect::RefillRefused));
                 observer.out_of_band(hub, client, OutOfBand::RefillCutOff);
                 return Err(OobError::Interrupted);
             }

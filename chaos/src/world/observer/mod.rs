@@ -29,6 +29,7 @@ use dske::psrd::{Block, BlockId};
 
 use super::clock::now_us;
 use crate::plan::Plan;
+use crate::plan::reached::Reached;
 use record::{Attack, Call, LieTold, Message, Note, NoteKind, OutOfBand, Seen};
 use trace::TraceHash;
 
@@ -98,9 +99,9 @@ pub struct Observer(Rc<RefCell<Observation>>);
 impl Observer {
     /// An observer that has seen nothing. With `watch_marks` it records when marks are reached, for people to read.
     #[must_use]
-    pub fn new(plan: Rc<Plan>, watch_marks: bool) -> Self {
+    pub fn new(plan: &Plan, watch_marks: bool) -> Self {
         Self(Rc::new(RefCell::new(Observation {
-            plan,
+            plan: Rc::new(plan.clone()),
             blocks: BTreeMap::new(),
             blocks_twice: Vec::new(),
             messages: Vec::new(),
@@ -134,8 +135,8 @@ impl Observer {
     }
 
     /// Counts something as reached.
-    pub fn reach(&self, what: &str) {
-        *self.see().reached.entry(what.to_owned()).or_default() += 1;
+    pub fn reach(&self, what: Reached<'_>) {
+        *self.see().reached.entry(what.to_string()).or_default() += 1;
     }
 
     pub(crate) fn message(&self, client: Option<usize>, hub: usize, what: Seen) {
@@ -158,7 +159,7 @@ impl Observer {
     }
 
     pub(crate) fn lie(&self, lie: LieTold) {
-        self.reach(&format!("lie:{}", lie.lie.name()));
+        self.reach(Reached::Lie(lie.lie));
         let mut seen = self.see();
         seen.line(lie.at_us, &lie);
         seen.lies.push(lie);

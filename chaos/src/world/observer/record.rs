@@ -7,7 +7,9 @@ use dske::protocol::channel::PoolOwner;
 use dske::protocol::{KeyId, NodeName, Request, Response};
 use dske::psrd::BlockId;
 
-use crate::plan::{Fault, Lie};
+use crate::plan::attack::FloodAttack;
+use crate::plan::reached::Reached;
+use crate::plan::{self, Fault, Lie};
 
 /// A message, seen at one place.
 pub struct Message {
@@ -152,26 +154,46 @@ pub struct LieTold {
     pub to: Option<String>,
 }
 
+/// What somebody who keeps to no rules tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// The outsider.
+    Flood(FloodAttack),
+    /// The rogue client.
+    Rogue(plan::attack::Attack),
+}
+
+impl Tried {
+    /// As it is counted.
+    #[must_use]
+    pub fn reached(self) -> Reached<'static> {
+        match self {
+            Self::Flood(attack) => Reached::Flood(attack),
+            Self::Rogue(attack) => Reached::Rogue(attack),
+        }
+    }
+}
+
 /// A message by somebody who keeps to no rules, where it was sent.
 pub struct Attack {
     /// When.
     pub at_us: u64,
     /// Index of the hub that it was sent to.
     pub hub: usize,
-    /// What was tried, as it is counted: `flood:…` is the outsider, `rogue:…` the rogue client.
-    pub what: String,
+    /// What was tried.
+    pub what: Tried,
     /// The message.
     pub request: Request,
 }
 
 impl Attack {
     /// A message of the outsider as somebody else had sent it.
-    pub const REPLAY: &str = "flood:replay";
+    pub const REPLAY: Tried = Tried::Flood(FloodAttack::Replay);
 
     /// Whether the outsider sent it. What the rogue client sends is seen as [`Seen::Sent`], too.
     #[must_use]
     pub fn is_flood(&self) -> bool {
-        self.what.starts_with("flood:")
+        matches!(self.what, Tried::Flood(_))
     }
 
     /// Whether the outsider made it up or changed it.

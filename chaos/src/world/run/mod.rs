@@ -31,11 +31,15 @@ async fn outside(topology: Rc<Topology>, observer: Observer) -> turmoil::Result 
     all_made
 }
 
-/// Simulates a plan to its end. Needs a fresh thread: libraries keep state in thread-locals.
+/// Simulates the plan that the observer was made for, to its end. Needs a fresh thread: libraries keep state in
+/// thread-locals.
 ///
 /// # Panics
 /// If the simulator fails, which is a bug of the harness.
-pub fn simulate(plan: &Rc<Plan>, observer: &Observer) {
+pub fn simulate(observer: &Observer) {
+    let plan = Rc::clone(&observer.seen().plan);
+    let plan = &plan;
+    dske::harness::begin(plan.canary);
     let mut topology =
         Topology::parse("plan", &plan.topology()).expect("a plan makes a valid topology");
     // The hubs know the rogue client by its SAE; but nobody runs the production code under its name.

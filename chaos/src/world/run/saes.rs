@@ -15,6 +15,7 @@ use dske_testbed::{CallError, EtsiClient, KeyRequest};
 use futures_util::future::join_all;
 
 use crate::plan::PlannedCall;
+use crate::plan::reached::{Group, Reached};
 use crate::world::clock::{now_us, sleep_until_ms};
 use crate::world::observer::Observer;
 use crate::world::observer::record::{Call, CallKind, Key, Outcome};
@@ -61,7 +62,7 @@ async fn exchange(saes: Rc<Vec<Sae>>, call: PlannedCall, observer: Observer) {
             .collect(),
     };
     if call.also.is_some() {
-        observer.reach("group:asked-for");
+        observer.reach(Reached::Group(Group::AskedFor));
     }
     let watch = |kind, client| Watch {
         observer: observer.clone(),
@@ -86,7 +87,7 @@ async fn exchange(saes: Rc<Vec<Sae>>, call: PlannedCall, observer: Observer) {
             let fetch = || slave.kme.get_key_with_ids(&slave.id, &master.id, ids);
             let got = watch(CallKind::Slave, client).done(fetch().await);
             if got.is_some() && call.also == Some(client) {
-                observer.reach("group:member-fetched");
+                observer.reach(Reached::Group(Group::MemberFetched));
             }
             if call.fetch_twice {
                 watch(CallKind::SlaveAgain, client).done(fetch().await);

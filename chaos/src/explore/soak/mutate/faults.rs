@@ -4,9 +4,9 @@ use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 
 use super::{one_of, place_in};
-use crate::campaign::draw::{fault, some_of};
+use crate::campaign::draw::some_of;
 use crate::campaign::value::Range;
-use crate::plan::{Fault, Plan, PlannedFault};
+use crate::plan::{FaultKind, Plan, PlannedFault};
 
 /// How far a fault is shifted at most.
 const SHIFT_MS: u64 = 2_000;
@@ -65,14 +65,14 @@ pub(super) fn align(plan: &mut Plan, _: &Plan, rng: &mut ChaCha12Rng) {
 
 /// A new one of any kind.
 pub(super) fn add(plan: &mut Plan, _: &Plan, rng: &mut ChaCha12Rng) {
-    let kind = Fault::KINDS[rng.random_range(0..Fault::KINDS.len())];
+    let kind = FaultKind::ALL[rng.random_range(0..FaultKind::ALL.len())];
     let (hubs, clients) = (
         usize::from(plan.cluster.hubs),
         usize::from(plan.cluster.clients),
     );
     let clients = some_of(clients, rng.random_range(1..=clients), rng);
     let hubs = some_of(hubs, rng.random_range(1..=hubs), rng);
-    let mut fault = fault(kind, clients, hubs, 1);
+    let mut fault = kind.among(clients, hubs, 1);
     if let Some((unit, strength)) = fault.strength_mut() {
         let range = match unit {
             "loss_percent" => LOSS_PERCENT,
@@ -99,7 +99,7 @@ pub(super) fn spread(plan: &mut Plan, _: &Plan, rng: &mut ChaCha12Rng) {
     if clients.is_empty() {
         clients.push(rng.random_range(0..usize::from(plan.cluster.clients)));
     }
-    let mut fault = fault(planned.fault.kind(), clients, vec![hub], 1);
+    let mut fault = planned.fault.kind().among(clients, vec![hub], 1);
     let mut old = planned.fault.clone();
     if let (Some((_, new)), Some((_, old))) = (fault.strength_mut(), old.strength_mut()) {
         *new = *old;

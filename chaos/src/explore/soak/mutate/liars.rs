@@ -46,7 +46,7 @@ pub(super) fn splice(plan: &mut Plan, other: &Plan, rng: &mut ChaCha12Rng) {
 
 /// Any of those that fewer than K hubs can tell: they are never enough to forge a key, but to frame others.
 fn lies(rng: &mut ChaCha12Rng) -> Vec<Lie> {
-    let mut all = Lie::ALONE.to_vec();
+    let mut all = Lie::alone();
     all.push(Lie::FrameTogether);
     some_lies(&all, rng)
 }

@@ -72,122 +72,152 @@ impl Known {
     }
 }
 
-impl Attack {
-    pub(super) fn draw(rng: &mut ChaCha12Rng) -> Self {
-        Self::ALL[rng.random_range(0..Self::ALL.len())]
+/// A message, and what is needed to read its answer.
+type Message = (Request, Sent);
+
+/// Draws an attack.
+pub(super) fn draw(rng: &mut ChaCha12Rng) -> Attack {
+    Attack::ALL[rng.random_range(0..Attack::ALL.len())]
+}
+
+/// Who attacks which hub, with which PSRD.
+pub(super) struct Forge<'a> {
+    pub(super) me: &'a NodeName,
+    pub(super) hub: usize,
+    pub(super) end: &'a mut ClientEnd,
+    pub(super) rng: &'a mut ChaCha12Rng,
+}
+
+impl Forge<'_> {
+    /// The messages of an attack, if there is anything to attack and PSRD to do it with.
+    pub(super) fn messages(mut self, attack: Attack, known: &[Known]) -> Option<Vec<Message>> {
+        let victim = known.get(self.rng.random_range(0..known.len().max(1)))?;
+        let (own, foreign) = (&SaeId::from(self.me), &victim.slave_sae);
+        Some(match attack {
+            Attack::FetchInOwnName => {
+                let query = self.query(victim, own);
+                vec![self.fetch(&query)?]
+            }
+            Attack::FetchForForeignSae => {
+                let query = self.query(victim, foreign);
+                vec![self.fetch(&query)?]
+            }
+            Attack::FetchAsAnotherClient => {
+                let mut query = self.query(victim, foreign);
+                query.client = foreign.as_str().parse().ok()?;
+                vec![self.fetch(&query)?]
+            }
+            Attack::DepositUnderKnownKey => {
+                let body = self.garbage(victim, Some(victim.key_id));
+                vec![self.deposit(&body)?]
+            }
+            Attack::DepositForForeignSae => {
+                let mut body = self.garbage(victim, None);
+                body.master_sae = victim.master_sae.clone();
+                vec![self.deposit(&body)?]
+            }
+            Attack::DepositTwice => {
+                let body = self.garbage(victim, None);
+                vec![self.deposit(&body)?, self.deposit(&body)?]
+            }
+            Attack::DepositAnother => self.deposit_another(victim)?,
+            Attack::DepositAndFetch => self.deposit_and_fetch(victim, own)?,
+            Attack::SendTwice => {
+                let query = self.query(victim, own);
+                vec![self.fetch(&query)?; 2]
+            }
+            Attack::ReuseBytes => self.reuse_bytes(victim, own)?,
+            Attack::TooManyKeys => {
+                let mut query = self.query(victim, own);
+                query.key_ids = vec![victim.key_id; KEYS_PER_MESSAGE_MAX + 1];
+                vec![self.fetch(&query)?]
+            }
+            Attack::ForeignBatch => {
+                let deposit = self.garbage(victim, Some(victim.key_id));
+                let operations = vec![
+                    Operation::Fetch(self.query(victim, own)),
+                    Operation::Deposit(deposit),
+                    Operation::Fetch(self.query(victim, foreign)),
+                ];
+                vec![self.batch(operations)?]
+            }
+            Attack::CutBatch => vec![self.cut_batch(victim, own)?],
+            Attack::WrongTopology => vec![self.claim_another_topology(victim)?],
+        })
     }
 
-    /// The messages of the attack, if there is anything to attack and PSRD to do it with.
-    pub(super) fn messages(
-        self,
-        me: &NodeName,
-        hub: usize,
-        known: &[Known],
-        end: &mut ClientEnd,
-        rng: &mut ChaCha12Rng,
-    ) -> Option<Vec<(Request, Sent)>> {
-        let victim = known.get(rng.random_range(0..known.len().max(1)))?;
-        let own = SaeId::from(me);
-        let fetch = |slave_sae: &SaeId| FetchQuery {
-            client: me.clone(),
+    fn deposit_another(&mut self, victim: &Known) -> Option<Vec<Message>> {
+        let mut body = self.garbage(victim, None);
+        let first = self.deposit(&body)?;
+        for key in &mut body.keys {
+            self.rng.fill_bytes(&mut key.share.0);
+        }
+        Some(vec![first, self.deposit(&body)?])
+    }
+
+    fn deposit_and_fetch(&mut self, victim: &Known, own: &SaeId) -> Option<Vec<Message>> {
+        let mut body = self.garbage(victim, None);
+        body.slave_saes = vec![own.clone()];
+        let query = FetchQuery {
+            master_sae: own.clone(),
+            key_ids: body.keys.iter().map(|key| key.key_id).collect(),
+            ..self.query(victim, own)
+        };
+        Some(vec![self.deposit(&body)?, self.fetch(&query)?])
+    }
+
+    fn reuse_bytes(&mut self, victim: &Known, own: &SaeId) -> Option<Vec<Message>> {
+        let spent = self.end.spend(MAC_KEY_BYTES).ok()?;
+        let again = Spent {
+            allocation: spent.allocation.clone(),
+            bytes: spent.bytes.clone(),
+        };
+        let first = seal_fetch(spent, &self.query(victim, own));
+        let second = seal_fetch(again, &self.query(victim, &victim.slave_sae));
+        Some(vec![first, second])
+    }
+
+    fn cut_batch(&mut self, victim: &Known, own: &SaeId) -> Option<Message> {
+        let operations = vec![Operation::Fetch(self.query(victim, own)); 3];
+        let (mut request, _) = self.batch(operations)?;
+        request.body.truncate(request.body.len() - 1);
+        Some(sign(self.end.spend(MAC_KEY_BYTES).ok()?, request))
+    }
+
+    fn claim_another_topology(&mut self, victim: &Known) -> Option<Message> {
+        let mut body = self.garbage(victim, None);
+        match self.rng.random_range(0..3) {
+            0 => body.hubs = body.hubs.wrapping_add(1),
+            1 => body.threshold = body.threshold.wrapping_sub(1),
+            _ => body.x = body.x.wrapping_add(1),
+        }
+        self.deposit(&body)
+    }
+
+    fn query(&self, victim: &Known, slave_sae: &SaeId) -> FetchQuery {
+        FetchQuery {
+            client: self.me.clone(),
             slave_sae: slave_sae.clone(),
             master_sae: victim.master_sae.clone(),
             key_ids: vec![victim.key_id],
-        };
-        let seal_batch = |end: &mut ClientEnd, operations: Vec<Operation<Plain>>| {
-            let spent = end.spend(batch_cost(&operations)).ok()?;
-            Some(seal_batch(spent, me, operations))
-        };
-        match self {
-            Self::FetchInOwnName => Some(vec![end.seal_fetch(&fetch(&own)).ok()?]),
-            Self::FetchForForeignSae => Some(vec![end.seal_fetch(&fetch(&victim.slave_sae)).ok()?]),
-            Self::FetchAsAnotherClient => {
-                let query = FetchQuery {
-                    client: victim.slave_sae.as_str().parse().ok()?,
-                    ..fetch(&victim.slave_sae)
-                };
-                Some(vec![end.seal_fetch(&query).ok()?])
-            }
-            Self::DepositUnderKnownKey => {
-                let body = garbage(me, hub, victim, Some(victim.key_id), rng);
-                Some(vec![end.seal_deposit(&body).ok()?])
-            }
-            Self::DepositForForeignSae => {
-                let body = DepositBody {
-                    master_sae: victim.master_sae.clone(),
-                    ..garbage(me, hub, victim, None, rng)
-                };
-                Some(vec![end.seal_deposit(&body).ok()?])
-            }
-            Self::DepositTwice => {
-                let body = garbage(me, hub, victim, None, rng);
-                let first = end.seal_deposit(&body).ok()?;
-                Some(vec![first, end.seal_deposit(&body).ok()?])
-            }
-            Self::DepositAnother => {
-                let mut body = garbage(me, hub, victim, None, rng);
-                let first = end.seal_deposit(&body).ok()?;
-                for key in &mut body.keys {
-                    rng.fill_bytes(&mut key.share.0);
-                }
-                Some(vec![first, end.seal_deposit(&body).ok()?])
-            }
-            Self::DepositAndFetch => {
-                let mut body = garbage(me, hub, victim, None, rng);
-                body.slave_saes = vec![own.clone()];
-                let query = FetchQuery {
-                    master_sae: own.clone(),
-                    key_ids: body.keys.iter().map(|key| key.key_id).collect(),
-                    ..fetch(&own)
-                };
-                let first = end.seal_deposit(&body).ok()?;
-                Some(vec![first, end.seal_fetch(&query).ok()?])
-            }
-            Self::SendTwice => {
-                let message = end.seal_fetch(&fetch(&own)).ok()?;
-                Some(vec![message.clone(), message])
-            }
-            Self::ReuseBytes => {
-                let spent = end.spend(MAC_KEY_BYTES).ok()?;
-                let again = Spent {
-                    allocation: spent.allocation.clone(),
-                    bytes: spent.bytes.clone(),
-                };
-                let first = seal_fetch(spent, &fetch(&own));
-                Some(vec![first, seal_fetch(again, &fetch(&victim.slave_sae))])
-            }
-            Self::TooManyKeys => {
-                let query = FetchQuery {
-                    key_ids: vec![victim.key_id; KEYS_PER_MESSAGE_MAX + 1],
-                    ..fetch(&own)
-                };
-                Some(vec![end.seal_fetch(&query).ok()?])
-            }
-            Self::ForeignBatch => {
-                let deposit = garbage(me, hub, victim, Some(victim.key_id), rng);
-                let operations = vec![
-                    Operation::Fetch(fetch(&own)),
-                    Operation::Deposit(deposit),
-                    Operation::Fetch(fetch(&victim.slave_sae)),
-                ];
-                Some(vec![seal_batch(end, operations)?])
-            }
-            Self::CutBatch => {
-                let (mut request, _) = seal_batch(end, vec![Operation::Fetch(fetch(&own)); 3])?;
-                request.body.truncate(request.body.len() - 1);
-                let again = end.spend(MAC_KEY_BYTES).ok()?;
-                Some(vec![sign(again, request)])
-            }
-            Self::WrongTopology => {
-                let mut body = garbage(me, hub, victim, None, rng);
-                match rng.random_range(0..3) {
-                    0 => body.hubs = body.hubs.wrapping_add(1),
-                    1 => body.threshold = body.threshold.wrapping_sub(1),
-                    _ => body.x = body.x.wrapping_add(1),
-                }
-                Some(vec![end.seal_deposit(&body).ok()?])
-            }
         }
+    }
+
+    fn garbage(&mut self, victim: &Known, key_id: Option<KeyId>) -> DepositBody<Plain> {
+        garbage(self.me, self.hub, victim, key_id, self.rng)
+    }
+
+    fn fetch(&mut self, query: &FetchQuery) -> Option<Message> {
+        self.end.seal_fetch(query).ok()
+    }
+
+    fn deposit(&mut self, body: &DepositBody<Plain>) -> Option<Message> {
+        self.end.seal_deposit(body).ok()
+    }
+
+    fn batch(&mut self, operations: Vec<Operation<Plain>>) -> Option<Message> {
+        let spent = self.end.spend(batch_cost(&operations)).ok()?;
+        Some(seal_batch(spent, self.me, operations))
     }
 }
 
@@ -228,13 +258,14 @@ mod tests {
 
     use dske::protocol::Refusal;
     use dske::protocol::batch::{Encoding, Reply};
-    use dske::protocol::channel::{OpenError, PoolOwner};
-    use dske::protocol::hub::{Hub, PsrdRequest, RegistrationRequest};
+    use dske::protocol::channel::OpenError;
+    use dske::protocol::hub::Hub;
     use dske::protocol::message::{DepositOutcome, FetchAnswer};
     use dske::topology::Topology;
     use rand::SeedableRng;
 
     use super::*;
+    use crate::world::nemesis::testing::meet;
 
     const TOPOLOGY: &str = "threshold = 3\n\
         hubs = [{ name = \"hank\" }, { name = \"helen\" }, { name = \"hilary\" }]\n\
@@ -248,23 +279,9 @@ mod tests {
         rng: ChaCha12Rng,
     }
 
-    fn meet(hub: &mut Hub, client: &str) -> ClientEnd {
-        let client: NodeName = client.parse().unwrap();
-        let request = RegistrationRequest {
-            client: client.clone(),
-        };
-        let registration = hub.register(&request).unwrap().registration;
-        let mut end = ClientEnd::default();
-        for owner in [PoolOwner::Client, PoolOwner::Hub] {
-            let request = PsrdRequest {
-                client: client.clone(),
-                registration,
-                owner,
-                size: 8_192,
-            };
-            end.add(owner, hub.deliver_psrd(&request).unwrap()).unwrap();
-        }
-        end
+    fn forge<'a>(end: &'a mut ClientEnd, rng: &'a mut ChaCha12Rng, me: &'a NodeName) -> Forge<'a> {
+        let hub = 1;
+        Forge { me, hub, end, rng }
     }
 
     fn scene() -> Scene {
@@ -272,8 +289,8 @@ mod tests {
         let config = topology.hub(&topology.hubs[1].name).unwrap();
         let mut hub = Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(1)));
         let mut rng = ChaCha12Rng::seed_from_u64(2);
-        let mut honest = meet(&mut hub, "carol");
-        meet(&mut hub, "celia");
+        let mut honest = meet(&mut hub, "carol", 8_192);
+        meet(&mut hub, "celia", 8_192);
         let known = Known {
             key_id: KeyId::random(&mut rng),
             master_sae: "carol".parse().unwrap(),
@@ -287,7 +304,7 @@ mod tests {
         let response = hub.handle(Duration::ZERO, &request);
         let reply = honest.open_deposit_reply(&sent, &response).unwrap();
         assert_eq!(reply.keys[0].outcome, DepositOutcome::Stored);
-        let end = meet(&mut hub, "mallory");
+        let end = meet(&mut hub, "mallory", 8_192);
         Scene {
             hub,
             end,
@@ -315,8 +332,8 @@ mod tests {
     fn answers(attack: Attack) -> Vec<String> {
         let mut scene = scene();
         let me: NodeName = "mallory".parse().unwrap();
-        let (end, rng) = (&mut scene.end, &mut scene.rng);
-        let messages = attack.messages(&me, 1, &scene.known, end, rng).unwrap();
+        let messages = forge(&mut scene.end, &mut scene.rng, &me).messages(attack, &scene.known);
+        let messages = messages.unwrap();
         let answers = messages.into_iter().map(|(request, sent)| {
             let response = scene.hub.handle(Duration::from_millis(1), &request);
             let operations = operations_of(&request).unwrap_or_default().len();
@@ -348,7 +365,7 @@ mod tests {
 
     #[test]
     fn every_attack_meets_the_answer_that_the_protocol_has_for_it() {
-        for attack in Attack::ALL {
+        for &attack in Attack::ALL {
             let expected: &[&str] = match attack {
                 Attack::FetchInOwnName => &["Forbidden"],
                 Attack::FetchForForeignSae | Attack::DepositForForeignSae => {
@@ -374,9 +391,9 @@ mod tests {
     fn without_a_victim_there_is_no_attack() {
         let mut scene = scene();
         let me: NodeName = "mallory".parse().unwrap();
-        for attack in Attack::ALL {
-            let (end, rng) = (&mut scene.end, &mut scene.rng);
-            assert!(attack.messages(&me, 1, &[], end, rng).is_none());
+        for &attack in Attack::ALL {
+            let forge = forge(&mut scene.end, &mut scene.rng, &me);
+            assert!(forge.messages(attack, &[]).is_none());
         }
     }
 }
