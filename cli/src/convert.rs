@@ -64,7 +64,8 @@ pub(super) fn convert(yaml: &Path, out: Option<&Path>) -> Result<(), CliError> {
     let topology = parse(&text).map_err(|(line, message)| fail(line, message))?;
     let toml = to_toml(&topology);
     // What cannot be said in a topology of ours, such as a threshold above the number of hubs.
-    Topology::parse("the converted topology", &toml).map_err(|e| fail(None, e.message))?;
+    Topology::parse("the converted topology", &toml)
+        .map_err(|e| fail(None, e.problem.to_string()))?;
     if topology.stop_request_psrd_threshold.is_some() {
         eprintln!(
             "{FAINT}stop_request_psrd_threshold is left out: a pool is refilled until it is above low_water_bytes{FAINT:#}"
