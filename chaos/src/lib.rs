@@ -20,8 +20,9 @@
 //! | [`world`] | a plan becomes a simulated cluster, with liars, faults and an observer |
 //! | [`judge`] | what must hold, one property a file |
 //! | [`outcome`] | what is kept of a run |
+//! | [`growth`], [`summary`] | what finished campaigns say |
 //! | [`explore`] | many runs: seeds, soak, shrink, self-test, sweep |
-//! | [`mod@summarize`], [`summary`], [`growth`] | what finished campaigns say |
+//! | [`mod@summarize`] | from outcomes to summaries |
 //! | [`view`] | one run for people and tools: text, JSON, a page |
 //! | [`report`] | the HTML |
 //! | [`cli`], [`table`] | the command |

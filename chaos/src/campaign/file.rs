@@ -243,7 +243,7 @@ pub struct LiesSection {
     pub kinds: Option<Vec<Lie>>,
     /// How often they lie, in percent of their answers.
     pub rate_percent: Range,
-    /// For how long, from a moment that is drawn; else as long as there are faults.
+    /// For how long, from a drawn moment. Without it: as long as there are faults.
     #[serde(default)]
     pub duration_ms: Option<Range>,
 }
@@ -252,7 +252,7 @@ pub struct LiesSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScheduleSection {
-    /// The `dske` that the schedule was made by. Looked at before all else, so that it need not be here.
+    /// The version of `dske` that made the schedule. It is checked before the rest of the file is read.
     #[serde(rename = "version")]
     pub(super) _version: IgnoredAny,
     /// The campaign whose streams the run draws from.

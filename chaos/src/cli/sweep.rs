@@ -79,16 +79,17 @@ pub(super) fn run(args: &SweepArgs) -> Result<bool, CliError> {
 }
 
 fn parts(names: &[String]) -> Result<Vec<Part>, CliError> {
-    for name in names {
-        if Part::ALL.iter().all(|part| part.name() != name) {
-            return Err(CliError::UnknownPart {
-                name: name.clone(),
-                known: Part::ALL.iter().map(|part| part.name()).collect(),
-            });
-        }
-    }
-    let asked = |part: &Part| names.is_empty() || names.iter().any(|name| name == part.name());
-    Ok(Part::ALL.into_iter().filter(asked).collect())
+    let named = names.iter().map(|name| {
+        Part::named(name).ok_or_else(|| CliError::UnknownPart {
+            name: name.clone(),
+            known: Part::names(),
+        })
+    });
+    let asked: Vec<Part> = named.collect::<Result<_, _>>()?;
+    let all = Part::ALL.iter().copied();
+    Ok(all
+        .filter(|part| asked.is_empty() || asked.contains(part))
+        .collect())
 }
 
 /// Saves a run that broke something as a schedule, which replays like any campaign.

@@ -27,8 +27,8 @@ pub fn run_and_look<T>(plan: &Plan, look: impl FnOnce(&Facts<'_>) -> T) -> (RunO
     (RunOutcome::of(&facts), look(&facts))
 }
 
-/// Runs a plan as far as it goes and judges it, and tells what was seen, with what broke. What led to a panic is what
-/// somebody wants to read: it is told, too.
+/// Runs a plan as far as it goes, judges it, and tells what was seen and what broke. It tells a run that panicked, too: the
+/// events before a panic are what a reader wants to see.
 pub fn run_and_tell<T>(
     plan: &Plan,
     tell: impl FnOnce(&Facts<'_>, &[RunViolation]) -> T,

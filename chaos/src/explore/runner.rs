@@ -1,4 +1,4 @@
-//! Runs many seeds on all cores, each in a fresh thread, and puts what came of them in order.
+//! Runs many seeds on all cores, each in a fresh thread, and returns the outcomes in order.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -1,5 +1,5 @@
-//! Whether the checks see anything: each canary, a bug that is planted in the nodes on purpose, has to be seen by the
-//! invariant that it breaks.
+//! Tests the checks: each canary is a bug that is planted in the nodes on purpose, and the invariant that it breaks has to
+//! see it.
 
 use std::collections::BTreeSet;
 
@@ -14,22 +14,22 @@ use crate::judge::violation::Kind;
 use crate::outcome::{RunOutcome, RunViolation};
 use crate::plan::{Invariant, Plan};
 
-/// Runs that reducing one canary may take: what keeps the whole self-test at a few minutes. Most canaries come down to a
-/// part or two with them.
+/// Most runs for reducing one canary. This keeps the whole self-test at a few minutes, and reduces most canaries to a part
+/// or two.
 const SHRINK_RUNS_MAX: u32 = 40;
 
-/// What came of one canary.
+/// The result of one canary.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Canaried {
     /// The canary's name.
     pub canary: String,
     /// What the bug is.
     pub about: String,
-    /// The invariants of which one has to see it.
+    /// The invariants that may see it. One of them has to.
     pub expected: Vec<String>,
     /// The run in which it was seen, if it was.
     pub caught: Option<Caught>,
-    /// Runs that it took, or that were spent in vain.
+    /// Runs until it was seen, or all runs if it was not.
     pub runs: u64,
     /// Real seconds that these took.
     pub wall_seconds: f64,
@@ -107,7 +107,7 @@ impl Steps {
     }
 }
 
-/// The invariants that a canary breaks. Matched exhaustively: whoever plants a bug says who has to see it.
+/// The invariants that a canary breaks. Matched exhaustively: a new canary has to name the invariant that sees it.
 #[must_use]
 pub fn expected(canary: Canary) -> &'static [Invariant] {
     match canary {

@@ -20,7 +20,6 @@ use dske::protocol::responder::Responder;
 use dske::protocol::signature::Signature;
 use dske::protocol::{Request, Response};
 use dske::psrd::{Allocation, Fragment, Spent};
-use dske::topology::Topology;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 
@@ -51,7 +50,7 @@ impl Scene {
         let mut plan = crate::campaign::load("calm").unwrap().plan(1);
         assert!(plan.faults.is_empty() && plan.liars.is_empty());
         change(&mut plan);
-        let topology = Topology::parse("plan", &plan.topology()).unwrap();
+        let topology = plan.topology().unwrap();
         let hubs = topology.hubs.iter().zip(0..).map(|(hub, i)| {
             let config = topology.hub(&hub.name).unwrap();
             Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(i)))

@@ -1,5 +1,5 @@
-//! What faults did. A fault that touches nothing tests nothing, and nobody would notice: so each message, refill and
-//! call that a fault touched is counted, from what was seen outside the nodes.
+//! What faults did. A fault that touches nothing tests nothing, and nobody would notice. Each message, refill and call that
+//! a fault touched is therefore counted, from what was seen outside the nodes.
 //!
 //! | fault | touches |
 //! |---|---|
@@ -13,7 +13,7 @@
 //! | `cut-refill` | refills that are refused |
 //! | `flood`, `rogue-client` | hostile messages that reach a hub |
 //!
-//! Where two faults meet on a link, what is lost there is put down to both.
+//! A loss on a link with two faults counts for both.
 
 use std::collections::BTreeMap;
 
@@ -99,7 +99,7 @@ struct Way {
     until_us: Option<u64>,
 }
 
-/// Every way, there and back. The answer that came after the client had given up is no way: nobody was there to hear it.
+/// Every way, there and back. An answer after the client had given up does not count: nobody was there to hear it.
 fn ways(facts: &Facts<'_>) -> Vec<Way> {
     let (mut arrived, mut said, mut heard) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for message in &facts.seen.messages {

@@ -68,7 +68,7 @@ pub struct RunOutcome {
 }
 
 impl RunOutcome {
-    /// Judges what was seen of a run, and keeps what is worth keeping.
+    /// Judges a run by what was seen, and keeps the outcome.
     #[must_use]
     pub fn of(facts: &Facts<'_>) -> Self {
         let (seen, plan) = (facts.seen, &facts.seen.plan);

@@ -8,7 +8,7 @@ use crate::judge::violation::{Panic, Place};
 
 /// What the hook needs to know of this thread.
 enum Watch {
-    /// No run: whatever panics here is none of ours.
+    /// No run: a panic here is printed as usual.
     Outside,
     /// A run that has not panicked.
     Running,

@@ -3,8 +3,8 @@
 use super::named::named;
 
 named! {
-    /// What the rogue client can try: it is registered, and signs what it sends.
-    /// One is drawn by its place here.
+    /// What the rogue client can try. It is registered, and signs what it sends.
+    /// A draw picks an attack by its position here.
     pub enum Attack {
         /// Fetches the keys of others in its own name.
         FetchInOwnName = "fetch-in-own-name",
@@ -30,7 +30,7 @@ named! {
         TooManyKeys = "too-many-keys",
         /// Does several of these in one batch.
         ForeignBatch = "foreign-batch",
-        /// Signs a batch of which the end is missing.
+        /// Signs a batch whose end is missing.
         CutBatch = "cut-batch",
         /// Claims another N, K or x.
         WrongTopology = "wrong-topology",

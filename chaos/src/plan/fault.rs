@@ -47,7 +47,7 @@ named! {
         CutRefill = "cut-refill",
         /// An outsider sends the hub garbage, replays and forgeries.
         Flood = "flood",
-        /// A registered client that keeps to no rules attacks all hubs with properly signed messages.
+        /// A registered client that breaks every rule attacks all hubs with properly signed messages.
         RogueClient = "rogue-client",
     }
 }
@@ -139,7 +139,7 @@ pub enum Fault {
         /// Messages a second.
         per_second: u64,
     },
-    /// A registered client that keeps to no rules attacks all hubs with properly signed messages.
+    /// A registered client that breaks every rule attacks all hubs with properly signed messages.
     RogueClient {
         /// Messages a second.
         per_second: u64,
@@ -186,7 +186,7 @@ impl Fault {
                 hub: h,
                 latency_ms,
             } => *c == client && *h == hub && latency_ms * 10 > cluster.grace_ms,
-            // One loss costs a retransmission time-out, as long as many a grace period; the second one costs the request.
+            // One loss costs a retransmission time-out, which is as long as some grace periods. A second loss costs the request.
             Self::LossyLink {
                 client: c, hub: h, ..
             } => *c == client && *h == hub,
@@ -239,7 +239,7 @@ impl Fault {
         }
     }
 
-    /// The clients that it is about. Those of a crash, a slow hub or a flood are whoever asks.
+    /// The clients that it is about. A crash, a slow hub or a flood concerns whichever client asks.
     #[must_use]
     pub fn clients(&self) -> Vec<usize> {
         match self {
@@ -276,7 +276,7 @@ impl Fault {
         }
     }
 
-    /// How strong it is, and what that is called, for what is more or less strong.
+    /// The name of its strength and the value, for faults that have a strength.
     pub fn strength_mut(&mut self) -> Option<(&'static str, &mut u64)> {
         match self {
             Self::SlowLink { latency_ms, .. } => Some(("latency_ms", latency_ms)),
@@ -305,7 +305,7 @@ impl TryFrom<String> for FaultKind {
 }
 
 impl FaultKind {
-    /// How strong faults of this kind may be. `None` where the kind is not more or less strong.
+    /// The limits of this kind's strength. `None` for kinds without a strength.
     #[must_use]
     pub fn strength_limit(self) -> Option<Limit> {
         match self {

@@ -15,13 +15,13 @@ named! {
         OneTime = "one-time",
         /// No message is accepted that its sender did not make.
         Authentic = "authentic",
-        /// A master is given keys only if K hubs had said that they hold them.
+        /// A master is given keys only after K hubs have said that they hold them.
         Established = "established",
         /// A KME that is up answers every call within its deadline.
         Answered = "answered",
         /// With K honest hubs in reach a call succeeds.
         Availability = "availability",
-        /// Only liars are blamed, and a liar that was met is.
+        /// Only liars are blamed, and every liar whose lie reached a client is blamed.
         Blame = "blame",
         /// Only named SAEs get a key, each once.
         Access = "access",

@@ -14,7 +14,7 @@ pub struct Liar {
     pub from_ms: u64,
     /// When it is honest again.
     pub until_ms: u64,
-    /// What it draws from.
+    /// The lies that it draws from.
     pub lies: Vec<Lie>,
     /// How often it lies, in percent of its answers.
     pub rate_percent: u8,
@@ -53,7 +53,7 @@ named! {
         Withhold = "withhold",
         /// Does not answer.
         Silent = "silent",
-        /// Answers at the last moment.
+        /// Answers just before the client gives up.
         Delay = "delay",
         /// Does not take a share.
         RefuseStore = "refuse-store",
@@ -78,7 +78,7 @@ impl Lie {
         all.filter(|lie| !lie.takes_others()).collect()
     }
 
-    /// What the client that is lied to calls the lie, if it can only be one thing.
+    /// How the deceived client names the lie, if only one name is possible.
     #[must_use]
     pub fn blamed_as(self) -> Option<&'static str> {
         match self {
@@ -103,8 +103,8 @@ impl Lie {
         }
     }
 
-    /// Whether the client that is lied to can pin it on the hub: the hub signed what no honest hub would. Matched
-    /// exhaustively, so that no new lie escapes blame by being forgotten.
+    /// Whether the deceived client can prove the lie: the hub signed what no honest hub would sign. Matched
+    /// exhaustively: a new lie cannot escape blame because somebody forgot it here.
     #[must_use]
     pub fn is_provable(self) -> bool {
         match self {

@@ -1,7 +1,7 @@
 //! What a run can reach and count: every fault, lie, mark, refusal and branch, by name.
 //!
-//! A campaign that expects a name that nothing ever counts would be weak for ever, so that `expect.reached` may only hold
-//! names of this list. Whatever is counted is a [`Reached`], so that the list cannot fall behind.
+//! `expect.reached` may only hold names of this list: a campaign that expects a name that nothing ever counts would be
+//! weak forever. Everything that is counted is a [`Reached`], so the list cannot fall behind.
 
 use std::fmt;
 
@@ -51,11 +51,11 @@ named! {
         PsrdExhausted = "psrd-exhausted",
         /// A link was refilled.
         Refill = "refill",
-        /// A link registered anew.
+        /// A link registered again.
         Reregistration = "reregistration",
         /// A request was tried again.
         Retry = "retry",
-        /// A share was made of PSRD, so that its ciphertext is zero.
+        /// A share is its own pad, because the key was made of PSRD: its ciphertext is zero.
         ShareIsPad = "share-is-pad",
         /// A responder searched subsets of the answers.
         SubsetSearch = "subset-search",
@@ -162,7 +162,7 @@ pub fn is_consequence(name: &str) -> bool {
     !planned.iter().any(|kind| name.starts_with(kind))
 }
 
-/// Names that somebody may have meant who wrote `unknown`: the nearest ones, or all of the same kind.
+/// Names that the author of `unknown` may have meant: the nearest ones, or all of the same kind.
 #[must_use]
 pub fn meant(unknown: &str) -> Vec<String> {
     let mut near: Vec<(usize, String)> = names()
@@ -190,10 +190,10 @@ pub fn meant(unknown: &str) -> Vec<String> {
         .collect()
 }
 
-/// So many letters wrong, and it is still a slip of the pen.
+/// Most wrong letters that still count as a typo.
 const NEAR: usize = 3;
 
-/// Names that are proposed at most.
+/// Most names that are proposed.
 const MEANT_MAX: usize = 5;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Shrinking: a run that breaks an invariant is reduced, while *the same* invariant still breaks, to a schedule that a
-//! person can read. Another failure does not count.
+//! Shrinking reduces a run that breaks an invariant, while *the same* invariant still breaks, to a schedule that a person
+//! can read. Another failure does not count.
 //!
 //! | module | what it reduces |
 //! |---|---|
@@ -14,10 +14,9 @@
 //! | `search` | runs candidates on all cores, and takes the first that breaks, whatever the number of cores |
 //! | `premise` | what must stay as it is, or the invariant would promise nothing |
 //!
-//! Nothing that is kept is numbered anew: clients, hubs and calls keep their indices and numbers, by which their streams
-//! of randomness are drawn. What all parts of a run share does move: the network draws the latency of every message
-//! from one stream, and the outsider's floods are numbered by their place. Where a reduction makes the failure go away
-//! for such a reason, it is not taken.
+//! Clients, hubs and calls keep their indices and numbers, because these select their streams of randomness. What all
+//! parts of a run share does change: the network draws the latency of every message from one stream, and the outsider's
+//! floods are numbered by their position. A reduction that makes the failure go away for such a reason is not taken.
 
 mod cluster;
 mod ddmin;
@@ -35,9 +34,9 @@ use crate::outcome::{RunOutcome, RunViolation};
 use crate::plan::Plan;
 use search::Search;
 
-/// Runs that shrinking one failure may take. Failures of the campaigns that come with the command were shrunk in 15 to
-/// 200, most of them of a few simulated seconds. One that needs more than this is no small schedule anyway; what it has
-/// come to after a few minutes is saved.
+/// Most runs for shrinking one failure. Failures of the built-in campaigns took 15 to 200 runs, most of them of a few
+/// simulated seconds. A failure that needs more than this does not end as a small schedule anyway: what is left after a few
+/// minutes is saved.
 pub const RUNS_MAX: u32 = 400;
 
 /// A run that was reduced.
@@ -108,8 +107,8 @@ pub fn fewest_parts(
     search.finish(is_minimal)
 }
 
-/// Takes parts away until none can go any more. Only then is it worth while to look at numbers: what is cut to fit breaks
-/// no more when anything else goes, since that moves the latencies of messages.
+/// Takes parts away until no more can go. Numbers come only after that: a plan with tightly fitted numbers stops breaking
+/// when any other part goes, because that changes the latencies of messages.
 fn fewer_parts(search: &mut Search<'_>) {
     loop {
         let before = search.plan().clone();

@@ -9,24 +9,10 @@ const GRAIN_MS: u64 = 10;
 /// Shorter faults and lies, by an earlier end or a later beginning; lower rates and strengths; fewer keys.
 pub(super) fn all(search: &mut Search<'_>) {
     for i in 0..search.plan().faults.len() {
-        let duration = |plan: &Plan| {
-            let fault = plan.faults.get(i)?;
-            Some(fault.until_ms - fault.at_ms)
-        };
-        lower(
-            search,
-            duration,
-            |plan, ms| plan.faults[i].until_ms = plan.faults[i].at_ms + ms,
-            GRAIN_MS,
-            GRAIN_MS,
-        );
-        lower(
-            search,
-            duration,
-            |plan, ms| plan.faults[i].at_ms = plan.faults[i].until_ms - ms,
-            GRAIN_MS,
-            GRAIN_MS,
-        );
+        shorten(search, i, |plan, i| {
+            let fault = plan.faults.get_mut(i)?;
+            Some((&mut fault.at_ms, &mut fault.until_ms))
+        });
         lower(
             search,
             |plan| Some(*plan.faults.get(i)?.fault.clone().strength_mut()?.1),
@@ -40,24 +26,10 @@ pub(super) fn all(search: &mut Search<'_>) {
         );
     }
     for i in 0..search.plan().liars.len() {
-        let duration = |plan: &Plan| {
-            let liar = plan.liars.get(i)?;
-            Some(liar.until_ms - liar.from_ms)
-        };
-        lower(
-            search,
-            duration,
-            |plan, ms| plan.liars[i].until_ms = plan.liars[i].from_ms + ms,
-            GRAIN_MS,
-            GRAIN_MS,
-        );
-        lower(
-            search,
-            duration,
-            |plan, ms| plan.liars[i].from_ms = plan.liars[i].until_ms - ms,
-            GRAIN_MS,
-            GRAIN_MS,
-        );
+        shorten(search, i, |plan, i| {
+            let liar = plan.liars.get_mut(i)?;
+            Some((&mut liar.from_ms, &mut liar.until_ms))
+        });
         lower(
             search,
             |plan| Some(plan.liars.get(i)?.rate_percent.into()),
@@ -77,8 +49,32 @@ pub(super) fn all(search: &mut Search<'_>) {
     }
 }
 
-/// Liars that always lie, so that whether a lie is told does not hang on how many answers came before it: taking calls
-/// away would draw others.
+/// When something of a plan begins and ends.
+type Period = fn(&mut Plan, usize) -> Option<(&mut u64, &mut u64)>;
+
+/// An earlier end, then a later beginning.
+fn shorten(search: &mut Search<'_>, i: usize, period: Period) {
+    let duration = |plan: &Plan| {
+        let mut plan = plan.clone();
+        let (from_ms, until_ms) = period(&mut plan, i)?;
+        Some(*until_ms - *from_ms)
+    };
+    let end_earlier = |plan: &mut Plan, ms| {
+        if let Some((from_ms, until_ms)) = period(plan, i) {
+            *until_ms = *from_ms + ms;
+        }
+    };
+    let begin_later = |plan: &mut Plan, ms| {
+        if let Some((from_ms, until_ms)) = period(plan, i) {
+            *from_ms = *until_ms - ms;
+        }
+    };
+    lower(search, duration, end_earlier, GRAIN_MS, GRAIN_MS);
+    lower(search, duration, begin_later, GRAIN_MS, GRAIN_MS);
+}
+
+/// Makes liars always lie. Otherwise a lie depends on the number of answers before it, and taking calls away would draw
+/// other lies.
 pub(super) fn make_lies_certain(search: &mut Search<'_>) {
     search.take_first(1, |plan, _| {
         for liar in &mut plan.liars {

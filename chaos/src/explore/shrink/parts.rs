@@ -24,7 +24,7 @@ pub(super) fn lists(search: &mut Search<'_>) {
     );
 }
 
-/// Liars that tell one kind of lie only. Of several kinds one is drawn for each answer, so that whatever is taken away
+/// Liars that tell one kind of lie only. With several kinds, each answer draws one, so that whatever is taken away
 /// changes all lies after it, and little could go.
 fn one_kind_of_lie(search: &mut Search<'_>) {
     let mut kinds: Vec<Lie> = Vec::new();

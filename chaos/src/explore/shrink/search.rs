@@ -1,4 +1,4 @@
-//! The search: candidates are run on all cores, and the first in their order that breaks is taken.
+//! The search runs candidates on all cores, and takes the first in their order that breaks.
 //!
 //! The number of jobs changes nothing but the time: candidates are started in order, so that all before the first that
 //! breaks have been run when it is known. Those after it which other jobs have started by then are not counted, and

@@ -7,7 +7,7 @@ use rand::rngs::ChaCha12Rng;
 
 use crate::plan::Plan;
 
-/// A situation is rare if it came about in one of so many runs, or fewer.
+/// A situation is rare if at most one of this many runs met it.
 pub(super) const RARE_ONE_IN: u64 = 10;
 
 /// Runs that are kept. More would spread the search over what is not so rare.

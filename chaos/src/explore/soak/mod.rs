@@ -1,4 +1,4 @@
-//! A soak: runs are drawn until the time is over, half of them fresh, half of them neighbours of runs that came near
+//! A soak draws runs until its time is over. Half of them are fresh; the other half are neighbours of runs that came near
 //! something rare.
 //!
 //! | module | what it holds |
@@ -36,23 +36,23 @@ use corpus::Corpus;
 use mutate::mutate;
 use tally::Tally;
 
-/// Runs that are drawn before the result of an earlier one is looked at. More than anybody has cores to run at once;
-/// few enough that the search soon follows what it finds.
+/// Runs that are drawn before the result of an earlier one is considered: more than any machine has cores, and few enough
+/// that the search soon follows what it finds.
 pub const AHEAD: u64 = 32;
 
 /// Seeds are drawn below this: short enough to type.
 const SEED_LIMIT: u64 = 1 << 32;
 
-/// Of 100 runs, so many are mutations, once there is something to mutate.
+/// Share of runs that are mutations, in percent, once there is something to mutate.
 const MUTATED_PERCENT: u32 = 50;
 
-/// Runs that broke something and are kept with their plans. More of the same help nobody.
+/// Most runs that broke something and are kept with their plans. More of the same help nobody.
 const BROKEN_MAX: usize = 20;
 
-/// What a soak is told.
+/// Options of a soak.
 #[derive(Debug, Clone, Copy)]
 pub struct SoakOptions {
-    /// Decides what is drawn.
+    /// The seed of all draws.
     pub seed: u64,
     /// Runs at the same time.
     pub jobs: usize,
@@ -82,7 +82,7 @@ pub struct Broken {
     pub violations: Vec<RunViolation>,
 }
 
-/// What came of a soak.
+/// The result of a soak.
 #[derive(Debug)]
 pub struct Soaked {
     /// What was seen.

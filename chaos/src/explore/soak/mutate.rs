@@ -23,7 +23,7 @@ use rand::rngs::ChaCha12Rng;
 use super::SEED_LIMIT;
 use crate::plan::Plan;
 
-/// Changes made to a plan at most. Few, so that what was rare about it is likely to stay.
+/// Most changes that are made to a plan. Few, because whatever made it rare should survive.
 const CHANGES_MAX: u32 = 4;
 
 /// A change. Some need another plan, to take something from.

@@ -81,7 +81,7 @@ pub(super) fn measure(lab: &mut Lab<'_>) -> Vec<Point> {
     points
 }
 
-/// What came of an attack.
+/// The result of an attack.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tried {
     keys: u64,

@@ -1,4 +1,4 @@
-//! What came of each key that was asked for.
+//! The outcome of each requested key.
 
 use std::collections::BTreeMap;
 

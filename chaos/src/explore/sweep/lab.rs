@@ -85,8 +85,8 @@ impl<'a> Lab<'a> {
             .collect()
     }
 
-    /// Runs the same experiment under each of some conditions: so many keys, in runs of `keys_max` at most. Gives what was
-    /// read off the runs of each condition.
+    /// Runs the same experiment under each condition, with `keys` keys in runs of at most `keys_max`. Gives what was read
+    /// off the runs of each condition.
     pub(super) fn run_each<C: Copy, T: Send>(
         &mut self,
         conditions: &[C],

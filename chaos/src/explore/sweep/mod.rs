@@ -1,4 +1,4 @@
-//! The sweep: the same experiment again and again, with one thing changed at a time, until a curve can be drawn.
+//! The sweep repeats one experiment and changes one thing at a time, until a curve can be drawn.
 //!
 //! Campaigns look for what breaks; a sweep measures how far things go. Its plans are not drawn from distributions but made
 //! one by one. They run like any other, and all invariants judge every run. `docs/sweep.md` says how each figure is made.
@@ -37,51 +37,26 @@ use serde::Serialize;
 use crate::campaign::VERSION;
 use crate::outcome::RunViolation;
 use crate::plan::Plan;
+use crate::plan::named::named;
 use lab::Lab;
 
-/// What can be swept by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// Keys that arrive, by hubs that crashed and hubs that lie.
-    Map,
-    /// How long a key takes, by slow hubs and by loss.
-    Latency,
-    /// How long it takes until keys arrive again after a partition.
-    Recovery,
-    /// PSRD that a key costs.
-    Psrd,
-    /// Bytes and messages of a key.
-    Cost,
-    /// Keys that colluding hubs find out.
-    Collusion,
-    /// How long a key takes between cities.
-    Wan,
-}
-
-impl Part {
-    /// All parts, in the order of the report.
-    pub const ALL: [Self; 7] = [
-        Self::Map,
-        Self::Collusion,
-        Self::Latency,
-        Self::Wan,
-        Self::Recovery,
-        Self::Psrd,
-        Self::Cost,
-    ];
-
-    /// Its name on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Map => "map",
-            Self::Latency => "latency",
-            Self::Recovery => "recovery",
-            Self::Psrd => "psrd",
-            Self::Cost => "cost",
-            Self::Collusion => "collusion",
-            Self::Wan => "wan",
-        }
+named! {
+    /// What can be swept by itself, in the order of the report.
+    pub enum Part {
+        /// Keys that arrive, by hubs that crashed and hubs that lie.
+        Map = "map",
+        /// Keys that colluding hubs find out.
+        Collusion = "collusion",
+        /// How long a key takes, by slow hubs and by loss.
+        Latency = "latency",
+        /// How long a key takes between cities.
+        Wan = "wan",
+        /// How long it takes until keys arrive again after a partition.
+        Recovery = "recovery",
+        /// PSRD that a key costs.
+        Psrd = "psrd",
+        /// Bytes and messages of a key.
+        Cost = "cost",
     }
 }
 
@@ -171,8 +146,8 @@ pub struct Broken {
     pub violation: RunViolation,
 }
 
-/// Measures what is asked for. `watch` is told of each run as it ends: of which part, how many of how many are done.
-/// Runs that broke something come beside the figures.
+/// Measures the given parts. `watch` is called when a run ends, with its part, the number of finished runs and their total.
+/// Runs that broke something are returned beside the figures.
 pub fn sweep(options: &Options, watch: impl FnMut(Part, usize, usize)) -> (Sweep, Vec<Broken>) {
     let mut lab = Lab::new(options, watch);
     let mut sweep = Sweep {

@@ -1,4 +1,4 @@
-//! PSRD that a key costs, beside theory, and what failures waste of it.
+//! The PSRD that a key costs, compared with theory, and the PSRD that failures waste.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +62,7 @@ pub struct Waste {
     pub useful_bytes_per_key: f64,
     /// PSRD of messages that came to nothing, since they or their answers never arrived, or were refused.
     pub vain_bytes_per_key: f64,
-    /// PSRD that was delivered and never used, since one end forgot it or the link was registered anew.
+    /// PSRD that was delivered and never used, because one end forgot it or the link registered again.
     pub abandoned_bytes_per_key: f64,
     /// The last two, of all three.
     pub wasted_share: f64,

@@ -1,4 +1,4 @@
-//! Plans of a sweep: two clients, one of which asks for keys that the other one fetches, and nothing that goes wrong.
+//! Plans of a sweep: one client asks for keys, the other one fetches them, and nothing goes wrong.
 //! Each figure adds its own trouble.
 
 use dske::protocol::initiator::KeySource;

@@ -145,7 +145,7 @@ pub(super) fn measure(lab: &mut Lab<'_>) -> (Vec<Point>, Vec<Link>) {
 impl Profile {
     fn plan(&self, mut plan: Plan, keys: usize, condition: &str, grace_ms: u64) -> Plan {
         let cluster = &mut plan.cluster;
-        // SAEs stand beside their clients.
+        // SAEs run on the machines of their clients.
         cluster.latency_ms = (0, 0);
         cluster.tick_ms = 1;
         cluster.link_latency_ms = self.latencies();

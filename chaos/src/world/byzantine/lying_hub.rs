@@ -42,7 +42,7 @@ pub struct LyingHub {
     last: BTreeMap<NodeName, Response>,
 }
 
-/// Shares that are remembered for swapping at most.
+/// Most shares that are remembered for swapping.
 const SEEN_MAX: usize = 64;
 
 impl LyingHub {
@@ -204,7 +204,7 @@ impl LyingHub {
         }
     }
 
-    /// Says that it takes no shares, and takes none. Does what else it is asked for.
+    /// Refuses every share, and stores none. Executes all other operations.
     fn execute_but_refuse_shares(
         &mut self,
         now: Duration,
@@ -253,7 +253,7 @@ impl LyingHub {
     }
 }
 
-/// Whether a lie is about what is asked for. Those that concern the whole message always are.
+/// Whether a lie applies to an operation. Lies about the whole message always apply.
 fn lie_fits(lie: Lie, operation: &Operation<Plain>) -> bool {
     match operation {
         Operation::Deposit(_) => matches!(

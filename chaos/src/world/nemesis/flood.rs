@@ -68,7 +68,7 @@ async fn flood(
         let (attack, request) = ahead.unwrap_or_else(|| message(&observer, hub, &mut rng));
         let what = Tried::Flood(attack);
         observer.reach(what.reached());
-        // Exactly what it sends, so that nobody has to guess what a hub should have refused.
+        // Exactly what it sends: then the checks need not guess what a hub should have refused.
         observer.attack(Attack {
             at_us: now_us(),
             hub,
@@ -76,7 +76,7 @@ async fn flood(
             request: request.clone(),
         });
         let sent = transport.ask(request);
-        // Nobody waits for the answer: it has no say in anything.
+        // Nobody waits for the answer: nothing depends on it.
         tokio::task::spawn_local(async move { drop(sent.await) });
         tokio::time::sleep(Duration::from_millis(1000 / per_second.max(1))).await;
     }

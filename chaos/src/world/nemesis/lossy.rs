@@ -26,8 +26,8 @@ use crate::world::observer::record::NoteKind;
 /// it does take.
 pub(crate) const RETRANSMISSION_MS: u64 = 200;
 
-/// Losses of one message that are drawn at most. With so many it is later than the longest time-out of a request that a
-/// plan may have, so that more would change nothing.
+/// Most losses that are drawn for one message. With these it is later than the longest request time-out that a plan may
+/// have: more losses would change nothing.
 const LOSSES_MAX: u32 = 9;
 
 /// A transport that loses messages while a fault says so.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `lossy` | a client's way to a hub that loses messages |
 //! | `flood` | the outsider that floods hubs |
-//! | `rogue` | the client that keeps to no rules |
+//! | `rogue` | the registered client that breaks every rule |
 
 pub(super) mod flood;
 pub(crate) mod lossy;
@@ -79,7 +79,7 @@ impl Nemesis {
         }
     }
 
-    /// Does what is due.
+    /// Starts and ends the faults that are due.
     pub(super) fn act(&mut self, sim: &mut turmoil::Sim<'_>) {
         let now_ms = u64::try_from(sim.elapsed().as_millis()).unwrap_or(u64::MAX);
         while self.agenda.last().is_some_and(|step| step.at_ms <= now_ms) {

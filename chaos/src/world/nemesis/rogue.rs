@@ -1,5 +1,5 @@
-//! The rogue client: registered at every hub, with PSRD and an SAE of its own, it keeps to no rules. It knows what
-//! goes over the wire, and signs what it sends properly: what a hub refuses, it refuses for what is said, not for how.
+//! The rogue client breaks every rule. It is registered at every hub, has PSRD and an SAE of its own, and reads the wire.
+//! It signs its messages properly: a hub that refuses one refuses its content, not its form.
 //!
 //! It runs the production channel ([`ClientEnd`]) and transport, and nothing else of a client.
 
@@ -31,13 +31,13 @@ use crate::world::observer::Observer;
 use crate::world::observer::record::{self, Tried};
 use crate::world::observer::tap::Tap;
 
-/// How long it waits for an answer, which it only needs to keep its pools in step.
+/// How long it waits for an answer. It needs answers only to keep its pools in step.
 const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// It keeps as many bytes in each pool: more than any of its messages takes, or the answer to it.
+/// Bytes that it keeps in each pool: more than any of its messages, or the answer to one, takes.
 const LOW_WATER_BYTES: usize = 1_024;
 
-/// Deliveries in a row at most: a hub whose blocks are tiny is not worth more.
+/// Most deliveries in a row: a hub with tiny blocks is not worth more.
 const DELIVERIES_MAX: usize = 8;
 
 /// Starts the rogue as a task of its own, if the plan has work for it.
@@ -153,7 +153,7 @@ impl Rogue {
                 let mut channel = channel.borrow_mut();
                 let added = match delivered {
                     Some(Ok(block)) => channel.end.add(owner, block).is_ok(),
-                    // Nobody knows what the hub has: next time it starts anew. Its old bytes are void then.
+                    // What the hub holds is unknown: next time the channel registers again, and its old bytes are void.
                     Some(Err(_)) | None => false,
                 };
                 if !added {
@@ -211,7 +211,7 @@ impl Channel {
         self.end.left(owner) < LOW_WATER_BYTES || dry
     }
 
-    /// Takes the bytes of the answer out of the pool, as any client does, and notices where it has to start anew.
+    /// Takes the bytes of the answer out of the pool, as any client does, and notices when it has to register again.
     fn hear(&mut self, to: &Request, sent: &Sent, response: &Response) {
         let opened = match (Encoding::of(to), to.method) {
             (Encoding::Binary, _) => {

@@ -81,14 +81,14 @@ pub struct Observation {
     pub attacks: Vec<Attack>,
     /// What is no message, call or lie.
     pub notes: Vec<Note>,
-    /// When the nodes had reached a mark, in microseconds: noticed with the next thing that is seen. Only where it is
-    /// asked for.
+    /// When the nodes reached a mark, in microseconds: noticed with the next thing that is seen. Empty unless marks are
+    /// watched.
     pub marks: Vec<(u64, Mark)>,
     /// Fault, lie or rare branch → how often.
     pub reached: BTreeMap<String, u64>,
     /// The hash of all that was seen.
     pub trace: TraceHash,
-    /// How often each mark had been reached when last looked at, if that is asked for.
+    /// The counts of all marks at the last look, if marks are watched.
     marks_known: Option<BTreeMap<Mark, u64>>,
 }
 
@@ -181,7 +181,7 @@ impl Observer {
         seen.notes.push(Note { at_us, what });
     }
 
-    /// Records what passed beside the protocol.
+    /// Records what passed outside of the protocol.
     pub(crate) fn out_of_band(&self, hub: usize, client: Option<usize>, what: OutOfBand) {
         if let Some(client) = client {
             let mut seen = self.see();

@@ -144,7 +144,7 @@ pub fn is_authentic(blocks: &impl Blocks, to: &Request, response: &Response) -> 
         let signature = Signature::from_header(response.signature.as_deref()).ok()?;
         let bytes = blocks.of(&signature.allocation)?;
         let key = MacKey::try_from(bytes.get(..MAC_KEY_BYTES)?).ok()?;
-        // Made again and compared here: how nodes compare tags is among what is being tested.
+        // Computed and compared here, because the nodes' own comparison of tags is one of the things under test.
         let right = Signature::of_response(&key, signature.allocation.clone(), &to, response);
         (right == signature).then_some(())
     };

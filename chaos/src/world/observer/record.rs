@@ -15,7 +15,7 @@ use crate::plan::{self, Fault, Lie};
 pub struct Message {
     /// When.
     pub at_us: u64,
-    /// Index of the client; at a hub, of whoever the message says it is from.
+    /// Index of the client. At a hub: of the client that the message names as its sender.
     pub client: Option<usize>,
     /// Index of the hub.
     pub hub: usize,
@@ -129,7 +129,7 @@ impl Outcome {
     }
 }
 
-/// What passes between a client and a hub beside the protocol.
+/// What passes between a client and a hub outside of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutOfBand {
     /// The client was registered.
@@ -154,7 +154,7 @@ pub struct LieTold {
     pub to: Option<String>,
 }
 
-/// What somebody who keeps to no rules tried.
+/// What an attacker tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tried {
     /// The outsider.
@@ -174,7 +174,7 @@ impl Tried {
     }
 }
 
-/// A message by somebody who keeps to no rules, where it was sent.
+/// A message by an attacker, where it was sent.
 pub struct Attack {
     /// When.
     pub at_us: u64,

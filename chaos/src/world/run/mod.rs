@@ -40,9 +40,10 @@ pub fn simulate(observer: &Observer) {
     let plan = Rc::clone(&observer.seen().plan);
     let plan = &plan;
     dske::harness::begin(plan.canary);
-    let mut topology =
-        Topology::parse("plan", &plan.topology()).expect("a plan makes a valid topology");
-    // The hubs know the rogue client by its SAE; but nobody runs the production code under its name.
+    let mut topology = plan
+        .topology()
+        .expect("a plan was checked, or drawn within its limits");
+    // The hubs know the rogue client by its SAE, but no node runs under its name.
     topology.clients.truncate(usize::from(plan.cluster.clients));
     let topology = Rc::new(topology);
     let ms = Duration::from_millis;
@@ -58,8 +59,8 @@ pub fn simulate(observer: &Observer) {
     add_nodes(&mut sim, &topology, plan.seed, &hooks);
     let network = network(&sim, plan, &topology);
     let mut nemesis = Nemesis::new(plan, &topology, network, observer.clone());
-    // Whoever is not a node shares one host: no fault touches them, and the simulator's work for each tick grows with
-    // the number of hosts times that of links. The run is over when this host is.
+    // Everybody who is not a node shares one host: no fault touches them, and the simulator's work for each tick grows with
+    // the number of hosts times the number of links. The run ends when this host ends.
     let outside = outside(topology, observer.clone());
     sim.client("outside", outside);
     loop {

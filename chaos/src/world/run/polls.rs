@@ -22,7 +22,7 @@ const INTERVAL_MS: u64 = 1_000;
 /// A node that does not answer within this is down.
 const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Before the end, so that the last answers are in when the run ends.
+/// How long before the end of the run the last poll is: its answers have to arrive in time.
 const LAST_BEFORE_END_MS: u64 = 600;
 
 /// Polls until the plan's end.

@@ -1,4 +1,4 @@
-//! The SAEs: make the planned calls, each as a task of its own, and record what came of them.
+//! The SAEs make the planned calls, each as a task of its own, and record the outcomes.
 
 use std::rc::Rc;
 use std::time::Duration;

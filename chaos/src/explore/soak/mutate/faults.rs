@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 
 use super::{one_of, place_in};
-use crate::campaign::draw::some_of;
+use crate::campaign::draw_faults::some_of;
 use crate::campaign::value::Range;
 use crate::plan::{FaultKind, Plan, PlannedFault};
 

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 
 use super::{one_of, place_in};
-use crate::campaign::draw::some_lies;
+use crate::campaign::draw_faults::some_lies;
 use crate::plan::{Liar, Lie, Plan};
 
 /// One more hub lies, or one lies at another time as well.

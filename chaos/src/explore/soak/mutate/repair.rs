@@ -12,7 +12,7 @@ const FAULTS_MAX: usize = 60;
 /// Periods of lying at most, of all hubs together.
 const LIARS_MAX: usize = 20;
 
-/// Puts everything within its limits, into its order, and drops what refers to nobody.
+/// Brings every value within its limits and every list into order, and drops references to nodes that do not exist.
 pub(super) fn repair(plan: &mut Plan) {
     cluster(plan);
     faults(plan);

@@ -16,13 +16,13 @@ use crate::plan::attack::Attack;
 use crate::world::observer::Observation;
 use crate::world::observer::record::Seen;
 
-/// Keys that it knows of at most: those of the last messages.
+/// Most keys that it knows of: those of the last messages.
 const KNOWN_MAX: usize = 30;
 
 /// Bytes of its own keys.
 const SIZE: usize = 16;
 
-/// A key of which a client has sent shares.
+/// A key whose shares a client has sent.
 pub(super) struct Known {
     key_id: KeyId,
     master_sae: SaeId,
