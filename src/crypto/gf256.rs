@@ -1,7 +1,14 @@
 //! The field GF(2^8) with the polynomial x^8 + x^4 + x^3 + x^2 + 1 (0x11D), the one of the `sharks` family of crates.
 //!
-//! No table is looked up and no branch taken on an operand, since both may be secret; but for the weights of [`combine`]
-//! and all of `public`, which are public.
+//! Operands may be secret, so none of them selects a table entry or decides a branch. The exceptions are the weights of
+//! [`combine`] and all of `public`, which must be public.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `kernel` | which kernel combines rows: the fastest that the processor can run |
+//! | `x86` | the kernels for x86-64 |
+//! | `portable` | the kernel for every processor |
+//! | `public` | arithmetic on public values |
 
 mod kernel;
 mod portable;
@@ -10,6 +17,9 @@ pub(super) mod public;
 mod x86;
 
 pub use kernel::Kernel;
+
+/// A length that every kernel handles without a rest.
+pub(super) const BLOCK_BYTES: usize = 256;
 
 /// Product of two elements.
 #[must_use]
@@ -36,13 +46,13 @@ pub const fn inv(a: u8) -> u8 {
     result
 }
 
-/// The sum of rows, each multiplied by its weight, element by element. The weights have to be public, such as
-/// coordinates or what follows from coordinates.
+/// The sum of rows, each multiplied by its weight, element by element. The weights must be public, such as coordinates or
+/// what follows from coordinates: they select table entries.
 ///
-/// What `out` was before does not matter: it is written once, and not read.
+/// `out` is written and not read, so that its content before does not matter.
 ///
 /// # Panics
-/// If they are of different lengths.
+/// If the rows and `out` are of different lengths.
 pub fn combine<'a>(out: &mut [u8], rows: impl Iterator<Item = (&'a [u8], u8)> + Clone) {
     Kernel::fastest().combine(out, rows);
 }

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::harness::{Canary, canary};
 use crate::protocol::batch::{Operation, Reply};
-use crate::protocol::channel::{ClientEnd, OpenError, PoolOwner};
+use crate::protocol::channel::{ClientEnd, Malformed, OpenError, PoolOwner};
 use crate::protocol::limits::ATTEMPTS_MAX;
 use crate::protocol::message::{DepositBody, DepositReply, FetchQuery, FetchReply, Plain};
 use crate::protocol::{NodeName, Refusal};
@@ -254,7 +254,7 @@ fn answers_otherwise(reply: Reply<Plain>) -> LinkError {
     LinkError::Response(match reply {
         Reply::Refused(refusal) => OpenError::Refused(refusal),
         Reply::Deposit(_) | Reply::Fetch(_) => {
-            OpenError::AuthenticMalformed("it answers another question than was asked".to_owned())
+            OpenError::AuthenticMalformed(Malformed::OtherQuestion)
         }
     })
 }
@@ -391,7 +391,7 @@ impl State {
 
     /// Whether what is reserved goes with a message of this cost, and the hub still has it too.
     fn accepts(&self, reserved: &Reservation, cost: usize) -> bool {
-        self.registration == Some(reserved.registration) && reserved.spent.bytes.len() == cost
+        self.registration == Some(reserved.registration) && reserved.spent.size() == cost
     }
 
     fn needs_provisioning(&self, low_water_bytes: usize) -> bool {

@@ -1,12 +1,14 @@
-//! What a message says, in either encoding: one operation in JSON, for people, or a batch of them in the binary encoding,
-//! which links between nodes speak.
+//! What a message says, in either encoding: one operation in JSON, for people, or a batch of operations in the binary
+//! encoding that links between nodes speak.
 //!
-//! The target tells the encoding, since the MAC covers the target: nobody can make a hub read a body otherwise than it
-//! was meant. The binary encoding is that of the `postcard` crate, see `docs/protocol.md` §4.
+//! The target of a request tells its encoding, and the MAC covers the target: nobody can make a hub read a body in
+//! another encoding than its sender meant. The binary encoding is that of the `postcard` crate, see `docs/protocol.md` §4.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::message::{DepositBody, DepositReply, Encrypted, FetchQuery, FetchReply, ShareBytes};
+use super::message::{
+    DepositBody, DepositReply, Encrypted, FetchQuery, FetchReply, QueryError, ShareBytes,
+};
 use super::names::NodeName;
 use super::refusal::Refusal;
 use super::wire::{KEY_SHARES_PATH, Method, Request, Response};
@@ -20,19 +22,8 @@ pub enum Operation<S = Encrypted> {
     Fetch(FetchQuery),
 }
 
-/// What a hub answers to one operation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reply<S = Encrypted> {
-    /// To a deposit.
-    Deposit(DepositReply),
-    /// To a fetch.
-    Fetch(FetchReply<S>),
-    /// To either.
-    Refused(#[serde(with = "as_json")] Refusal),
-}
-
 impl<S> Operation<S> {
-    /// The client that has it.
+    /// The client that asks for it.
     #[must_use]
     pub fn client(&self) -> &NodeName {
         match self {
@@ -41,7 +32,7 @@ impl<S> Operation<S> {
         }
     }
 
-    /// The same operation with its shares in another state, made one by one in order.
+    /// The same operation with its shares in another state. They are converted one by one, in order.
     ///
     /// # Errors
     /// The first error of `convert`.
@@ -64,19 +55,19 @@ impl<S: ShareBytes> Operation<S> {
     }
 }
 
-impl<S: ShareBytes> Reply<S> {
-    /// Bytes of the shares in it, which is how much pad they need.
-    #[must_use]
-    pub fn share_bytes(&self) -> usize {
-        match self {
-            Self::Fetch(reply) => reply.share_bytes(),
-            Self::Deposit(_) | Self::Refused(_) => 0,
-        }
-    }
+/// What a hub answers to one operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply<S = Encrypted> {
+    /// To a deposit.
+    Deposit(DepositReply),
+    /// To a fetch.
+    Fetch(FetchReply<S>),
+    /// To either.
+    Refused(#[serde(with = "as_json")] Refusal),
 }
 
 impl<S> Reply<S> {
-    /// The same reply with its shares in another state, made one by one in order.
+    /// The same reply with its shares in another state. They are converted one by one, in order.
     ///
     /// # Errors
     /// The first error of `convert`.
@@ -86,6 +77,17 @@ impl<S> Reply<S> {
             Self::Fetch(reply) => Reply::Fetch(reply.try_map(convert)?),
             Self::Refused(refusal) => Reply::Refused(refusal),
         })
+    }
+}
+
+impl<S: ShareBytes> Reply<S> {
+    /// Bytes of the shares in it, which is how much pad they need.
+    #[must_use]
+    pub fn share_bytes(&self) -> usize {
+        match self {
+            Self::Fetch(reply) => reply.share_bytes(),
+            Self::Deposit(_) | Self::Refused(_) => 0,
+        }
     }
 }
 
@@ -118,6 +120,33 @@ impl Encoding {
     }
 }
 
+/// Why a body or a query cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unreadable {
+    /// The client at the start of a batch cannot be read. The text is that of the decoder.
+    #[error("no client: {0}")]
+    Client(String),
+    /// The body is not in the binary encoding. The text is that of the decoder.
+    #[error("{0}")]
+    Binary(String),
+    /// The body is longer than what is in it.
+    #[error("{0} bytes too many")]
+    TooLong(usize),
+    /// The body is not the JSON that it should be. The text is that of the parser.
+    #[error("{0}")]
+    Json(String),
+    /// The query of a GET is not what it should be.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+}
+
+impl Unreadable {
+    pub(super) fn json(error: &serde_json::Error) -> Self {
+        Self::Json(error.to_string())
+    }
+}
+
 /// The body of a batch.
 #[must_use]
 pub fn write_operations(client: &NodeName, operations: &[Operation]) -> Vec<u8> {
@@ -127,24 +156,23 @@ pub fn write_operations(client: &NodeName, operations: &[Operation]) -> Vec<u8> 
     )
 }
 
-/// The client that a batch says it is from, and the rest of its body. That is all that is read before the batch is
-/// verified.
+/// The client that a batch says it is from, and the rest of its body. Nothing else is read before the batch is verified.
 ///
 /// # Errors
-/// A sentence that says what is wrong.
-pub fn read_client(body: &[u8]) -> Result<(NodeName, &[u8]), String> {
-    postcard::take_from_bytes(body).map_err(|e| format!("no client: {e}"))
+/// If there is no client.
+pub fn read_client(body: &[u8]) -> Result<(NodeName, &[u8]), Unreadable> {
+    postcard::take_from_bytes(body).map_err(|e| Unreadable::Client(e.to_string()))
 }
 
-/// What comes behind the client.
+/// The operations, which follow the client.
 ///
 /// # Errors
-/// A sentence that says what is wrong.
-pub fn read_operations(rest: &[u8]) -> Result<Vec<Operation>, String> {
+/// If these bytes are not operations, or more than that.
+pub fn read_operations(rest: &[u8]) -> Result<Vec<Operation>, Unreadable> {
     from_binary(rest)
 }
 
-/// What a request wants, if it can be read: its words are taken as they are, true or not.
+/// What a request wants, if it can be read. It is taken at its word: nothing is verified.
 #[must_use]
 pub fn operations_of(request: &Request) -> Option<Vec<Operation>> {
     match Encoding::of(request) {
@@ -154,19 +182,17 @@ pub fn operations_of(request: &Request) -> Option<Vec<Operation>> {
 }
 
 /// The operation of a request in JSON.
-///
-/// # Errors
-/// A sentence that says what is wrong.
-pub(super) fn read_json(request: &Request) -> Result<Operation, String> {
+pub(super) fn read_json(request: &Request) -> Result<Operation, Unreadable> {
     match request.method {
         Method::Post => serde_json::from_slice(&request.body)
             .map(Operation::Deposit)
-            .map_err(|e| e.to_string()),
-        Method::Get => FetchQuery::from_target(&request.target).map(Operation::Fetch),
+            .map_err(|e| Unreadable::json(&e)),
+        Method::Get => Ok(Operation::Fetch(FetchQuery::from_target(&request.target)?)),
     }
 }
 
-/// What a response answers to each operation of a request, if it can be read: its words are taken as they are.
+/// What a response answers to each operation of a request, if it can be read. It is taken at its word: nothing is
+/// verified.
 #[must_use]
 pub fn replies_of(to: &Request, response: &Response) -> Option<Vec<Reply>> {
     if response.status != 200 {
@@ -190,26 +216,31 @@ pub(super) fn write_replies(replies: &[Reply]) -> Vec<u8> {
     to_binary(replies, replies.iter().map(Reply::share_bytes).sum())
 }
 
-pub(super) fn read_replies(body: &[u8]) -> Result<Vec<Reply>, String> {
+pub(super) fn read_replies(body: &[u8]) -> Result<Vec<Reply>, Unreadable> {
     from_binary(body)
 }
 
+pub(super) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value)
+        .expect("our own types have string keys only, which is all that JSON can refuse")
+}
+
 fn to_binary<T: Serialize + ?Sized>(value: &T, share_bytes: usize) -> Vec<u8> {
-    // With short shares what goes with each is half as long again. More than guessed costs a move, and no more.
+    // What stands around short shares is half as long as the shares. If the guess is too low, the buffer grows.
     let others = (share_bytes / 2).min(16 * 1024) + 512;
     postcard::to_extend(value, Vec::with_capacity(share_bytes + others))
         .expect("memory takes any number of bytes, and all lengths are known beforehand")
 }
 
-fn from_binary<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, String> {
+fn from_binary<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Unreadable> {
     match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Ok(value),
-        Ok((_, rest)) => Err(format!("{} bytes too many", rest.len())),
-        Err(error) => Err(error.to_string()),
+        Ok((_, rest)) => Err(Unreadable::TooLong(rest.len())),
+        Err(error) => Err(Unreadable::Binary(error.to_string())),
     }
 }
 
-/// A refusal has fields with names: also in a batch it is JSON, as text.
+/// A refusal is JSON in a batch, too, as a string: its fields have names.
 mod as_json {
     use super::*;
 

@@ -1,11 +1,21 @@
-//! The initiator: client A, which serves the master SAE, draws keys and deposits their shares. `docs/protocol.md` §5.
+//! The initiator: client A, which serves the master SAE. It draws keys and deposits their shares. `docs/protocol.md` §5.
 //!
-//! Keys come from the client's generator ([`Initiator::begin`]), or from PSRD ([`Reserving`], then
-//! [`Initiator::begin_from_psrd`]). The rest is the same.
+//! Keys come from the client's generator ([`Initiator::begin`]), or from PSRD: first [`Reserving`], then
+//! [`Initiator::begin_from_psrd`]. The rest is the same.
 //!
-//! The call is over as soon as every hub has answered, or K have and the grace period is over, or K cannot be
-//! reached any more, or the deadline has come. Who drives it keeps sending the remaining shares in the background.
+//! | event | [`Initiator::progress`] afterwards |
+//! |---|---|
+//! | the call begins | wait until the deadline |
+//! | a hub stores its shares of all keys, and with it K hubs do | wait until the grace period is over |
+//! | all hubs have answered, or all but late ones, and K store | done: the keys |
+//! | the grace period or the deadline is over, and K store | done: the keys |
+//! | a hub fails or refuses, and K can no longer be reached | failed |
+//! | the deadline is over, and fewer than K store | failed |
+//!
+//! `quorum` has the exact conditions. The driver of a call that is over keeps sending the remaining shares in the
+//! background.
 
+mod progress;
 mod quorum;
 mod reserving;
 
@@ -14,22 +24,22 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
-use crate::crypto::secret::Secret;
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use crate::crypto::mac::MAC_KEY_BYTES;
+use crate::crypto::secret::Secret;
 use crate::crypto::shamir::{self, Share, ShareIndex, Sharing, SharingError};
 use crate::harness::{Canary, Mark, canary, reached};
 use crate::psrd::Spent;
 
-use self::quorum::Quorum;
-pub use self::reserving::Reserving;
 use super::channel::{PadError, Pads};
 use super::message::{DepositBody, DepositOutcome, DepositReply, DepositedKey, Plain};
 use super::names::{KeyId, NodeName, SaeId};
-use super::reasons::Reasons;
+pub use progress::{EstablishError, Patience, Progress};
+use quorum::Quorum;
+pub use reserving::Reserving;
 
 /// Where the randomness of keys comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +48,7 @@ pub enum KeySource {
     /// The client's generator.
     #[default]
     Generator,
-    /// PSRD: the first K shares *are* PSRD, and the key is what they interpolate to. No generator has a part in it.
+    /// PSRD: the first K shares *are* PSRD, and the key is what they interpolate to. No generator is involved.
     Psrd,
 }
 
@@ -84,7 +94,7 @@ pub struct EstablishRequest {
 }
 
 impl EstablishRequest {
-    /// PSRD that the deposit at a hub spends: a MAC key, and a pad for the hub's share of each key.
+    /// Bytes of PSRD that the deposit at a hub spends: a MAC key, and a pad for the hub's share of each key.
     #[must_use]
     pub fn deposit_cost(&self) -> usize {
         MAC_KEY_BYTES + self.number * self.secret_bytes()
@@ -99,40 +109,6 @@ impl EstablishRequest {
 /// What each hub has to be sent.
 pub type Deposits = BTreeMap<ShareIndex, DepositBody<Plain>>;
 
-/// How long things may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// When the call has to be over.
-    pub deadline: Duration,
-    /// How long to wait for the other hubs once K have answered.
-    pub grace: Duration,
-}
-
-/// Where a call stands.
-#[derive(Debug)]
-pub enum Progress<T, E> {
-    /// Nothing to do until the next answer, or this time.
-    WaitUntil(Duration),
-    /// It is over, well.
-    Done(T),
-    /// It is over, badly.
-    Failed(E),
-}
-
-/// Why keys could not be established. No key is handed out, and what hubs hold of it expires.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{stored} of {hubs} hubs hold a share, {threshold} are needed{reasons}")]
-pub struct EstablishError {
-    /// Hubs that hold shares of all keys.
-    pub stored: usize,
-    /// Hubs in the topology.
-    pub hubs: u8,
-    /// Hubs needed.
-    pub threshold: u8,
-    /// What each of the other hubs said, or why it said nothing.
-    pub reasons: Reasons,
-}
-
 /// One call to establish keys.
 pub struct Initiator {
     keys: Vec<EstablishedKey>,
@@ -140,9 +116,9 @@ pub struct Initiator {
 }
 
 impl Initiator {
-    /// Draws the keys and splits them. The second part is what each hub has to be sent.
+    /// Draws the keys and splits them. Returns what each hub has to be sent, too.
     ///
-    /// From the generator come, for each key in turn: its ID (16 bytes), Y = u ‖ S, then the coefficients.
+    /// For each key in turn, the generator is asked for its ID (16 bytes), for Y = u ‖ S, then for the coefficients.
     #[must_use]
     pub fn begin(
         request: &EstablishRequest,
@@ -159,11 +135,11 @@ impl Initiator {
         begun
     }
 
-    /// Makes the keys of PSRD: of what is reserved for each hub's deposit. The second part is what each hub has to be
-    /// sent, together with what is reserved for it, if anything is.
+    /// Makes the keys of PSRD: of what is reserved for the deposits. Returns what each hub has to be sent, too. The
+    /// deposit for a hub with a reservation has to be sealed with it.
     ///
-    /// The pads of the K hubs with the lowest x are their shares, and Y = u ‖ S is what those interpolate to. From the
-    /// generator come the key IDs, and nothing else.
+    /// Among the hubs with reservations, the pads of the K with the lowest x are their shares, and Y = u ‖ S is what those
+    /// interpolate to. The generator is asked for the key IDs and nothing else.
     ///
     /// # Errors
     /// If fewer than K hubs have reservations, or one of theirs is shorter than [`EstablishRequest::deposit_cost`].
@@ -175,14 +151,13 @@ impl Initiator {
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, Deposits), SharingError> {
         let lowest = reserved.iter().take(sharing.threshold().into());
-        // The same reader by which the deposit is encrypted: the pad at a key's place is the one that it will get.
-        let mut pads: Vec<(ShareIndex, Pads<'_>)> = lowest
-            .map(|(&x, spent)| (x, Pads::after_key(&spent.bytes)))
-            .collect();
+        // `Pads` also encrypts the deposit, so that each key meets the pad here that its share will be encrypted with.
+        let mut pads: Vec<(ShareIndex, Pads<'_>)> =
+            lowest.map(|(&x, spent)| (x, Pads::of(spent))).collect();
         Self::begin_with(request, sharing, patience, rng, |_| {
             let shares = pads.iter_mut().map(|(x, pads)| {
                 let pad = pads.next(request.secret_bytes());
-                let pad = pad.map_err(|PadError| SharingError::Lengths)?;
+                let pad = pad.map_err(|PadError| SharingError::Length(*x))?;
                 let y = Secret::from(pad.to_vec());
                 Ok(Share { x: *x, y })
             });
@@ -191,7 +166,7 @@ impl Initiator {
         })
     }
 
-    /// Whatever the source is: `share` makes Y = u ‖ S and its shares for one key after the other.
+    /// What both sources have in common: `share` makes Y = u ‖ S and its shares for one key after the other.
     fn begin_with<E>(
         request: &EstablishRequest,
         sharing: Sharing,
@@ -232,13 +207,13 @@ impl Initiator {
         Ok((Self { keys, quorum }, deposits))
     }
 
-    /// Once K hubs have answered, these are not waited for: they have kept calls waiting in vain before. Their answers
-    /// count all the same.
+    /// Says which hubs kept earlier calls waiting in vain. They are not waited for once K hubs hold their shares, but
+    /// their answers count all the same.
     pub fn do_not_wait_for(&mut self, late: BTreeSet<ShareIndex>) {
         self.quorum.late = late;
     }
 
-    /// The hubs that were waited for when the call was over, and have not answered.
+    /// The hubs that this call waited for and that have not answered.
     #[must_use]
     pub fn waited_in_vain(&self) -> Vec<ShareIndex> {
         self.quorum.missing().collect()

@@ -1,37 +1,86 @@
-//! Every limit of the protocol in one place, with its reason.
+//! Every limit of the protocol in one place, with its reason. The assertions at the end say how limits depend on each
+//! other: whoever changes one is told by the compiler which others have to change with it.
 
-/// Bytes of a user key at most: 1 Mbit, the largest key that a bulk encryptor has reason to ask for in one piece.
+use crate::crypto::key_tag::TAG_SECRET_BYTES;
+use crate::crypto::mac::MAC_KEY_BYTES;
+use crate::psrd::{BLOCK_BYTES_MAX, FRAGMENTS_MAX};
+
+use super::names::NAME_BYTES_MAX;
+
+/// Largest user key, in bytes: 1 Mbit, the largest key that a bulk encryptor has reason to ask for in one piece.
 pub const KEY_BYTES_MAX: usize = 128 * 1024;
 
-/// Keys in one message at most. With ETSI GS QKD 014 `max_key_per_request` in mind.
+/// Most keys in one message, chosen with `max_key_per_request` of ETSI GS QKD 014 in mind.
 pub const KEYS_PER_MESSAGE_MAX: usize = 128;
 
-/// Operations in one batch at most: as many calls as an SAE has reason to make at the same time, several times over.
+/// Most operations in one batch: as many calls as an SAE has reason to make at the same time, several times over.
 pub const OPERATIONS_PER_BATCH_MAX: usize = 256;
 
-/// Slave SAEs of one key at most: the master's partner and the additional ones of a multicast call.
+/// Most slave SAEs of one key: the master's partner and the additional ones of a multicast call.
 pub const SLAVE_SAES_MAX: usize = 16;
 
-/// Shares that a hub holds at most, unless configured otherwise: as many as come in ten seconds, the time for which they
-/// stay after they were fetched, where SAEs ask for 100,000 keys a second.
+/// Most shares that a hub holds, unless configured otherwise. Shares stay for ten seconds after they were fetched: this
+/// is enough where SAEs ask for 100,000 keys a second.
 pub const SHARES_MAX: usize = 1_000_000;
 
-/// Bytes of the shares that a hub holds at most, unless configured otherwise. Beside those, each takes some 150 bytes.
+/// Most bytes of shares that a hub holds, unless configured otherwise. Each share takes some 150 bytes more.
 pub const SHARE_BYTES_MAX: usize = 1 << 30;
 
-/// Bytes of a message body at most. Crossing it is refused before the body is read to its end.
+/// Longest message body, in bytes. A longer one is refused before it is read to its end.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Bytes of the answer to a batch from which on the hub puts further operations off. What one operation alone brings comes on top,
-/// and both together are less than [`BODY_BYTES_MAX`] by far, but for an operation that is as large itself.
+/// Most bytes that a key takes in a body besides its share in base64: names as long and as many as they may be.
+pub const JSON_BYTES_PER_KEY_MAX: usize = 1_536;
+
+/// Most bytes of the answer to a batch, beyond its first operation. The hub puts off operations whose answers would take
+/// more. The answer to the first operation comes on top, however long it is: with one key it always fits into
+/// [`BODY_BYTES_MAX`].
 pub const REPLY_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// Blocks in a pool at most: more would only be a sign that nobody spends them.
+/// Most blocks in a pool: more would only be a sign that nobody spends them.
 pub const BLOCKS_MAX: usize = 64;
 
-/// Attempts of one exchange at most, the first one included. Each spends fresh PSRD, so the number is small.
+/// Most attempts of one exchange, the first one included. Each spends fresh PSRD, so the number is small.
 pub const ATTEMPTS_MAX: u32 = 5;
 
-/// Subsets of answers that a responder tries at most for one key. Enough for every pattern of liars in up to
-/// 10 hubs (C(10, 5) = 252), and for all but hopeless ones beyond.
+/// Most subsets of answers that a responder tries for one key. This is enough for every pattern of liars among up to 10
+/// hubs (C(10, 5) = 252), and for all but hopeless ones beyond.
 pub const SUBSETS_MAX: usize = 2_000;
+
+/// Most bytes of a share.
+const ONE_SHARE_BYTES_MAX: usize = KEY_BYTES_MAX + TAG_SECRET_BYTES;
+
+/// Most bytes that keys of one size take in a body.
+const fn json_bytes(keys: usize, size: usize) -> usize {
+    let base64 = (size + TAG_SECRET_BYTES).div_ceil(3) * 4;
+    // The parts that all keys have in common are shorter than one key without its share.
+    keys * (base64 + JSON_BYTES_PER_KEY_MAX) + JSON_BYTES_PER_KEY_MAX
+}
+
+/// The number of ways to choose `k` of `n`.
+const fn choose(n: usize, k: usize) -> usize {
+    if k == 0 {
+        1
+    } else {
+        choose(n - 1, k - 1) * n / k
+    }
+}
+
+// A key with the most and the longest names: quotation marks and a comma around each name, then IDs, tag and numbers.
+const _: () = assert!((SLAVE_SAES_MAX + 1) * (NAME_BYTES_MAX + 3) + 384 <= JSON_BYTES_PER_KEY_MAX);
+// The largest key fits into a body; so do as many keys of 256 bits as a message may have.
+const _: () = assert!(json_bytes(1, KEY_BYTES_MAX) <= BODY_BYTES_MAX);
+const _: () = assert!(json_bytes(KEYS_PER_MESSAGE_MAX, 32) <= BODY_BYTES_MAX);
+// So do as many operations on one such key as a batch may have. No part of one is longer in a batch than in JSON.
+const _: () = assert!(json_bytes(OPERATIONS_PER_BATCH_MAX, 32) <= BODY_BYTES_MAX);
+// A batch whose answers have been put off at the limit still has room for a first answer with one key of any size.
+const _: () = assert!(REPLY_BYTES_MAX + json_bytes(1, KEY_BYTES_MAX) <= BODY_BYTES_MAX);
+// A block can be large enough for the largest key, and a hub can hold its share.
+const _: () = assert!(MAC_KEY_BYTES + ONE_SHARE_BYTES_MAX <= BLOCK_BYTES_MAX);
+const _: () = assert!(KEYS_PER_MESSAGE_MAX * ONE_SHARE_BYTES_MAX <= SHARE_BYTES_MAX);
+const _: () = assert!(KEYS_PER_MESSAGE_MAX <= SHARES_MAX);
+// An allocation can name every block of a pool, so that everything that is left can be spent.
+const _: () = assert!(BLOCKS_MAX <= FRAGMENTS_MAX);
+// A client brings a hub that has run dry one block for each attempt that failed. The pool has room for them.
+const _: () = assert!(ATTEMPTS_MAX as usize - 1 < BLOCKS_MAX);
+const _: () = assert!(choose(10, 5) <= SUBSETS_MAX);

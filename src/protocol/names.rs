@@ -10,16 +10,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 use uuid::Uuid;
 
-/// Longest name of a node or SAE, in bytes: it has to fit into a path and a log line.
+/// Longest name of a node or SAE, in bytes. A name has to fit into a path and a log line.
 pub const NAME_BYTES_MAX: usize = 64;
 
 /// A name that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// Empty, or longer than [`NAME_BYTES_MAX`].
     #[error("a name has 1 to {NAME_BYTES_MAX} characters, this one has {0}")]
     Length(usize),
-    /// A character that would have to be escaped somewhere on its way.
+    /// A character that would have to be escaped somewhere.
     #[error("a name is made of letters, digits, '-', '_' and '.', this one has {0:?}")]
     Character(char),
 }
@@ -37,7 +38,7 @@ fn check(name: &str) -> Result<(), NameError> {
     }
 }
 
-/// Reads a name where it lies.
+/// Reads a name without copying its text first.
 struct NameVisitor<N>(PhantomData<N>);
 
 impl<N: FromStr<Err = NameError>> Visitor<'_> for NameVisitor<N> {
@@ -52,7 +53,7 @@ impl<N: FromStr<Err = NameError>> Visitor<'_> for NameVisitor<N> {
     }
 }
 
-// Names go with every message, share and key, so that a copy has to be cheap; short ones take no memory of their own.
+// Every message, share and key has names, so a copy has to be cheap: `SmolStr` stores short ones inline.
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -107,7 +108,7 @@ name_type! {
 }
 
 impl From<&NodeName> for SaeId {
-    /// A client without a list of SAEs serves one that has its own name.
+    /// A client without a list of SAEs serves one SAE, which has the client's name.
     fn from(name: &NodeName) -> Self {
         Self(name.0.clone())
     }
@@ -128,8 +129,8 @@ impl KeyId {
     }
 }
 
-/// Which key is meant. Initiators draw key IDs on their own, and whoever reads the wire can use one again: an ID names
-/// one key only together with the master SAE, for whom nobody else can speak.
+/// Which key is meant. Each initiator draws its key IDs alone, and whoever reads the wire can use an ID again. So an ID
+/// names one key only together with the master SAE, for which nobody else can speak.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyName {
     /// The SAE that asked for the key.
@@ -153,7 +154,7 @@ impl FromStr for KeyId {
     type Err = KeyIdError;
 
     fn from_str(text: &str) -> Result<Self, KeyIdError> {
-        // `Uuid` also reads braces, URNs and 32 bare digits; the standard's format is 8-4-4-4-12.
+        // `Uuid` also reads braces, URNs and 32 bare digits, but the standard's format is 8-4-4-4-12.
         if text.len() != 36 {
             return Err(KeyIdError);
         }

@@ -14,11 +14,11 @@ pub struct Reason {
     pub x: ShareIndex,
     /// Its name, where it is known.
     pub hub: Option<NodeName>,
-    /// What it said, or why it said nothing.
+    /// What it said, or why it said nothing. A text, since links report more kinds of failure than the protocol knows.
     pub why: String,
 }
 
-/// A reason for each hub that did not do its part, in order of x. Shown as `; hub 1 (hank): …; hub 4: …`.
+/// A reason for each hub that did not do its part, in order of x. They are shown as `; hub 1 (hank): …; hub 4: …`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reasons(pub Vec<Reason>);
 
@@ -38,7 +38,7 @@ impl Reasons {
         Self(reasons.collect())
     }
 
-    /// Fills the hubs' names in: the protocol knows hubs by their x alone, a person by name.
+    /// Adds the hubs' names: people know hubs by name, the protocol by x alone.
     pub fn name_hubs(&mut self, name: impl Fn(ShareIndex) -> Option<NodeName>) {
         for reason in &mut self.0 {
             reason.hub = name(reason.x);

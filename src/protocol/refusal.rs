@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Why a hub refused a whole message.
+/// Why a hub refused a message, or one operation of a batch.
 ///
-/// The variants up to [`Refusal::Malformed`] are answered without a signature, since the hub cannot tell who asked;
-/// a client must treat them as hints that anyone on the network could have made up.
+/// A refusal without a signature is a hint that anyone on the network could have made up; [`Refusal::signing`] says
+/// which ones a hub signs. The texts inside are for people: another hub may word them differently.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "code", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Refusal {
     /// The hub shares no PSRD with this client: it has restarted, or the client never registered.
     #[error("this hub shares no PSRD with client {client}; register first")]
@@ -22,13 +23,13 @@ pub enum Refusal {
         /// What is wrong with it.
         reason: String,
     },
-    /// The allocation names blocks that the hub does not have any more: it has restarted, or has given them up.
+    /// The allocation names blocks that the hub no longer has: it has restarted, or has given them up.
     #[error("this hub does not have the PSRD that the message names: {reason}; register again")]
     UnknownPsrd {
         /// Which block.
         reason: String,
     },
-    /// The allocation does not go with the message, or names bytes that were used before.
+    /// The allocation does not match the message, or names bytes that were used before.
     #[error("the allocation cannot be used: {reason}")]
     BadAllocation {
         /// What is wrong with it.
@@ -40,7 +41,7 @@ pub enum Refusal {
     /// The hub has no PSRD left to authenticate its answer with.
     #[error("this hub has no PSRD left to answer with; deliver more")]
     PsrdExhausted,
-    /// The message cannot be parsed, so that it cannot even be told who sent it.
+    /// The message cannot be parsed: not even its sender is known.
     #[error("the message is malformed: {reason}")]
     Malformed {
         /// What is wrong with it.
@@ -76,15 +77,89 @@ pub enum Refusal {
         /// The value in the message.
         got: usize,
     },
-    /// The answer would make the batch's response too long: to be asked again, in another one.
+    /// The answer would make the response to the batch too long. The client can ask again, in another batch.
     #[error("the answers to this batch are too long for one message; ask for this one again")]
     TooMuchAtOnce,
-    /// Verified, but its content makes no sense.
+    /// The message is authentic, but its content makes no sense.
     #[error("the message is authentic but malformed: {reason}")]
     AuthenticMalformed {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// Whether a hub signs a refusal. Signing spends PSRD, so a hub signs nothing for somebody who is not proved to hold some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signing {
+    /// Never: the hub cannot tell who asked.
+    Never,
+    /// If the hub has enough PSRD left for a signature.
+    IfPsrdIsLeft,
+    /// Always: the client has proved who it is.
+    Always,
+}
+
+/// Whose fault a refusal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nobody's: a hub has restarted, or cannot do everything at once.
+    Nobody,
+    /// The network's: somebody on the way changed or forged the message.
+    Network,
+    /// The sender's, whoever that is: nothing proves it.
+    Sender,
+    /// The client's: it signed the message.
+    Client,
+}
+
+/// Makes one row for each variant. The compiler notices if a row is missing.
+macro_rules! kinds {
+    ($($variant:ident: $kind:literal, $status:literal, $signing:ident, $fault:ident;)*) => {
+        impl Refusal {
+            /// The names of all kinds.
+            pub const KINDS: &'static [&'static str] = &[$($kind),*];
+
+            /// The name of its kind, for counters: the `code` in its JSON.
+            #[must_use]
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$variant { .. } => $kind,)* }
+            }
+
+            /// The HTTP status that goes with it.
+            #[must_use]
+            pub fn status(&self) -> u16 {
+                match self { $(Self::$variant { .. } => $status,)* }
+            }
+
+            /// Whether a hub signs it.
+            #[must_use]
+            pub fn signing(&self) -> Signing {
+                match self { $(Self::$variant { .. } => Signing::$signing,)* }
+            }
+
+            /// Whose fault it is.
+            #[must_use]
+            pub fn fault(&self) -> Fault {
+                match self { $(Self::$variant { .. } => Fault::$fault,)* }
+            }
+        }
+    };
+}
+
+// The table of `docs/protocol.md` §7.
+kinds! {
+    Unregistered:       "unregistered",         401, Never,        Nobody;
+    UnknownPsrd:        "unknown-psrd",         401, Never,        Nobody;
+    BadMac:             "bad-mac",              401, Never,        Network;
+    BadSignatureHeader: "bad-signature-header", 400, Never,        Sender;
+    Malformed:          "malformed",            400, Never,        Sender;
+    BadAllocation:      "bad-allocation",       409, Never,        Sender;
+    PsrdExhausted:      "psrd-exhausted",       503, IfPsrdIsLeft, Nobody;
+    TooMuchAtOnce:      "too-much-at-once",     503, Always,       Nobody;
+    TopologyMismatch:   "topology-mismatch",    409, Always,       Client;
+    ForeignSae:         "foreign-sae",          403, Always,       Client;
+    OutOfLimits:        "out-of-limits",        400, Always,       Client;
+    AuthenticMalformed: "authentic-malformed",  400, Always,       Client;
 }
 
 impl Refusal {
@@ -93,38 +168,61 @@ impl Refusal {
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::PsrdExhausted | Self::TooMuchAtOnce)
     }
+}
 
-    /// The HTTP status that goes with it.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::Unregistered { .. } | Self::UnknownPsrd { .. } | Self::BadMac => 401,
-            Self::ForeignSae { .. } => 403,
-            Self::BadAllocation { .. } | Self::TopologyMismatch { .. } => 409,
-            Self::PsrdExhausted | Self::TooMuchAtOnce => 503,
-            Self::BadSignatureHeader { .. }
-            | Self::Malformed { .. }
-            | Self::OutOfLimits { .. }
-            | Self::AuthenticMalformed { .. } => 400,
-        }
+/// Refuses a number that is outside of its limits.
+pub(super) fn within(what: &str, got: usize, min: usize, max: usize) -> Result<(), Refusal> {
+    if (min..=max).contains(&got) {
+        return Ok(());
+    }
+    Err(Refusal::OutOfLimits {
+        what: what.to_owned(),
+        min,
+        max,
+        got,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// One of each kind, read from JSON by the name of its kind.
+    fn all() -> Vec<Refusal> {
+        let read = |kind: &&str| {
+            let fields = json!({
+                "code": kind, "client": "a", "sae": "b", "reason": "it is cut",
+                "what": "x", "theirs": 1, "ours": 2, "min": 1, "max": 2, "got": 3,
+            });
+            serde_json::from_value(fields).unwrap()
+        };
+        Refusal::KINDS.iter().map(read).collect()
     }
 
-    /// A short name, for counters.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Unregistered { .. } => "unregistered",
-            Self::BadSignatureHeader { .. } => "bad-signature-header",
-            Self::UnknownPsrd { .. } => "unknown-psrd",
-            Self::BadAllocation { .. } => "bad-allocation",
-            Self::BadMac => "bad-mac",
-            Self::PsrdExhausted => "psrd-exhausted",
-            Self::Malformed { .. } => "malformed",
-            Self::TooMuchAtOnce => "too-much-at-once",
-            Self::TopologyMismatch { .. } => "topology-mismatch",
-            Self::ForeignSae { .. } => "foreign-sae",
-            Self::OutOfLimits { .. } => "out-of-limits",
-            Self::AuthenticMalformed { .. } => "authentic-malformed",
+    #[test]
+    fn a_kind_is_called_what_its_json_says_and_listed_once() {
+        let kinds: Vec<&str> = all().iter().map(Refusal::kind).collect();
+        assert_eq!(kinds, Refusal::KINDS);
+        let distinct: BTreeSet<&str> = kinds.iter().copied().collect();
+        assert_eq!(distinct.len(), kinds.len());
+    }
+
+    #[test]
+    fn nobody_is_called_a_culprit_without_proof() {
+        for refusal in all() {
+            let signed = refusal.signing() == Signing::Always;
+            match refusal.fault() {
+                Fault::Client => assert!(signed, "{refusal}"),
+                Fault::Network | Fault::Sender => assert!(!signed, "{refusal}"),
+                Fault::Nobody => {}
+            }
+            if refusal.is_passing() {
+                assert_eq!(refusal.fault(), Fault::Nobody, "{refusal}");
+            }
         }
     }
 }

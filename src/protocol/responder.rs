@@ -1,9 +1,27 @@
-//! The responder: client B, which serves a slave SAE, fetches shares and puts keys together. `docs/protocol.md` §8.
+//! The responder: client B, which serves a slave SAE. It fetches shares and puts keys together. `docs/protocol.md` §8.
 //!
-//! Answers are grouped by their public parts. As soon as K agree, the key is reconstructed, and the tag decides; with
-//! more answers wrong shares are corrected. Once a key's polynomial is known, every answer that is off it is blamed
-//! on its hub, also those that come after the key was delivered.
+//! Answers are grouped by their public parts. As soon as K agree, the key is reconstructed, and the tag decides whether it
+//! is right. If it is not, wrong shares are corrected with further answers. Once a key's polynomial is known, every answer
+//! that is off it is blamed on its hub, even if it comes after the key was delivered.
+//!
+//! Each key of a call has a state of its own, see `session`. Together they give the state of the call:
+//!
+//! | keys | hubs | [`Responder::progress`] |
+//! |---|---|---|
+//! | one is ambiguous | any | failed: ambiguous |
+//! | all are solved | any | done: the keys |
+//! | one is collecting, and the hubs that are silent cannot solve it | some are silent | failed |
+//! | one is collecting | all have answered or failed, or the deadline is over | failed |
+//! | one is collecting | some are silent | wait until the deadline |
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `event` | what a responder finds out: lies, corrections, alarms |
+//! | `groups` | the shares of a key, by public parts |
+//! | `session` | what the responder knows about one key |
 
+mod event;
+mod groups;
 mod session;
 
 use std::collections::BTreeMap;
@@ -11,89 +29,20 @@ use std::time::Duration;
 
 use rand::CryptoRng;
 
-use crate::crypto::robust::Method;
 use crate::crypto::shamir::{ShareIndex, Sharing};
-#[cfg(feature = "harness")]
+#[cfg(feature = "insecure-harness")]
 use crate::harness::{Canary, canary};
 
 use super::initiator::{EstablishedKey, Progress};
 use super::message::{FetchQuery, FetchReply, Plain};
 use super::names::KeyId;
 use super::reasons::Reasons;
+pub use event::{Blame, Event, Misbehaviour};
 use session::Session;
-
-/// How a hub misbehaved, provably: it signed what no honest hub of this topology would.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-pub enum Misbehaviour {
-    /// It answered for other keys than it was asked about.
-    #[error("answered for a key it was not asked about")]
-    WrongKey,
-    /// Its x is not the one that the topology gives it.
-    #[error("claimed another x coordinate")]
-    WrongIndex,
-    /// Its N is not that of the topology.
-    #[error("claimed another number of hubs")]
-    WrongHubs,
-    /// Its K is not that of the topology.
-    #[error("claimed another threshold")]
-    WrongThreshold,
-    /// It handed out a share for a master, or to a slave, that it names otherwise itself.
-    #[error("named other SAEs than it was asked about")]
-    WrongSaes,
-    /// Its share has not the size that it says.
-    #[error("sent a share of the wrong size")]
-    WrongSize,
-    /// Its public parts are not those of the key.
-    #[error("claimed other public parts than the key has")]
-    WrongPublicParts,
-    /// Its share is not on the key's polynomial.
-    #[error("sent a share that is not on the key's polynomial")]
-    WrongShare,
-    /// It signed a response that cannot be read.
-    #[error("signed a malformed response")]
-    Malformed,
-}
-
-impl Misbehaviour {
-    /// A short name, for counters.
-    #[must_use]
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::WrongKey => "wrong-key",
-            Self::WrongIndex => "wrong-index",
-            Self::WrongHubs => "wrong-hubs",
-            Self::WrongThreshold => "wrong-threshold",
-            Self::WrongSaes => "wrong-saes",
-            Self::WrongSize => "wrong-size",
-            Self::WrongPublicParts => "wrong-public-parts",
-            Self::WrongShare => "wrong-share",
-            Self::Malformed => "malformed",
-        }
-    }
-}
-
-/// A hub, and how it misbehaved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Blame {
-    /// The hub.
-    pub x: ShareIndex,
-    /// What it did.
-    pub what: Misbehaviour,
-}
-
-/// Something worth knowing about how keys were put together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// A hub lied.
-    Blamed(Blame),
-    /// A key's first K shares did not fit, and another way was needed.
-    Corrected(Method),
-    /// Two different keys both fit: K hubs or more are lying together.
-    TwoKeysFit(KeyId),
-}
 
 /// Why keys could not be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FetchError {
     /// Too few hubs hold shares of a key: it was never established, has expired, or has been fetched before.
     #[error("key {key_id} is not found")]
@@ -101,7 +50,7 @@ pub enum FetchError {
         /// The key.
         key_id: KeyId,
     },
-    /// Hubs hold the key, but not for this SAE.
+    /// Hubs hold shares of the key, but not for this SAE.
     #[error("the SAE is not among those that may fetch key {key_id}")]
     Forbidden {
         /// The key.
@@ -123,7 +72,7 @@ pub enum FetchError {
         /// Why other hubs did not answer.
         reasons: Reasons,
     },
-    /// Two different keys fit. Somebody holds K hubs: nothing is delivered.
+    /// Two different keys fit, so that nothing is delivered. K hubs or more are lying together.
     #[error(
         "two different keys both fit key ID {key_id}: at least {threshold} hubs are lying together"
     )]
@@ -146,7 +95,7 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// Begins a call. The query has to be sent to every hub.
+    /// Begins a call. The driver has to send the query to every hub.
     #[must_use]
     pub fn begin(query: FetchQuery, sharing: Sharing, deadline: Duration) -> Self {
         let sessions = query.key_ids.iter().map(|&id| Session::new(id, sharing));
@@ -167,8 +116,7 @@ impl Responder {
         }
         let asked = self.sessions.iter().map(|session| session.key_id);
         if !reply.keys.iter().map(|result| result.key_id).eq(asked) {
-            self.blame(x, Misbehaviour::WrongKey);
-            return;
+            return self.blame(x, Misbehaviour::WrongKey);
         }
         for (session, result) in self.sessions.iter_mut().zip(reply.keys) {
             session.on_answer(x, result.answer, &self.query, rng, &mut self.events);
@@ -206,25 +154,22 @@ impl Responder {
                 threshold: self.sharing.threshold(),
             });
         }
-        let unsolved = self.sessions.iter().find(|session| !session.is_solved());
-        if unsolved.is_none() {
+        let Some(unsolved) = self.sessions.iter().find(|s| !s.is_solved()) else {
             return Progress::Done(self.sessions.iter().filter_map(Session::key).collect());
-        }
+        };
         let missing = usize::from(self.sharing.shares()) - self.outcomes.len();
         let hopeless = self.sessions.iter().find(|s| s.is_hopeless(missing));
-        match (hopeless, unsolved) {
-            (Some(session), _) => Progress::Failed(self.error(session)),
-            (None, Some(session)) if self.is_settled() || now >= self.deadline => {
-                Progress::Failed(self.error(session))
-            }
-            _ => Progress::WaitUntil(self.deadline),
+        let is_over = self.is_settled() || now >= self.deadline;
+        match hopeless.or(is_over.then_some(unsolved)) {
+            Some(session) => Progress::Failed(self.error(session)),
+            None => Progress::WaitUntil(self.deadline),
         }
     }
 
     fn error(&self, session: &Session) -> FetchError {
         let key_id = session.key_id;
-        // What honest hubs say decides only if too few others are left for it to be otherwise: with N − K + 1 hubs
-        // that hold no share, or no share for this SAE, no K of them can.
+        // Where N − K + 1 hubs hold no share, or none for this SAE, there are no K others that could hold one. With fewer
+        // of them, the key may well exist.
         let enough = usize::from(self.sharing.shares() - self.sharing.threshold()) + 1;
         if session.forbidden() >= enough {
             return FetchError::Forbidden { key_id };
@@ -234,7 +179,7 @@ impl Responder {
         }
         #[allow(unused_mut, reason = "changed by a canary only")]
         let mut reasons = Reasons::of(self.sharing, &self.outcomes);
-        #[cfg(feature = "harness")]
+        #[cfg(feature = "insecure-harness")]
         if canary(Canary::ShareInError) {
             reasons.0.extend(session.first_share());
         }
@@ -248,6 +193,6 @@ impl Responder {
     }
 
     fn blame(&mut self, x: ShareIndex, what: Misbehaviour) {
-        self.events.push(Event::Blamed(Blame { x, what }));
+        self.events.push(Event::blamed(x, what));
     }
 }

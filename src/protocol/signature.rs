@@ -4,13 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::crypto::mac::{MacKey, MacMismatch, MacTag};
-use crate::psrd::Allocation;
+use crate::psrd::{Allocation, AllocationError};
 
 use super::wire::{Request, Response};
 
 /// Value of a `DSKE-Signature` header: `ALLOCATION;TAG`.
 ///
-/// The first 32 bytes of the allocation are the MAC key, the rest are one-time pads in the order of the body.
+/// The first 32 bytes of the allocation are the MAC key. The rest are one-time pads in the order of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     /// The PSRD that the message uses.
@@ -27,6 +27,7 @@ impl fmt::Display for Signature {
 
 /// A header that is no signature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignatureError {
     /// The header is absent.
     #[error("there is none")]
@@ -36,7 +37,7 @@ pub enum SignatureError {
     NoSeparator,
     /// The allocation cannot be read.
     #[error("allocation: {0}")]
-    Allocation(String),
+    Allocation(AllocationError),
     /// The tag cannot be read.
     #[error("the tag is not 32 hexadecimal digits")]
     Tag,
@@ -48,11 +49,7 @@ impl FromStr for Signature {
     fn from_str(text: &str) -> Result<Self, SignatureError> {
         let (allocation, tag) = text.split_once(';').ok_or(SignatureError::NoSeparator)?;
         Ok(Self {
-            allocation: allocation
-                .parse()
-                .map_err(|e: crate::psrd::AllocationError| {
-                    SignatureError::Allocation(e.to_string())
-                })?,
+            allocation: allocation.parse().map_err(SignatureError::Allocation)?,
             tag: tag.parse().map_err(|_| SignatureError::Tag)?,
         })
     }
@@ -67,9 +64,9 @@ impl Signature {
         header.ok_or(SignatureError::Missing)?.parse()
     }
 
-    /// Signs a request, whose `signature` is not looked at.
+    /// Signs a request. The `signature` that it may already have does not count.
     #[must_use]
-    pub fn of_request(key: &MacKey, allocation: Allocation, request: &Request) -> Self {
+    pub fn of_request(key: MacKey, allocation: Allocation, request: &Request) -> Self {
         let tag = with_request_parts(&allocation, request, |parts| key.tag(parts));
         Self { allocation, tag }
     }
@@ -84,11 +81,11 @@ impl Signature {
         })
     }
 
-    /// Signs the response to a request with the signature `to`: the answer to one question is not the answer to
-    /// another.
+    /// Signs the response to the request with the signature `to`, so that nobody can pass it off as the answer to
+    /// another request.
     #[must_use]
     pub fn of_response(
-        key: &MacKey,
+        key: MacKey,
         allocation: Allocation,
         to: &Signature,
         response: &Response,
@@ -97,7 +94,7 @@ impl Signature {
         Self { allocation, tag }
     }
 
-    /// Verifies the response to a request with the signature `to`.
+    /// Verifies the response to the request with the signature `to`.
     ///
     /// # Errors
     /// If any byte of it is not what the owner of the key signed, or it answers another request.
@@ -113,7 +110,7 @@ impl Signature {
     }
 }
 
-// The allocation is among the authenticated parts: its tail names the pads, and a changed pad would change a share.
+// The allocation is among the authenticated parts, since its tail names the pads: another pad would change a share.
 fn with_request_parts<T>(
     allocation: &Allocation,
     request: &Request,

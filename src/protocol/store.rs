@@ -1,93 +1,36 @@
-//! The shares that a hub holds: bounded, each with a time to live, each handed to every named SAE once.
+//! The shares that a hub holds: their number is bounded, each has a time to live, and each named SAE is handed it once.
 //!
-//! To look a share up and to hand it out are two steps, since a request for several keys is one: see the hub.
+//! To look a share up and to hand it out are two steps, since a request for several keys succeeds or fails as a whole: see
+//! the hub.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `entry` | a share with what belongs to it |
+//! | `slots` | where entries lie, in the order in which they expire |
+//! | `index` | which slot a key's share lies in |
 
+mod entry;
+mod index;
 mod slots;
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashbrown::HashTable;
-use subtle::ConstantTimeEq;
-
-use crate::crypto::key_tag::KeyTag;
 use crate::harness::{Canary, Mark, canary, reached};
 
 use super::message::{DepositOutcome, DepositedKey, Plain};
 use super::names::{KeyId, SaeId};
+use entry::{Entry, Time};
+pub use entry::{HeldShare, Terms};
+use index::Index;
 use slots::{Queue, SlotIndex, Slots};
 
-/// What all keys of a deposit have in common. One for all of them: a hub holds very many.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// The SAE that asked for the keys.
-    pub master_sae: SaeId,
-    /// The SAEs that may fetch.
-    pub slave_saes: Vec<SaeId>,
-    /// Bytes of each user key.
-    pub size: usize,
-}
-
-/// A share with all that the hub knows about its key, besides its ID.
-#[derive(Debug, Clone)]
-pub struct HeldShare {
-    /// Whose key it is, who may fetch it, and its size.
-    pub terms: Arc<Terms>,
-    /// The public tag.
-    pub tag: KeyTag,
-    /// The share.
-    pub share: Plain,
-}
-
-impl HeldShare {
-    /// Whether the same deposit was made again: every part equal, the share compared in constant time.
-    fn same_as(&self, other: &Self) -> bool {
-        self.terms == other.terms
-            && self.tag == other.tag
-            && bool::from(self.share.0.ct_eq(&other.share.0))
-    }
-}
-
-struct Entry {
-    key_id: KeyId,
-    held: HeldShare,
-    expires: Time,
-    /// Who has been handed it, each with the time after which it may no longer ask again. Nobody has most of the time,
-    /// and then it takes no room.
-    fetched: Box<[(SaeId, Time)]>,
-}
-
-impl Entry {
-    fn is_of(&self, master_sae: &SaeId, key_id: KeyId) -> bool {
-        self.key_id == key_id && self.held.terms.master_sae == *master_sae
-    }
-
-    fn handed_out(&self, sae: &SaeId) -> Option<Time> {
-        let of_sae = self
-            .fetched
-            .iter()
-            .find(|(fetched_by, _)| fetched_by == sae);
-        of_sae.map(|(_, until)| *until)
-    }
-}
-
-/// A time in nanoseconds: half of what a `Duration` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Time(u64);
-
-impl From<Duration> for Time {
-    fn from(time: Duration) -> Self {
-        Self(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
-    }
-}
-
-/// How long and how many.
+/// How many shares a hub holds, and how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreLimits {
-    /// Shares at most.
+    /// Most shares.
     pub shares_max: usize,
-    /// Bytes of shares at most. What belongs to a share takes some 150 bytes more, however long it is.
+    /// Most bytes of shares. What belongs to a share takes some 150 bytes more, however long the share is.
     pub bytes_max: usize,
     /// Time to live of a share that is not fetched.
     pub ttl: Duration,
@@ -106,24 +49,15 @@ pub enum Lookup<'a> {
     Forbidden,
 }
 
-/// The shares that a hub holds. What it costs to find, hold or erase one does not depend on how many there are.
+/// The shares that a hub holds. The cost of finding, holding or erasing one does not depend on how many there are.
 ///
-/// Its times are those of one clock that never goes back: all shares live equally long, so they are erased in the order
-/// in which they came, or were handed out.
+/// All times come from one clock, which never goes back. All shares live equally long, so they are erased in the order in
+/// which they came, or were handed out.
 pub struct ShareStore {
     limits: StoreLimits,
     slots: Slots<Entry>,
-    by_name: HashTable<Place>,
-    /// Clients choose key IDs: without a secret in it they could choose such as collide.
-    hasher: RandomState,
+    index: Index,
     bytes: usize,
-}
-
-/// Where a share lies. The hash of its key ID is kept, so that to grow need not look at the shares. Masters that use the
-/// same ID get in each other's way a little, and there are few of them.
-struct Place {
-    hash: u64,
-    slot: SlotIndex,
 }
 
 impl ShareStore {
@@ -133,8 +67,7 @@ impl ShareStore {
         Self {
             limits,
             slots: Slots::new(),
-            by_name: HashTable::new(),
-            hasher: RandomState::new(),
+            index: Index::new(),
             bytes: 0,
         }
     }
@@ -142,13 +75,13 @@ impl ShareStore {
     /// Number of shares held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_name.len()
+        self.index.len()
     }
 
     /// Whether no share is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
+        self.len() == 0
     }
 
     /// Bytes of the shares held.
@@ -174,41 +107,11 @@ impl ShareStore {
         self.forget(&expired);
     }
 
-    /// What has been taken out of its slot is not found there any more.
+    /// Forgets entries that have been taken out of their slots.
     fn forget(&mut self, taken: &[(SlotIndex, Entry)]) {
-        let hashes = taken
-            .iter()
-            .map(|(_, entry)| self.hasher.hash_one(entry.key_id));
-        // All hashes first, see `places`.
-        for (hash, (slot, entry)) in hashes.collect::<Vec<u64>>().into_iter().zip(taken) {
-            if let Ok(place) = self.by_name.find_entry(hash, |place| place.slot == *slot) {
-                place.remove();
-            }
-            self.bytes -= entry.held.share.0.len();
-        }
-    }
-
-    /// Where keys of a master are, each with its hash.
-    ///
-    /// In a large store what takes the time is to wait for memory. Of a step as short as each of these two, the processor
-    /// has many under way, and waits for all of them together.
-    fn places(
-        &self,
-        master_sae: &SaeId,
-        key_ids: impl Iterator<Item = KeyId>,
-    ) -> Vec<(u64, Option<SlotIndex>)> {
-        let hashed = key_ids.map(|key_id| (self.hasher.hash_one(key_id), key_id));
-        let hashed: Vec<(u64, KeyId)> = hashed.collect();
-        let found = |(hash, key_id)| (hash, self.find(hash, master_sae, key_id));
-        hashed.into_iter().map(found).collect()
-    }
-
-    fn find(&self, hash: u64, master_sae: &SaeId, key_id: KeyId) -> Option<SlotIndex> {
-        let is_it = |place: &Place| {
-            let entry = self.slots.get(place.slot);
-            place.hash == hash && entry.is_some_and(|entry| entry.is_of(master_sae, key_id))
-        };
-        Some(self.by_name.find(hash, is_it)?.slot)
+        self.index.remove_all(taken);
+        let bytes = taken.iter().map(|(_, entry)| entry.held.share.0.len());
+        self.bytes -= bytes.sum::<usize>();
     }
 
     /// Holds shares, and says what became of each.
@@ -219,10 +122,15 @@ impl ShareStore {
         keys: Vec<DepositedKey<Plain>>,
     ) -> Vec<DepositOutcome> {
         self.expire(now);
-        let places = self.places(&terms.master_sae, keys.iter().map(|key| key.key_id));
+        let key_ids = keys.iter().map(|key| key.key_id);
+        let places = self.index.find_all(&self.slots, &terms.master_sae, key_ids);
         let deposits = keys.into_iter().zip(places).map(|(key, (hash, known))| {
             // What was not there may have come just now, in the same deposit.
-            let known = known.or_else(|| self.find(hash, &terms.master_sae, key.key_id));
+            let find = || {
+                self.index
+                    .find(&self.slots, hash, &terms.master_sae, key.key_id)
+            };
+            let known = known.or_else(find);
             let held = HeldShare {
                 terms: Arc::clone(terms),
                 tag: key.tag,
@@ -251,7 +159,9 @@ impl ShareStore {
                 self.forget(overwritten.as_slice());
             }
             Some(_) => return DepositOutcome::Conflict,
-            None if canary(Canary::KeyIdAlone) && self.holds_id(entry.key_id) => {
+            None if canary(Canary::KeyIdAlone)
+                && self.index.holds_id(&self.slots, entry.key_id) =>
+            {
                 return DepositOutcome::Conflict;
             }
             None if !self.has_room_for(&entry.held) => return DepositOutcome::Full,
@@ -259,8 +169,7 @@ impl ShareStore {
         }
         self.bytes += entry.held.share.0.len();
         let slot = self.slots.push(Queue::Waiting, entry);
-        self.by_name
-            .insert_unique(hash, Place { hash, slot }, |place| place.hash);
+        self.index.insert(hash, slot);
         DepositOutcome::Stored
     }
 
@@ -269,16 +178,7 @@ impl ShareStore {
             && held.share.0.len() <= self.limits.bytes_max.saturating_sub(self.bytes)
     }
 
-    fn holds_id(&self, key_id: KeyId) -> bool {
-        let mut places = self.by_name.iter();
-        places.any(|place| {
-            self.slots
-                .get(place.slot)
-                .is_some_and(|e| e.key_id == key_id)
-        })
-    }
-
-    /// What there is of a master's keys for a slave SAE, key by key. Nothing is used up by looking.
+    /// What there is of a master's keys for a slave SAE, key by key. Looking uses nothing up.
     #[must_use]
     pub fn look_up(
         &self,
@@ -287,7 +187,8 @@ impl ShareStore {
         key_ids: &[KeyId],
         slave_sae: &SaeId,
     ) -> Vec<Lookup<'_>> {
-        let places = self.places(master_sae, key_ids.iter().copied());
+        let key_ids = key_ids.iter().copied();
+        let places = self.index.find_all(&self.slots, master_sae, key_ids);
         let entries = places.into_iter().map(|(_, slot)| self.slots.get(slot?));
         let lookups = entries.map(|entry| Self::look_at(entry, now.into(), slave_sae));
         lookups.collect()
@@ -312,8 +213,8 @@ impl ShareStore {
         Lookup::Found(&entry.held)
     }
 
-    /// A slave SAE is being handed the shares of a master's keys: it may ask again for the linger time. Once all named
-    /// SAEs have had one, it is erased at the end of the last of these times.
+    /// Notes that a slave SAE is handed the shares of a master's keys. From now on it may ask again for the linger time.
+    /// Once all named SAEs have been handed a share, the share is erased at the end of the last of these times.
     pub fn hand_out(
         &mut self,
         now: Duration,
@@ -321,7 +222,8 @@ impl ShareStore {
         key_ids: &[KeyId],
         slave_sae: &SaeId,
     ) {
-        for (_, slot) in self.places(master_sae, key_ids.iter().copied()) {
+        let key_ids = key_ids.iter().copied();
+        for (_, slot) in self.index.find_all(&self.slots, master_sae, key_ids) {
             if let Some(slot) = slot {
                 self.hand_out_at(slot, now, slave_sae);
             }
@@ -340,7 +242,7 @@ impl ShareStore {
         fetched.extend_from_slice(&entry.fetched);
         fetched.push((slave_sae.clone(), until));
         entry.fetched = fetched.into_boxed_slice();
-        // The one that comes last may ask the longest.
+        // The SAE that comes last may ask again the longest.
         if entry.fetched.len() == entry.held.terms.slave_saes.len() && until < entry.expires {
             entry.expires = until;
             self.slots.requeue(slot, Queue::Lingering);
@@ -365,7 +267,7 @@ mod tests {
         name.parse().unwrap()
     }
 
-    /// A key of carol's.
+    /// One of carol's keys.
     fn key(n: u8) -> KeyName {
         let key_id = format!("00000000-0000-4000-8000-0000000000{n:02x}");
         KeyName {
@@ -394,7 +296,7 @@ mod tests {
         }
     }
 
-    /// As a hub does it for a single key: what is found is handed out.
+    /// Does what a hub does for a single key: what is found is handed out.
     fn fetch<'a>(
         store: &'a mut ShareStore,
         now: Duration,
@@ -612,7 +514,8 @@ mod tests {
         for n in 0..6 {
             deposit(&mut store, secs(n.into()), id(n), held(n, &["b"]));
         }
-        // Their times are 60 to 65. Two are fetched and go before; one goes not later than it would have.
+        // They expire at 60 to 65. Two are fetched and go earlier. The third is fetched so late that it goes when it would
+        // have gone anyway.
         let fetches = [(10, 3), (20, 0), (59, 2)];
         let mut erased = Vec::new();
         for now in 6..=65 {

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use dske::harness::Mark;
+use dske::protocol::Refusal;
 
 use super::attack::{Attack, FloodAttack};
 use super::fault::FaultKind;
@@ -65,21 +66,6 @@ named! {
         UnverifiedAnswer = "unverified-answer",
     }
 }
-
-/// What hubs refuse, as `Refusal::kind` says it.
-const REFUSALS: [&str; 11] = [
-    "unregistered",
-    "bad-signature-header",
-    "unknown-psrd",
-    "bad-allocation",
-    "bad-mac",
-    "psrd-exhausted",
-    "malformed",
-    "topology-mismatch",
-    "foreign-sae",
-    "out-of-limits",
-    "authentic-malformed",
-];
 
 /// What a KME answers to those whom it has to refuse.
 const STATUSES: [u16; 3] = [400, 401, 503];
@@ -148,7 +134,7 @@ pub fn names() -> Vec<String> {
         of(&STATUSES, Reached::Intruder),
         of(Lie::ALL, Reached::Lie),
         of(Mark::ALL, Reached::Mark),
-        of(&REFUSALS, Reached::Refused),
+        of(Refusal::KINDS, Reached::Refused),
         of(Attack::ALL, Reached::Rogue),
         of(&STATUSES, Reached::SecondFetch),
     ]

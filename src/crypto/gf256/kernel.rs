@@ -1,4 +1,4 @@
-//! The ways to combine rows, of which the processor decides.
+//! Which kernel combines rows: the fastest that the processor can run.
 
 use std::fmt;
 
@@ -6,12 +6,13 @@ use super::portable;
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Gfni};
 
-/// A way to combine rows that this processor can go. All come to the same.
+/// An implementation of [`combine`](super::combine) that this processor can run. All of them give the same sums.
 #[derive(Debug, Clone, Copy)]
-pub struct Kernel(Way);
+pub struct Kernel(Backend);
 
+/// A variant with a field holds the proof that the processor has what the kernel needs.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+enum Backend {
     #[cfg(target_arch = "x86_64")]
     Gfni(Gfni),
     #[cfg(target_arch = "x86_64")]
@@ -20,35 +21,39 @@ enum Way {
 }
 
 impl Kernel {
-    /// All that there are here, the fastest first.
+    /// The kernels that this processor can run, the fastest first.
     pub fn available() -> impl Iterator<Item = Self> {
         #[cfg(target_arch = "x86_64")]
-        let vectors = [Gfni::find().map(Way::Gfni), Avx2::find().map(Way::Avx2)];
+        let detected = [
+            Gfni::detect().map(Backend::Gfni),
+            Avx2::detect().map(Backend::Avx2),
+        ];
         #[cfg(not(target_arch = "x86_64"))]
-        let vectors: [Option<Way>; 0] = [];
-        let vectors = vectors.into_iter().flatten();
-        vectors.chain([Way::Portable]).map(Self)
+        let detected: [Option<Backend>; 0] = [];
+        let detected = detected.into_iter().flatten();
+        detected.chain([Backend::Portable]).map(Self)
     }
 
-    /// The fastest that there is here.
+    /// The fastest kernel that this processor can run.
     pub(super) fn fastest() -> Self {
-        Self::available().next().unwrap_or(Self(Way::Portable))
+        let mut available = Self::available();
+        available.next().unwrap_or(Self(Backend::Portable))
     }
 
-    /// As [`combine`](super::combine), in this way.
+    /// [`combine`](super::combine) by this kernel.
     ///
     /// # Panics
-    /// If they are of different lengths.
+    /// If the rows and `out` are of different lengths.
     pub fn combine<'a>(self, out: &mut [u8], rows: impl Iterator<Item = (&'a [u8], u8)> + Clone) {
         let length = out.len();
-        let as_long = rows.clone().all(|(row, _)| row.len() == length);
-        assert!(as_long, "element by element");
+        let same_length = rows.clone().all(|(row, _)| row.len() == length);
+        assert!(same_length, "the rows and the sum have the same length");
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Way::Gfni(gfni) => gfni.combine(out, rows),
+            Backend::Gfni(gfni) => gfni.combine(out, rows),
             #[cfg(target_arch = "x86_64")]
-            Way::Avx2(avx2) => avx2.combine(out, rows),
-            Way::Portable => portable::combine(out, rows),
+            Backend::Avx2(avx2) => avx2.combine(out, rows),
+            Backend::Portable => portable::combine(out, rows),
         }
     }
 }
@@ -57,10 +62,10 @@ impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Way::Gfni(_) => "gfni",
+            Backend::Gfni(_) => "gfni",
             #[cfg(target_arch = "x86_64")]
-            Way::Avx2(_) => "avx2",
-            Way::Portable => "portable",
+            Backend::Avx2(_) => "avx2",
+            Backend::Portable => "portable",
         })
     }
 }
@@ -77,14 +82,14 @@ mod tests {
         bytes.collect()
     }
 
-    /// Element by element, by [`mul`].
+    /// One element of the sum, by [`mul`].
     fn expected(rows: &[(&[u8], u8)], at: usize) -> u8 {
         rows.iter()
             .fold(0, |sum, (row, weight)| sum ^ mul(row[at], *weight))
     }
 
     #[test]
-    fn every_weight_multiplies_as_single_elements_are() {
+    fn every_weight_multiplies_as_mul_does() {
         let row: Vec<u8> = (0..=255).collect();
         for kernel in Kernel::available() {
             for weight in 0..=255 {
@@ -117,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_at_every_alignment_are_combined_and_neighbours_left_alone() {
+    fn rows_at_every_alignment_are_combined_and_neighbours_stay_untouched() {
         let (a, b) = (row(1), row(2));
         for kernel in Kernel::available() {
             for (from, at) in (0..33).flat_map(|from| (0..33).map(move |at| (from, at))) {
@@ -138,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn the_portable_way_is_always_there_and_is_the_last() {
+    fn the_portable_kernel_is_always_available_and_comes_last() {
         let names: Vec<String> = Kernel::available().map(|k| k.to_string()).collect();
         assert_eq!(names.last().map(String::as_str), Some("portable"));
         assert_eq!(names.first(), Some(&Kernel::fastest().to_string()));
     }
 
     #[test]
-    #[should_panic(expected = "element by element")]
+    #[should_panic(expected = "the same length")]
     fn rows_of_different_lengths_are_a_mistake() {
         combine(&mut [0; 3], [([0; 4].as_slice(), 1)].into_iter());
     }

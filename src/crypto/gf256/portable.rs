@@ -1,17 +1,20 @@
-//! Eight elements at a time in an ordinary word, on every processor.
+//! The kernel for every processor: eight elements at a time in an ordinary word.
 
-use super::mul;
+use super::{BLOCK_BYTES, mul};
 
-const BLOCK_WORDS: usize = 8;
-const BLOCK_BYTES: usize = BLOCK_WORDS * 8;
+/// Sums that are kept in registers at a time.
+const SUMS: usize = 8;
+const SUMS_BYTES: usize = SUMS * size_of::<u64>();
+
+const _: () = assert!(BLOCK_BYTES.is_multiple_of(SUMS_BYTES));
 
 pub(super) fn combine<'a>(out: &mut [u8], rows: impl Iterator<Item = (&'a [u8], u8)> + Clone) {
-    let (blocks, rest) = out.as_chunks_mut::<BLOCK_BYTES>();
-    let done = blocks.len() * BLOCK_BYTES;
+    let (blocks, rest) = out.as_chunks_mut::<SUMS_BYTES>();
+    let done = blocks.len() * SUMS_BYTES;
     for (index, block) in blocks.iter_mut().enumerate() {
-        let mut sum = [0; BLOCK_WORDS];
+        let mut sum = [0; SUMS];
         for (row, weight) in rows.clone() {
-            let words = row.get(index * BLOCK_BYTES..).unwrap_or_default();
+            let words = row.get(index * SUMS_BYTES..).unwrap_or_default();
             for (sum, word) in sum.iter_mut().zip(words.as_chunks().0) {
                 *sum ^= mul_word(u64::from_le_bytes(*word), weight);
             }

@@ -1,9 +1,9 @@
-//! Arithmetic on what is public: coordinates of shares, and what follows from them. By tables, which choose their entry
-//! by the operand; so never on anything secret.
+//! Arithmetic on public values: coordinates of shares, and what follows from them. It looks its results up in tables, with
+//! the operand as the index, and so must never meet a secret.
 
 use super::mul;
 
-/// Powers of 2, which generates all elements but zero.
+/// The powers of 2, which generates all elements but zero.
 #[expect(clippy::indexing_slicing, reason = "255 entries, indices below 255")]
 const POWERS: [u8; 255] = {
     let (mut powers, mut power, mut exponent) = ([0; 255], 1, 0);
@@ -15,7 +15,7 @@ const POWERS: [u8; 255] = {
     powers
 };
 
-/// The exponent of each power of 2. That of zero is never used.
+/// The exponent of each power of 2. The entry of zero is never used.
 #[expect(clippy::indexing_slicing, reason = "256 entries, and a byte")]
 const EXPONENTS: [u8; 256] = {
     let (mut exponents, mut exponent) = ([0; 256], 0);

@@ -1,5 +1,7 @@
-//! Whole vectors at once, on processors that can. What a row is multiplied by is public, and chooses a table; what is in
-//! the row is not, and neither chooses nor branches: both ways take the same time for all data.
+//! The kernels for x86-64: 32 bytes at a time in a vector register.
+//!
+//! Both take the same time whatever is in a row: row bytes neither select table entries nor decide branches. The weight
+//! of a row is public, and selects the table that the row is multiplied with.
 
 use core::arch::x86_64::{
     __m128i, __m256i, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_gf2p8affine_epi64_epi8,
@@ -8,57 +10,73 @@ use core::arch::x86_64::{
 
 use zerocopy::transmute;
 
-use super::{mul, portable};
+use super::{BLOCK_BYTES, mul, portable};
 
-/// That the processor has GFNI and AVX2.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Gfni(());
+/// Declares a kernel by the processor features that it needs, the table that multiplies by a weight, and the step that
+/// adds the product of a vector to a sum.
+///
+/// A value of the kernel's type proves that the processor has the features: only `detect` makes one. The features are
+/// named once, so that those that are detected are those that the code is compiled for.
+macro_rules! kernel {
+    ($(#[$doc:meta])* $name:ident: $($feature:tt)&&+, $table:expr, $add_product:expr,) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub(super) struct $name(());
 
-impl Gfni {
-    pub(super) fn find() -> Option<Self> {
-        let found = is_x86_feature_detected!("gfni") && is_x86_feature_detected!("avx2");
-        found.then_some(Self(()))
-    }
+        impl $name {
+            pub(super) fn detect() -> Option<Self> {
+                let found = $(is_x86_feature_detected!($feature))&&+;
+                found.then_some(Self(()))
+            }
 
-    #[expect(
-        unsafe_code,
-        reason = "nothing but a look can tell that the processor can"
-    )]
-    pub(super) fn combine<'a>(
-        self,
-        out: &mut [u8],
-        rows: impl Iterator<Item = (&'a [u8], u8)> + Clone,
-    ) {
-        // SAFETY: `self` is made by `find` alone, where GFNI and AVX2 were found.
-        unsafe { gfni(out, rows) }
-    }
+            #[expect(unsafe_code, reason = "only detection at run time shows what the processor has")]
+            pub(super) fn combine<'a>(
+                self,
+                out: &mut [u8],
+                rows: impl Iterator<Item = (&'a [u8], u8)> + Clone,
+            ) {
+                // SAFETY: `self` was made by `detect`, which found every feature that `run` is compiled for.
+                unsafe { Self::run(out, rows) }
+            }
+
+            #[target_feature($(enable = $feature),+)]
+            #[expect(clippy::indexing_slicing, reason = "tables of 256 entries, indexed by a byte")]
+            fn run<'a>(out: &mut [u8], rows: impl Iterator<Item = (&'a [u8], u8)> + Clone) {
+                in_vectors(out, rows, $table, $add_product);
+            }
+        }
+    };
 }
 
-/// That the processor has AVX2.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Avx2(());
-
-impl Avx2 {
-    pub(super) fn find() -> Option<Self> {
-        is_x86_feature_detected!("avx2").then_some(Self(()))
-    }
-
-    #[expect(
-        unsafe_code,
-        reason = "nothing but a look can tell that the processor can"
-    )]
-    pub(super) fn combine<'a>(
-        self,
-        out: &mut [u8],
-        rows: impl Iterator<Item = (&'a [u8], u8)> + Clone,
-    ) {
-        // SAFETY: `self` is made by `find` alone, where AVX2 was found.
-        unsafe { avx2(out, rows) }
-    }
+kernel! {
+    /// Galois field instructions: one of them multiplies 32 bytes by a matrix of bits.
+    Gfni: "gfni" && "avx2",
+    |weight| _mm256_set1_epi64x(MATRICES[usize::from(weight)]),
+    |sum, matrix, row| _mm256_xor_si256(sum, _mm256_gf2p8affine_epi64_epi8::<0>(row, *matrix)),
 }
 
-/// To multiply by a constant is linear over GF(2): a matrix of 8 by 8 bits, as GF2P8AFFINEQB takes it. Byte 7 − i holds
-/// the row that makes bit i.
+kernel! {
+    /// Byte shuffles: each half of a byte selects its product from a register.
+    Avx2: "avx2",
+    |weight| {
+        let [low, high] = HALVES[usize::from(weight)];
+        let (low, high): (__m128i, __m128i) = (transmute!(low), transmute!(high));
+        (_mm256_broadcastsi128_si256(low), _mm256_broadcastsi128_si256(high))
+    },
+    |sum, (low, high), row| {
+        let half = _mm256_set1_epi8(0x0f);
+        let lows = _mm256_and_si256(row, half);
+        let highs = _mm256_and_si256(_mm256_srli_epi16::<4>(row), half);
+        let products = _mm256_xor_si256(
+            _mm256_shuffle_epi8(*low, lows),
+            _mm256_shuffle_epi8(*high, highs),
+        );
+        _mm256_xor_si256(sum, products)
+    },
+}
+
+/// Multiplication by a constant is linear over GF(2): a matrix of 8 by 8 bits, in the layout that GF2P8AFFINEQB takes.
+/// Byte 7 − i holds the row that gives bit i.
 const fn matrix(scalar: u8) -> i64 {
     let (mut rows, mut column) = (0_u64, 0);
     while column < 8 {
@@ -73,7 +91,7 @@ const fn matrix(scalar: u8) -> i64 {
     rows.cast_signed()
 }
 
-/// The products of a constant with all low halves of a byte, and with all high halves.
+/// The products of a constant with every low half of a byte, and with every high half.
 #[expect(clippy::indexing_slicing, reason = "16 entries, indices below 16")]
 const fn halves(scalar: u8) -> [[u8; 16]; 2] {
     let (mut halves, mut half) = ([[0; 16]; 2], 0);
@@ -85,6 +103,7 @@ const fn halves(scalar: u8) -> [[u8; 16]; 2] {
     halves
 }
 
+/// A table with an entry for each scalar.
 macro_rules! table {
     ($entry:ident: $type:ty) => {{
         let mut table: [$type; 256] = [$entry(0); 256];
@@ -103,49 +122,14 @@ static MATRICES: [i64; 256] = table!(matrix: i64);
 #[expect(clippy::indexing_slicing, reason = "256 entries, indices below 256")]
 static HALVES: [[[u8; 16]; 2]; 256] = table!(halves: [[u8; 16]; 2]);
 
-/// Galois field instructions: one multiplies 32 bytes.
-#[target_feature(enable = "avx2,gfni")]
-#[expect(clippy::indexing_slicing, reason = "256 entries, and a byte")]
-fn gfni<'a>(out: &mut [u8], rows: impl Iterator<Item = (&'a [u8], u8)> + Clone) {
-    in_vectors(
-        out,
-        rows,
-        |weight| _mm256_set1_epi64x(MATRICES[usize::from(weight)]),
-        |sum, matrix, row| _mm256_xor_si256(sum, _mm256_gf2p8affine_epi64_epi8::<0>(row, *matrix)),
-    );
-}
-
-/// Byte shuffles: each half of a byte chooses its product from a register.
-#[target_feature(enable = "avx2")]
-#[expect(clippy::indexing_slicing, reason = "256 entries, and a byte")]
-fn avx2<'a>(out: &mut [u8], rows: impl Iterator<Item = (&'a [u8], u8)> + Clone) {
-    let mask = _mm256_set1_epi8(0x0f);
-    in_vectors(
-        out,
-        rows,
-        |weight| {
-            let [low, high] = HALVES[usize::from(weight)];
-            let (low, high): (__m128i, __m128i) = (transmute!(low), transmute!(high));
-            (
-                _mm256_broadcastsi128_si256(low),
-                _mm256_broadcastsi128_si256(high),
-            )
-        },
-        |sum, (low, high), row| {
-            let lows = _mm256_and_si256(row, mask);
-            let highs = _mm256_and_si256(_mm256_srli_epi16::<4>(row), mask);
-            let products = _mm256_xor_si256(
-                _mm256_shuffle_epi8(*low, lows),
-                _mm256_shuffle_epi8(*high, highs),
-            );
-            _mm256_xor_si256(sum, products)
-        },
-    );
-}
-
 const VECTOR_BYTES: usize = 32;
 
-/// Eight sums at a time are kept in registers while all rows are added; then single ones.
+/// Sums that are kept in registers at a time, out of 16 registers.
+const SUMS: usize = 8;
+
+const _: () = assert!(BLOCK_BYTES.is_multiple_of(SUMS * VECTOR_BYTES));
+
+/// Adds all rows to eight sums at a time, then to single ones.
 #[inline(always)]
 fn in_vectors<'a, T>(
     out: &mut [u8],
@@ -156,10 +140,10 @@ fn in_vectors<'a, T>(
     if out.len() < VECTOR_BYTES {
         return portable::combine(out, rows);
     }
-    let (blocks, rest) = out.as_chunks_mut::<{ 8 * VECTOR_BYTES }>();
+    let (blocks, rest) = out.as_chunks_mut::<{ SUMS * VECTOR_BYTES }>();
     let mut at = 0;
     for block in blocks {
-        *block = transmute!(sums::<8, T>(rows.clone(), at, &table, &add_product));
+        *block = transmute!(sums::<SUMS, T>(rows.clone(), at, &table, &add_product));
         at += block.len();
     }
     let (vectors, rest) = rest.as_chunks_mut::<VECTOR_BYTES>();
@@ -168,7 +152,7 @@ fn in_vectors<'a, T>(
         *vector = transmute!(sum);
         at += vector.len();
     }
-    // What is left is done with what is before it once more: a sum depends on the rows alone.
+    // The rest is shorter than a vector. It is computed together with the bytes before it, which get the same values again.
     let left = rest.len();
     if left > 0
         && let Some(last) = out.last_chunk_mut::<VECTOR_BYTES>()
@@ -191,7 +175,7 @@ fn sums<'a, const N: usize, T>(
     for (row, weight) in rows {
         let table = table(weight);
         let (vectors, _) = row.get(at..).unwrap_or_default().as_chunks();
-        // Their number is known when this is compiled, so that the sums stay in registers.
+        // The number is known at compile time, so that the sums stay in registers.
         let vectors: &[[u8; VECTOR_BYTES]; N] =
             vectors.first_chunk().expect("rows are as long as the sum");
         for (sum, vector) in sums.iter_mut().zip(vectors) {

@@ -2,8 +2,7 @@
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::mac::MAC_KEY_BYTES;
-use crate::protocol::limits::{ATTEMPTS_MAX, BODY_BYTES_MAX};
-use crate::protocol::message::JSON_BYTES_PER_KEY_MAX;
+use crate::protocol::limits::{ATTEMPTS_MAX, BODY_BYTES_MAX, JSON_BYTES_PER_KEY_MAX};
 
 use super::KeyLimits;
 

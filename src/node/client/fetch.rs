@@ -119,7 +119,7 @@ impl Core {
                 responder.on_reply(x, reply, rng.as_mut());
             }
             Err(LinkError::Response(OpenError::AuthenticMalformed(reason))) => {
-                responder.on_malformed(x, reason);
+                responder.on_malformed(x, reason.to_string());
             }
             Err(error) => responder.on_failure(x, error.to_string()),
         }

@@ -1,22 +1,33 @@
-//! Counting hubs that have done their part: K suffice, and the others are waited for a little longer.
+//! Counts the hubs that have done their part: K suffice, and the others are waited for a little longer.
+//!
+//! A hub is *late* if it kept an earlier call waiting in vain. Each hub moves from silent to done or failed.
+//!
+//! | hubs | time | [`Quorum::progress`] |
+//! |---|---|---|
+//! | K are done, and all others have answered or are late | any | done |
+//! | K are done, and others are silent | before the end of the grace period and the deadline | wait until then |
+//! | K are done, and others are silent | later | done |
+//! | fewer than K are done, and enough are silent | before the deadline | wait until then |
+//! | fewer than K are done, and enough are silent | later | failed |
+//! | fewer than K are done, and too few are silent | any | failed |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::crypto::shamir::{ShareIndex, Sharing};
 use crate::harness::{Canary, Mark, canary, reached};
+use crate::protocol::reasons::Reasons;
 
-use super::super::reasons::Reasons;
-use super::{EstablishError, Patience, Progress};
+use super::progress::{EstablishError, Patience, Progress};
 
-/// It is over as soon as every hub has answered, or K have done their part and all others have answered that are not
-/// known to be late or the grace period is over, or K cannot be reached any more, or the deadline has come.
+/// The answers of the hubs in one call.
 pub(super) struct Quorum {
     sharing: Sharing,
     patience: Patience,
     outcomes: BTreeMap<ShareIndex, Result<(), String>>,
+    /// When K hubs had done their part.
     threshold_reached: Option<Duration>,
-    /// Hubs that are not waited for once K have done their part.
+    /// Late hubs. They are not waited for once K have done their part.
     pub(super) late: BTreeSet<ShareIndex>,
 }
 
@@ -49,42 +60,48 @@ impl Quorum {
     }
 
     pub(super) fn progress(&self, now: Duration) -> Progress<(), EstablishError> {
-        let hubs = usize::from(self.sharing.shares());
-        let all_answered = self.outcomes.len() == hubs;
         match self.threshold_reached {
-            Some(since) => {
-                let until = (since + self.patience.grace).min(self.patience.deadline);
-                let none_missing = self.missing().next().is_none();
-                if none_missing || now >= until {
-                    if !none_missing {
-                        reached(Mark::GraceOver);
-                    } else if !all_answered {
-                        reached(Mark::LateHubLeftOut);
-                    }
-                    Progress::Done(())
-                } else {
-                    Progress::WaitUntil(until)
-                }
-            }
-            None => {
-                let failed = self.outcomes.len() - self.done();
-                let hopeless = hubs - failed < usize::from(self.sharing.threshold());
-                if all_answered || hopeless || now >= self.patience.deadline {
-                    Progress::Failed(self.error())
-                } else {
-                    Progress::WaitUntil(self.patience.deadline)
-                }
-            }
+            Some(since) => self.progress_with_k(since, now),
+            None => self.progress_without_k(now),
         }
     }
 
-    /// Whether no hub could be spared of those that have done their part, and there are others.
+    fn progress_with_k(&self, since: Duration, now: Duration) -> Progress<(), EstablishError> {
+        let until = (since + self.patience.grace).min(self.patience.deadline);
+        let is_missing = self.missing().next().is_some();
+        if is_missing && now < until {
+            return Progress::WaitUntil(until);
+        }
+        if is_missing {
+            reached(Mark::GraceOver);
+        } else if !self.all_have_answered() {
+            reached(Mark::LateHubLeftOut);
+        }
+        Progress::Done(())
+    }
+
+    fn progress_without_k(&self, now: Duration) -> Progress<(), EstablishError> {
+        let failed = self.outcomes.len() - self.done();
+        let left = usize::from(self.sharing.shares()) - failed;
+        let hopeless = left < usize::from(self.sharing.threshold());
+        if self.all_have_answered() || hopeless || now >= self.patience.deadline {
+            Progress::Failed(self.error())
+        } else {
+            Progress::WaitUntil(self.patience.deadline)
+        }
+    }
+
+    fn all_have_answered(&self) -> bool {
+        self.outcomes.len() == usize::from(self.sharing.shares())
+    }
+
+    /// Whether just K of more hubs have done their part, so that none of them can be spared.
     pub(super) fn is_bare(&self) -> bool {
         let threshold = self.sharing.threshold();
         self.done() == usize::from(threshold) && threshold < self.sharing.shares()
     }
 
-    /// The hubs that have not answered, but for those that are not waited for.
+    /// The silent hubs, except for late ones.
     pub(super) fn missing(&self) -> impl Iterator<Item = ShareIndex> {
         let silent = |x: &ShareIndex| !self.outcomes.contains_key(x) && !self.late.contains(x);
         self.sharing.indices().filter(silent)

@@ -1,19 +1,19 @@
-//! Before keys can be made of PSRD: which hubs have some at hand. `docs/protocol.md` §5.
+//! Finds out which hubs have PSRD at hand, before keys can be made of it. `docs/protocol.md` §5.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::crypto::shamir::{ShareIndex, Sharing};
 
+use super::progress::{EstablishError, Patience, Progress};
 use super::quorum::Quorum;
-use super::{EstablishError, Patience, Progress};
 
-/// How long the hubs beyond the K that suffice are waited for. Where there is PSRD at hand it is reserved at once;
-/// where it has to be delivered first, which takes longer than this, the hub can do without a reservation.
+/// How long to wait for the hubs beyond the K that suffice. PSRD that is at hand is reserved at once. PSRD that has to be
+/// delivered first takes longer than this, and that hub can do without a reservation.
 const GRACE: Duration = Duration::from_millis(20);
 
-/// The first half of a call whose keys are made of PSRD. Who drives it asks for a reservation `R` at every hub's link:
-/// the PSRD that the deposit there will spend.
+/// The first half of a call whose keys are made of PSRD. Its driver asks every hub's link for a reservation `R`: the PSRD
+/// that the deposit there will spend. The table in `quorum` says when the call goes on: K reservations suffice.
 pub struct Reserving<R> {
     quorum: Quorum,
     reserved: BTreeMap<ShareIndex, R>,
@@ -33,7 +33,7 @@ impl<R> Reserving<R> {
         }
     }
 
-    /// Once K hubs have something reserved, these are not waited for: they have kept calls waiting in vain before.
+    /// Says which hubs kept earlier calls waiting in vain. They are not waited for once K hubs have something reserved.
     pub fn do_not_wait_for(&mut self, late: BTreeSet<ShareIndex>) {
         self.quorum.late = late;
     }
@@ -49,13 +49,13 @@ impl<R> Reserving<R> {
         self.quorum.on_failure(x, reason);
     }
 
-    /// Where the call stands at `now`. What is reserved comes out when it is done, K reservations or more.
+    /// Where the call stands at `now`. When it is done, it returns what is reserved: K reservations or more.
     #[must_use]
     pub fn progress(&mut self, now: Duration) -> Progress<BTreeMap<ShareIndex, R>, EstablishError> {
         match self.quorum.progress(now) {
             Progress::WaitUntil(until) => Progress::WaitUntil(until),
             Progress::Done(()) => Progress::Done(std::mem::take(&mut self.reserved)),
-            // A reservation is not a share that a hub holds.
+            // A hub with a reservation does not hold a share yet.
             Progress::Failed(error) => Progress::Failed(EstablishError { stored: 0, ..error }),
         }
     }

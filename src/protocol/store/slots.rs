@@ -1,20 +1,20 @@
 //! Where entries lie, each in one of two queues.
 //!
-//! Entries never move: they lie in chunks, so that no growth has to copy what is there. A queue is a ring through its
-//! entries and an anchor. To append one, to take the first, and to take one out of the middle cost the same however many
-//! there are.
+//! Entries never move: they lie in chunks, so that growing copies nothing. A queue is a ring through its entries and an
+//! anchor. Appending an entry, taking the first one and taking one out of the middle cost the same, however many there
+//! are.
 
-/// Slots that come into being together.
+/// Slots that are allocated together.
 const CHUNK: usize = 256;
 
-/// A place, numbered from 0.
+/// The number of a slot, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SlotIndex(u32);
 
-/// A ring. The anchor of each is a slot of its own: to take an entry out one need not know where it was.
+/// A queue. The anchor of its ring is a slot of its own, so that an entry can be taken out whatever queue it is in.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Queue {
-    /// Entries that have not been handed to everyone.
+    /// Entries that have not been handed to all their SAEs.
     Waiting,
     /// Entries that have.
     Lingering,
@@ -29,7 +29,7 @@ impl Queue {
     }
 }
 
-/// The ring of the slots that nothing lies in.
+/// The anchor of the ring of free slots.
 const FREE: SlotIndex = SlotIndex(2);
 
 struct Slot<T> {
@@ -67,7 +67,7 @@ impl<T> Slots<T> {
         self.get(index).map(|entry| (index, entry))
     }
 
-    /// Puts an entry at the end of a queue.
+    /// Moves an entry to the end of a queue.
     pub(super) fn requeue(&mut self, index: SlotIndex, queue: Queue) {
         self.move_before(index, queue.anchor());
     }
@@ -104,7 +104,7 @@ impl<T> Slots<T> {
         index
     }
 
-    /// Takes a slot out of its ring, and puts it before an anchor, which is at the end.
+    /// Takes a slot out of its ring and puts it before an anchor, which is the end of the anchor's queue.
     fn move_before(&mut self, index: SlotIndex, anchor: SlotIndex) {
         let Slot { before, after, .. } = *self.slot(index);
         self.slot_mut(before).after = after;
@@ -118,13 +118,13 @@ impl<T> Slots<T> {
     fn slot(&self, index: SlotIndex) -> &Slot<T> {
         let chunk = self.chunks.get(index.0 as usize / CHUNK);
         let slot = chunk.and_then(|chunk| chunk.get(index.0 as usize % CHUNK));
-        slot.expect("a slot that has come into being stays")
+        slot.expect("a slot that was allocated stays")
     }
 
     fn slot_mut(&mut self, index: SlotIndex) -> &mut Slot<T> {
         let chunk = self.chunks.get_mut(index.0 as usize / CHUNK);
         let slot = chunk.and_then(|chunk| chunk.get_mut(index.0 as usize % CHUNK));
-        slot.expect("a slot that has come into being stays")
+        slot.expect("a slot that was allocated stays")
     }
 }
 
@@ -166,7 +166,7 @@ mod tests {
         #[test]
         fn queues_keep_their_order_and_lose_nothing(steps in prop::collection::vec(step(), 0..600)) {
             let mut slots = Slots::new();
-            // Each entry with its place, in the order of its queue.
+            // Each entry with its slot, in the order of its queue.
             let mut model = [VecDeque::new(), VecDeque::new()];
             let pick = |model: &[VecDeque<(SlotIndex, u32)>; 2], index: prop::sample::Index| {
                 let all: Vec<_> = model.iter().flatten().copied().collect();

@@ -199,9 +199,6 @@ impl<'a> Psrd<'a> {
                 *byte = *other;
             }
         }
-        Ok(Spent {
-            allocation: allocation.clone(),
-            bytes,
-        })
+        Ok(Spent::forge(allocation.clone(), bytes))
     }
 }

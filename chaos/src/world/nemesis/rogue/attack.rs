@@ -168,10 +168,9 @@ impl Forge<'_> {
 
     fn reuse_bytes(&mut self, victim: &Known, own: &SaeId) -> Option<Vec<Message>> {
         let spent = self.end.spend(MAC_KEY_BYTES).ok()?;
-        let again = Spent {
-            allocation: spent.allocation.clone(),
-            bytes: spent.bytes.clone(),
-        };
+        let (allocation, bytes) = spent.into_parts();
+        let again = Spent::forge(allocation.clone(), bytes.clone());
+        let spent = Spent::forge(allocation, bytes);
         let first = seal_fetch(spent, &self.query(victim, own));
         let second = seal_fetch(again, &self.query(victim, &victim.slave_sae));
         Some(vec![first, second])

@@ -1,0 +1,78 @@
+//! Registration and delivery of PSRD: calls outside of the protocol. In real life, what they do is done out of band.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::crypto::shamir::ShareIndex;
+use crate::protocol::channel::PoolOwner;
+use crate::protocol::names::NodeName;
+use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
+
+/// Why a hub does not serve an out-of-band call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "code", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OobError {
+    /// The client is not in the hub's topology.
+    #[error("client {client} is not in this hub's topology")]
+    UnknownClient {
+        /// The name it gave.
+        client: String,
+    },
+    /// The registration is not the current one: the hub has restarted, or the client registered again.
+    #[error("this registration is no longer valid; register again")]
+    StaleRegistration,
+    /// The block size is outside the limits.
+    #[error("a block has {BLOCK_BYTES_MIN} to {BLOCK_BYTES_MAX} bytes, not {size}")]
+    BlockSize {
+        /// The size asked for.
+        size: usize,
+    },
+    /// There is enough PSRD already.
+    #[error("the pool takes no more: {reason}")]
+    PoolFull {
+        /// What the pool says.
+        reason: String,
+    },
+    /// PSRD cannot be delivered at the moment.
+    #[error("PSRD delivery is interrupted")]
+    Interrupted,
+}
+
+/// A client's request for PSRD.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PsrdRequest {
+    /// The client.
+    pub client: NodeName,
+    /// The registration under which it asks.
+    pub registration: Uuid,
+    /// The pool that the block is for.
+    pub owner: PoolOwner,
+    /// Bytes of the block.
+    pub size: usize,
+}
+
+/// A client's request to be registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RegistrationRequest {
+    /// The client.
+    pub client: NodeName,
+}
+
+/// What a hub answers to a [`RegistrationRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    /// The hub's name.
+    pub hub: NodeName,
+    /// The hub's x coordinate.
+    pub x: ShareIndex,
+    /// The registration, which the client names in every [`PsrdRequest`].
+    pub registration: Uuid,
+}

@@ -1,0 +1,74 @@
+//! A share that is held, with all that the hub knows about its key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use subtle::ConstantTimeEq;
+
+use crate::crypto::key_tag::KeyTag;
+use crate::protocol::message::Plain;
+use crate::protocol::names::{KeyId, SaeId};
+
+/// What all keys of a deposit have in common. They share one copy, since a hub holds very many.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The SAE that asked for the keys.
+    pub master_sae: SaeId,
+    /// The SAEs that may fetch.
+    pub slave_saes: Vec<SaeId>,
+    /// Bytes of each user key.
+    pub size: usize,
+}
+
+/// A share with all that the hub knows about its key, besides its ID.
+#[derive(Debug, Clone)]
+pub struct HeldShare {
+    /// Whose key it is, who may fetch it, and its size.
+    pub terms: Arc<Terms>,
+    /// The public tag.
+    pub tag: KeyTag,
+    /// The share.
+    pub share: Plain,
+}
+
+impl HeldShare {
+    /// Whether the same deposit was made again: every part is equal. The share is compared in constant time.
+    pub(super) fn same_as(&self, other: &Self) -> bool {
+        self.terms == other.terms
+            && self.tag == other.tag
+            && bool::from(self.share.0.ct_eq(&other.share.0))
+    }
+}
+
+/// An entry of the store.
+pub(super) struct Entry {
+    pub(super) key_id: KeyId,
+    pub(super) held: HeldShare,
+    pub(super) expires: Time,
+    /// Who has been handed it, each with the time until which it may ask again. Mostly that is nobody, and then the box
+    /// takes no memory.
+    pub(super) fetched: Box<[(SaeId, Time)]>,
+}
+
+impl Entry {
+    pub(super) fn is_of(&self, master_sae: &SaeId, key_id: KeyId) -> bool {
+        self.key_id == key_id && self.held.terms.master_sae == *master_sae
+    }
+
+    /// Until when an SAE may ask again that has been handed the share.
+    pub(super) fn handed_out(&self, sae: &SaeId) -> Option<Time> {
+        let mut fetched = self.fetched.iter();
+        let of_sae = fetched.find(|(fetched_by, _)| fetched_by == sae);
+        of_sae.map(|(_, until)| *until)
+    }
+}
+
+/// A time in nanoseconds, in half the memory of a `Duration`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Time(u64);
+
+impl From<Duration> for Time {
+    fn from(time: Duration) -> Self {
+        Self(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
