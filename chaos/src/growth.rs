@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::reached::is_consequence;
+use crate::plan::reached::is_consequence;
 
 /// Points for each doubling of the number of runs: enough for a curve.
 const POINTS_PER_DOUBLING: u64 = 4;

@@ -11,41 +11,32 @@
 //!                                                    └─────▶ view ──────▶ reports/failures/NAME-SEED.html
 //! ```
 //!
-//! | module | what it holds |
+//! Each room uses only those above it.
+//!
+//! | room | what it holds |
 //! |---|---|
-//! | [`campaign`] | the files, and how a seed draws a plan from them |
 //! | [`plan`] | everything that one seed draws, before the run |
-//! | [`run`] | a plan becomes a simulated cluster |
-//! | [`byzantine`] | hubs that lie |
-//! | [`observer`] | sees everything, judges nothing |
-//! | [`invariant`] | what must hold, one property a file |
+//! | [`campaign`] | the files, and how a seed draws a plan from them |
+//! | [`world`] | a plan becomes a simulated cluster, with liars, faults and an observer |
+//! | [`judge`] | what must hold, one property a file |
+//! | [`outcome`] | what is kept of a run |
+//! | [`growth`], [`summary`] | what finished campaigns say |
+//! | [`explore`] | many runs: seeds, soak, shrink, self-test, sweep |
+//! | [`mod@summarize`] | from outcomes to summaries |
 //! | [`view`] | one run for people and tools: text, JSON, a page |
-//! | [`runner`] | many seeds on all cores |
-//! | [`shrink`] | what breaks an invariant, reduced to what a person can read |
-//! | [`mod@summarize`], [`summary`], [`growth`] | what finished campaigns say |
-//! | [`reached`] | the names of what a run can reach |
-//! | [`soak`](mod@soak) | draws runs for as long as it is told, and searches near rare ones |
 //! | [`report`] | the HTML |
-//! | [`sweep`] | one thing changed at a time, until a curve can be drawn |
-//! | [`selftest`] | whether the invariants see bugs that are planted on purpose |
 //! | [`cli`], [`table`] | the command |
 
-pub mod byzantine;
 pub mod campaign;
 pub mod cli;
+pub mod explore;
 pub mod growth;
-pub mod invariant;
-pub mod observer;
+pub mod judge;
+pub mod outcome;
 pub mod plan;
-pub mod reached;
 pub mod report;
-pub mod run;
-pub mod runner;
-pub mod selftest;
-pub mod shrink;
-pub mod soak;
 pub mod summarize;
 pub mod summary;
-pub mod sweep;
 pub mod table;
 pub mod view;
+pub mod world;

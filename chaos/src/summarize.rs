@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::campaign::Campaign;
 use crate::growth::{Growth, GrowthPoint};
-use crate::run::RunOutcome;
-use crate::run::effects::Effect;
+use crate::outcome::RunOutcome;
+use crate::outcome::effects::Effect;
 use crate::summary::{BoundaryPoint, CampaignSummary, Control, Distribution, Timeline, Violation};
 
 /// Violations that are kept of one campaign: more of the same help nobody.
@@ -117,9 +117,9 @@ fn timeline(campaign: &Campaign, outcome: &RunOutcome) -> Timeline {
 pub fn violations(campaign: &Campaign, outcome: &RunOutcome) -> Vec<Violation> {
     let violations = outcome.violations.iter().map(|violation| Violation {
         seed: outcome.seed,
-        invariant: violation.invariant.clone(),
+        invariant: violation.invariant().to_owned(),
         at_ms: violation.at_ms,
-        detail: violation.detail.clone(),
+        detail: violation.detail(),
         replay: campaign.replay_command(outcome.seed),
         shrunk: None,
     });
@@ -127,16 +127,21 @@ pub fn violations(campaign: &Campaign, outcome: &RunOutcome) -> Vec<Violation> {
 }
 
 fn control(invariant: &str, outcomes: &[RunOutcome]) -> Control {
-    let sees = |outcome: &&RunOutcome| outcome.violations.iter().any(|v| v.invariant == invariant);
+    let sees = |outcome: &&RunOutcome| {
+        outcome
+            .violations
+            .iter()
+            .any(|v| v.invariant() == invariant)
+    };
     let caught = outcomes.iter().filter(sees);
     let example = outcomes
         .iter()
         .flat_map(|outcome| &outcome.violations)
-        .find(|v| v.invariant == invariant);
+        .find(|v| v.invariant() == invariant);
     Control {
         invariant: invariant.to_owned(),
         seeds_caught: caught.count() as u64,
-        example: example.map_or_else(String::new, |violation| violation.detail.clone()),
+        example: example.map_or_else(String::new, |violation| violation.detail()),
     }
 }
 

@@ -6,8 +6,10 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::growth::GrowthPoint;
+pub use crate::outcome::boundary::BoundaryPoint;
+use crate::outcome::effects::Effect;
+pub use crate::outcome::timeline::{Mark, MarkKind, Timeline};
 use crate::plan::Plan;
-use crate::run::effects::Effect;
 
 /// Everything that `cargo chaos` measured in all campaigns that it ran.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -183,73 +185,6 @@ pub struct Distribution {
     pub buckets: Vec<u64>,
     /// Lower edges of the buckets, in milliseconds, rising roughly geometrically.
     pub edges: Vec<f64>,
-}
-
-/// One run as rows of marks.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Timeline {
-    /// The run's seed.
-    pub seed: u64,
-    /// Simulated length of the run.
-    pub end_ms: u64,
-    /// When everything was healed and recovery was demanded.
-    pub heal_ms: u64,
-    /// Rows, hubs first, then clients.
-    pub nodes: Vec<String>,
-    /// What happened, in order of time.
-    pub marks: Vec<Mark>,
-    /// The command that replays this run. Empty if there is none; the report then shows only the seed.
-    pub replay: String,
-}
-
-/// Something that happened at a node.
-#[derive(Debug, Clone, Serialize)]
-pub struct Mark {
-    /// Row: an index into [`Timeline::nodes`].
-    pub node: usize,
-    /// Start, in simulated milliseconds.
-    pub at_ms: u64,
-    /// End, for what lasts.
-    pub until_ms: Option<u64>,
-    /// What it is.
-    pub kind: MarkKind,
-    /// A few words, for example `crash` or `wrong share value`.
-    pub label: String,
-}
-
-/// Kinds of marks, drawn in different colours and shapes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MarkKind {
-    /// The node is down, cut off or slowed: lasts from `at_ms` to `until_ms`.
-    Fault,
-    /// The hub told a lie.
-    Lie,
-    /// A client blamed this hub.
-    Blame,
-    /// A key was handed to an SAE at this client.
-    Delivered,
-    /// A call by an SAE at this client failed.
-    Failed,
-    /// An invariant broke.
-    Violation,
-}
-
-/// Calls that ran under the same conditions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct BoundaryPoint {
-    /// Hubs in the cluster (N).
-    pub hubs: u8,
-    /// Threshold (K).
-    pub threshold: u8,
-    /// Hubs that the client could not reach while the calls ran.
-    pub down: u8,
-    /// Hubs that lied.
-    pub lying: u8,
-    /// Pairs of master and slave call under these conditions.
-    pub tried: u64,
-    /// Pairs of which both sides got the key.
-    pub succeeded: u64,
 }
 
 impl CampaignSummary {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::explore::selftest::{Canaried, Steps, median_left};
 use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan, ROGUE_NAME};
-use crate::selftest::{Canaried, Steps, median_left};
 use crate::summary::{CampaignSummary, Resilience, Violation};
 
 /// Prints the table at the end.

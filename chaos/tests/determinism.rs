@@ -5,10 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use dske_chaos::run::{RunOptions, RunOutcome, run};
-use dske_chaos::runner::run_seeds;
+use dske_chaos::explore::run::run;
+use dske_chaos::explore::runner::run_seeds;
+use dske_chaos::outcome::RunOutcome;
 use dske_chaos::summarize::summarize;
 use dske_chaos::view::json::json;
+use dske_chaos::view::told;
 use tempfile::TempDir;
 
 /// Output of the command in a process of its own.
@@ -80,10 +82,8 @@ fn the_number_of_jobs_changes_nothing() {
 #[test]
 fn a_seed_alone_gives_what_it_gives_after_others() {
     let campaign = dske_chaos::campaign::load("storm").unwrap();
-    let sweep = |seeds: &[u64], jobs| -> Vec<RunOutcome> {
-        let run = |plan: &dske_chaos::plan::Plan| run(plan, RunOptions::default());
-        run_seeds(&campaign, seeds, jobs, run, |_| {})
-    };
+    let sweep =
+        |seeds: &[u64], jobs| -> Vec<RunOutcome> { run_seeds(&campaign, seeds, jobs, run, |_| {}) };
     let digest =
         |outcome: &RunOutcome| summarize(&campaign, std::slice::from_ref(outcome), 0.0).digest;
     // The process has run others before, and two run at the same time.
@@ -111,9 +111,8 @@ fn crashes_of_clients_give_the_same_run_every_time() {
         [[faults]]\nkind = \"partition-to-hubs\"\nper_minute = 100\nduration_ms = [500, 3000]\n";
     let campaign = dske_chaos::campaign::check::parse("x", "x.toml", text).unwrap();
     let trace = |seed| {
-        let run = |plan: &dske_chaos::plan::Plan| run(plan, RunOptions { keep_trace: true });
-        let outcomes = run_seeds(&campaign, &[seed], 1, run, |_| {});
-        json(outcomes[0].trace.as_ref().unwrap())
+        let (_, trace) = told(&campaign.plan(seed));
+        json(&trace)
     };
     for seed in [2, 3, 5] {
         let first = trace(seed);
@@ -128,7 +127,6 @@ fn crashes_of_clients_give_the_same_run_every_time() {
 fn another_seed_and_another_campaign_give_another_run() {
     let digest = |name: &str, seed| {
         let campaign = dske_chaos::campaign::load(name).unwrap();
-        let run = |plan: &dske_chaos::plan::Plan| run(plan, RunOptions::default());
         run_seeds(&campaign, &[seed], 1, run, |_| {})[0].digest
     };
     let (one, two, other) = (digest("calm", 1), digest("calm", 2), digest("collusion", 1));

@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use dske_chaos::campaign;
+use dske_chaos::explore::run::run;
+use dske_chaos::explore::runner::run_fresh;
+use dske_chaos::outcome::RunOutcome;
+use dske_chaos::outcome::effects::Effect;
 use dske_chaos::plan::{Fault, Plan, PlannedFault};
-use dske_chaos::run::effects::Effect;
-use dske_chaos::run::{RunOptions, RunOutcome, run};
-use dske_chaos::runner::run_fresh;
 
 const FROM_MS: u64 = 4_000;
 const UNTIL_MS: u64 = 6_000;
@@ -14,7 +15,7 @@ const UNTIL_MS: u64 = 6_000;
 fn with(fault: Fault, change: impl FnOnce(&mut Plan)) -> (Effect, RunOutcome) {
     let mut plan = campaign::load("calm").unwrap().plan(1);
     plan.calls.retain(|call| call.at_ms < 9_000);
-    let kind = fault.kind();
+    let kind = fault.kind().name();
     plan.faults = vec![PlannedFault {
         at_ms: FROM_MS,
         until_ms: UNTIL_MS,
@@ -22,8 +23,7 @@ fn with(fault: Fault, change: impl FnOnce(&mut Plan)) -> (Effect, RunOutcome) {
     }];
     change(&mut plan);
     plan.check().unwrap();
-    let run = |plan: &Plan| run(plan, RunOptions::default());
-    let outcome = run_fresh("calm", &plan, &run);
+    let outcome = run_fresh(&plan, &run);
     let effect = outcome.effects[kind];
     assert_eq!((outcome.effects.len(), effect.injected), (1, 1));
     (effect, outcome)

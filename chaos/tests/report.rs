@@ -7,7 +7,7 @@ mod sample;
 
 use std::{fs, path::Path};
 
-use dske_chaos::{report, run::effects::Effect, summary::Resilience};
+use dske_chaos::{outcome::effects::Effect, report, summary::Resilience};
 
 /// The page in a directory that was empty.
 fn html(summary: &Resilience) -> String {

@@ -12,13 +12,15 @@ use std::path::Path;
 use dske::harness::Canary;
 use dske::protocol::initiator::KeySource;
 use dske_chaos::campaign::{self, Campaign, Plans};
+use dske_chaos::cli::failures::Failures;
+use dske_chaos::explore::run::run;
+use dske_chaos::explore::runner::run_fresh;
+use dske_chaos::explore::shrink::{breaks_again, shrink};
+use dske_chaos::outcome::RunViolation;
+use dske_chaos::outcome::panics;
 use dske_chaos::plan::{ClusterPlan, Fault, Liar, Lie, Plan, PlannedCall, PlannedFault};
-use dske_chaos::run::outcome::RunViolation;
-use dske_chaos::run::{RunOptions, run};
-use dske_chaos::runner::{capture_panics, run_fresh};
-use dske_chaos::shrink::save::Failures;
-use dske_chaos::shrink::{breaks_again, shrink};
 use dske_chaos::summary::{ShrunkFile, Size};
+use dske_chaos::view::told;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -155,7 +157,7 @@ fn faults(
 /// Fewer than K of the hubs, each for some time.
 fn liars(cluster: &ClusterPlan, heal_at_ms: u64) -> impl Strategy<Value = Vec<Liar>> + use<> {
     let (hubs, threshold) = (usize::from(cluster.hubs), usize::from(cluster.threshold));
-    let mut all = Lie::ALONE.to_vec();
+    let mut all = Lie::alone();
     all.push(Lie::FrameTogether);
     let number = all.len();
     let lies = subsequence(all, 1..=number);
@@ -226,12 +228,9 @@ fn config() -> Config {
 
 /// Runs a plan. If it breaks something, gives what is left of it after shrinking, and where.
 fn broken(plan: &Plan, dir: &Path) -> Option<(RunViolation, ShrunkFile)> {
-    let run = |plan: &Plan| run(plan, RunOptions::default());
-    let violation = run_fresh(&plan.campaign, plan, &run)
-        .violations
-        .first()?
-        .clone();
-    let breaks = |plan: &Plan| breaks_again(plan, &violation, &run);
+    let violation = run_fresh(plan, &run).violations.first()?.clone();
+    let kind = violation.violation.kind();
+    let breaks = |plan: &Plan| breaks_again(plan, &kind, &run);
     let shrunk = shrink(plan, &violation, &breaks, 2, SHRINK_RUNS_MAX, |_| {});
     let mut failures = Failures::below(dir).unwrap();
     let whole = failures
@@ -245,14 +244,14 @@ fn broken(plan: &Plan, dir: &Path) -> Option<(RunViolation, ShrunkFile)> {
         plans: Plans::Fixed(Box::new(plan.clone())),
         expect: Default::default(),
     };
-    let saved = failures.save(&campaign, plan, &shrunk, &shrunk.trace());
+    let saved = failures.save(&campaign, plan, &shrunk, &told(&shrunk.plan).1);
     let saved = saved.unwrap();
     Some((shrunk.violation, saved))
 }
 
 #[test]
 fn with_fewer_than_k_liars_no_schedule_breaks_an_invariant() {
-    capture_panics();
+    panics::capture();
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schedules");
     let mut runner = TestRunner::new(config());
     let property = |plan: Plan| {
@@ -261,7 +260,9 @@ fn with_fewer_than_k_liars_no_schedule_breaks_an_invariant() {
             None => Ok(()),
             Some((violation, saved)) => Err(TestCaseError::fail(format!(
                 "{} breaks: {}\n{saved}\n{}",
-                violation.invariant, violation.detail, saved.replay
+                violation.invariant(),
+                violation.detail(),
+                saved.replay
             ))),
         }
     };
@@ -272,7 +273,7 @@ fn with_fewer_than_k_liars_no_schedule_breaks_an_invariant() {
 
 #[test]
 fn what_breaks_comes_out_as_a_small_schedule_that_breaks_the_same() {
-    capture_panics();
+    panics::capture();
     let dir = tempfile::tempdir().unwrap();
     let found = RefCell::new(None);
     let mut runner = TestRunner::new(config());
@@ -290,7 +291,7 @@ fn what_breaks_comes_out_as_a_small_schedule_that_breaks_the_same() {
     let result = runner.run(&planted, property);
     assert!(matches!(result, Err(TestError::Fail(..))), "{result:?}");
     let (whole, (violation, saved)) = found.take().unwrap();
-    assert_eq!(violation.invariant, "agreement");
+    assert_eq!(violation.invariant(), "agreement");
     let plan = campaign::load(&saved.file).unwrap().plan(0);
     // Two keys of one call are all that it takes.
     let Size {
@@ -301,8 +302,8 @@ fn what_breaks_comes_out_as_a_small_schedule_that_breaks_the_same() {
     assert_eq!((faults, liars, calls), (0, 0, 1), "{plan:?}");
     assert_eq!(plan.calls[0].number, 2);
     assert!(saved.before.calls > 1 && Size::of(&whole) == saved.before);
-    let run = |plan: &Plan| run(plan, RunOptions::default());
-    assert_eq!(breaks_again(&plan, &violation, &run), Some(violation));
+    let kind = violation.violation.kind();
+    assert_eq!(breaks_again(&plan, &kind, &run), Some(violation));
     assert_eq!(
         saved.replay,
         format!("cargo chaos replay {} --trace", saved.file)

@@ -9,9 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use dske_chaos::campaign;
-use dske_chaos::plan::Plan;
-use dske_chaos::run::{RunOptions, run};
-use dske_chaos::runner::run_fresh;
+use dske_chaos::explore::run::run;
+use dske_chaos::explore::runner::run_fresh;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -173,8 +172,7 @@ fn the_same_seed_draws_the_same_runs_and_rare_situations_are_left_as_schedules()
         let path = dir.path().join(file);
         let schedule = campaign::load(path.to_str().unwrap()).unwrap();
         assert_eq!(schedule.expect.reached[0].get_ref(), name);
-        let run = |plan: &Plan| run(plan, RunOptions::default());
-        let outcome = run_fresh("x", &schedule.plan(0), &run);
+        let outcome = run_fresh(&schedule.plan(0), &run);
         assert!(
             outcome.reached.contains_key(name),
             "{file} does not reach {name}"

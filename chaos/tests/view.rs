@@ -10,9 +10,7 @@ use std::process::{Command, Output};
 use dske::harness::Canary;
 use dske_chaos::campaign;
 use dske_chaos::plan::{Fault, Plan};
-use dske_chaos::run::{RunOptions, RunOutcome, run};
-use dske_chaos::runner::run_fresh;
-use dske_chaos::view::page;
+use dske_chaos::view::{Trace, page, told};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -175,26 +173,24 @@ fn the_ladder_says_what_was_lost_and_why() {
 }
 
 /// The first of a few runs in which a planted bug breaks something.
-fn broken(canary: Canary, campaign: &str) -> (Plan, RunOutcome) {
+fn broken(canary: Canary, campaign: &str) -> (Plan, Trace) {
     let campaign = campaign::load(campaign).unwrap();
-    let options = RunOptions { keep_trace: true };
     let mut runs = (1..=5).map(|seed| {
         let plan = Plan {
             canary: Some(canary),
             ..campaign.plan(seed)
         };
-        let outcome = run_fresh(&campaign.name, &plan, &|plan: &Plan| run(plan, options));
-        (plan, outcome)
+        let (_, trace) = told(&plan);
+        (plan, trace)
     });
-    let found = runs.find(|(_, outcome)| !outcome.violations.is_empty());
+    let found = runs.find(|(_, trace)| !trace.violations.is_empty());
     found.expect("five runs are enough to see the bug")
 }
 
 #[test]
 fn the_page_of_a_planted_bug_shows_what_broke_and_what_led_to_it() {
-    let (_, outcome) = broken(Canary::TagNotChecked, "byzantine-minority");
-    let trace = outcome.trace.as_ref().unwrap();
-    let html = page::html(trace, "cargo chaos replay <x>");
+    let (_, trace) = broken(Canary::TagNotChecked, "byzantine-minority");
+    let html = page::html(&trace, "cargo chaos replay <x>");
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("view-canary.html");
     fs::write(path, &html).unwrap();
     let broke = |name: &str| {
@@ -237,8 +233,8 @@ fn seconds(us: u64) -> String {
 
 #[test]
 fn rare_situations_have_a_time() {
-    let (_, outcome) = broken(Canary::TagNotChecked, "byzantine-minority");
-    let text = dske_chaos::view::json::json(outcome.trace.as_ref().unwrap());
+    let (_, trace) = broken(Canary::TagNotChecked, "byzantine-minority");
+    let text = dske_chaos::view::json::json(&trace);
     assert!(text.contains("\"type\":\"mark\""));
 }
 
@@ -254,10 +250,8 @@ fn what_led_to_a_panic_is_kept() {
             hubs: vec![15],
         },
     });
-    let options = RunOptions { keep_trace: true };
-    let outcome = run_fresh("calm", &plan, &|plan: &Plan| run(plan, options));
-    assert_eq!(outcome.violations[0].invariant, "panic");
-    let trace = outcome.trace.unwrap();
+    let (outcome, trace) = told(&plan);
+    assert_eq!(outcome.violations[0].invariant(), "panic");
     assert_eq!(trace.violations[0].invariant, "panic");
     let last = trace.events.last().unwrap().at_us;
     assert!((1_000_000..2_000_000).contains(&last), "{last}");

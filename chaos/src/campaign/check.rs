@@ -2,17 +2,12 @@
 
 use toml::Spanned;
 
-use dske::protocol::limits::BLOCKS_MAX;
-
-use crate::invariant;
-use crate::plan::Fault;
-use crate::plan::limits::{self, Limit};
-use crate::reached;
-
 use super::checker::Checker;
-use super::file::{CampaignFile, Distributions, ExpectSection};
-use super::value::{Range, Swarm};
+use super::file::{CampaignFile, ExpectSection};
+use super::value::Range;
 use super::{Campaign, CampaignError, Plans, schedule};
+use crate::plan::Invariant;
+use crate::plan::reached;
 
 /// Reads and checks the text of a campaign. `file` is its name, for errors.
 ///
@@ -90,236 +85,13 @@ impl Checker<'_> {
         }
     }
 
-    fn distributions(&self, file: CampaignFile) -> Result<Distributions, CampaignError> {
-        let missing = |what: &str| {
-            let message = format!(
-                "[{what}] is missing: a campaign has [cluster] and [workload], or a [schedule]"
-            );
-            self.error(None, &message)
-        };
-        if let Some(nemesis) = &file.nemesis {
-            let recovery = Range::just(nemesis.get_ref().recovery_ms);
-            self.within(
-                &nemesis.span(),
-                "nemesis.recovery_ms",
-                recovery,
-                limits::RECOVERY_MS,
-            )?;
-        }
-        let distributions = Distributions {
-            swarm: file.swarm.map(Spanned::into_inner).unwrap_or_default(),
-            cluster: file.cluster.ok_or_else(|| missing("cluster"))?,
-            workload: file.workload.ok_or_else(|| missing("workload"))?,
-            faults: file.faults,
-            nemesis: file.nemesis.map(Spanned::into_inner).unwrap_or_default(),
-            lies: file.lies,
-        };
-        self.cluster(&distributions)?;
-        self.workload(&distributions)?;
-        self.faults(&distributions)?;
-        self.lies(&distributions)?;
-        Ok(distributions)
-    }
-
-    fn cluster(&self, campaign: &Distributions) -> Result<(), CampaignError> {
-        let span = campaign.cluster.span();
-        let cluster = campaign.cluster.get_ref();
-        let within =
-            |what: &str, range: Range, limit: Limit| self.within(&span, what, range, limit);
-        within("cluster.hubs", cluster.hubs, limits::HUBS)?;
-        within("cluster.threshold", cluster.threshold, 1..=u64::MAX)?;
-        if cluster.threshold.from > cluster.hubs.from {
-            return Err(self.error(
-                Some(span),
-                &format!(
-                    "cluster.threshold is {} and cluster.hubs {}: the threshold cannot be larger than the number of hubs",
-                    cluster.threshold, cluster.hubs
-                ),
-            ));
-        }
-        within("cluster.clients", cluster.clients, limits::CLIENTS)?;
-        within(
-            "cluster.latency_ms",
-            cluster.latency_ms.all(),
-            limits::LATENCY_MS,
-        )?;
-        within(
-            "cluster.tick_ms",
-            Range::just(cluster.tick_ms),
-            limits::TICK_MS,
-        )?;
-        within(
-            "cluster.psrd_block_bytes",
-            cluster.psrd_block_bytes,
-            limits::PSRD_BLOCK_BYTES,
-        )?;
-        within(
-            "cluster.psrd_low_water_bytes",
-            cluster.psrd_low_water_bytes,
-            limits::PSRD_LOW_WATER_BYTES,
-        )?;
-        // A wide swarm draws no more than suits the blocks.
-        if campaign.swarm != Swarm::Wide {
-            let held_max = cluster.psrd_block_bytes.from * (BLOCKS_MAX as u64 - 1);
-            let low_water = cluster.psrd_low_water_bytes;
-            within("cluster.psrd_low_water_bytes", low_water, 1..=held_max)?;
-        }
-        within(
-            "cluster.request_timeout_ms",
-            cluster.request_timeout_ms,
-            limits::REQUEST_TIMEOUT_MS,
-        )?;
-        within(
-            "cluster.call_deadline_ms",
-            cluster.call_deadline_ms,
-            limits::CALL_DEADLINE_MS,
-        )?;
-        within("cluster.grace_ms", cluster.grace_ms, limits::GRACE_MS)?;
-        within(
-            "cluster.share_ttl_ms",
-            cluster.share_ttl_ms,
-            limits::SHARE_TTL_MS,
-        )
-    }
-
-    fn workload(&self, campaign: &Distributions) -> Result<(), CampaignError> {
-        let span = campaign.workload.span();
-        let workload = campaign.workload.get_ref();
-        let within =
-            |what: &str, range: Range, limit: Limit| self.within(&span, what, range, limit);
-        within(
-            "workload.duration_s",
-            Range::just(workload.duration_s),
-            2..=limits::HEAL_AT_MS.end() / 1000,
-        )?;
-        within(
-            "workload.calls_per_second",
-            workload.calls_per_second,
-            1..=200,
-        )?;
-        within("workload.number", workload.number, limits::NUMBER)?;
-        let ttl = campaign.cluster.get_ref().share_ttl_ms.from;
-        within(
-            "workload.fetch_after_ms",
-            workload.fetch_after_ms,
-            0..=ttl / 2,
-        )?;
-        within(
-            "workload.burst_percent",
-            Range::just(workload.burst_percent.into()),
-            0..=100,
-        )?;
-        within(
-            "workload.intruder_percent",
-            Range::just(workload.intruder_percent.into()),
-            0..=100,
-        )?;
-        within(
-            "workload.fetch_twice_percent",
-            Range::just(workload.fetch_twice_percent.into()),
-            0..=100,
-        )?;
-        within(
-            "workload.group_percent",
-            Range::just(workload.group_percent.into()),
-            0..=100,
-        )?;
-        if workload.group_percent > 0 && campaign.cluster.get_ref().clients.to < 3 {
-            let message =
-                "workload.group_percent needs a third client; set cluster.clients to 3 or more";
-            return Err(self.error(Some(span), message));
-        }
-        if workload.intruder_percent > 0 && campaign.cluster.get_ref().clients.to < 3 {
-            let message =
-                "workload.intruder_percent needs a third client; set cluster.clients to 3 or more";
-            return Err(self.error(Some(span), message));
-        }
-        let bad = workload
-            .bits
-            .iter()
-            .find(|bits| !limits::BITS.contains(&u64::from(**bits)) || *bits % 8 != 0);
-        match bad {
-            Some(bits) => Err(self.error(
-                Some(span),
-                &format!("workload.bits must be multiples of 8 from 64 to 65536, not {bits}"),
-            )),
-            None if workload.bits.is_empty() => {
-                Err(self.error(Some(span), "workload.bits must name at least one key size"))
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn faults(&self, campaign: &Distributions) -> Result<(), CampaignError> {
-        let heal_ms = campaign.workload.get_ref().duration_s * 1000;
-        for fault in &campaign.faults {
-            let span = fault.span();
-            let fault = fault.get_ref();
-            let kind = fault.kind.get_ref().as_str();
-            if !Fault::KINDS.contains(&kind) {
-                let message = format!(
-                    "there is no fault {kind:?}; there are {}",
-                    Fault::KINDS.join(", ")
-                );
-                return Err(self.error(Some(fault.kind.span()), &message));
-            }
-            let within =
-                |what: &str, range: Range, limit: Limit| self.within(&span, what, range, limit);
-            within("faults.duration_ms", fault.duration_ms, 1..=heal_ms)?;
-            within("faults.clients", fault.clients, 1..=*limits::CLIENTS.end())?;
-            match (fault.per_minute, fault.at_ms) {
-                (Some(per_minute), None) => {
-                    within("faults.per_minute", Range::just(per_minute), 1..=6_000)?
-                }
-                (None, Some(at_ms)) => within("faults.at_ms", Range::just(at_ms), 0..=heal_ms - 1)?,
-                _ => return Err(self.error(Some(span), "a fault has either per_minute or at_ms")),
-            }
-            match (fault.strength, Fault::strength_limit(kind)) {
-                (Some(strength), Some(limit)) => within("faults.strength", strength, limit)?,
-                (None, None) => {}
-                (Some(_), None) => {
-                    return Err(self.error(Some(span), &format!("{kind} has no strength")));
-                }
-                (None, Some(_)) => {
-                    let message = format!(
-                        "{kind} needs a strength: latency or delay in milliseconds, messages a second, or percent lost"
-                    );
-                    return Err(self.error(Some(span), &message));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn lies(&self, campaign: &Distributions) -> Result<(), CampaignError> {
-        if let Some(lies) = &campaign.lies {
-            self.within(
-                &lies.span(),
-                "lies.rate_percent",
-                lies.get_ref().rate_percent,
-                limits::RATE_PERCENT,
-            )?;
-            let heal_ms = campaign.workload.get_ref().duration_s * 1000;
-            let duration_ms = lies.get_ref().duration_ms.unwrap_or(Range::just(1));
-            self.within(&lies.span(), "lies.duration_ms", duration_ms, 1..=heal_ms)?;
-            if lies.get_ref().kinds.as_ref().is_some_and(Vec::is_empty) {
-                return Err(self.error(
-                    Some(lies.span()),
-                    "lies.kinds must name at least one lie, or be left out",
-                ));
-            }
-        }
-        Ok(())
-    }
-
     fn expect(&self, expect: &ExpectSection) -> Result<(), CampaignError> {
         if let Some(breaks) = &expect.breaks {
-            let names = invariant::ALL.map(|(name, _)| name);
-            if !names.contains(&breaks.get_ref().as_str()) {
+            if Invariant::named(breaks.get_ref()).is_none() {
                 let message = format!(
                     "there is no invariant {:?}; there are {}",
                     breaks.get_ref(),
-                    names.join(", ")
+                    Invariant::names().join(", ")
                 );
                 return Err(self.error(Some(breaks.span()), &message));
             }

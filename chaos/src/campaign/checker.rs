@@ -2,9 +2,11 @@
 
 use std::ops::Range as Span;
 
+use dske::topology::range::{OutOfRange, within};
+
 use super::CampaignError;
 use super::value::Range;
-use crate::plan::limits::{Limit, allowed};
+use crate::plan::limits::Limit;
 
 /// A campaign file that is being checked.
 #[derive(Clone, Copy)]
@@ -22,12 +24,12 @@ impl Checker<'_> {
         range: Range,
         limit: Limit,
     ) -> Result<(), CampaignError> {
-        if range.from >= *limit.start() && range.to <= *limit.end() {
-            return Ok(());
-        }
-        let field = what.rsplit('.').next().unwrap_or(what);
-        let message = format!("{what} must be {}, not {range}", allowed(&limit));
-        Err(self.error_in(span, field, &message))
+        let inside = |value| within(what, value, limit.clone());
+        inside(range.from).and(inside(range.to)).map_err(|error| {
+            let field = what.rsplit('.').next().unwrap_or(what);
+            let value = range.to_string();
+            self.error_in(span, field, &OutOfRange { value, ..error }.to_string())
+        })
     }
 
     /// An error about a field of the section that begins at `span`.

@@ -1,32 +1,20 @@
-//! How a campaign and a seed become a plan. Each part draws from its own stream.
+//! How a campaign and a seed become a plan. Each part draws from its own stream; faults and liars are drawn in
+//! `draw_faults`.
 
 use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 use rand::seq::SliceRandom;
 
-use super::file::{Distributions, FaultSection};
-use super::value::{Count, Range, Swarm};
+use super::file::Distributions;
+use super::value::{Range, Swarm};
 use crate::plan::limits::FIRST_CALL_MS;
 use crate::plan::stream::stream;
-use crate::plan::{ClusterPlan, Fault, Liar, Lie, Plan, PlannedCall, PlannedFault};
+use crate::plan::{ClusterPlan, Plan, PlannedCall};
 
 /// Calls are made for this long after everything has to work again.
 const AFTER_RECOVERY_MS: u64 = 3_000;
 
-/// How often a place is looked for in which a fault keeps within the limits, before it is left out.
-const PLACES: usize = 20;
-
-/// In a swarm, the chance that a kind is switched off for a run, in percent.
-const SWITCHED_OFF_PERCENT: u32 = 35;
-
-/// In a wide swarm, a kind comes so many times as often as the campaign says, in eighths: two to the power of one of
-/// these.
-const WEIGHT_MAGNITUDES: std::ops::RangeInclusive<u32> = 0..=6;
-
-/// A weight that changes nothing.
-const USUAL_WEIGHT: u64 = 8;
-
-/// Pools are filled with at most so many small blocks in a wide swarm: each takes a way there and back.
+/// Most blocks that fill a pool in a wide swarm, where blocks may be small: each block costs a round trip.
 pub(crate) const BLOCKS_TO_LOW_WATER: u64 = 8;
 
 impl Distributions {
@@ -193,230 +181,6 @@ impl Distributions {
         }
         calls
     }
-
-    fn draw_faults(
-        &self,
-        cluster: &ClusterPlan,
-        heal_at_ms: u64,
-        rng: &mut ChaCha12Rng,
-    ) -> Vec<PlannedFault> {
-        let (hubs, threshold) = (u64::from(cluster.hubs), u64::from(cluster.threshold));
-        let early = self.nemesis.hubs_down_max.draw(hubs, threshold, rng);
-        let late = self
-            .nemesis
-            .hubs_down_max_late
-            .map_or(early, |max| max.draw(hubs, threshold, rng));
-        let mut faults: Vec<PlannedFault> = Vec::new();
-        let weights = self.draw_weights(rng);
-        for (index, section) in self.faults.iter().enumerate() {
-            let section = section.get_ref();
-            if self.swarm == Swarm::Kinds && rng.random_range(0..100) < SWITCHED_OFF_PERCENT {
-                continue;
-            }
-            let weight = weights
-                .as_ref()
-                .map_or(USUAL_WEIGHT, |weights| weights[index]);
-            for _ in 0..count(section, weight, heal_at_ms, rng) {
-                for _ in 0..PLACES {
-                    let fault = place(section, cluster, heal_at_ms, rng);
-                    let max = if fault.at_ms < heal_at_ms / 2 {
-                        early
-                    } else {
-                        late
-                    };
-                    if hubs_down_with(&faults, &fault) <= max as usize {
-                        faults.push(fault);
-                        break;
-                    }
-                }
-            }
-        }
-        faults.sort_by_key(|fault| fault.at_ms);
-        faults
-    }
-
-    /// In a wide swarm: how often each kind of fault comes in a run. Any number of kinds never come.
-    fn draw_weights(&self, rng: &mut ChaCha12Rng) -> Option<Vec<u64>> {
-        if self.swarm != Swarm::Wide {
-            return None;
-        }
-        let mut weights = vec![0; self.faults.len()];
-        let kinds = rng.random_range(0..=self.faults.len());
-        for kind in some_of(self.faults.len(), kinds, rng) {
-            weights[kind] = 1 << rng.random_range(WEIGHT_MAGNITUDES);
-        }
-        Some(weights)
-    }
-
-    fn draw_liars(
-        &self,
-        cluster: &ClusterPlan,
-        heal_at_ms: u64,
-        rng: &mut ChaCha12Rng,
-    ) -> Vec<Liar> {
-        let Some(section) = &self.lies else {
-            return Vec::new();
-        };
-        let section = section.get_ref();
-        let (hubs, threshold) = (u64::from(cluster.hubs), u64::from(cluster.threshold));
-        let number = match section.liars {
-            // K liars know every key: only who asks for them gets them.
-            Count::Threshold | Count::All => section.liars.draw(hubs, threshold, rng),
-            _ => section.liars.draw(hubs, threshold, rng).min(threshold - 1),
-        };
-        let all = section.kinds.clone().unwrap_or_else(|| Lie::ALONE.to_vec());
-        let liars = some_of(usize::from(cluster.hubs), number as usize, rng)
-            .into_iter()
-            .map(|hub| {
-                let lies = self.draw_lies(&all, rng);
-                let (from_ms, until_ms) = match section.duration_ms {
-                    None => (0, heal_at_ms),
-                    Some(duration_ms) => {
-                        let from_ms = rng.random_range(0..heal_at_ms);
-                        (from_ms, heal_at_ms.min(from_ms + duration_ms.draw(rng)))
-                    }
-                };
-                Liar {
-                    hub,
-                    from_ms,
-                    until_ms,
-                    lies,
-                    rate_percent: section.rate_percent.draw(rng) as u8,
-                }
-            });
-        let mut liars: Vec<Liar> = liars.collect();
-        liars.sort_by_key(|liar| liar.from_ms);
-        liars
-    }
-
-    /// What one liar tells, of all that there is.
-    fn draw_lies(&self, all: &[Lie], rng: &mut ChaCha12Rng) -> Vec<Lie> {
-        let lies = match self.swarm {
-            Swarm::Off => all.to_vec(),
-            Swarm::Kinds => {
-                let mut lies = all.to_vec();
-                lies.retain(|_| rng.random_range(0..100) >= SWITCHED_OFF_PERCENT);
-                lies
-            }
-            Swarm::Wide => some_lies(all, rng),
-        };
-        if lies.is_empty() { all.to_vec() } else { lies }
-    }
-}
-
-/// One of these lies, all of them, or any number between. Few as often as many: one who tells but one lie tells it all
-/// the time.
-pub(crate) fn some_lies(all: &[Lie], rng: &mut ChaCha12Rng) -> Vec<Lie> {
-    let number = rng.random_range(1..=all.len());
-    let some = some_of(all.len(), number, rng).into_iter();
-    some.map(|index| all[index]).collect()
-}
-
-/// How many faults of a kind: the average, rounded up or down at random.
-fn count(section: &FaultSection, weight: u64, heal_at_ms: u64, rng: &mut ChaCha12Rng) -> u64 {
-    match section.per_minute {
-        None => u64::from(weight > 0),
-        Some(per_minute) => {
-            let wanted = per_minute * heal_at_ms * weight / USUAL_WEIGHT;
-            let round_up = rng.random_range(0..60_000);
-            if weight == 0 {
-                0
-            } else {
-                (wanted + round_up) / 60_000
-            }
-        }
-    }
-}
-
-fn place(
-    section: &FaultSection,
-    cluster: &ClusterPlan,
-    heal_at_ms: u64,
-    rng: &mut ChaCha12Rng,
-) -> PlannedFault {
-    let at_ms = section
-        .at_ms
-        .unwrap_or_else(|| rng.random_range(0..heal_at_ms));
-    let until_ms = (at_ms + section.duration_ms.draw(rng)).min(heal_at_ms);
-    let number = section
-        .hubs
-        .draw(cluster.hubs.into(), cluster.threshold.into(), rng)
-        .max(1);
-    let hubs = some_of(usize::from(cluster.hubs), number as usize, rng);
-    let number = section.clients.draw(rng).min(cluster.clients.into());
-    let clients = some_of(usize::from(cluster.clients), number as usize, rng);
-    let strength = section.strength.unwrap_or(Range::just(1)).draw(rng);
-    let fault = fault(section.kind.get_ref(), clients, hubs, strength);
-    PlannedFault {
-        at_ms,
-        until_ms,
-        fault,
-    }
-}
-
-/// The fault of a kind, about these, or the first of these.
-pub(crate) fn fault(kind: &str, clients: Vec<usize>, hubs: Vec<usize>, strength: u64) -> Fault {
-    let (client, hub) = (clients[0], hubs[0]);
-    match kind {
-        "partition" => Fault::Partition { clients, hubs },
-        "partition-to-hubs" => Fault::PartitionToHubs { clients, hubs },
-        "partition-to-clients" => Fault::PartitionToClients { clients, hubs },
-        "hold" => Fault::Hold { client, hub },
-        "slow-link" => Fault::SlowLink {
-            client,
-            hub,
-            latency_ms: strength,
-        },
-        "lossy-link" => Fault::LossyLink {
-            client,
-            hub,
-            loss_percent: strength,
-        },
-        "slow-hub" => Fault::SlowHub {
-            hub,
-            delay_ms: strength,
-        },
-        "crash-hub" => Fault::CrashHub { hub },
-        "crash-client" => Fault::CrashClient { client },
-        "cut-refill" => Fault::CutRefill { hub },
-        "flood" => Fault::Flood {
-            hub,
-            per_second: strength,
-        },
-        "rogue-client" => Fault::RogueClient {
-            per_second: strength,
-        },
-        kind => unreachable!("the campaign was checked, but has a fault {kind}"),
-    }
-}
-
-/// How many hubs are disturbed at the worst moment of a new fault. A flood disturbs nobody.
-fn hubs_down_with(faults: &[PlannedFault], new: &PlannedFault) -> usize {
-    let down = |at_ms: u64| {
-        let active = faults
-            .iter()
-            .chain([new])
-            .filter(|fault| (fault.at_ms..fault.until_ms).contains(&at_ms));
-        let disturbing = active.filter(|fault| !matches!(fault.fault, Fault::Flood { .. }));
-        let mut hubs: Vec<usize> = disturbing.flat_map(|fault| fault.fault.hubs()).collect();
-        hubs.sort_unstable();
-        hubs.dedup();
-        hubs.len()
-    };
-    // The number only rises where a fault begins.
-    let begins = faults
-        .iter()
-        .map(|fault| fault.at_ms)
-        .filter(|at| (new.at_ms..new.until_ms).contains(at));
-    begins.chain([new.at_ms]).map(down).max().unwrap_or(0)
-}
-
-/// `number` of the indices below `of`, in random order.
-pub(crate) fn some_of(of: usize, number: usize, rng: &mut ChaCha12Rng) -> Vec<usize> {
-    let mut indices: Vec<usize> = (0..of).collect();
-    indices.shuffle(rng);
-    indices.truncate(number);
-    indices
 }
 
 #[cfg(test)]
@@ -426,6 +190,7 @@ mod tests {
     use super::super::value::Choice;
     use super::super::{Plans, load, names};
     use super::*;
+    use crate::plan::FaultKind;
 
     #[test]
     fn plans_keep_within_what_their_campaign_allows() {
@@ -440,7 +205,7 @@ mod tests {
                 );
                 let (n, k) = (plan.cluster.hubs, plan.cluster.threshold);
                 assert!(1 <= k && k <= n, "{name} {seed}: {k} of {n}");
-                dske::topology::Topology::parse("plan", &plan.topology()).unwrap();
+                plan.topology().unwrap();
                 for call in &plan.calls {
                     assert_ne!(call.master, call.slave);
                     assert!(
@@ -504,7 +269,7 @@ mod tests {
         assert!(some(&burst) > 350);
         // Runs with none, one, and nearly all kinds of faults and lies; faults that come all the time.
         let kinds = |plan: &Plan| {
-            let mut kinds: Vec<&str> = plan.faults.iter().map(|f| f.fault.kind()).collect();
+            let mut kinds: Vec<FaultKind> = plan.faults.iter().map(|f| f.fault.kind()).collect();
             kinds.sort_unstable();
             kinds.dedup();
             kinds.len()
@@ -531,7 +296,7 @@ mod tests {
         let mut psrd_seeds = 0;
         for seed in 0..50 {
             let plan = campaign.plan(seed);
-            let topology = dske::topology::Topology::parse("plan", &plan.topology()).unwrap();
+            let topology = plan.topology().unwrap();
             let source = topology.keys.source;
             assert_eq!(source, plan.cluster.key_source, "it reaches the nodes");
             psrd_seeds += usize::from(source == KeySource::Psrd);
@@ -557,24 +322,5 @@ mod tests {
             call.also = None;
         }
         assert_eq!(fixed.plan("calm", 1), without);
-    }
-
-    #[test]
-    fn no_more_hubs_are_disturbed_than_the_campaign_allows() {
-        let campaign = load("crashes").unwrap();
-        for seed in 0..50 {
-            let plan = campaign.plan(seed);
-            let spare = usize::from(plan.cluster.hubs - plan.cluster.threshold);
-            let early = plan
-                .faults
-                .iter()
-                .filter(|fault| fault.until_ms < plan.heal_at_ms / 2);
-            for fault in early {
-                assert!(
-                    hubs_down_with(&plan.faults, fault) <= spare.max(1),
-                    "seed {seed}"
-                );
-            }
-        }
     }
 }

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::value::{Choice, Count, Latency, Range, Swarm};
-use crate::plan::{ClusterPlan, Liar, Lie, PlannedCall, PlannedFault};
+use crate::plan::{ClusterPlan, FaultKind, Liar, Lie, PlannedCall, PlannedFault};
 
 /// A campaign file, as it is written: either distributions, or a schedule.
 #[derive(Debug, Deserialize)]
@@ -181,7 +181,7 @@ fn fetch_after_ms() -> Range {
 #[serde(deny_unknown_fields)]
 pub struct FaultSection {
     /// What it is.
-    pub kind: Spanned<String>,
+    pub kind: FaultKind,
     /// How many in a minute, on average. Not for one with a fixed time.
     #[serde(default)]
     pub per_minute: Option<u64>,
@@ -243,7 +243,7 @@ pub struct LiesSection {
     pub kinds: Option<Vec<Lie>>,
     /// How often they lie, in percent of their answers.
     pub rate_percent: Range,
-    /// For how long, from a moment that is drawn; else as long as there are faults.
+    /// For how long, from a drawn moment. Without it: as long as there are faults.
     #[serde(default)]
     pub duration_ms: Option<Range>,
 }
@@ -252,7 +252,7 @@ pub struct LiesSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScheduleSection {
-    /// The `dske` that the schedule was made by. Looked at before all else, so that it need not be here.
+    /// The version of `dske` that made the schedule. It is checked before the rest of the file is read.
     #[serde(rename = "version")]
     pub(super) _version: IgnoredAny,
     /// The campaign whose streams the run draws from.

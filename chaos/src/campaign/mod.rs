@@ -7,12 +7,15 @@
 //! | [`value`] | numbers, ranges, and counts relative to N and K |
 //! | [`check`] | what a campaign must not say |
 //! | `checker` | errors with their lines |
-//! | [`draw`] | how distributions and a seed become a plan |
+//! | `distributions` | the same of distributions |
+//! | [`draw`], `draw_faults` | how distributions and a seed become a plan |
 //! | [`schedule`] | a plan as a file, there and back |
 
 pub mod check;
 mod checker;
+mod distributions;
 pub mod draw;
+pub(crate) mod draw_faults;
 pub mod file;
 pub mod schedule;
 pub mod value;

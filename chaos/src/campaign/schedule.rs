@@ -1,12 +1,13 @@
 //! Schedules: campaign files that hold one plan, instead of distributions from which plans are drawn.
 //!
-//! They are written by the shrinker, for people to read and change: a line for each call, fault and liar. Which fields
-//! these have is said by the types of the plan alone.
+//! The shrinker writes them for people to read and change, with a line for each call, fault and liar. The types of the plan
+//! alone define the fields of these lines.
+
+mod write;
 
 use dske::harness::Canary;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use toml::Spanned;
-use toml::ser::ValueSerializer;
 
 use super::checker::Checker;
 use super::file::ScheduleSection;
@@ -14,7 +15,8 @@ use super::value::Range;
 use super::{CampaignError, VERSION};
 use crate::plan::check::{Flaw, Part};
 use crate::plan::stream::SEED_MAX;
-use crate::plan::{self, CLIENT_NAMES, HUB_NAMES, Plan};
+use crate::plan::{self, Plan};
+pub use write::{TooLarge, write};
 
 /// Calls, faults or liars of a schedule at most. As many as the busiest workload makes in 50 seconds; more is nothing
 /// that a person reads, and a file of them would be larger than is read.
@@ -35,7 +37,7 @@ pub(super) fn check_version(checker: Checker<'_>) -> Result<(), CampaignError> {
         campaign: Option<String>,
         seed: Option<u64>,
     }
-    // What is wrong with the file otherwise is said when it is read as a whole.
+    // Other errors of the file are reported when it is read as a whole.
     let Ok(File {
         schedule: Some(section),
     }) = toml::from_str(checker.text)
@@ -146,98 +148,13 @@ fn at(checker: Checker<'_>, section: &ScheduleSection, flaw: &Flaw) -> CampaignE
     }
 }
 
-/// A plan as a campaign file. `about` says what it does, `comments` are the lines at its top.
-///
-/// # Errors
-/// If the plan has more calls, faults or liars than a file may have.
-pub fn write(plan: &Plan, about: &str, comments: &[String]) -> Result<String, TooLarge> {
-    let Plan {
-        campaign,
-        seed,
-        cluster,
-        calls,
-        faults,
-        liars,
-        heal_at_ms,
-        recovery_ms,
-        end_ms,
-        canary,
-    } = plan;
-    let largest = calls.len().max(faults.len()).max(liars.len());
-    if largest > ENTRIES_MAX {
-        return Err(TooLarge(largest));
-    }
-    let mut text: String = comments.iter().map(|line| comment(line)).collect();
-    text += &comment(&legend("Hubs", &HUB_NAMES, cluster.hubs));
-    text += &comment(&legend("Clients", &CLIENT_NAMES, cluster.clients));
-    text += &format!("about = {}\n\n[schedule]\n", inline(about));
-    text += &format!("version = {}\n", inline(VERSION));
-    text += &format!("campaign = {}\n", inline(campaign));
-    text += &format!("seed = {seed}\n");
-    text += &format!("heal_at_ms = {heal_at_ms}\n");
-    text += &format!("recovery_ms = {recovery_ms}\n");
-    text += &format!("end_ms = {end_ms}\n");
-    if let Some(canary) = canary {
-        text += &format!("canary = {}\n", inline(canary.name()));
-    }
-    text += &lines("calls", calls);
-    text += &lines("faults", faults);
-    text += &lines("liars", liars);
-    let cluster = toml::to_string(cluster).expect("a cluster is numbers and words");
-    text += &format!("\n[schedule.cluster]\n{cluster}");
-    Ok(text)
-}
-
-/// A plan with so many calls, faults or liars that nobody would read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a schedule has at most {ENTRIES_MAX} calls, faults and liars each, and this one would have {0} of a kind"
-)]
-pub struct TooLarge(usize);
-
-fn lines<T: Serialize>(name: &str, entries: &[T]) -> String {
-    if entries.is_empty() {
-        return format!("{name} = []\n");
-    }
-    let lines: String = entries
-        .iter()
-        .map(|entry| format!("    {},\n", inline(entry)))
-        .collect();
-    format!("{name} = [\n{lines}]\n")
-}
-
-/// A value on one line.
-fn inline<T: Serialize + ?Sized>(value: &T) -> String {
-    let mut text = String::new();
-    value
-        .serialize(ValueSerializer::new(&mut text))
-        .expect("a plan holds numbers below 2^63, words, and lists of them");
-    text
-}
-
-/// One line, whatever the text holds: what follows a line break would be read as TOML.
-fn comment(text: &str) -> String {
-    let line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    format!("# {line}").trim_end().to_owned() + "\n"
-}
-
-fn legend(what: &str, names: &[&str], number: u8) -> String {
-    let names = names.iter().take(usize::from(number)).enumerate();
-    let names: Vec<String> = names
-        .map(|(index, name)| format!("{index} {name}"))
-        .collect();
-    format!("{what}: {}.", names.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::check::parse;
     use super::super::{Plans, load, names};
+    use super::write::inline;
     use super::*;
-    use crate::plan::{Fault, Liar, Lie, PlannedFault};
+    use crate::plan::{Fault, FaultKind, Liar, Lie, PlannedFault};
 
     /// Writes a plan and reads what was written.
     #[track_caller]
@@ -266,38 +183,10 @@ mod tests {
     }
 
     fn every_kind_of_fault() -> Vec<Fault> {
-        let (clients, hubs) = (vec![2, 0], vec![4]);
-        let (client, hub) = (1, 3);
-        let faults = vec![
-            Fault::Partition {
-                clients: clients.clone(),
-                hubs: hubs.clone(),
-            },
-            Fault::PartitionToHubs {
-                clients: clients.clone(),
-                hubs: hubs.clone(),
-            },
-            Fault::PartitionToClients { clients, hubs },
-            Fault::Hold { client, hub },
-            Fault::SlowLink {
-                client,
-                hub,
-                latency_ms: 77,
-            },
-            Fault::LossyLink {
-                client,
-                hub,
-                loss_percent: 33,
-            },
-            Fault::SlowHub { hub, delay_ms: 88 },
-            Fault::CrashHub { hub },
-            Fault::CrashClient { client },
-            Fault::CutRefill { hub },
-            Fault::Flood { hub, per_second: 9 },
-            Fault::RogueClient { per_second: 9 },
-        ];
-        assert!(faults.iter().map(Fault::kind).eq(Fault::KINDS), "all kinds");
-        faults
+        let kinds = FaultKind::ALL.iter();
+        kinds
+            .map(|kind| kind.among(vec![2, 0], vec![4], 33))
+            .collect()
     }
 
     #[test]
@@ -310,10 +199,7 @@ mod tests {
                 fault,
             });
         }
-        let lies = Lie::ALONE
-            .into_iter()
-            .chain([Lie::ForgeTogether, Lie::FrameTogether]);
-        for lie in lies.clone() {
+        for &lie in Lie::ALL {
             plan.liars.push(Liar {
                 hub: 1,
                 from_ms: 3,
@@ -323,13 +209,13 @@ mod tests {
             });
         }
         let text = there_and_back(&plan);
-        for kind in Fault::KINDS {
+        for kind in FaultKind::names() {
             let lines = text
                 .lines()
                 .filter(|line| line.contains(&format!("kind = {kind:?}")));
             assert_eq!(lines.count(), 1, "{kind}");
         }
-        for lie in lies {
+        for lie in Lie::ALL {
             let named = format!("lies = [{:?}]", lie.name());
             assert_eq!(text.lines().filter(|line| line.contains(&named)).count(), 1);
         }

@@ -7,13 +7,11 @@ use dske_report::{check_writable, replace};
 
 use super::CliError;
 use crate::campaign;
-use crate::plan::Plan;
-use crate::run::{RunOptions, run};
-use crate::runner::{capture_panics, run_seeds};
+use crate::outcome::panics;
 use crate::summarize::summarize;
 use crate::table;
 use crate::view::ladder::{Detail, ladder};
-use crate::view::{json, page};
+use crate::view::{json, page, told};
 
 /// What is shown of a run.
 #[derive(Debug, Args)]
@@ -38,31 +36,23 @@ pub(super) fn replay(name: &str, seed: Option<u64>, show: &Show) -> Result<bool,
     if let Some(path) = &show.html {
         check_page(path)?;
     }
-    capture_panics();
-    let options = RunOptions { keep_trace: true };
-    let outcomes = run_seeds(
-        &campaign,
-        &[seed],
-        1,
-        |plan: &Plan| run(plan, options),
-        |_| {},
-    );
-    let summary = summarize(&campaign, &outcomes, 0.0);
+    panics::capture();
+    let plan = campaign.plan(seed);
+    let (outcome, trace) = told(&plan);
+    let summary = summarize(&campaign, &[outcome], 0.0);
     let is_json = show.trace == Some(Format::Json);
     if !is_json {
-        print!("{}", table::plan(&campaign.plan(seed)));
+        print!("{}", table::plan(&plan));
     }
-    for trace in outcomes.iter().filter_map(|outcome| outcome.trace.as_ref()) {
-        match show.trace {
-            None => print!("{}", ladder(trace, Detail::Essential)),
-            Some(Format::Text) => print!("{}", ladder(trace, Detail::All)),
-            Some(Format::Json) => print!("{}", json::json(trace)),
-        }
-        if let Some(path) = &show.html {
-            replace(path, &page::html(trace, &campaign.replay_command(seed)))?;
-            // What goes to stdout may be for a tool.
-            eprintln!("page: {}", path.display());
-        }
+    match show.trace {
+        None => print!("{}", ladder(&trace, Detail::Essential)),
+        Some(Format::Text) => print!("{}", ladder(&trace, Detail::All)),
+        Some(Format::Json) => print!("{}", json::json(&trace)),
+    }
+    if let Some(path) = &show.html {
+        replace(path, &page::html(&trace, &campaign.replay_command(seed)))?;
+        // What goes to stdout may be for a tool.
+        eprintln!("page: {}", path.display());
     }
     if !is_json {
         table::print_violations(&summary);

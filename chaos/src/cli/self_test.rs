@@ -8,14 +8,16 @@ use dske_report::check_writable;
 
 use super::{CliError, jobs, progress};
 use crate::campaign::Campaign;
+use crate::cli::failures::{Failures, SaveError};
+use crate::explore::runner::in_order;
+use crate::explore::selftest::{Canaried, Caught, campaigns, hunt, reduce};
+use crate::explore::shrink::Shrunk;
+use crate::outcome::panics;
 use crate::plan::Plan;
 use crate::plan::canary::named;
 use crate::report::write_selftest;
-use crate::runner::{capture_panics, in_order};
-use crate::selftest::{Canaried, Caught, campaigns, hunt, reduce};
-use crate::shrink::Shrunk;
-use crate::shrink::save::{Failures, SaveError};
 use crate::table;
+use crate::view::told;
 
 #[derive(Debug, Args)]
 pub(super) struct SelfTest {
@@ -49,7 +51,7 @@ impl SelfTest {
             true => Some(Failures::below(&self.out)?),
             false => None,
         };
-        capture_panics();
+        panics::capture();
         let progress = progress("canaries");
         progress.set_prefix("selftest");
         progress.set_length(canaries.len() as u64);
@@ -85,12 +87,12 @@ impl SelfTest {
         canary: Canary,
         campaigns: &[Campaign],
     ) -> (Canaried, Option<(Plan, Shrunk)>) {
-        let mut hunted = hunt(canary, campaigns, self.runs);
-        let shrunk = hunted
-            .caught
-            .as_mut()
-            .filter(|_| !self.no_shrink)
-            .map(|caught| reduce(canary, caught, campaign(caught, campaigns)));
+        let (mut hunted, by) = hunt(canary, campaigns, self.runs);
+        let caught = hunted.caught.as_mut().filter(|_| !self.no_shrink);
+        let shrunk = caught.zip(by).map(|(caught, by)| {
+            let campaign = campaign(caught, campaigns);
+            reduce(canary, caught, &by, campaign)
+        });
         (hunted, shrunk)
     }
 }
@@ -112,7 +114,7 @@ fn save(
     };
     let campaign = campaign(caught, campaigns);
     match (
-        failures.save(campaign, before, shrunk, &shrunk.trace()),
+        failures.save(campaign, before, shrunk, &told(&shrunk.plan).1),
         &mut caught.left,
     ) {
         (Ok(saved), Some(left)) => left.file = Some(saved.file),

@@ -17,14 +17,14 @@ use tokio::time::Instant;
 use super::{CliError, jobs, progress, shrinking};
 use crate::campaign::file::ExpectSection;
 use crate::campaign::{self, Campaign, Plans, quoted};
+use crate::cli::failures::{Failures, SaveError, invariants};
+use crate::explore::run::run;
+use crate::explore::soak::save::Rarities;
+use crate::explore::soak::statistics::Statistics;
+use crate::explore::soak::{Broken, Origin, SoakOptions, Soaked, soak};
+use crate::outcome::{RunViolation, panics};
 use crate::plan::Plan;
 use crate::plan::stream::SEED_MAX;
-use crate::run::{RunOptions, run};
-use crate::runner::capture_panics;
-use crate::shrink::save::{Failures, SaveError, invariants};
-use crate::soak::save::Rarities;
-use crate::soak::statistics::Statistics;
-use crate::soak::{Broken, Origin, SoakOptions, Soaked, soak};
 use crate::summary::Violation;
 use crate::table;
 
@@ -58,6 +58,8 @@ struct Found {
     /// What drew it; or for a mutation, which no seed draws, the file that holds it.
     campaign: Campaign,
     plan: Plan,
+    /// What broke, and how it is told, in the same order.
+    broken: Vec<RunViolation>,
     violations: Vec<Violation>,
 }
 
@@ -69,7 +71,7 @@ pub(super) fn run_soak(args: &SoakArgs) -> Result<bool, CliError> {
     let rarities = Rarities::below(&args.out)?;
     let seed = args.seed.unwrap_or_else(another_seed);
     println!("soak seed {seed}: {}", command(args, seed));
-    capture_panics();
+    panics::capture();
     let interrupted = watch_for_interrupts();
     let started = Instant::now();
     let mut found = Vec::new();
@@ -155,7 +157,6 @@ fn draw(
         jobs: jobs(args.jobs),
         runs_max: args.runs,
     };
-    let run = |plan: &Plan| run(plan, RunOptions::default());
     let mut result = Ok(());
     let soaked = soak(campaigns, options, &run, &over, |tally, broken| {
         bar.set_message(format!(
@@ -209,14 +210,15 @@ fn save_whole(
     let replay = campaign.replay_command(plan.seed);
     let violations = violations.iter().map(|violation| Violation {
         seed: plan.seed,
-        invariant: violation.invariant.clone(),
+        invariant: violation.invariant().to_owned(),
         at_ms: violation.at_ms,
-        detail: violation.detail.clone(),
+        detail: violation.detail(),
         replay: replay.clone(),
         shrunk: None,
     });
     Ok(Found {
         violations: violations.collect(),
+        broken: broken.violations.clone(),
         plan: plan.clone(),
         campaign,
     })
@@ -234,12 +236,13 @@ fn shrink(
     for Found {
         campaign,
         plan,
+        broken,
         violations,
     } in found
     {
-        for violation in violations {
+        for (wanted, violation) in broken.iter().zip(violations) {
             if !stop() && met.insert(violation.invariant.clone()) {
-                shrinking::one(campaign, plan, violation, jobs, failures, &stop)?;
+                violation.shrunk = shrinking::one(campaign, plan, wanted, jobs, failures, &stop)?;
             }
         }
     }

@@ -8,10 +8,10 @@ use dske_report::{ReportError, check_writable, replace};
 
 use super::{CliError, jobs, progress};
 use crate::campaign::schedule;
+use crate::explore::sweep::{Broken, Options, Part, Violation, sweep};
+use crate::outcome::panics;
 use crate::plan::stream::SEED_MAX;
 use crate::report;
-use crate::runner::capture_panics;
-use crate::sweep::{Broken, Options, Part, Violation, sweep};
 
 /// How much is swept, and where it goes.
 #[derive(Debug, Clone, Args)]
@@ -42,7 +42,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<bool, CliError> {
         parts: parts(&args.parts)?,
     };
     report::sweep::check_writable(&args.out)?;
-    capture_panics();
+    panics::capture();
     let started = tokio::time::Instant::now();
     let progress = progress("runs");
     let (mut result, broken) = sweep(&options, |part, done, of| {
@@ -79,16 +79,17 @@ pub(super) fn run(args: &SweepArgs) -> Result<bool, CliError> {
 }
 
 fn parts(names: &[String]) -> Result<Vec<Part>, CliError> {
-    for name in names {
-        if Part::ALL.iter().all(|part| part.name() != name) {
-            return Err(CliError::UnknownPart {
-                name: name.clone(),
-                known: Part::ALL.iter().map(|part| part.name()).collect(),
-            });
-        }
-    }
-    let asked = |part: &Part| names.is_empty() || names.iter().any(|name| name == part.name());
-    Ok(Part::ALL.into_iter().filter(asked).collect())
+    let named = names.iter().map(|name| {
+        Part::named(name).ok_or_else(|| CliError::UnknownPart {
+            name: name.clone(),
+            known: Part::names(),
+        })
+    });
+    let asked: Vec<Part> = named.collect::<Result<_, _>>()?;
+    let all = Part::ALL.iter().copied();
+    Ok(all
+        .filter(|part| asked.is_empty() || asked.contains(part))
+        .collect())
 }
 
 /// Saves a run that broke something as a schedule, which replays like any campaign.
@@ -96,11 +97,12 @@ fn violation(broken: &Broken, out: &Path) -> Result<Violation, ReportError> {
     let Broken { plan, violation } = broken;
     let about = format!(
         "Breaks {}: a run of part {} of the sweep.",
-        violation.invariant, plan.campaign
+        violation.invariant(),
+        plan.campaign
     );
     let directory = out.join("failures");
     let file = directory.join(format!("{}-{}.toml", plan.campaign, plan.seed));
-    let file = match schedule::write(plan, &about, std::slice::from_ref(&violation.detail)) {
+    let file = match schedule::write(plan, &about, &[violation.detail()]) {
         Ok(text) => {
             check_writable(&directory)?;
             replace(&file, &text)?;
@@ -111,9 +113,9 @@ fn violation(broken: &Broken, out: &Path) -> Result<Violation, ReportError> {
     Ok(Violation {
         part: plan.campaign.clone(),
         seed: plan.seed,
-        invariant: violation.invariant.clone(),
+        invariant: violation.invariant().to_owned(),
         at_ms: violation.at_ms,
-        detail: violation.detail.clone(),
+        detail: violation.detail(),
         file,
     })
 }
@@ -131,6 +133,7 @@ fn command(args: &SweepArgs) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explore::shrink::testing;
 
     #[test]
     fn a_run_that_breaks_something_is_saved_as_a_schedule() {
@@ -140,11 +143,7 @@ mod tests {
         plan.cluster.link_latency_ms = vec![vec![(1, 2), (3, 4)], vec![(5, 6)]];
         let broken = Broken {
             plan: plan.clone(),
-            violation: crate::run::outcome::RunViolation {
-                invariant: "agreement".to_owned(),
-                at_ms: 1_234,
-                detail: "two\nlines".to_owned(),
-            },
+            violation: testing::violation(1_234),
         };
         let violation = violation(&broken, dir.path()).unwrap();
         let name = format!("failures/sweep-wan-cities-{}.toml", plan.seed);

@@ -1,12 +1,12 @@
-//! What a plan must not be. Drawn plans keep to it by construction; it is for those written by hand, and for what the
-//! shrinker makes of others.
+//! What makes a plan unusable. Drawn plans pass by construction; the check is for plans that people write and for those that
+//! the shrinker derives.
 
 use std::collections::BTreeSet;
 
-use dske::topology::Topology;
+use dske::topology::range;
 
-use super::limits::{self, Limit, allowed};
-use super::{Fault, Liar, Plan, PlannedCall, PlannedFault};
+use super::limits::{self, Limit};
+use super::{Liar, Plan, PlannedCall, PlannedFault};
 
 /// Something that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +48,11 @@ impl Part {
     }
 
     fn within(self, field: &'static str, value: u64, limit: Limit) -> Result<(), Flaw> {
-        self.must(limit.contains(&value), field, || {
-            let allowed = allowed(&limit);
-            format!("{}.{field} must be {allowed}, not {value}", self.name())
+        let what = format!("{}.{field}", self.name());
+        range::within(&what, value, limit).map_err(|error| Flaw {
+            part: self,
+            field,
+            message: error.to_string(),
         })
     }
 
@@ -98,7 +100,8 @@ impl Plan {
         let links = cluster.link_latency_ms.iter().flatten();
         let own = links.clone().count() as u64;
         part.within("link_latency_ms", own, 0..=most)?;
-        // Where every link between a client and a hub has its own, only SAEs are left, who may stand beside their clients.
+        // Where every link between a client and a hub has its own latency, only the SAEs are left, and an SAE may run on
+        // the machine of its client.
         let at_least = match own == u64::from(cluster.clients) * hubs {
             true => 0,
             false => *limits::LATENCY_MS.start(),
@@ -138,7 +141,7 @@ impl Plan {
         ] {
             part.within(field, value, limit)?;
         }
-        match Topology::parse("cluster", &self.topology()) {
+        match self.topology() {
             Ok(_) => Ok(()),
             Err(why) => part.must(false, "", || format!("the nodes refuse the cluster: {why}")),
         }
@@ -221,7 +224,7 @@ impl Plan {
             } = planned;
             self.check_period(part, "at_ms", *at_ms, *until_ms)?;
             in_order(part, "at_ms", index, |i| self.faults[i].at_ms)?;
-            let limit = Fault::strength_limit(fault.kind());
+            let limit = fault.kind().strength_limit();
             let mut fault = fault.clone();
             if let (Some((field, strength)), Some(limit)) = (fault.strength_mut(), limit) {
                 part.within(field, *strength, limit)?;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ClusterPlan;
 use super::limits::{self, Limit};
+use super::named::named;
 
 /// A fault with its times, in milliseconds since the run began.
 ///
@@ -17,6 +18,46 @@ pub struct PlannedFault {
     /// What it is.
     #[serde(flatten)]
     pub fault: Fault,
+}
+
+named! {
+    /// A kind of fault, as campaign files spell it.
+    #[derive(Deserialize)]
+    #[serde(try_from = "String")]
+    pub enum FaultKind {
+        /// Nothing passes between these clients and hubs.
+        Partition = "partition",
+        /// What these clients send to these hubs is lost; the way back is open.
+        PartitionToHubs = "partition-to-hubs",
+        /// What these hubs send to these clients is lost; the way there is open.
+        PartitionToClients = "partition-to-clients",
+        /// Messages between the two are held back, and delivered when the fault is over.
+        Hold = "hold",
+        /// Messages between the two take this long, one way.
+        SlowLink = "slow-link",
+        /// Some of the messages between the two are lost and sent again, as TCP does it: later.
+        LossyLink = "lossy-link",
+        /// The hub takes this long before it looks at a request.
+        SlowHub = "slow-hub",
+        /// The hub is down, and has forgotten everything when it comes back.
+        CrashHub = "crash-hub",
+        /// The client is down, and has forgotten everything when it comes back.
+        CrashClient = "crash-client",
+        /// The hub delivers no PSRD.
+        CutRefill = "cut-refill",
+        /// An outsider sends the hub garbage, replays and forgeries.
+        Flood = "flood",
+        /// A registered client that breaks every rule attacks all hubs with properly signed messages.
+        RogueClient = "rogue-client",
+    }
+}
+
+/// A name that no kind of fault has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no fault {name:?}; there are {}", FaultKind::names().join(", "))]
+pub struct UnknownKind {
+    /// What was asked for.
+    pub name: String,
 }
 
 /// A fault. Clients and hubs are named by index.
@@ -98,7 +139,7 @@ pub enum Fault {
         /// Messages a second.
         per_second: u64,
     },
-    /// A registered client that keeps to no rules attacks all hubs with properly signed messages.
+    /// A registered client that breaks every rule attacks all hubs with properly signed messages.
     RogueClient {
         /// Messages a second.
         per_second: u64,
@@ -106,38 +147,22 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Names of all kinds, as campaign files spell them.
-    pub const KINDS: [&'static str; 12] = [
-        "partition",
-        "partition-to-hubs",
-        "partition-to-clients",
-        "hold",
-        "slow-link",
-        "lossy-link",
-        "slow-hub",
-        "crash-hub",
-        "crash-client",
-        "cut-refill",
-        "flood",
-        "rogue-client",
-    ];
-
-    /// The kind's name.
+    /// Its kind.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> FaultKind {
         match self {
-            Self::Partition { .. } => "partition",
-            Self::PartitionToHubs { .. } => "partition-to-hubs",
-            Self::PartitionToClients { .. } => "partition-to-clients",
-            Self::Hold { .. } => "hold",
-            Self::SlowLink { .. } => "slow-link",
-            Self::LossyLink { .. } => "lossy-link",
-            Self::SlowHub { .. } => "slow-hub",
-            Self::CrashHub { .. } => "crash-hub",
-            Self::CrashClient { .. } => "crash-client",
-            Self::CutRefill { .. } => "cut-refill",
-            Self::Flood { .. } => "flood",
-            Self::RogueClient { .. } => "rogue-client",
+            Self::Partition { .. } => FaultKind::Partition,
+            Self::PartitionToHubs { .. } => FaultKind::PartitionToHubs,
+            Self::PartitionToClients { .. } => FaultKind::PartitionToClients,
+            Self::Hold { .. } => FaultKind::Hold,
+            Self::SlowLink { .. } => FaultKind::SlowLink,
+            Self::LossyLink { .. } => FaultKind::LossyLink,
+            Self::SlowHub { .. } => FaultKind::SlowHub,
+            Self::CrashHub { .. } => FaultKind::CrashHub,
+            Self::CrashClient { .. } => FaultKind::CrashClient,
+            Self::CutRefill { .. } => FaultKind::CutRefill,
+            Self::Flood { .. } => FaultKind::Flood,
+            Self::RogueClient { .. } => FaultKind::RogueClient,
         }
     }
 
@@ -161,7 +186,7 @@ impl Fault {
                 hub: h,
                 latency_ms,
             } => *c == client && *h == hub && latency_ms * 10 > cluster.grace_ms,
-            // One loss costs a retransmission time-out, as long as many a grace period; the second one costs the request.
+            // One loss costs a retransmission time-out, which is as long as some grace periods. A second loss costs the request.
             Self::LossyLink {
                 client: c, hub: h, ..
             } => *c == client && *h == hub,
@@ -214,7 +239,7 @@ impl Fault {
         }
     }
 
-    /// The clients that it is about. Those of a crash, a slow hub or a flood are whoever asks.
+    /// The clients that it is about. A crash, a slow hub or a flood concerns whichever client asks.
     #[must_use]
     pub fn clients(&self) -> Vec<usize> {
         match self {
@@ -251,7 +276,7 @@ impl Fault {
         }
     }
 
-    /// How strong it is, and what that is called, for what is more or less strong.
+    /// The name of its strength and the value, for faults that have a strength.
     pub fn strength_mut(&mut self) -> Option<(&'static str, &mut u64)> {
         match self {
             Self::SlowLink { latency_ms, .. } => Some(("latency_ms", latency_ms)),
@@ -269,14 +294,68 @@ impl Fault {
             | Self::CutRefill { .. } => None,
         }
     }
+}
 
-    /// How strong faults of a kind may be. `None` where the kind is not more or less strong.
+impl TryFrom<String> for FaultKind {
+    type Error = UnknownKind;
+
+    fn try_from(name: String) -> Result<Self, UnknownKind> {
+        Self::named(&name).ok_or(UnknownKind { name })
+    }
+}
+
+impl FaultKind {
+    /// The limits of this kind's strength. `None` for kinds without a strength.
     #[must_use]
-    pub fn strength_limit(kind: &str) -> Option<Limit> {
-        match kind {
-            "slow-link" | "slow-hub" | "flood" | "rogue-client" => Some(limits::STRENGTH),
-            "lossy-link" => Some(limits::LOSS_PERCENT),
-            _ => None,
+    pub fn strength_limit(self) -> Option<Limit> {
+        match self {
+            Self::SlowLink | Self::SlowHub | Self::Flood | Self::RogueClient => {
+                Some(limits::STRENGTH)
+            }
+            Self::LossyLink => Some(limits::LOSS_PERCENT),
+            Self::Partition
+            | Self::PartitionToHubs
+            | Self::PartitionToClients
+            | Self::Hold
+            | Self::CrashHub
+            | Self::CrashClient
+            | Self::CutRefill => None,
+        }
+    }
+
+    /// The fault of this kind about these clients and hubs, or the first of these. At least one of each is needed.
+    #[must_use]
+    pub fn among(self, clients: Vec<usize>, hubs: Vec<usize>, strength: u64) -> Fault {
+        let (client, hub) = (clients[0], hubs[0]);
+        match self {
+            Self::Partition => Fault::Partition { clients, hubs },
+            Self::PartitionToHubs => Fault::PartitionToHubs { clients, hubs },
+            Self::PartitionToClients => Fault::PartitionToClients { clients, hubs },
+            Self::Hold => Fault::Hold { client, hub },
+            Self::SlowLink => Fault::SlowLink {
+                client,
+                hub,
+                latency_ms: strength,
+            },
+            Self::LossyLink => Fault::LossyLink {
+                client,
+                hub,
+                loss_percent: strength,
+            },
+            Self::SlowHub => Fault::SlowHub {
+                hub,
+                delay_ms: strength,
+            },
+            Self::CrashHub => Fault::CrashHub { hub },
+            Self::CrashClient => Fault::CrashClient { client },
+            Self::CutRefill => Fault::CutRefill { hub },
+            Self::Flood => Fault::Flood {
+                hub,
+                per_second: strength,
+            },
+            Self::RogueClient => Fault::RogueClient {
+                per_second: strength,
+            },
         }
     }
 }
@@ -299,23 +378,14 @@ mod tests {
     }
 
     #[test]
-    fn what_has_a_strength_has_a_limit_for_it() {
-        let strong = |fault: &mut Fault| fault.strength_mut().is_some();
-        for mut fault in [
-            Fault::CrashHub { hub: 0 },
-            Fault::SlowHub {
-                hub: 0,
-                delay_ms: 1,
-            },
-            Fault::LossyLink {
-                client: 0,
-                hub: 0,
-                loss_percent: 1,
-            },
-            Fault::RogueClient { per_second: 1 },
-        ] {
-            let limit = Fault::strength_limit(fault.kind());
-            assert_eq!(limit.is_some(), strong(&mut fault), "{}", fault.kind());
+    fn every_kind_makes_faults_of_itself_with_its_name_and_a_limit_for_its_strength() {
+        for &kind in FaultKind::ALL {
+            let mut fault = kind.among(vec![1, 0], vec![2], 7);
+            assert_eq!(fault.kind(), kind);
+            assert_eq!(serde_json::to_value(&fault).unwrap()["kind"], kind.name());
+            let strength = fault.strength_mut().map(|(_, strength)| *strength);
+            assert_eq!(kind.strength_limit().is_some(), strength.is_some());
+            assert!(strength.is_none_or(|strength| strength == 7), "{kind}");
         }
     }
 }

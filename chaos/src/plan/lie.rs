@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::named::named;
+
 /// A hub that lies for some time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -12,101 +14,71 @@ pub struct Liar {
     pub from_ms: u64,
     /// When it is honest again.
     pub until_ms: u64,
-    /// What it draws from.
+    /// The lies that it draws from.
     pub lies: Vec<Lie>,
     /// How often it lies, in percent of its answers.
     pub rate_percent: u8,
 }
 
-/// A lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Lie {
-    /// Changes bytes of a share.
-    CorruptShare,
-    /// Hands out the share of another key.
-    SwapShares,
-    /// Sends an earlier answer again.
-    ReplayAnswer,
-    /// Answers for another key ID.
-    WrongKey,
-    /// Claims another x.
-    WrongX,
-    /// Claims another tag.
-    WrongTag,
-    /// Claims another key size.
-    WrongSize,
-    /// Claims another number of hubs.
-    WrongHubs,
-    /// Claims another threshold.
-    WrongThreshold,
-    /// Claims other SAEs.
-    WrongIds,
-    /// Sends a wrong MAC.
-    ForgeMac,
-    /// Tells some clients the truth and others not.
-    Equivocate,
-    /// Says that it has no share.
-    Withhold,
-    /// Does not answer.
-    Silent,
-    /// Answers at the last moment.
-    Delay,
-    /// Does not take a share.
-    RefuseStore,
-    /// Together with the other liars makes up another key with a fitting tag. Works with K of them.
-    ForgeTogether,
-    /// Together with the other liars makes up another polynomial through the same key, on which honest hubs are off.
-    FrameTogether,
+named! {
+    /// A lie.
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Lie {
+        /// Changes bytes of a share.
+        CorruptShare = "corrupt-share",
+        /// Hands out the share of another key.
+        SwapShares = "swap-shares",
+        /// Sends an earlier answer again.
+        ReplayAnswer = "replay-answer",
+        /// Answers for another key ID.
+        WrongKey = "wrong-key",
+        /// Claims another x.
+        WrongX = "wrong-x",
+        /// Claims another tag.
+        WrongTag = "wrong-tag",
+        /// Claims another key size.
+        WrongSize = "wrong-size",
+        /// Claims another number of hubs.
+        WrongHubs = "wrong-hubs",
+        /// Claims another threshold.
+        WrongThreshold = "wrong-threshold",
+        /// Claims other SAEs.
+        WrongIds = "wrong-ids",
+        /// Sends a wrong MAC.
+        ForgeMac = "forge-mac",
+        /// Tells some clients the truth and others not.
+        Equivocate = "equivocate",
+        /// Says that it has no share.
+        Withhold = "withhold",
+        /// Does not answer.
+        Silent = "silent",
+        /// Answers just before the client gives up.
+        Delay = "delay",
+        /// Does not take a share.
+        RefuseStore = "refuse-store",
+        /// Together with the other liars makes up another key with a fitting tag. Works with K of them.
+        ForgeTogether = "forge-together",
+        /// Together with the other liars makes up another polynomial through the same key, on which honest hubs are off.
+        FrameTogether = "frame-together",
+    }
 }
 
 impl Lie {
-    /// All lies that a hub can tell by itself.
-    pub const ALONE: [Self; 16] = [
-        Self::CorruptShare,
-        Self::SwapShares,
-        Self::ReplayAnswer,
-        Self::WrongKey,
-        Self::WrongX,
-        Self::WrongTag,
-        Self::WrongSize,
-        Self::WrongHubs,
-        Self::WrongThreshold,
-        Self::WrongIds,
-        Self::ForgeMac,
-        Self::Equivocate,
-        Self::Withhold,
-        Self::Silent,
-        Self::Delay,
-        Self::RefuseStore,
-    ];
-
-    /// The lie's name, as campaign files spell it.
+    /// Whether a hub can tell it only together with others.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::CorruptShare => "corrupt-share",
-            Self::SwapShares => "swap-shares",
-            Self::ReplayAnswer => "replay-answer",
-            Self::WrongKey => "wrong-key",
-            Self::WrongX => "wrong-x",
-            Self::WrongTag => "wrong-tag",
-            Self::WrongSize => "wrong-size",
-            Self::WrongHubs => "wrong-hubs",
-            Self::WrongThreshold => "wrong-threshold",
-            Self::WrongIds => "wrong-ids",
-            Self::ForgeMac => "forge-mac",
-            Self::Equivocate => "equivocate",
-            Self::Withhold => "withhold",
-            Self::Silent => "silent",
-            Self::Delay => "delay",
-            Self::RefuseStore => "refuse-store",
-            Self::ForgeTogether => "forge-together",
-            Self::FrameTogether => "frame-together",
-        }
+    pub fn takes_others(self) -> bool {
+        matches!(self, Self::ForgeTogether | Self::FrameTogether)
     }
 
-    /// What the client that is lied to calls the lie, if it can only be one thing.
+    /// All lies that a hub can tell by itself.
+    #[must_use]
+    pub fn alone() -> Vec<Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|lie| !lie.takes_others()).collect()
+    }
+
+    /// How the deceived client names the lie, if only one name is possible.
     #[must_use]
     pub fn blamed_as(self) -> Option<&'static str> {
         match self {
@@ -131,8 +103,8 @@ impl Lie {
         }
     }
 
-    /// Whether the client that is lied to can pin it on the hub: the hub signed what no honest hub would. Matched
-    /// exhaustively, so that no new lie escapes blame by being forgotten.
+    /// Whether the deceived client can prove the lie: the hub signed what no honest hub would sign. Matched
+    /// exhaustively: a new lie cannot escape blame because somebody forgot it here.
     #[must_use]
     pub fn is_provable(self) -> bool {
         match self {
@@ -152,6 +124,18 @@ impl Lie {
             Self::ReplayAnswer | Self::ForgeMac => false,
             // An honest hub that restarted, is slow or is full does the same.
             Self::Withhold | Self::Silent | Self::Delay | Self::RefuseStore => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_spell_a_lie_by_its_name() {
+        for lie in Lie::ALL {
+            assert_eq!(serde_json::to_value(lie).unwrap(), lie.name());
         }
     }
 }

@@ -7,10 +7,10 @@ use super::{CLIENT_NAMES, HUB_NAMES};
 /// From and to, both allowed.
 pub type Limit = RangeInclusive<u64>;
 
-/// Hubs: as many as have names.
+/// Hubs: limited by the names that there are.
 pub const HUBS: Limit = 1..=HUB_NAMES.len() as u64;
 
-/// Clients: a master, a slave, and as many as have names.
+/// Clients: a master and a slave at least, limited by the names that there are.
 pub const CLIENTS: Limit = 2..=CLIENT_NAMES.len() as u64;
 
 /// One way through the network: beyond a second, every call fails for that alone. At 0 a message would arrive within the
@@ -64,15 +64,6 @@ pub const LOSS_PERCENT: Limit = 1..=90;
 
 /// How many of its answers are lies. A hub that never lies is honest.
 pub const RATE_PERCENT: Limit = 1..=100;
-
-/// What is allowed, in words.
-#[must_use]
-pub fn allowed(limit: &Limit) -> String {
-    match *limit.end() {
-        u64::MAX => format!("at least {}", limit.start()),
-        end => format!("{} to {end}", limit.start()),
-    }
-}
 
 #[cfg(test)]
 mod tests {

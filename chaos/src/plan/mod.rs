@@ -6,15 +6,25 @@
 //! | [`fault`] | what the nemesis can do |
 //! | [`lie`] | what a Byzantine hub can do |
 //! | [`limits`] | what a plan may hold |
+//! | [`attack`] | what attackers can try |
+//! | [`invariant`] | what must hold, by name |
+//! | `named` | enums whose variants have names |
+//! | [`reached`] | the names of what a run can reach |
 //! | [`check`] | what a plan must not be |
-//! | [`stream`] | a generator for each part, so that a new draw in one does not move the others |
+//! | `topology` | the cluster as the nodes know it |
+//! | [`stream`] | one generator for each part: a new draw in one part does not change the others |
 
+pub mod attack;
 pub mod canary;
 pub mod check;
 pub mod fault;
+pub mod invariant;
 pub mod lie;
 pub mod limits;
+pub(crate) mod named;
+pub mod reached;
 pub mod stream;
+mod topology;
 
 use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
@@ -23,7 +33,8 @@ use dske::protocol::initiator::KeySource;
 use dske::protocol::limits::ATTEMPTS_MAX;
 use serde::{Deserialize, Serialize};
 
-pub use fault::{Fault, PlannedFault};
+pub use fault::{Fault, FaultKind, PlannedFault};
+pub use invariant::Invariant;
 pub use lie::{Liar, Lie};
 
 /// Names of hubs, in order of x.
@@ -94,7 +105,7 @@ pub struct ClusterPlan {
     pub grace_ms: u64,
     /// Time to live of a share.
     pub share_ttl_ms: u64,
-    /// Hubs that pool all that they hold, beside reading the whole wire.
+    /// Hubs that pool everything they hold, and also read the whole wire.
     pub coalition: u8,
     /// Where the randomness of keys comes from.
     pub key_source: KeySource,
@@ -224,7 +235,7 @@ impl Plan {
         hubs
     }
 
-    /// The hubs that pool what they hold, as many as the cluster says: those that lie first. In order.
+    /// The hubs that pool what they hold, in order. The cluster says how many; lying hubs come first.
     #[must_use]
     pub fn coalition(&self) -> Vec<usize> {
         self.pooling(self.cluster.coalition.into())
@@ -255,41 +266,5 @@ impl Plan {
                 && planned.at_ms < until_ms
                 && from_ms < planned.until_ms
         })
-    }
-
-    /// The topology of the cluster, as a file would say it.
-    #[must_use]
-    pub fn topology(&self) -> String {
-        let cluster = &self.cluster;
-        let nodes = |names: &[&str], count: u8| {
-            let nodes = names.iter().take(usize::from(count));
-            nodes
-                .map(|name| format!("{{ name = \"{name}\" }}, "))
-                .collect::<String>()
-        };
-        let rogue = if self.has_rogue() {
-            format!("{{ name = \"{ROGUE_NAME}\" }}")
-        } else {
-            String::new()
-        };
-        format!(
-            "threshold = {}\nallow_threshold_one = true\nhubs = [{}]\nclients = [{}{rogue}]\n\
-             [psrd]\nblock_bytes = {}\nlow_water_bytes = {}\n\
-             [keys]\nsource = \"{}\"\n\
-             [timing]\nrequest_timeout_ms = {}\ncall_deadline_ms = {}\ngrace_ms = {}\nbackground_ms = {}\n\
-             share_ttl_ms = {}\nlinger_ms = {}\n",
-            cluster.threshold,
-            nodes(&HUB_NAMES, cluster.hubs),
-            nodes(&CLIENT_NAMES, cluster.clients),
-            cluster.psrd_block_bytes,
-            cluster.psrd_low_water_bytes,
-            cluster.key_source.as_str(),
-            cluster.request_timeout_ms,
-            cluster.call_deadline_ms,
-            cluster.grace_ms,
-            cluster.call_deadline_ms * 2,
-            cluster.share_ttl_ms,
-            cluster.call_deadline_ms,
-        )
     }
 }

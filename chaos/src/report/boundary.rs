@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dske_report::canvas::{Align, Canvas, Fit, Ink};
 use dske_report::text::{count, percent, short};
 
-use super::stats::wilson;
+use crate::explore::rates::wilson;
 use crate::summary::{BoundaryPoint, Resilience};
 
 /// Clusters with a panel of their own; the table has all of them.

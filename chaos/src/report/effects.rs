@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use dske_report::text::{count, counted, escape, percent};
 
-use crate::plan::Fault;
-use crate::run::effects::Effect;
+use crate::outcome::effects::Effect;
+use crate::plan::FaultKind;
 use crate::summary::Resilience;
 
 /// The table; empty if no fault was injected.
@@ -19,7 +19,11 @@ pub(super) fn section(summary: &Resilience) -> String {
     }
     let mut kinds: Vec<(&str, Effect)> = kinds.into_iter().collect();
     // In the order of the documents.
-    kinds.sort_by_key(|(kind, _)| Fault::KINDS.iter().position(|known| known == kind));
+    kinds.sort_by_key(|(kind, _)| {
+        FaultKind::ALL
+            .iter()
+            .position(|known| known.name() == *kind)
+    });
     let rows: String = kinds
         .iter()
         .map(|(kind, effect)| row(kind, effect))

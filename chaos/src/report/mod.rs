@@ -17,7 +17,6 @@
 //! | `selftest` | the page of a self-test, `selftest.html` |
 //! | `verdict` | what the numbers mean: held, weak, broken |
 //! | [`sweep`] | the page of `cargo chaos sweep` |
-//! | `stats` | intervals |
 
 mod boundary;
 mod campaign;
@@ -29,7 +28,6 @@ mod latency;
 mod overview;
 mod page;
 mod selftest;
-mod stats;
 pub mod sweep;
 mod thin;
 mod timeline;
@@ -40,6 +38,5 @@ mod write;
 pub use changes::Before;
 pub use page::html;
 pub use selftest::write_selftest;
-pub(crate) use stats::wilson;
 pub use uncovered::UNCOVERED;
 pub use write::{Written, write};

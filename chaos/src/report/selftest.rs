@@ -9,7 +9,7 @@ use dske_report::{ReportError, beside, replace, write_json};
 
 use super::invariants::{KNOWN, meaning};
 use crate::campaign::VERSION;
-use crate::selftest::{Canaried, Caught, Steps, median_left};
+use crate::explore::selftest::{Canaried, Caught, Steps, median_left};
 
 /// Writes `selftest.json` and `selftest.html`; gives the path of the page.
 ///

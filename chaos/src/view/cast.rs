@@ -89,7 +89,7 @@ pub(super) fn span(plan: &Plan, planned: &PlannedFault) -> FaultSpan {
         }
     };
     FaultSpan {
-        kind: planned.fault.kind(),
+        kind: planned.fault.kind().name(),
         at_us: planned.at_ms * 1000,
         until_us: planned.until_ms * 1000,
         text: format!("{}: {what}", planned.fault.kind()),

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use dske::protocol::{Request, Response};
 
-use crate::observer::Observation;
-use crate::observer::record::{Attack, Seen};
+use crate::world::observer::Observation;
+use crate::world::observer::record::{Attack, Seen, Tried};
 
 /// A request and its answer.
 pub(super) struct Exchange<'a> {
@@ -20,7 +20,7 @@ pub(super) struct Exchange<'a> {
     pub(super) arrived_us: Option<u64>,
     pub(super) said: Option<(u64, &'a Response)>,
     pub(super) heard: Option<(u64, &'a Response)>,
-    pub(super) attack: Option<&'a str>,
+    pub(super) attack: Option<Tried>,
 }
 
 /// Who sends a request.
@@ -95,11 +95,11 @@ fn unanswered(by: Sender, hub: usize, request: &Request, sent_us: u64) -> Exchan
 
 /// What clients and the outsider sent, with what clients heard.
 fn sent(seen: &Observation) -> Vec<Exchange<'_>> {
-    let tried: BTreeMap<Bytes<'_>, &str> = seen
+    let tried: BTreeMap<Bytes<'_>, Tried> = seen
         .attacks
         .iter()
         .filter(|attack| !attack.is_flood())
-        .map(|attack| (bytes(attack.hub, &attack.request), attack.what.as_str()))
+        .map(|attack| (bytes(attack.hub, &attack.request), attack.what))
         .collect();
     let mut all: Vec<Exchange<'_>> = Vec::new();
     let mut waiting: BTreeMap<Bytes<'_>, Vec<usize>> = BTreeMap::new();
@@ -132,7 +132,7 @@ fn sent(seen: &Observation) -> Vec<Exchange<'_>> {
     }
     let floods = seen.attacks.iter().filter(|attack| attack.is_flood());
     all.extend(floods.map(|attack: &Attack| Exchange {
-        attack: Some(&attack.what),
+        attack: Some(attack.what),
         ..unanswered(Sender::Outsider, attack.hub, &attack.request, attack.at_us)
     }));
     all
@@ -176,14 +176,12 @@ fn visits(seen: &Observation) -> Vec<Visit<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use dske::protocol::Method;
 
     use super::*;
     use crate::campaign::load;
-    use crate::observer::Observer;
-    use crate::observer::record::Message;
+    use crate::world::observer::Observer;
+    use crate::world::observer::record::Message;
 
     fn request(signature: &str) -> Request {
         Request {
@@ -205,7 +203,7 @@ mod tests {
     /// What was seen, when, in order: client 0 and hub 1.
     fn seen(messages: Vec<(u64, Seen)>, floods: &[u64]) -> Observer {
         let plan = load("calm").unwrap().plan(1);
-        let observer = Observer::new(Rc::new(plan), false);
+        let observer = Observer::new(&plan, false);
         for (at_us, what) in messages {
             observer.see().messages.push(Message {
                 at_us,
@@ -218,7 +216,7 @@ mod tests {
             observer.attack(Attack {
                 at_us,
                 hub: 1,
-                what: Attack::REPLAY.to_owned(),
+                what: Attack::REPLAY,
                 request: request("a"),
             });
         }

@@ -13,10 +13,10 @@ use dske::protocol::KeyId;
 use dske::protocol::message::FetchAnswer;
 
 use super::schema::{Delivered, KeyStory, Learnt, Stored};
-use crate::invariant::Facts;
-use crate::observer::open;
-use crate::observer::record::Seen;
+use crate::judge::Facts;
 use crate::plan::HUB_NAMES;
+use crate::world::observer::open;
+use crate::world::observer::record::Seen;
 
 /// The story of each key that a client drew, in order of time.
 pub(super) fn keys(facts: &Facts<'_>) -> Vec<KeyStory> {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::schema::{Call, Event, Fate, KeyPart, KeyStory, Kind, Mac, Message, Trace, What};
-use crate::observer::trace::clock;
+use crate::world::observer::trace::clock;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

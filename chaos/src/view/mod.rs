@@ -13,7 +13,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`schema`] | what a trace says |
-//! | [`of`], [`of_plan`] | a trace is made of what was seen, or of the plan alone |
+//! | [`of`], [`of_plan`], [`told`] | a trace is made of what was seen, of the plan alone, or of a run |
 //! | [`ladder`] | as text |
 //! | [`json`](mod@json) | as JSON |
 //! | [`page`] | as a page that draws it |
@@ -30,7 +30,7 @@ pub mod schema;
 mod tell;
 
 pub use schema::Trace;
-pub use tell::{of, of_plan};
+pub use tell::{of, of_plan, told};
 
 #[cfg(test)]
 mod tests {
@@ -44,13 +44,14 @@ mod tests {
     use super::schema::{Role, What};
     use super::*;
     use crate::campaign::check::parse;
-    use crate::invariant::Facts;
-    use crate::invariant::secrecy::quotes_secret;
-    use crate::observer::open::Blocks;
-    use crate::observer::record::Seen;
+    use crate::explore::run::run_and_tell;
+    use crate::explore::runner::run_fresh;
+    use crate::judge::Facts;
+    use crate::judge::secrecy::quotes_secret;
+    use crate::outcome::RunOutcome;
     use crate::plan::{Fault, Plan};
-    use crate::run::{RunOutcome, observe};
-    use crate::runner::run_fresh;
+    use crate::world::observer::open::Blocks;
+    use crate::world::observer::record::Seen;
 
     /// A bit of everything, in two seconds.
     const CAMPAIGN: &str = "\
@@ -91,15 +92,14 @@ rate_percent = 50
     #[track_caller]
     fn look(plan: &Plan, canary: Option<Canary>, at: impl Fn(&Facts<'_>) + Sync) {
         let run = |plan: &Plan| {
-            let observer = observe(&Plan {
+            let plan = Plan {
                 canary,
                 ..plan.clone()
-            });
-            let seen = observer.seen();
-            at(&Facts::new(&seen));
+            };
+            run_and_tell(&plan, |facts, _| at(facts));
             RunOutcome::default()
         };
-        let outcome = run_fresh("x", plan, &run);
+        let outcome = run_fresh(plan, &run);
         assert!(outcome.violations.is_empty(), "{:?}", outcome.violations);
     }
 

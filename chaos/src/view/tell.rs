@@ -6,13 +6,14 @@ use super::cast::{OUTSIDER, nodes, span};
 use super::exchange::{Exchange, Sender, exchanges};
 use super::schema::{Call, Event, Fate, KeyStory, Mac, Message, Trace, Violation, What};
 use super::{content, fate, knowledge};
-use crate::invariant::Facts;
-use crate::invariant::secrecy::quotes_secret;
-use crate::observer::record::{self, LieTold, NoteKind, Outcome};
-use crate::observer::{Observation, open};
+use crate::explore::run::run_and_tell;
+use crate::explore::runner::run_fresh_and;
+use crate::judge::Facts;
+use crate::judge::secrecy::quotes_secret;
+use crate::outcome::{RunOutcome, RunViolation};
 use crate::plan::{Fault, HUB_NAMES, Plan, PlannedFault};
-use crate::run::outcome::RunViolation;
-use crate::runner::PANIC;
+use crate::world::observer::record::{self, LieTold, NoteKind, Outcome};
+use crate::world::observer::{Observation, open};
 
 /// Tells what was seen, and what broke.
 #[must_use]
@@ -23,6 +24,15 @@ pub fn of(facts: &Facts<'_>, violations: &[RunViolation]) -> Trace {
         ..unseen(&facts.seen.plan)
     }
     .with(violations)
+}
+
+/// Runs a plan in a thread of its own, and tells what happened, also if the run panicked.
+#[must_use]
+pub fn told(plan: &Plan) -> (RunOutcome, Trace) {
+    let (outcome, trace) = run_fresh_and(plan, |plan| run_and_tell(plan, of));
+    // None where the harness itself panicked while it told what was seen.
+    let trace = trace.unwrap_or_else(|| of_plan(plan, &outcome.violations));
+    (outcome, trace)
 }
 
 /// Tells what was planned, of a run of which nothing was seen.
@@ -47,17 +57,18 @@ impl Trace {
     fn with(mut self, violations: &[RunViolation]) -> Self {
         let last_us = self.events.last().map_or(0, |event| event.at_us);
         let told = violations.iter().map(|violation| {
-            let named = |key: &&KeyStory| violation.detail.contains(&key.id);
+            let detail = violation.detail();
+            let named = |key: &&KeyStory| detail.contains(&key.id);
             let keys = self.keys.iter().filter(named);
             Violation {
-                at_us: match violation.invariant.as_str() {
+                at_us: match violation.violation {
                     // It does not know its time, but nothing comes after it.
-                    PANIC => last_us,
+                    crate::judge::Violation::Panic(_) => last_us,
                     _ => violation.at_ms * 1000,
                 },
-                invariant: violation.invariant.clone(),
-                detail: violation.detail.clone(),
+                invariant: violation.invariant().to_owned(),
                 keys: keys.map(|key| key.id.clone()).collect(),
+                detail,
             }
         });
         self.violations = told.collect();
@@ -209,7 +220,7 @@ fn request(seen: &Observation, number: usize, exchange: &Exchange<'_>) -> Event 
         unanswered,
         forged: match exchange.by {
             Sender::Nobody => Some("nobody is known to have sent it".to_owned()),
-            _ => exchange.attack.map(str::to_owned),
+            _ => exchange.attack.map(|tried| tried.reached().to_string()),
         },
         lie: None,
     };

@@ -5,8 +5,8 @@ use dske_report::plot::{Axis, Look, Plot, legend};
 use dske_report::text::{count, short};
 
 use super::numbers;
-use crate::sweep::Sweep;
-use crate::sweep::cost::Point;
+use crate::explore::sweep::Sweep;
+use crate::explore::sweep::cost::Point;
 
 /// The section, or an empty string where nothing was measured.
 pub(super) fn section(sweep: &Sweep) -> String {

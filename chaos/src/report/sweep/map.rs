@@ -4,10 +4,10 @@ use dske_report::Section;
 use dske_report::canvas::{Align, Canvas, Fit, Ink};
 use dske_report::text::{count, counted, escape};
 
-use super::super::stats::wilson;
 use super::numbers;
-use crate::sweep::Sweep;
-use crate::sweep::map::Cell;
+use crate::explore::rates::wilson;
+use crate::explore::sweep::Sweep;
+use crate::explore::sweep::map::Cell;
 
 /// Deviations that are listed before the rest is only counted.
 const MOST_LISTED: usize = 20;

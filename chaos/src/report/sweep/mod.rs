@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 
 use dske_report::{ReportError, beside, replace, write_json};
 
-use crate::sweep::Sweep;
-use crate::sweep::table::tables;
+use crate::explore::sweep::Sweep;
+use crate::explore::sweep::table::tables;
 
 pub use page::html;
 pub use summary::summary;

@@ -5,7 +5,7 @@ use dske_report::text::{count, counted, escape, seconds};
 
 use super::summary::summary;
 use super::{collusion, cost, latency, map, psrd, recovery, wan};
-use crate::sweep::{Sweep, Violation};
+use crate::explore::sweep::{Sweep, Violation};
 
 /// Violations that are shown before the rest is only counted.
 const MOST_SHOWN: usize = 5;

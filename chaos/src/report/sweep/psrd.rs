@@ -7,8 +7,8 @@ use dske_report::plot::{Axis, Look, Plot};
 use dske_report::text::{count, short};
 
 use super::numbers;
-use crate::sweep::Sweep;
-use crate::sweep::psrd::{CLUSTER, Waste};
+use crate::explore::sweep::Sweep;
+use crate::explore::sweep::psrd::{CLUSTER, Waste};
 
 /// The section, or an empty string where nothing was measured.
 pub(super) fn section(sweep: &Sweep) -> String {

@@ -5,8 +5,8 @@ use dske_report::plot::{Axis, Look, Plot, legend};
 use dske_report::text::{count, millis};
 
 use super::numbers;
-use crate::sweep::Sweep;
-use crate::sweep::recovery::{CLUSTER, Point, QUICK_MS};
+use crate::explore::sweep::Sweep;
+use crate::explore::sweep::recovery::{CLUSTER, Point, QUICK_MS};
 
 /// The section, or an empty string where nothing was measured.
 pub(super) fn section(sweep: &Sweep) -> String {

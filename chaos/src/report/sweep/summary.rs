@@ -3,8 +3,8 @@
 use dske_report::text::{count, counted, millis};
 
 use super::collusion;
-use crate::sweep::Sweep;
-use crate::sweep::wan::Point;
+use crate::explore::sweep::Sweep;
+use crate::explore::sweep::wan::Point;
 
 /// The lines, as plain text. Those of parts that were not measured are left out.
 #[must_use]

@@ -6,8 +6,8 @@ use dske_report::canvas::Ink;
 use dske_report::text::millis;
 
 use super::numbers;
-use crate::sweep::Sweep;
-use crate::sweep::wan::{CLUSTER, Link, Point, SLOW_MS};
+use crate::explore::sweep::Sweep;
+use crate::explore::sweep::wan::{CLUSTER, Link, Point, SLOW_MS};
 
 /// What a published demonstration of DSKE over continental distances reports (arXiv:2205.00615): below 70 ms.
 pub(super) const PUBLISHED_MS: f64 = 70.0;

@@ -1,0 +1,111 @@
+//! Bounds: stores and pools stay within their limits, and drain.
+
+use dske::protocol::limits::BLOCKS_MAX;
+
+use super::{Facts, Verdict, Violation};
+
+/// Checks it on every status that was polled, and on the last one of each hub.
+#[must_use]
+pub fn check(facts: &Facts<'_>) -> Verdict {
+    let mut verdict = Verdict::default();
+    let plan = &facts.seen.plan;
+    let pool_max =
+        BLOCKS_MAX * usize::try_from(plan.cluster.psrd_block_bytes).unwrap_or(usize::MAX);
+    for (at_us, hub, status) in &facts.seen.hub_statuses {
+        verdict.expect(status.shares_held <= status.shares_max, *at_us, || {
+            Violation::StoreTooFull {
+                hub: *hub,
+                held: status.shares_held,
+                max: status.shares_max,
+            }
+        });
+        for peer in &status.peers {
+            let largest = peer.up_bytes_left.max(peer.down_bytes_left);
+            verdict.expect(largest <= pool_max, *at_us, || Violation::PoolTooFull {
+                hub: *hub,
+                bytes: largest,
+                client: peer.client.clone(),
+                max: pool_max,
+            });
+        }
+    }
+    for hub in 0..usize::from(plan.cluster.hubs) {
+        let last = facts
+            .seen
+            .hub_statuses
+            .iter()
+            .rev()
+            .find(|(_, h, _)| *h == hub);
+        let drained = last.is_some_and(|(_, _, status)| status.shares_held == 0);
+        verdict.expect(drained, plan.end_ms * 1000, || match last {
+            Some((_, _, status)) => Violation::NotDrained {
+                hub,
+                held: status.shares_held,
+            },
+            None => Violation::NeverHeardOf { hub },
+        });
+    }
+    verdict
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Scene;
+    use super::*;
+
+    #[test]
+    fn stores_within_their_limits_that_drain_are_right() {
+        let mut scene = Scene::new(|_| {});
+        scene.establish(0, 1_000);
+        scene.poll(0, 2_000, |status| assert_eq!(status.shares_held, 2));
+        scene.poll_all_drained();
+        scene.judge(check).must_hold();
+    }
+
+    #[test]
+    fn a_full_store_is_right_and_one_share_more_is_seen() {
+        for (more, breaks) in [(0, false), (1, true)] {
+            let mut scene = Scene::new(|_| {});
+            scene.poll(2, 2_000, |status| {
+                status.shares_held = status.shares_max + more
+            });
+            scene.poll_all_drained();
+            let verdict = scene.judge(check);
+            if breaks {
+                verdict.must_break("hub 2 holds");
+            } else {
+                verdict.must_hold();
+            }
+        }
+    }
+
+    #[test]
+    fn a_pool_above_its_limit_is_seen() {
+        let mut scene = Scene::new(|_| {});
+        let max = BLOCKS_MAX * usize::try_from(scene.see().plan.cluster.psrd_block_bytes).unwrap();
+        scene.poll(1, 2_000, |status| status.peers[0].down_bytes_left = max);
+        scene.poll_all_drained();
+        scene.judge(check).must_hold();
+        scene.poll(1, 2_000, |status| status.peers[0].up_bytes_left = max + 1);
+        scene.poll_all_drained();
+        scene.judge(check).must_break("bytes of PSRD for carol");
+    }
+
+    #[test]
+    fn a_store_that_does_not_drain_is_seen() {
+        let mut scene = Scene::new(|_| {});
+        scene.establish(0, 1_000);
+        scene.poll_all_drained();
+        let end_ms = scene.see().plan.end_ms;
+        scene.poll(4, end_ms, |status| status.shares_held = 1);
+        scene.judge(check).must_break("hub 4 still holds 1 shares");
+    }
+
+    #[test]
+    fn a_hub_that_was_never_heard_of_is_seen() {
+        let mut scene = Scene::new(|_| {});
+        scene.poll_all_drained();
+        scene.see().hub_statuses.retain(|(_, hub, _)| *hub != 3);
+        scene.judge(check).must_break("hub 3 was never heard of");
+    }
+}

@@ -1,0 +1,113 @@
+//! What must hold on every run, judged from outside by what the observer has seen. Each check only reads.
+//!
+//! | module | what it claims | `docs/protocol.md` |
+//! |---|---|---|
+//! | [`agreement`] | a key delivered for a key ID is the same for master and slaves, and no two keys are | §1 |
+//! | [`no_false_key`] | no key is delivered that its initiator did not draw | §8 |
+//! | [`secrecy`] | the coalition, even with the whole network traffic, learns nothing: every key remains equally likely; coefficients are uniform; no text holds a secret | §1, §5 |
+//! | [`one_time`] | no byte of PSRD serves two messages, and nobody can use up another's | §3 |
+//! | [`authentic`] | no message is accepted that its sender did not make | §4 |
+//! | [`established`] | a master is given keys only if K hubs had said that they hold them | §5 |
+//! | [`answered`] | a KME that is up answers every call within its deadline | §5, §8 |
+//! | [`availability`] | with K honest hubs in reach a call succeeds | §5, §8 |
+//! | [`blame`] | only liars are blamed, and a liar that was met is | §8 |
+//! | [`access`] | only named SAEs get a key, each once | §6 |
+//! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
+//! | [`bounds`] | stores stay within their limits, and drain | §9 |
+//!
+//! [`facts`] are worked out once for all of them; [`violation`] is what they find, with the evidence.
+//!
+//! What is *not* checked: timing side channels, and that a KME does not hand a key to an SAE twice across a restart
+//! of the KME within the hubs' linger time (it may: what it has handed out is forgotten with it).
+
+pub mod access;
+pub mod agreement;
+pub mod answered;
+pub mod authentic;
+pub mod availability;
+pub mod blame;
+pub mod bounds;
+pub mod established;
+pub mod facts;
+pub mod no_false_key;
+pub mod one_time;
+pub mod recovery;
+pub mod secrecy;
+#[cfg(test)]
+mod testing;
+pub mod violation;
+
+use crate::plan::Invariant;
+pub use facts::Facts;
+pub use violation::Violation;
+
+/// What a check says of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// How often the property was evaluated.
+    pub evaluated: u64,
+    /// Where it did not hold.
+    pub broken: Vec<Broken>,
+}
+
+/// A violation with its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// When, in microseconds since the run began.
+    pub at_us: u64,
+    /// What did not hold.
+    pub violation: Violation,
+}
+
+impl Verdict {
+    /// Counts one evaluation; the evidence is only put together where the property does not hold.
+    pub(crate) fn expect(&mut self, holds: bool, at_us: u64, evidence: impl FnOnce() -> Violation) {
+        self.expect_none((!holds).then_some(()), at_us, |()| evidence());
+    }
+
+    /// Counts one evaluation of a property that holds if nothing is in its way.
+    pub(crate) fn expect_none<T>(
+        &mut self,
+        obstacle: Option<T>,
+        at_us: u64,
+        evidence: impl FnOnce(T) -> Violation,
+    ) {
+        self.evaluated += 1;
+        self.broken.extend(obstacle.map(|obstacle| Broken {
+            at_us,
+            violation: evidence(obstacle),
+        }));
+    }
+
+    /// Counts one evaluation of a property that says itself why it does not hold.
+    pub(crate) fn expect_ok<E>(
+        &mut self,
+        result: Result<(), E>,
+        at_us: u64,
+        evidence: impl FnOnce(E) -> Violation,
+    ) {
+        self.expect_none(result.err(), at_us, evidence);
+    }
+}
+
+/// A check.
+pub type Check = fn(&Facts<'_>) -> Verdict;
+
+/// The check of an invariant.
+#[must_use]
+pub fn check(invariant: Invariant) -> Check {
+    match invariant {
+        Invariant::Agreement => agreement::check,
+        Invariant::NoFalseKey => no_false_key::check,
+        Invariant::Secrecy => secrecy::check,
+        Invariant::OneTime => one_time::check,
+        Invariant::Authentic => authentic::check,
+        Invariant::Established => established::check,
+        Invariant::Answered => answered::check,
+        Invariant::Availability => availability::check,
+        Invariant::Blame => blame::check,
+        Invariant::Access => access::check,
+        Invariant::Recovery => recovery::check,
+        Invariant::Bounds => bounds::check,
+    }
+}

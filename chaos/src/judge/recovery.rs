@@ -1,0 +1,107 @@
+//! Recovery: when the faults and lies are over, everything works again within a bounded time.
+
+use super::{Facts, Verdict, Violation};
+use crate::world::observer::record::{CallKind, Outcome};
+
+/// Checks it: every call that begins after the bound succeeds, without any excuse.
+#[must_use]
+pub fn check(facts: &Facts<'_>) -> Verdict {
+    let mut verdict = Verdict::default();
+    let plan = &facts.seen.plan;
+    let bound_us = (plan.heal_at_ms + plan.recovery_ms) * 1000;
+    for call in &facts.seen.calls {
+        let Some(master) = facts.master_of(call) else {
+            continue;
+        };
+        // A slave's call belongs to what its master was given before.
+        if !matches!(call.kind, CallKind::Master | CallKind::Slave) || master.from_us < bound_us {
+            continue;
+        }
+        verdict.expect(
+            matches!(call.outcome, Outcome::Keys(_)),
+            call.until_us,
+            || Violation::NotRecovered {
+                call: call.id,
+                kind: call.kind,
+                client: call.client,
+                after_ms: call.from_us / 1000 - plan.heal_at_ms,
+                end: call.outcome.line(),
+            },
+        );
+    }
+    verdict
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{MASTER, SLAVE, Scene, refused, unknown};
+    use super::*;
+
+    /// When recovery is demanded, in milliseconds.
+    fn bound_ms(scene: &Scene) -> u64 {
+        let seen = scene.see();
+        seen.plan.heal_at_ms + seen.plan.recovery_ms
+    }
+
+    #[test]
+    fn calls_that_work_after_the_bound_are_right() {
+        let mut scene = Scene::new(|_| {});
+        let at_ms = bound_ms(&scene);
+        let keys = scene.establish(0, at_ms);
+        scene.fetch(0, at_ms + 500, &keys);
+        let verdict = scene.judge(check);
+        verdict.must_hold();
+        assert_eq!(verdict.evaluated, 2);
+    }
+
+    #[test]
+    fn before_the_bound_a_call_may_fail_and_from_it_on_not() {
+        let scene = Scene::new(|_| {});
+        let at_ms = bound_ms(&scene);
+        scene.call(
+            0,
+            CallKind::Master,
+            MASTER,
+            (at_ms - 1, at_ms + 9),
+            refused(),
+        );
+        assert_eq!(scene.judge(check), Verdict::default());
+        scene.call(1, CallKind::Master, MASTER, (at_ms, at_ms + 9), refused());
+        scene
+            .judge(check)
+            .must_break("call 1 (Master at client 0) began 3000 ms after");
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_no_recovery() {
+        let scene = Scene::new(|_| {});
+        let at_ms = bound_ms(&scene);
+        scene.call(0, CallKind::Master, MASTER, (at_ms, at_ms + 9), unknown());
+        scene.judge(check).must_break("it ended with: unknown");
+    }
+
+    #[test]
+    fn a_slave_belongs_to_its_master() {
+        let mut scene = Scene::new(|_| {});
+        let at_ms = bound_ms(&scene);
+        // What was deposited before the bound may be lost.
+        scene.establish(0, at_ms - 10);
+        scene.call(
+            0,
+            CallKind::Slave,
+            SLAVE,
+            (at_ms + 10, at_ms + 20),
+            refused(),
+        );
+        assert_eq!(scene.judge(check), Verdict::default());
+        scene.establish(1, at_ms);
+        scene.call(
+            1,
+            CallKind::Slave,
+            SLAVE,
+            (at_ms + 10, at_ms + 20),
+            refused(),
+        );
+        scene.judge(check).must_break("call 1 (Slave at client 1)");
+    }
+}

@@ -1,0 +1,33 @@
+//! What must hold on every run, by name. How it is judged is in `judge`.
+
+use super::named::named;
+
+named! {
+    /// An invariant.
+    pub enum Invariant {
+        /// A key delivered for a key ID is the same for master and slaves, and no two keys are.
+        Agreement = "agreement",
+        /// No key is delivered that its initiator did not draw.
+        NoFalseKey = "no-false-key",
+        /// Fewer than K hubs, even with the whole network traffic, learn nothing: every key remains equally likely.
+        Secrecy = "secrecy",
+        /// No byte of PSRD serves two messages, and nobody can use up another's.
+        OneTime = "one-time",
+        /// No message is accepted that its sender did not make.
+        Authentic = "authentic",
+        /// A master is given keys only after K hubs have said that they hold them.
+        Established = "established",
+        /// A KME that is up answers every call within its deadline.
+        Answered = "answered",
+        /// With K honest hubs in reach a call succeeds.
+        Availability = "availability",
+        /// Only liars are blamed, and every liar whose lie reached a client is blamed.
+        Blame = "blame",
+        /// Only named SAEs get a key, each once.
+        Access = "access",
+        /// When the faults are over, everything works again within a bounded time.
+        Recovery = "recovery",
+        /// Stores stay within their limits, and drain.
+        Bounds = "bounds",
+    }
+}

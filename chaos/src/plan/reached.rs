@@ -1,0 +1,214 @@
+//! What a run can reach and count: every fault, lie, mark, refusal and branch, by name.
+//!
+//! `expect.reached` may only hold names of this list: a campaign that expects a name that nothing ever counts would be
+//! weak forever. Everything that is counted is a [`Reached`], so the list cannot fall behind.
+
+use std::fmt;
+
+use dske::harness::Mark;
+use dske::protocol::Refusal;
+
+use super::attack::{Attack, FloodAttack};
+use super::fault::FaultKind;
+use super::lie::Lie;
+use super::named::named;
+
+named! {
+    /// What faults were seen to do.
+    pub enum FaultEffect {
+        /// A response of a slow hub was held back.
+        SlowedResponse = "slowed-response",
+        /// A hub that is cut off refused a refill.
+        RefillRefused = "refill-refused",
+        /// A lost message was sent again.
+        Retransmission = "retransmission",
+    }
+}
+
+named! {
+    /// What SAEs do together.
+    pub enum Group {
+        /// A master asked for keys for two slaves.
+        AskedFor = "asked-for",
+        /// The second slave fetched them.
+        MemberFetched = "member-fetched",
+    }
+}
+
+named! {
+    /// What the nodes count themselves, and what shows on the wire or at the SAEs.
+    pub enum Branch {
+        /// A client blamed a hub.
+        Blame = "blame",
+        /// A call took as long as its deadline.
+        CallAtDeadline = "call-at-deadline",
+        /// A master or a slave was refused.
+        CallFailed = "call-failed",
+        /// A responder located wrong shares by decoding.
+        ErrorCorrection = "error-correction",
+        /// A share reached its hub after the master's call was over.
+        LateShare = "late-share",
+        /// A link had no PSRD left.
+        PsrdExhausted = "psrd-exhausted",
+        /// A link was refilled.
+        Refill = "refill",
+        /// A link registered again.
+        Reregistration = "reregistration",
+        /// A request was tried again.
+        Retry = "retry",
+        /// A share is its own pad, because the key was made of PSRD: its ciphertext is zero.
+        ShareIsPad = "share-is-pad",
+        /// A responder searched subsets of the answers.
+        SubsetSearch = "subset-search",
+        /// Two different keys fit the tag.
+        TwoKeysFit = "two-keys-fit",
+        /// An answer failed verification.
+        UnverifiedAnswer = "unverified-answer",
+    }
+}
+
+/// What a KME answers to those whom it has to refuse.
+const STATUSES: [u16; 3] = [400, 401, 503];
+
+/// Something that a run reached.
+#[derive(Debug, Clone, Copy)]
+pub enum Reached<'a> {
+    /// A branch.
+    Branch(Branch),
+    /// A call that got no answer.
+    CallWithoutAnswer,
+    /// A fault did something.
+    Effect(FaultEffect),
+    /// A fault began.
+    Fault(FaultKind),
+    /// The outsider sent something.
+    Flood(FloodAttack),
+    /// SAEs did something together.
+    Group(Group),
+    /// An SAE that is not named was refused with this status.
+    Intruder(u16),
+    /// A hub lied.
+    Lie(Lie),
+    /// The nodes passed a mark.
+    Mark(Mark),
+    /// A hub refused something, as `Refusal::kind` says it.
+    Refused(&'a str),
+    /// The rogue client tried something.
+    Rogue(Attack),
+    /// A slave that fetched once more was refused with this status.
+    SecondFetch(u16),
+}
+
+impl fmt::Display for Reached<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Branch(branch) => write!(f, "branch:{branch}"),
+            Self::CallWithoutAnswer => f.write_str("call:no-answer"),
+            Self::Effect(effect) => write!(f, "effect:{effect}"),
+            Self::Fault(kind) => write!(f, "fault:{kind}"),
+            Self::Flood(attack) => write!(f, "flood:{attack}"),
+            Self::Group(group) => write!(f, "group:{group}"),
+            Self::Intruder(status) => write!(f, "intruder:{status}"),
+            Self::Lie(lie) => write!(f, "lie:{lie}"),
+            Self::Mark(mark) => write!(f, "mark:{mark}"),
+            Self::Refused(kind) => write!(f, "refused:{kind}"),
+            Self::Rogue(attack) => write!(f, "rogue:{attack}"),
+            Self::SecondFetch(status) => write!(f, "second-fetch:{status}"),
+        }
+    }
+}
+
+/// Every name, in alphabetical order of its kinds.
+#[must_use]
+pub fn names() -> Vec<String> {
+    fn of<T: Copy>(all: &[T], reached: fn(T) -> Reached<'static>) -> Vec<String> {
+        all.iter().map(|one| reached(*one).to_string()).collect()
+    }
+    [
+        of(Branch::ALL, Reached::Branch),
+        of(&[()], |()| Reached::CallWithoutAnswer),
+        of(FaultEffect::ALL, Reached::Effect),
+        of(FaultKind::ALL, Reached::Fault),
+        of(FloodAttack::ALL, Reached::Flood),
+        of(Group::ALL, Reached::Group),
+        of(&STATUSES, Reached::Intruder),
+        of(Lie::ALL, Reached::Lie),
+        of(Mark::ALL, Reached::Mark),
+        of(Refusal::KINDS, Reached::Refused),
+        of(Attack::ALL, Reached::Rogue),
+        of(&STATUSES, Reached::SecondFetch),
+    ]
+    .concat()
+}
+
+/// Whether a name stands for what came about, not for what was planned: what faults, lies and attacks did to the nodes.
+#[must_use]
+pub fn is_consequence(name: &str) -> bool {
+    let planned = ["fault:", "lie:", "flood:", "rogue:", "group:asked-for"];
+    !planned.iter().any(|kind| name.starts_with(kind))
+}
+
+/// Names that the author of `unknown` may have meant: the nearest ones, or all of the same kind.
+#[must_use]
+pub fn meant(unknown: &str) -> Vec<String> {
+    let mut near: Vec<(usize, String)> = names()
+        .into_iter()
+        .map(|name| (strsim::levenshtein(unknown, &name), name))
+        .collect();
+    near.sort();
+    let close = near.iter().take_while(|(distance, _)| *distance <= NEAR);
+    let close: Vec<String> = close
+        .take(MEANT_MAX)
+        .map(|(_, name)| name.clone())
+        .collect();
+    if !close.is_empty() {
+        return close;
+    }
+    let kind = unknown.split_once(':').map_or("", |(kind, _)| kind);
+    let same_kind = |name: &String| name.split_once(':').is_some_and(|(k, _)| k == kind);
+    let of_kind: Vec<String> = names().into_iter().filter(same_kind).collect();
+    if !of_kind.is_empty() {
+        return of_kind;
+    }
+    near.into_iter()
+        .take(MEANT_MAX)
+        .map(|(_, name)| name)
+        .collect()
+}
+
+/// Most wrong letters that still count as a typo.
+const NEAR: usize = 3;
+
+/// Most names that are proposed.
+const MEANT_MAX: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::campaign::load;
+    use crate::explore::run::run;
+    use crate::explore::runner::run_seeds;
+
+    #[test]
+    fn whatever_a_run_reaches_has_a_name_here() {
+        let known: BTreeSet<String> = names().into_iter().collect();
+        for name in ["storm", "byzantine-minority", "drought"] {
+            let campaign = load(name).unwrap();
+            for outcome in run_seeds(&campaign, &[1, 2, 3], 2, run, |_| {}) {
+                for reached in outcome.reached.keys() {
+                    assert!(known.contains(reached), "{name}: {reached} is not listed");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn slips_of_the_pen_are_understood() {
+        assert_eq!(meant("branch:retries")[0], "branch:retry");
+        assert_eq!(meant("mark:late-shares")[0], "mark:late-share");
+        assert!(meant("lie:fib").iter().all(|name| name.starts_with("lie:")));
+        assert_eq!(meant("xyz").len(), MEANT_MAX);
+    }
+}

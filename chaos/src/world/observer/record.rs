@@ -1,0 +1,279 @@
+//! What is recorded of messages, calls and lies. Times are microseconds since the run began.
+
+use std::time::Duration;
+
+use dske::crypto::secret::Secret;
+use dske::protocol::channel::PoolOwner;
+use dske::protocol::{KeyId, NodeName, Request, Response};
+use dske::psrd::BlockId;
+
+use crate::plan::attack::FloodAttack;
+use crate::plan::reached::Reached;
+use crate::plan::{self, Fault, Lie};
+
+/// A message, seen at one place.
+pub struct Message {
+    /// When.
+    pub at_us: u64,
+    /// Index of the client. At a hub: of the client that the message names as its sender.
+    pub client: Option<usize>,
+    /// Index of the hub.
+    pub hub: usize,
+    /// Where, and what.
+    pub what: Seen,
+}
+
+/// Where a message was seen.
+pub enum Seen {
+    /// A request leaves the client.
+    Sent(Request),
+    /// A request reaches the hub.
+    Arrived(Request),
+    /// A response leaves the hub.
+    Said {
+        /// The request that it answers.
+        to: Request,
+        /// The response.
+        response: Response,
+    },
+    /// A response reaches the client.
+    Heard {
+        /// The request that it answers.
+        to: Request,
+        /// The response.
+        response: Response,
+    },
+}
+
+/// A call by an SAE.
+pub struct Call {
+    /// Number of the planned call.
+    pub id: u32,
+    /// Who calls what.
+    pub kind: CallKind,
+    /// Index of the client that is called, which is the SAE's index too.
+    pub client: usize,
+    /// Keys asked for.
+    pub number: u16,
+    /// When it began.
+    pub from_us: u64,
+    /// When it ended.
+    pub until_us: u64,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// Kinds of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallKind {
+    /// The master gets keys.
+    Master,
+    /// The slave fetches them.
+    Slave,
+    /// The slave fetches them once more, and must not get them.
+    SlaveAgain,
+    /// An SAE that is not named tries to fetch them, and must not get them.
+    Intruder,
+}
+
+impl CallKind {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Slave => "slave",
+            Self::SlaveAgain => "slave-again",
+            Self::Intruder => "intruder",
+        }
+    }
+}
+
+/// What came of a call.
+pub enum Outcome {
+    /// Keys were delivered.
+    Keys(Vec<Key>),
+    /// The client refused, with this status and message.
+    Refused(u16, String),
+    /// Nobody knows: the client did not answer.
+    Unknown(String),
+}
+
+/// A key as an SAE got it.
+#[derive(Clone)]
+pub struct Key {
+    /// Its ID.
+    pub id: KeyId,
+    /// Its bytes.
+    pub bytes: Secret,
+}
+
+impl Outcome {
+    /// The keys, if there are any.
+    #[must_use]
+    pub fn keys(&self) -> Option<&[Key]> {
+        match self {
+            Self::Keys(keys) => Some(keys),
+            Self::Refused(..) | Self::Unknown(_) => None,
+        }
+    }
+
+    /// One line about it, without secrets.
+    #[must_use]
+    pub fn line(&self) -> String {
+        match self {
+            Self::Keys(keys) => format!("{} keys", keys.len()),
+            Self::Refused(status, message) => format!("{status} {message}"),
+            Self::Unknown(why) => format!("unknown: {why}"),
+        }
+    }
+}
+
+/// What passes between a client and a hub outside of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutOfBand {
+    /// The client was registered.
+    Registered,
+    /// The hub was cut off from the PSRD that it was asked for.
+    RefillCutOff,
+}
+
+/// A lie that a hub told.
+pub struct LieTold {
+    /// When.
+    pub at_us: u64,
+    /// Index of the hub.
+    pub hub: usize,
+    /// Index of the client that was lied to.
+    pub client: usize,
+    /// The lie.
+    pub lie: Lie,
+    /// The keys that it was about.
+    pub key_ids: Vec<KeyId>,
+    /// Signature of the request that was answered, which tells the answer from others.
+    pub to: Option<String>,
+}
+
+/// What an attacker tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// The outsider.
+    Flood(FloodAttack),
+    /// The rogue client.
+    Rogue(plan::attack::Attack),
+}
+
+impl Tried {
+    /// As it is counted.
+    #[must_use]
+    pub fn reached(self) -> Reached<'static> {
+        match self {
+            Self::Flood(attack) => Reached::Flood(attack),
+            Self::Rogue(attack) => Reached::Rogue(attack),
+        }
+    }
+}
+
+/// A message by an attacker, where it was sent.
+pub struct Attack {
+    /// When.
+    pub at_us: u64,
+    /// Index of the hub that it was sent to.
+    pub hub: usize,
+    /// What was tried.
+    pub what: Tried,
+    /// The message.
+    pub request: Request,
+}
+
+impl Attack {
+    /// A message of the outsider as somebody else had sent it.
+    pub const REPLAY: Tried = Tried::Flood(FloodAttack::Replay);
+
+    /// Whether the outsider sent it. What the rogue client sends is seen as [`Seen::Sent`], too.
+    #[must_use]
+    pub fn is_flood(&self) -> bool {
+        matches!(self.what, Tried::Flood(_))
+    }
+
+    /// Whether the outsider made it up or changed it.
+    #[must_use]
+    pub fn is_made_up(&self) -> bool {
+        self.is_flood() && self.what != Self::REPLAY
+    }
+}
+
+/// Something that was seen, and is no message, call or lie.
+pub struct Note {
+    /// When.
+    pub at_us: u64,
+    /// What.
+    pub what: NoteKind,
+}
+
+/// What is noted.
+pub enum NoteKind {
+    /// A node starts.
+    Start {
+        /// Which.
+        node: Node,
+        /// How often it has started before.
+        life: u32,
+    },
+    /// A client asks a hub to be registered.
+    Register {
+        /// Index of the hub.
+        hub: usize,
+        /// Name that the client gives.
+        client: NodeName,
+    },
+    /// A hub delivers a block of PSRD.
+    Psrd {
+        /// Index of the hub.
+        hub: usize,
+        /// Index of the client.
+        client: usize,
+        /// Which end allocates from it.
+        owner: PoolOwner,
+        /// Its ID.
+        block: BlockId,
+        /// What tells its bytes from others.
+        fingerprint: String,
+    },
+    /// The nemesis starts a fault.
+    FaultBegins(Fault),
+    /// The nemesis ends a fault.
+    FaultEnds(Fault),
+    /// A message was lost on its way between two nodes, and is sent again so much later.
+    Retransmission {
+        /// Index of the client.
+        client: usize,
+        /// Index of the hub.
+        hub: usize,
+        /// How much later it arrives.
+        late: Duration,
+    },
+    /// A hub tells how many shares it holds.
+    HubStatus {
+        /// Index of the hub.
+        hub: usize,
+        /// Shares.
+        shares: usize,
+    },
+    /// A client tells how many keys its SAE has fetched.
+    ClientStatus {
+        /// Index of the client.
+        client: usize,
+        /// Keys.
+        fetched: u64,
+    },
+}
+
+/// A node, by its index among those of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Node {
+    /// A client.
+    Client(usize),
+    /// A hub.
+    Hub(usize),
+}
