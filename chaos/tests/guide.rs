@@ -58,7 +58,6 @@ fn the_example_to_copy_holds_and_reaches_what_it_expects() {
 /// Runs a campaign with its own seeds, and demands that it holds and is not weak.
 fn holds(campaign: &Campaign) -> CampaignSummary {
     let seeds = campaign.seeds_to_run(None, None);
-    let run = |plan: &Plan| run(plan, RunOptions::default());
     let outcomes = run_seeds(campaign, &seeds, 2, run, |_| {});
     let summary = summarize(campaign, &outcomes, 1.0);
     assert!(summary.holds(), "{:?}", summary.violations);
