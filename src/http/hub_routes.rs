@@ -179,6 +179,5 @@ pub(super) fn oob_status(error: &OobError) -> u16 {
         OobError::UnknownClient { .. } => 403,
         OobError::StaleRegistration | OobError::PoolFull { .. } => 409,
         OobError::BlockSize { .. } => 400,
-        OobError::Interrupted => 503,
     }
 }
