@@ -1,4 +1,6 @@
-//! Text for HTML: escaping, numbers and durations as people write them.
+//! Numbers, durations and lists as people write them.
+
+use maud::{Markup, html};
 
 /// Escapes text for HTML content and quoted attributes.
 pub fn escape(text: &str) -> String {
@@ -96,16 +98,14 @@ pub fn shorten(text: &str, max: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// Names in a row, as a sentence lists them. Escaped.
-pub fn list(names: &[&str]) -> String {
-    let coded: Vec<String> = names
-        .iter()
-        .map(|name| format!("<b>{}</b>", escape(name)))
-        .collect();
-    match coded.split_last() {
-        None => String::new(),
-        Some((only, [])) => only.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+/// Names in bold, as a sentence lists them.
+pub fn list(names: &[&str]) -> Markup {
+    let last = names.len().saturating_sub(1);
+    html! {
+        @for (i, name) in names.iter().enumerate() {
+            @if i > 0 { (if i == last { " and " } else { ", " }) }
+            b { (name) }
+        }
     }
 }
 
@@ -129,6 +129,14 @@ mod tests {
             escape(r#"<a href="x" b='&'>"#),
             "&lt;a href=&quot;x&quot; b=&#39;&amp;&#39;&gt;"
         );
+    }
+
+    #[test]
+    fn names_are_listed_as_a_sentence_does() {
+        let list = |names: &[&str]| list(names).into_string();
+        assert_eq!(list(&[]), "");
+        assert_eq!(list(&["<a>"]), "<b>&lt;a&gt;</b>");
+        assert_eq!(list(&["a", "b", "c"]), "<b>a</b>, <b>b</b> and <b>c</b>");
     }
 
     #[test]

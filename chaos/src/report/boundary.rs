@@ -204,6 +204,7 @@ impl Panel {
                 self.draw_point(canvas, *x, *lying, true);
             }
         })
+        .0
     }
 
     /// The pixel of `x`, which may lie between two counts.
@@ -317,7 +318,7 @@ fn legend() -> String {
     let swatch = |label: &str, paint: &dyn Fn(&Canvas<'_>)| {
         format!(
             r#"<span class="key">{}{label}</span> "#,
-            Canvas::draw((18, 16), Fit::Shrink, label, paint)
+            Canvas::draw((18, 16), Fit::Shrink, label, paint).0
         )
     };
     swatch("hubs only down", &|c| c.dot((9, 8), 6, Ink::Down))

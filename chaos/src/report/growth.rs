@@ -93,6 +93,7 @@ fn draw(campaign: &CampaignSummary) -> String {
             canvas.text(&short(value), at, 11.0, Align::End, ink);
         }
     })
+    .0
 }
 
 struct Scale {
@@ -151,7 +152,8 @@ fn legend() -> String {
         let line = Canvas::draw((18, 16), Fit::Shrink, label, |canvas| {
             canvas.line((1, 8), (17, 8), ink, 2);
             canvas.dot((9, 8), 3, ink);
-        });
+        })
+        .0;
         format!(r#"<span class="key">{line}{label}</span> "#)
     };
     swatch("situations", Ink::Down) + &swatch("different sets of marks", Ink::Lying)

@@ -68,6 +68,7 @@ impl Buckets {
                 self.draw_percentile(canvas, row as i32, name, *value);
             }
         })
+        .0
     }
 
     fn draw_bars(&self, canvas: &Canvas<'_>) {

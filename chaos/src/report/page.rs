@@ -35,7 +35,7 @@ pub fn html(summary: &Resilience, before: &Before) -> String {
         numbers = overview::numbers(summary),
         contents = overview::contents(summary),
         invariants = overview::invariants(summary),
-        beside = beside::hints(),
+        beside = beside::hints().0,
         boundary = boundary::section(summary),
         growth = growth::section(summary),
         effects = effects::section(summary),
@@ -43,7 +43,7 @@ pub fn html(summary: &Resilience, before: &Before) -> String {
         uncovered = uncovered::section(),
         footer = footer(summary),
     );
-    frame("DSKE resilience report", &body)
+    frame("DSKE resilience report", &maud::PreEscaped(body)).0
 }
 
 fn footer(summary: &Resilience) -> String {

@@ -26,7 +26,7 @@ pub fn write_selftest(out: &Path, all: &[Canaried]) -> Result<PathBuf, ReportErr
 /// The page. The same canaries give the same bytes.
 fn html(all: &[Canaried]) -> String {
     let body = [banner(all), numbers(all), grid(all), details(all)].concat();
-    frame("DSKE self-test", &body)
+    frame("DSKE self-test", &maud::PreEscaped(body)).0
 }
 
 fn banner(all: &[Canaried]) -> String {

@@ -128,6 +128,7 @@ impl Scale {
                 }
             },
         )
+        .0
     }
 
     fn draw_frame(&self, canvas: &Canvas<'_>, run: &Timeline) {
@@ -251,7 +252,8 @@ fn legend() -> String {
             let label = name(*kind);
             let swatch = Canvas::draw((18, 16), Fit::Shrink, label, |canvas| {
                 symbol(canvas, (9, 8), *kind)
-            });
+            })
+            .0;
             format!(r#"<span class="key">{swatch}{label}</span> "#)
         })
         .collect()

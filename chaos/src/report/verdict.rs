@@ -117,7 +117,7 @@ impl Verdict<'_> {
         format!(
             "{} broke: {}. {blind}",
             counted(n, "invariant"),
-            list(&names)
+            list(&names).0
         )
         .trim_end()
         .into()
@@ -154,7 +154,7 @@ impl Verdict<'_> {
             lines.push(format!(
                 "{} {verb} weak and {verb} no evidence for what {them} did not reach: {}.",
                 counted(self.weak.len() as u64, "campaign"),
-                list(&self.names(&self.weak)),
+                list(&self.names(&self.weak)).0,
             ));
         }
         lines.extend(self.controls());
@@ -169,12 +169,12 @@ impl Verdict<'_> {
         let mut line =
             "Negative controls are meant to break, to prove that the checks can see. ".to_owned();
         if !seen.is_empty() {
-            line += &format!("Seen, as it should be: {}. ", list(&seen));
+            line += &format!("Seen, as it should be: {}. ", list(&seen).0);
         }
         if !blind.is_empty() {
             line += &format!(
                 "<strong>Not seen, which is a failure of the check</strong>: {}.",
-                list(&blind)
+                list(&blind).0
             );
         }
         Some(line.trim_end().into())

@@ -27,26 +27,26 @@ pub(super) fn section(sweep: &Sweep) -> String {
     Section {
         id: "collusion",
         title: "How many hubs have to collude to know a key",
-        lead: format!(
+        lead: maud::PreEscaped(format!(
             "Hubs pool the PSRD that they hold and read every byte on the wire. They decrypt what was deposited with them, take
 ciphertext for shares where they have nothing else, interpolate, and check the result against the public tag. Each mark is such
 an attack, made on {} keys, which are then compared with those that the SAEs got.",
             count(tries)
-        ),
-        legend: legend(&[
+        )),
+        legend: maud::PreEscaped(legend(&[
             ("keys from the generator", Look::ALL[0]),
             ("keys from PSRD", Look::ALL[1]),
-        ]),
-        panels,
-        caption: format!(
+        ]).0),
+        panels: maud::PreEscaped(panels),
+        caption: maud::PreEscaped(format!(
             "<b>What to learn:</b> K − 1 hubs with the whole wire find nothing, K find everything; there is nothing between.
 {} Whiskers: 95 % confidence. Shaded: where theory says that all is found. That fewer than K <i>cannot</i> know more is what the
 invariant <b>secrecy</b> shows on the same runs: it builds, for K − 1 hubs, a world in which another key was the one.",
             found(&sweep.collusion)
-        ),
-        tables: numbers(sweep, &["collusion"]),
+        )),
+        tables: maud::PreEscaped(numbers(sweep, &["collusion"])),
     }
-    .html()
+    .html().into_string()
 }
 
 /// What was found below K and from K on.
@@ -99,4 +99,5 @@ fn panel(sweep: &Sweep, (hubs, threshold): (u8, u8)) -> String {
             frame.mark(at, whisker, aside, look);
         }
     })
+    .0
 }

@@ -21,7 +21,7 @@ pub(super) fn section(sweep: &Sweep) -> String {
     Section {
         id: "cost",
         title: "What robustness costs on the wire",
-        lead: format!(
+        lead: maud::PreEscaped(format!(
             "Keys of 256 bits on a healthy network. Counted are the four messages of each hub: method, target, the header
 <code>DSKE-Signature</code> and the body of requests, status, that header and the body of responses. Not counted: other headers of
 HTTP, TCP/IP, registration, and the delivery of PSRD. Messages: {}.",
@@ -30,28 +30,28 @@ HTTP, TCP/IP, registration, and the delivery of PSRD. Messages: {}.",
             } else {
                 "<b>not 4 N for each key</b>, see the table"
             }
-        ),
-        legend: legend(&[
+        )),
+        legend: maud::PreEscaped(legend(&[
             ("both", Look::ALL[0]),
             ("establish", Look::ALL[1]),
             ("fetch", Look::ALL[2]),
-        ]),
-        panels: panel(sweep, "K = 3, by the number of hubs", "hubs (N)", |p| {
+        ]).0),
+        panels: maud::PreEscaped(panel(sweep, "K = 3, by the number of hubs", "hubs (N)", |p| {
             (p.threshold == 3).then_some(p.hubs)
         }) + &panel(sweep, "N = 10, by the threshold", "threshold (K)", |p| {
             (p.hubs == 10).then_some(p.threshold)
-        }),
-        caption: format!(
+        })),
+        caption: maud::PreEscaped(format!(
             "Each mark is {} keys, all of which cost the same but for the lengths of numbers; establishing and fetching cost
 nearly the same. <b>What to learn:</b> each further hub costs
 about {} bytes for each key, whatever K is. So tolerance of one more bad hub costs one more hub, and a higher threshold, against
 collusion, costs nothing on the wire.",
             count(first.keys),
             count(per_hub.round() as u64)
-        ),
-        tables: numbers(sweep, &["cost"]),
+        )),
+        tables: maud::PreEscaped(numbers(sweep, &["cost"])),
     }
-    .html()
+    .html().into_string()
 }
 
 fn panel(sweep: &Sweep, title: &str, label: &'static str, x: fn(&Point) -> Option<u8>) -> String {
@@ -90,4 +90,5 @@ fn panel(sweep: &Sweep, title: &str, label: &'static str, x: fn(&Point) -> Optio
             }
         }
     })
+    .0
 }

@@ -35,27 +35,27 @@ pub(super) fn section(sweep: &Sweep) -> String {
     Section {
         id: "latency",
         title: "How long a key takes when hubs are slow or messages are lost",
-        lead: format!(
+        lead: maud::PreEscaped(format!(
             "N = {}, K = {}; each way through the network takes 1 to 8 ms. A slow hub looks at each request {SLOW_MS} ms late. A
 message that is lost comes {} late, as TCP sends it again, then again after twice that time. The colours are three ways to wait
 once K hubs have their shares.",
             CLUSTER.0,
             CLUSTER.1,
             millis(200.0)
-        ),
-        legend: legend(&entries),
-        panels: panels.concat(),
-        caption: format!(
+        )),
+        legend: maud::PreEscaped(legend(&entries).0),
+        panels: maud::PreEscaped(panels.concat()),
+        caption: maud::PreEscaped(format!(
             "Marks: median; whiskers: up to the 99th percentile, of {} keys each, of which {succeeded} of {tried} arrived in the end. Time is
 cut into 2 ms. Shaded: up to N − K slow hubs. <b>What to learn:</b> returning at K makes a master blind to up to N − K slow hubs; a grace period costs all of
 its time as soon as one hub is slower, and in return more hubs hold the key when the slave asks. Loss shows in the tail first:
 with K of N a key needs the K luckiest messages, not all. A slave always takes the K
 quickest answers.",
             first.arrived.tried
-        ),
-        tables: numbers(sweep, &["latency"]),
+        )),
+        tables: maud::PreEscaped(numbers(sweep, &["latency"])),
     }
-    .html()
+    .html().into_string()
 }
 
 fn panel(
@@ -98,4 +98,5 @@ fn panel(
             }
         }
     })
+    .0
 }

@@ -36,23 +36,23 @@ pub(super) fn section(sweep: &Sweep) -> String {
     Section {
         id: "map",
         title: "Where keys stop arriving",
-        lead: format!(
+        lead: maud::PreEscaped(format!(
             "Some hubs are down (to the right) and others lie in every answer (upwards): in the first maps they corrupt their
 shares, in the others they deny having one or say nothing at all. Each cell shows the percentage of keys that arrived at both sides.
 The line is theory: a key arrives exactly if K honest hubs can be reached. {}",
             found(&sweep.map)
-        ),
-        legend: String::new(),
-        panels,
-        caption: format!(
+        )),
+        legend: maud::PreEscaped(String::new()),
+        panels: maud::PreEscaped(panels),
+        caption: maud::PreEscaped(format!(
             "<b>What to learn:</b> a lying hub costs no more than one that is down, and the edge is sharp: up to N − K bad hubs
 every key arrives, beyond it none does. {interval}; the intervals of all cells are in the table. A cell that is not as in
 theory has a frame.{}",
             deviations(&sweep.map)
-        ),
-        tables: numbers(sweep, &["map"]),
+        )),
+        tables: maud::PreEscaped(numbers(sweep, &["map"])),
     }
-    .html()
+    .html().into_string()
 }
 
 fn found(cells: &[Cell]) -> String {
@@ -144,7 +144,8 @@ fn panel(sweep: &Sweep, (lie, hubs, threshold): (&str, u8, u8)) -> String {
             stairs.push(corner(crashed + 1, spare - crashed));
         }
         canvas.path(&stairs, Ink::Text, 3);
-    });
+    })
+    .0;
     format!("<div>{svg}</div>")
 }
 

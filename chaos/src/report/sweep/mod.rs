@@ -62,5 +62,5 @@ fn numbers(sweep: &Sweep, names: &[&str]) -> String {
     let all = tables(sweep);
     let of = |name: &&str| all.iter().find(|table| table.name == *name);
     let found = names.iter().filter_map(of);
-    found.map(|table| table.details(TABLES)).collect()
+    found.map(|table| table.details(TABLES).0).collect()
 }

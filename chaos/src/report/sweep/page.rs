@@ -35,7 +35,7 @@ pub fn html(sweep: &Sweep) -> String {
         cost = cost::section(sweep),
         footer = footer(sweep),
     );
-    frame("DSKE sweep: how far it goes", &body)
+    frame("DSKE sweep: how far it goes", &maud::PreEscaped(body)).0
 }
 
 fn banner(sweep: &Sweep) -> String {

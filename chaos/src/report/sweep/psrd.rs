@@ -22,7 +22,7 @@ pub(super) fn section(sweep: &Sweep) -> String {
     Section {
         id: "psrd",
         title: "How much pre-shared randomness a key costs",
-        lead: format!(
+        lead: maud::PreEscaped(format!(
             "N = {}, K = {}. Each hub takes part with four messages, each signed under 32 fresh bytes, and two of them carry a share
 of 48 bytes more than the key, under a pad of that length. So a key of L bytes costs N · (4 · 32 + 2 · (48 + L)) bytes.
 Measured on a healthy network: {}.",
@@ -33,20 +33,20 @@ Measured on a healthy network: {}.",
             } else {
                 "<b>not that</b>, see the table"
             }
-        ),
-        legend: legend(),
-        panels: by_size(sweep) + &by_failure(sweep),
-        caption: format!(
+        )),
+        legend: maud::PreEscaped(legend()),
+        panels: maud::PreEscaped(by_size(sweep) + &by_failure(sweep)),
+        caption: maud::PreEscaped(format!(
             "By size: PSRD for each key at all hubs together; the line is theory, the marks are measured. By what fails: keys of 256
 bits, {} in each row, and the share of the bytes that is waste. <b>What to learn:</b> exchanges that are carried through never cost more than
 theory says. A hub slower than the time-out of 500 ms is asked again and again, with fresh PSRD each time. A restart, or a
 delivery of PSRD that is lost, makes a client register anew: what is left of its blocks, here of 16 KiB, is then worth nothing.
 That happens once, whatever the number of keys, so that smaller blocks waste less, and more keys make it a smaller share.",
             count(first.arrived.tried)
-        ),
-        tables: numbers(sweep, &["psrd", "waste"]),
+        )),
+        tables: maud::PreEscaped(numbers(sweep, &["psrd", "waste"])),
     }
-    .html()
+    .html().into_string()
 }
 
 fn by_size(sweep: &Sweep) -> String {
@@ -76,6 +76,7 @@ fn by_size(sweep: &Sweep) -> String {
             frame.mark(at, (at.1, at.1), 0, Look::ALL[0]);
         }
     })
+    .0
 }
 
 /// Its name, its colour, and how much it is.
@@ -99,7 +100,7 @@ const PARTS: [Segment; 3] = [
 ];
 
 fn legend() -> String {
-    bars::legend(&PARTS.map(|(name, ink, _)| (name, ink)))
+    bars::legend(&PARTS.map(|(name, ink, _)| (name, ink))).0
 }
 
 const WIDTH: i32 = 450;
@@ -133,6 +134,7 @@ fn by_failure(sweep: &Sweep) -> String {
             );
             canvas.text(&text, (x(from) + 6, y), 12.0, Align::Start, Ink::Text);
         }
-    });
+    })
+    .0;
     format!("<div>{svg}</div>")
 }

@@ -22,29 +22,29 @@ pub(super) fn section(sweep: &Sweep) -> String {
     Section {
         id: "recovery",
         title: "How soon keys arrive again",
-        lead: format!(
+        lead: maud::PreEscaped(format!(
             "N = {}, K = {}. For some time nothing passes between any client and any hub; or all hubs go down, and come back with
 no PSRD and no shares. Keys are asked for all the while, every 100 ms, and every 20 ms from the moment at which all is well
 again. That moment is zero here.",
             CLUSTER.0, CLUSTER.1
-        ),
-        legend: legend(&[
+        )),
+        legend: maud::PreEscaped(legend(&[
             ("a slave has a key again", Look::ALL[0]),
             ("from here on every call succeeds", Look::ALL[1]),
             (&format!("from here on every key takes at most {QUICK_MS} ms"), Look::ALL[2]),
-        ]),
-        panels: panel(sweep, "partition", "After a partition") + &panel(sweep, "restart", "After a restart of all hubs"),
-        caption: format!(
+        ]).0),
+        panels: maud::PreEscaped(panel(sweep, "partition", "After a partition") + &panel(sweep, "restart", "After a restart of all hubs")),
+        caption: maud::PreEscaped(format!(
             "Marks: median; whiskers: from the shortest to the longest of {runs} runs each. <b>What to learn:</b> after a partition
 the next call gets a key at once, since nothing was forgotten; after a restart the clients first find out that they are unknown,
 register and get PSRD. A long outage takes longer to get over since attempts in vain spend PSRD: after some seconds of them the pools
 are dry, and have to be filled again before anything else. Of the {tried} keys that were asked for since the trouble began
 {succeeded} arrived: a call that begins in the midst of it waits up to its deadline of 2 s, and is answered if all is well by
 then."
-        ),
-        tables: numbers(sweep, &["recovery"]),
+        )),
+        tables: maud::PreEscaped(numbers(sweep, &["recovery"])),
     }
-    .html()
+    .html().into_string()
 }
 
 fn panel(sweep: &Sweep, trouble: &str, title: &str) -> String {
@@ -86,4 +86,5 @@ fn panel(sweep: &Sweep, trouble: &str, title: &str) -> String {
             }
         }
     })
+    .0
 }

@@ -33,16 +33,16 @@ pub(super) fn section(sweep: &Sweep) -> String {
     Section {
         id: "wan",
         title: "How long a key takes between cities",
-        lead: format!(
+        lead: maud::PreEscaped(format!(
             "N = {}, K = {}. One round trip establishes a key: the master sends all shares at once, and needs K hubs to have
 answered. One more fetches it. So each takes as long as the round trip to the K-th nearest hub, or, where the master waits for
 the others, to the farthest. For each part of the world first come the round trips, the K nearest hubs dark; then what was measured, with all hubs up, and
 with the hub nearest to both clients down, {SLOW_MS} ms slow, or lying about its shares.",
             CLUSTER.0, CLUSTER.1
-        ),
-        legend: bars::legend(&BARS),
-        panels,
-        caption: format!(
+        )),
+        legend: maud::PreEscaped(bars::legend(&BARS).0),
+        panels: maud::PreEscaped(panels),
+        caption: maud::PreEscaped(format!(
             "Bars: medians; whiskers: 99th percentile of both together, of {} keys each; each group of bars has its own scale. Latencies are typical values computed
 from distance (great circle × 1.5 at 5 µs/km, plus jitter), not measurements; time is cut into {}. <b>What to learn:</b> without
 a grace period a bad hub costs no more than the way to the next nearest; with one, a single hub that is down costs all of it.
@@ -51,10 +51,10 @@ dashed): {}. The same order is no proof of the same set-up, which it does not gi
             first.arrived.tried,
             resolution.join(", "),
             compared(&sweep.wan),
-        ),
-        tables: numbers(sweep, &["wan", "wan-links"]),
+        )),
+        tables: maud::PreEscaped(numbers(sweep, &["wan", "wan-links"])),
     }
-    .html()
+    .html().into_string()
 }
 
 fn compared(points: &[Point]) -> String {
@@ -119,6 +119,7 @@ fn ways(sweep: &Sweep, profile: &str) -> String {
             }
         }
     })
+    .0
 }
 
 /// What was measured. Each grace period has a scale of its own, or the short times could not be seen beside the long.
@@ -161,6 +162,7 @@ fn panel(profile: &str, grace_ms: u64, points: &[&Point]) -> String {
             rows.limit(y, PUBLISHED_MS, "published: below 70 ms");
         }
     })
+    .0
 }
 
 fn words(condition: &str) -> &str {
