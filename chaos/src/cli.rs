@@ -19,13 +19,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::campaign::{self, Campaign, CampaignError, Plans, SeedError};
 use crate::plan::canary::UnknownCanary;
 use crate::plan::stream::SEED_MAX;
-use crate::report;
 use crate::run::{RunOptions, run};
 use crate::runner::{capture_panics, run_seeds};
 use crate::shrink::save::Failures;
 use crate::summarize::{boundary, merge_boundary, summarize, violations};
 use crate::summary::{CampaignSummary, Resilience};
-use crate::table;
+use crate::tell::report;
+use crate::tell::table;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -19,26 +19,24 @@
 //! | [`byzantine`] | hubs that lie |
 //! | [`observer`] | sees everything, judges nothing |
 //! | [`invariant`] | what must hold, one property a file |
-//! | [`view`] | one run for people and tools: text, JSON, a page |
 //! | [`runner`] | many seeds on all cores |
 //! | [`shrink`] | what breaks an invariant, reduced to what a person can read |
-//! | [`mod@summarize`], [`summary`], [`growth`] | what finished campaigns say |
+//! | [`mod@summarize`], [`summary`], [`coverage`] | what finished campaigns say |
 //! | [`reached`] | the names of what a run can reach |
 //! | [`soak`](mod@soak) | draws runs for as long as it is told, and searches near rare ones |
-//! | [`report`] | the HTML |
 //! | [`sweep`] | one thing changed at a time, until a curve can be drawn |
 //! | [`selftest`] | whether the invariants see bugs that are planted on purpose |
-//! | [`cli`], [`table`] | the command |
+//! | [`tell`] | what people see: reports, one run drawn out, the tables of the command |
+//! | [`cli`] | the command |
 
 pub mod byzantine;
 pub mod campaign;
 pub mod cli;
-pub mod growth;
+pub mod coverage;
 pub mod invariant;
 pub mod observer;
 pub mod plan;
 pub mod reached;
-pub mod report;
 pub mod run;
 pub mod runner;
 pub mod selftest;
@@ -47,5 +45,4 @@ pub mod soak;
 pub mod summarize;
 pub mod summary;
 pub mod sweep;
-pub mod table;
-pub mod view;
+pub mod tell;

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use crate::campaign::Campaign;
-use crate::growth::{Growth, GrowthPoint};
+use crate::coverage::Coverage;
 use crate::run::RunOutcome;
 use crate::run::effects::Effect;
-use crate::summary::{BoundaryPoint, CampaignSummary, Control, Distribution, Timeline, Violation};
+use crate::summary::{
+    BoundaryPoint, CampaignSummary, Control, CoveragePoint, Distribution, Timeline, Violation,
+};
 
 /// Violations that are kept of one campaign: more of the same help nobody.
 const VIOLATIONS_MAX: usize = 100;
@@ -83,16 +85,16 @@ pub fn summarize(
         simulated_seconds: sum(|outcome| outcome.simulated_ms) as f64 / 1000.0,
         wall_seconds,
         digest: digest(outcomes),
-        growth: growth(outcomes),
+        coverage: coverage(outcomes),
     }
 }
 
-fn growth(outcomes: &[RunOutcome]) -> Vec<GrowthPoint> {
-    let mut growth = Growth::default();
+fn coverage(outcomes: &[RunOutcome]) -> Vec<CoveragePoint> {
+    let mut coverage = Coverage::default();
     for outcome in outcomes {
-        growth.add(&outcome.reached);
+        coverage.add(&outcome.reached);
     }
-    growth.points()
+    coverage.points()
 }
 
 /// Keeps the first violations, and the first of each invariant.

@@ -8,7 +8,7 @@ use std::process::Command;
 use dske_chaos::run::{RunOptions, RunOutcome, run};
 use dske_chaos::runner::run_seeds;
 use dske_chaos::summarize::summarize;
-use dske_chaos::view::json::json;
+use dske_chaos::tell::view::json::json;
 use tempfile::TempDir;
 
 /// Output of the command in a process of its own.

@@ -7,10 +7,10 @@ use std::path::Path;
 use dske::harness::Canary;
 use dske_chaos::campaign::{self, Campaign};
 use dske_chaos::plan::{Fault, Lie, Plan};
-use dske_chaos::report::UNCOVERED;
 use dske_chaos::run::{RunOptions, run};
 use dske_chaos::runner::run_seeds;
 use dske_chaos::summarize::summarize;
+use dske_chaos::tell::report::UNCOVERED;
 use dske_chaos::{invariant, selftest};
 
 const GUIDE: &str = include_str!("../../docs/chaos.md");

@@ -12,7 +12,7 @@ use dske_chaos::campaign;
 use dske_chaos::plan::{Fault, Plan};
 use dske_chaos::run::{RunOptions, RunOutcome, run};
 use dske_chaos::runner::run_fresh;
-use dske_chaos::view::page;
+use dske_chaos::tell::view::html;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -194,7 +194,7 @@ fn broken(canary: Canary, campaign: &str) -> (Plan, RunOutcome) {
 fn the_page_of_a_planted_bug_shows_what_broke_and_what_led_to_it() {
     let (_, outcome) = broken(Canary::TagNotChecked, "byzantine-minority");
     let trace = outcome.trace.as_ref().unwrap();
-    let html = page::html(trace, "cargo chaos replay <x>");
+    let html = html::page(trace, "cargo chaos replay <x>");
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("view-canary.html");
     fs::write(path, &html).unwrap();
     let broke = |name: &str| {
@@ -238,7 +238,7 @@ fn seconds(us: u64) -> String {
 #[test]
 fn rare_situations_have_a_time() {
     let (_, outcome) = broken(Canary::TagNotChecked, "byzantine-minority");
-    let text = dske_chaos::view::json::json(outcome.trace.as_ref().unwrap());
+    let text = dske_chaos::tell::view::json::json(outcome.trace.as_ref().unwrap());
     assert!(text.contains("\"type\":\"mark\""));
 }
 

@@ -10,12 +10,12 @@ use super::{CliError, jobs, progress};
 use crate::campaign::Campaign;
 use crate::plan::Plan;
 use crate::plan::canary::named;
-use crate::report::write_selftest;
 use crate::runner::{capture_panics, in_order};
 use crate::selftest::{Canaried, Caught, campaigns, hunt, reduce};
 use crate::shrink::Shrunk;
 use crate::shrink::save::{Failures, SaveError};
-use crate::table;
+use crate::tell::report::write_selftest;
+use crate::tell::table;
 
 #[derive(Debug, Args)]
 pub(super) struct SelfTest {

@@ -26,7 +26,7 @@ use crate::soak::save::Rarities;
 use crate::soak::statistics::Statistics;
 use crate::soak::{Broken, Origin, SoakOptions, Soaked, soak};
 use crate::summary::Violation;
-use crate::table;
+use crate::tell::table;
 
 /// A week.
 const MINUTES_MAX: u64 = 7 * 24 * 60;

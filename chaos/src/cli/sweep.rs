@@ -9,9 +9,9 @@ use dske_report::{ReportError, check_writable, replace};
 use super::{CliError, jobs, progress};
 use crate::campaign::schedule;
 use crate::plan::stream::SEED_MAX;
-use crate::report;
 use crate::runner::capture_panics;
 use crate::sweep::{Broken, Options, Part, Violation, sweep};
+use crate::tell::report;
 
 /// How much is swept, and where it goes.
 #[derive(Debug, Clone, Args)]

@@ -35,7 +35,7 @@ use crate::invariant::{ALL, Facts};
 use crate::observer::Observer;
 use crate::plan::Plan;
 use crate::runner::panicked;
-use crate::view;
+use crate::tell::view;
 use hooks::ChaosHooks;
 use nemesis::Nemesis;
 pub use outcome::RunOutcome;

@@ -9,7 +9,7 @@ use crate::invariant::{Facts, Verdict};
 use crate::observer::record::{CallKind, Outcome, Seen};
 use crate::plan::{CLIENT_NAMES, Fault, HUB_NAMES, Plan, PlannedFault};
 use crate::summary::{BoundaryPoint, Mark, MarkKind, Timeline};
-use crate::view::Trace;
+use crate::tell::view::Trace;
 
 /// A broken invariant of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -35,7 +35,7 @@ use crate::plan::Plan;
 use crate::run::outcome::RunViolation;
 use crate::run::{RunOptions, RunOutcome, run};
 use crate::runner::{PANIC, run_fresh};
-use crate::view::{Trace, of_plan};
+use crate::tell::view::{Trace, of_plan};
 use search::Search;
 
 /// Runs that shrinking one failure may take. Failures of the campaigns that come with the command were shrunk in 15 to

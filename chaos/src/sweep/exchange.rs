@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::invariant::Facts;
 use crate::observer::record::{Call, CallKind, Outcome};
-use crate::report::wilson;
+use crate::tell::report::wilson;
 
 /// A key on its way from master to slave. Times are microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
