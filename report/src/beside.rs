@@ -15,34 +15,34 @@ pub const INDEX: &str = "index.html";
 pub struct Page {
     /// Its file.
     pub file: &'static str,
-    /// What it shows.
+    /// What it shows, in a few words.
     shows: &'static str,
-    /// What writes it.
+    /// The command that writes it.
     command: &'static str,
 }
 
-/// What the self-test found.
+/// The page of the self-test.
 pub const SELFTEST: Page = Page {
     file: "selftest.html",
-    shows: "Whether these checks see bugs that are planted on purpose",
+    shows: "Do these checks see bugs that are planted on purpose?",
     command: "cargo chaos selftest",
 };
 
-/// What a sweep found.
+/// The page of a sweep.
 pub const SWEEP: Page = Page {
     file: "sweep.html",
-    shows: "How far it goes: where keys stop arriving, how long they take, what they cost",
+    shows: "How far does it go: where keys stop arriving, how long they take, what they cost",
     command: "cargo chaos sweep",
 };
 
-/// What throughput was measured.
+/// The page of the measured throughput.
 pub const THROUGHPUT: Page = Page {
     file: "throughput.html",
-    shows: "How fast it goes: keys a second over real HTTP, and what limits them",
+    shows: "How fast is it: keys a second over real HTTP, and what limits them",
     command: "cargo bench --bench throughput",
 };
 
-/// How cost grows.
+/// The page that shows how cost grows.
 pub const GROWTH: Page = Page {
     file: "growth.html",
     shows: "What more hubs, clients, shares and pre-shared random data cost",

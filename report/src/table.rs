@@ -18,7 +18,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Rows as a table; `None` if there are none.
+    /// A table of rows that each are a struct; `None` if there are no rows.
     ///
     /// # Panics
     /// If a row is not a struct of numbers and words.

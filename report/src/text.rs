@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-/// Escapes text for HTML content and quoted attributes.
+/// Escapes text for HTML content and quoted attributes. For pages that are still made of strings.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -45,7 +45,7 @@ pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
-/// A share of a whole. Never rounds up to 100 % or down to 0 %, because one failure among many is what matters.
+/// A share of a whole. It is never rounded up to 100 % or down to 0 %, because one failure among many is what matters.
 pub fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "–".into();
@@ -61,7 +61,7 @@ pub fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-/// Milliseconds in the unit that reads best, three digits or so.
+/// Milliseconds in the unit that reads best, with about three digits.
 pub fn millis(ms: f64) -> String {
     if !ms.is_finite() {
         "–".into()
@@ -109,7 +109,7 @@ pub fn list(names: &[&str]) -> Markup {
     }
 }
 
-/// At most so many digits behind the point, and no zeros at the end.
+/// A number with at most `decimals` digits behind the point, and no zeros at the end.
 pub fn trim(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     if text.contains('.') {

@@ -32,7 +32,7 @@ impl Tally {
     }
 }
 
-/// One set of axes: what is on x is counted from `first` to `last`, and theory promises success up to `promise`.
+/// One pair of axes. The x axis counts from `first` to `last`, and theory promises success up to `promise`.
 pub(super) struct Panel {
     pub(super) title: String,
     pub(super) axis: &'static str,

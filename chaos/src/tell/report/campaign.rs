@@ -167,16 +167,12 @@ fn reached(campaign: &CampaignSummary) -> Markup {
             tr { td.name { (what) } td { (count(*n)) } }
         }
     };
-    html! {
-        div {
-            h3 { "What was reached" }
-            @if rows.0.is_empty() {
-                p { "Nothing was recorded." }
-            } @else {
-                (number_table(&html! { th { "fault, lie or rare branch" } th { "times" } }, &rows))
-            }
-        }
-    }
+    times(
+        "What was reached",
+        "fault, lie or rare branch",
+        &rows,
+        "Nothing was recorded.",
+    )
 }
 
 fn checked(campaign: &CampaignSummary) -> Markup {
@@ -188,13 +184,18 @@ fn checked(campaign: &CampaignSummary) -> Markup {
             }
         }
     };
+    times("Invariants evaluated", "invariant", &rows, "! None.")
+}
+
+/// How often things happened, or a sentence if there are none.
+fn times(title: &str, what: &str, rows: &Markup, none: &str) -> Markup {
     html! {
         div {
-            h3 { "Invariants evaluated" }
+            h3 { (title) }
             @if rows.0.is_empty() {
-                p { "! None." }
+                p { (none) }
             } @else {
-                (number_table(&html! { th { "invariant" } th { "times" } }, &rows))
+                (number_table(&html! { th { (what) } th { "times" } }, rows))
             }
         }
     }

@@ -15,19 +15,19 @@ use super::campaign::{seeds, success};
 use crate::campaign::VERSION;
 use crate::summary::{CampaignSummary, Distribution, Resilience};
 
-/// What lay in the report's place before.
+/// What was in the place of the report before.
 #[derive(Debug, Default)]
 pub enum Before {
     /// Nothing.
     #[default]
     Nothing,
-    /// A file that is no report of this version, and why.
+    /// A file that is not a report of this version, and why.
     Foreign(String),
     /// A report.
     Report(Box<Previous>),
 }
 
-/// What is read of the previous report. Fields that it does not have make it a foreign one.
+/// What is read of the previous report. A report without one of these fields is foreign.
 #[derive(Debug, Deserialize)]
 pub struct Previous {
     version: String,
@@ -59,7 +59,7 @@ struct Percentiles {
 }
 
 impl Before {
-    /// Reads the report at this path, if there is one. What cannot be read is no error: it is about to be replaced.
+    /// Reads the report at this path, if there is one. A file that cannot be read is no error: it is about to be replaced.
     #[must_use]
     pub fn read(path: &Path) -> Self {
         let text = match fs::read_to_string(path) {

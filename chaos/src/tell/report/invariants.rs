@@ -4,7 +4,7 @@
 pub(super) const KNOWN: [(&str, &str); 12] = [
     (
         "agreement",
-        "All sides of a key get the same key, bit by bit, and no two keys are the same.",
+        "All sides get the same key under a key ID, bit by bit, and no two keys are the same.",
     ),
     (
         "no-false-key",
@@ -12,7 +12,7 @@ pub(super) const KNOWN: [(&str, &str); 12] = [
     ),
     (
         "secrecy",
-        "What fewer than K hubs and the whole wire know fits every key equally well.",
+        "Fewer than K hubs, even with the whole network traffic, learn nothing: every key remains equally likely.",
     ),
     (
         "one-time",
@@ -20,11 +20,11 @@ pub(super) const KNOWN: [(&str, &str); 12] = [
     ),
     (
         "authentic",
-        "No message is accepted that its sender did not make.",
+        "A message is accepted only if its sender really made it.",
     ),
     (
         "established",
-        "A master gets keys only after K hubs have said that they hold them.",
+        "A master gets keys only after K hubs have said that they hold shares of them.",
     ),
     (
         "answered",
@@ -36,7 +36,7 @@ pub(super) const KNOWN: [(&str, &str); 12] = [
     ),
     (
         "blame",
-        "Only hubs that lied are blamed, and those whose lie was met are.",
+        "Only hubs that lied are blamed, and every hub whose lie was met is blamed.",
     ),
     ("access", "Only the SAEs named for a key ever get it."),
     (
@@ -45,11 +45,11 @@ pub(super) const KNOWN: [(&str, &str); 12] = [
     ),
     (
         "bounds",
-        "Stores and queues stay within their limits, and drain.",
+        "Stores and queues stay within their limits, and empty again.",
     ),
 ];
 
-/// The plain words for `name`, or nothing for an invariant that is not among [`KNOWN`].
+/// The plain words for `name`; empty for an invariant that is not among [`KNOWN`].
 pub(super) fn meaning(name: &str) -> &'static str {
     let plain = name.replace(['_', ' '], "-").to_lowercase();
     KNOWN

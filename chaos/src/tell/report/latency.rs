@@ -29,7 +29,7 @@ pub(super) fn figure(title: &str, calls: &Distribution) -> Markup {
     }
 }
 
-/// The buckets from the first to the last that holds anything.
+/// The buckets, from the first to the last that is not empty.
 struct Buckets {
     counts: Vec<u64>,
     /// One more than `counts`: lower edges, and the end of the last bucket.
@@ -56,7 +56,7 @@ impl Buckets {
         Canvas::draw((WIDTH, HEIGHT), Fit::Shrink, &label, |canvas| {
             self.draw_bars(canvas);
             self.draw_axis(canvas);
-            // The highest percentile has the top label, so that no line runs through the label of another.
+            // The highest percentile has the top label, so that no line crosses the label of another.
             for (row, (name, value)) in [("p99", calls.p99), ("p90", calls.p90), ("p50", calls.p50)]
                 .iter()
                 .enumerate()

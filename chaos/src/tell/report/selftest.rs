@@ -116,7 +116,7 @@ fn grid(all: &[Canaried]) -> Markup {
     }
 }
 
-/// The invariants in their usual order, and what else broke: a panic.
+/// The invariants in their usual order, then whatever else broke: a panic.
 fn columns(all: &[Canaried]) -> Vec<&str> {
     let known = KNOWN.iter().map(|(name, _)| *name);
     let others: BTreeSet<&str> = all

@@ -1,8 +1,8 @@
-//! Fewer marks where a run has more than an eye can tell apart.
+//! Leaves out marks where a run has more of them than an eye can tell apart.
 
 use crate::summary::{Mark, MarkKind};
 
-/// What may be left out, the most ordinary first. Violations never are.
+/// What may be left out, the most ordinary first. Violations are never left out.
 const ORDER: [MarkKind; 5] = [
     MarkKind::Delivered,
     MarkKind::Blame,
@@ -18,11 +18,11 @@ const KEEP: usize = 100;
 pub(super) struct Thinned<'a> {
     /// In the order of the input.
     pub(super) marks: Vec<&'a Mark>,
-    /// Kinds of which some were left out: kind, drawn, of how many.
+    /// Kinds of which some marks were left out: the kind, how many are drawn, and of how many.
     pub(super) left_out: Vec<(MarkKind, usize, usize)>,
 }
 
-/// Keeps about `limit` marks: evenly spaced ones of the most ordinary kinds, and all of the others.
+/// Keeps about `limit` marks: all marks of the other kinds, and evenly spaced ones of the most ordinary kinds.
 pub(super) fn thin(marks: &[Mark], limit: usize) -> Thinned<'_> {
     let mut kept: Vec<&Mark> = marks.iter().collect();
     let mut left_out = Vec::new();

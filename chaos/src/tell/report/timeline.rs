@@ -193,7 +193,7 @@ impl Scale {
     fn draw_mark(&self, canvas: &Canvas<'_>, mark: &Mark) {
         let (x, y) = (self.x(mark.at_ms), self.y(mark.node));
         match mark.kind {
-            // Above and below the middle, so that a lie and the blame for it do not hide each other.
+            // One above and one below the middle, so that a lie and the blame for it do not hide each other.
             MarkKind::Lie => symbol(canvas, (x, y - 8), mark.kind),
             MarkKind::Blame => symbol(canvas, (x, y + 9), mark.kind),
             MarkKind::Violation => {
@@ -230,7 +230,7 @@ fn name(kind: MarkKind) -> &'static str {
     }
 }
 
-/// A lane for each fault (sorted by start) such that those of one lane do not overlap, as far as there are lanes.
+/// A lane for each fault (sorted by start). Faults in one lane do not overlap, as long as there are enough lanes.
 fn lanes(faults: &[&Mark]) -> Vec<usize> {
     let mut free_from = [0_u64; MOST_LANES];
     faults

@@ -63,7 +63,7 @@ pub(super) fn judge(summary: &Resilience) -> Verdict<'_> {
     }
 }
 
-/// The violations that are not the very ones a negative control is there to cause.
+/// The violations, without those that a negative control is meant to cause.
 pub(super) fn unexpected(campaign: &CampaignSummary) -> Vec<&Violation> {
     let meant = campaign
         .control

@@ -1,4 +1,4 @@
-//! What a message says, without what is secret in it.
+//! What a message says, without the secrets in it.
 
 use dske::protocol::batch::{Operation, Reply, operations_of, replies_of};
 use dske::protocol::message::{
@@ -15,7 +15,7 @@ pub(super) struct Content {
     pub(super) keys: Vec<KeyPart>,
 }
 
-/// Reads a request. Its words are taken as they are, true or not.
+/// Reads a request. What it claims is shown as it is, true or not.
 pub(super) fn of_request(request: &Request) -> Content {
     let operations = operations_of(request).unwrap_or_default().into_iter();
     let read = operations.map(|operation| match operation {
@@ -44,7 +44,7 @@ pub(super) fn of_answer(to: &Request, response: &Response) -> Content {
     together(read).unwrap_or_else(|| refusal(response))
 }
 
-/// What the parts of a batch say, as one. Several operations of one kind are shown as one larger one.
+/// What the parts of a batch say together. Several operations of one kind are shown as one larger operation.
 fn together(parts: impl Iterator<Item = Content>) -> Option<Content> {
     parts.reduce(|mut all, part| {
         if all.kind != part.kind {
@@ -96,7 +96,7 @@ fn fetch(query: FetchQuery) -> Content {
     }
 }
 
-/// Whose client the message says it is from, where that is not the SAE's own: here each has the name of its SAE.
+/// Which client the message claims to come from, if that is not the SAE's own. Here each client has the name of its SAE.
 fn claims(client: &NodeName, sae: &SaeId) -> String {
     match client.as_str() == sae.as_str() {
         true => String::new(),
@@ -146,7 +146,7 @@ fn part(id: &dske::protocol::KeyId, says: &'static str) -> KeyPart {
     }
 }
 
-/// The refusal's code only: its words come from a node, and what a broken node says may be anything.
+/// Only the code of a refusal: its words come from a node, and a broken node may say anything.
 fn refusal(response: &Response) -> Content {
     let refusal = serde_json::from_slice::<Refusal>(&response.body);
     let code = refusal.map_or("unreadable", |refusal| refusal.kind());

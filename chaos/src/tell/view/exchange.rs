@@ -1,8 +1,8 @@
-//! Requests and answers at their four places, put together: sent, arrived, said, heard.
+//! Puts together what was seen of a request and its answer at four places: sent, arrived, said, heard.
 //!
-//! Each place is seen for itself, and messages carry no numbers. They are told apart by their bytes, which differ by
-//! their PSRD. Where somebody sends the same bytes twice, the copy to which the hub said what its sender heard is taken;
-//! where that does not tell, the first.
+//! Each place is observed on its own, and messages carry no numbers. Their bytes tell them apart, because the bytes depend
+//! on the PSRD that the message uses. If somebody sends the same bytes twice, the copy is taken to which the hub said what
+//! its sender heard. If that does not decide, the first copy is taken.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub(super) struct Exchange<'a> {
 pub(super) enum Sender {
     Client(usize),
     Outsider,
-    /// It arrived, and nobody sent it: the harness has missed something.
+    /// It arrived, but nobody was seen to send it: the harness has missed something.
     Nobody,
 }
 
@@ -66,7 +66,7 @@ pub(super) fn exchanges(seen: &Observation) -> Vec<Exchange<'_>> {
     all
 }
 
-/// Which of the requests with the same bytes it is that a hub was visited by.
+/// Which of the requests with the same bytes arrived in this visit.
 fn which(all: &[Exchange<'_>], same: &[usize], visit: &Visit<'_>) -> Option<usize> {
     let heard_otherwise = |exchange: &Exchange<'_>| match (exchange.heard, visit.said) {
         (Some((_, heard)), Some((_, said))) => heard != said,

@@ -2,6 +2,7 @@
 
 use super::exchange::{Exchange, Sender};
 use super::schema::Fate;
+use super::seconds;
 use crate::plan::{Fault, Plan, PlannedFault};
 
 /// A fate, with the reason where it is known.
@@ -63,7 +64,7 @@ pub(super) fn unanswered(plan: &Plan, exchange: &Exchange<'_>, arrived_us: u64) 
     fault.map(until).or_else(|| link.end_of_run(until_us))
 }
 
-/// When the client stops to wait for the answer.
+/// When the client stops waiting for the answer.
 fn gave_up_us(plan: &Plan, exchange: &Exchange<'_>) -> u64 {
     exchange.sent_us + 1000 * plan.cluster.request_timeout_ms
 }
@@ -74,7 +75,7 @@ enum Way {
     ToClient,
 }
 
-/// A client and a hub in a plan. The outsider is no client: only what happens to the hub concerns it.
+/// A client and a hub in a plan. The outsider is not a client: only what happens to the hub concerns it.
 struct Link<'a> {
     plan: &'a Plan,
     client: Option<usize>,
@@ -94,7 +95,7 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// What stopped a message that was under way in this time.
+    /// What stopped a message that was under way during this time.
     fn lost(&self, way: Way, from_us: u64, until_us: u64) -> Option<String> {
         let find = |wanted: &dyn Fn(&Fault) -> bool| self.active(from_us, until_us, wanted);
         find(&|fault| self.cuts(fault, way))
@@ -112,7 +113,7 @@ impl<'a> Link<'a> {
             .or_else(|| self.end_of_run(until_us))
     }
 
-    /// What made a message slow that was under way in this time.
+    /// What slowed down a message that was under way during this time.
     fn slowed(&self, from_us: u64, until_us: u64) -> Option<String> {
         let slows = |fault: &Fault| match fault {
             Fault::Hold { client, hub }
@@ -125,13 +126,13 @@ impl<'a> Link<'a> {
         self.active(from_us, until_us, slows).map(until)
     }
 
-    /// What made the hub slow in this time.
+    /// What made the hub slow during this time.
     fn slow_hub(&self, from_us: u64, until_us: u64) -> Option<String> {
         let slows = |fault: &Fault| matches!(fault, Fault::SlowHub { hub, .. } if *hub == self.hub);
         self.active(from_us, until_us, slows).map(until)
     }
 
-    /// What may have broken the connection before: what is lost on a stream is never sent again.
+    /// What may have broken the connection earlier. What a stream loses is never sent again.
     fn broken(&self, from_us: u64) -> Option<String> {
         let breaks = |fault: &Fault| {
             self.cuts(fault, Way::ToHub) || self.cuts(fault, Way::ToClient) || self.is_crash(fault)
@@ -195,7 +196,7 @@ fn until(planned: &PlannedFault) -> String {
 }
 
 fn at(ms: u64) -> String {
-    format!("{}.{:03} s", ms / 1000, ms % 1000)
+    seconds(1000 * ms)
 }
 
 #[cfg(test)]

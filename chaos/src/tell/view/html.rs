@@ -12,6 +12,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::json::json;
 use super::schema::{Fate, Message, Role, Trace, Violation, What};
+use super::seconds;
 use crate::campaign::VERSION;
 
 /// Violations that are shown before the rest is folded away.
@@ -156,8 +157,4 @@ fn how_to_read() -> Markup {
         " prints. It holds no share, key or pad. The page loads nothing."
     };
     footer(&explanation, "", &origin)
-}
-
-fn seconds(us: u64) -> String {
-    format!("{}.{:03} s", us / 1_000_000, us / 1000 % 1000)
 }

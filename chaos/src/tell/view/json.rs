@@ -1,5 +1,5 @@
-//! A trace as one JSON document. Each event, key, fault and violation is on a line of its own, so that line tools can
-//! read it, too.
+//! A trace as one JSON document. Each event, key, fault and violation is on its own line, so that tools that read lines
+//! can read it, too.
 
 use serde::Serialize;
 
@@ -10,12 +10,6 @@ use crate::campaign::VERSION;
 #[must_use]
 pub fn json(trace: &Trace) -> String {
     let plan = &trace.plan;
-    let adversary: Vec<&str> = trace
-        .nodes
-        .iter()
-        .filter(|node| node.adversary)
-        .map(|node| node.name.as_str())
-        .collect();
     let fields = [
         ("schema", one(&SCHEMA)),
         ("version", one(&VERSION)),
@@ -25,7 +19,7 @@ pub fn json(trace: &Trace) -> String {
         ("threshold", one(&plan.cluster.threshold)),
         ("end_us", one(&(plan.end_ms * 1000))),
         ("heal_us", one(&(plan.heal_at_ms * 1000))),
-        ("adversary", one(&adversary)),
+        ("adversary", one(&trace.adversary())),
         ("plan", one(plan)),
         ("nodes", lines(&trace.nodes)),
         ("faults", lines(&trace.faults)),

@@ -1,9 +1,9 @@
 //! Who knows what of each key, and since when.
 //!
-//! The adversary reads the whole wire and has the PSRD of its hubs: a share that is sent to one of them is known from
-//! when it is sent, whether or not it arrives. The rogue client works for it, too: a share that a hub hands to that
-//! client is known from when the hub says it. What a broken node leaks otherwise, for example by using a pad twice, is
-//! not counted here: the invariant `secrecy` judges that.
+//! The adversary reads the whole wire and has the PSRD of its hubs. So it knows a share that is sent to one of them from
+//! the moment it is sent, whether or not it arrives. The rogue client works for the adversary, too: a share that a hub
+//! hands to this client is known from the moment the hub says it. What a broken node leaks in other ways, for example by
+//! using a pad twice, is not counted here: the invariant `secrecy` judges that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,7 +99,7 @@ fn learn(facts: &Facts<'_>, stories: &mut BTreeMap<KeyId, KeyStory>) {
     }
 }
 
-/// Every share as it came to the adversary, in order of time.
+/// Every share that came to the adversary, in order of time.
 fn leaks(facts: &Facts<'_>) -> Vec<(u64, KeyId, ShareIndex, String)> {
     let plan = &facts.seen.plan;
     let adversary = plan.adversary();
@@ -127,7 +127,7 @@ fn leaks(facts: &Facts<'_>) -> Vec<(u64, KeyId, ShareIndex, String)> {
             let FetchAnswer::Found(found) = result.answer else {
                 continue;
             };
-            // Only what is a share of the key: a hub may hand out something else.
+            // Only shares of the key count: a hub may hand out something else.
             let shares = facts.shares.get(&result.key_id).into_iter().flatten();
             let mut shares = shares.filter(|(_, share)| share.y == found.share.0);
             if let Some((&x, _)) = shares.next() {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::schema::{Call, Event, Fate, KeyPart, KeyStory, Kind, Mac, Message, Trace, What};
+use super::seconds;
 use crate::observer::trace::clock;
 
 /// How much is shown.
@@ -10,11 +11,11 @@ use crate::observer::trace::clock;
 pub enum Detail {
     /// Calls, faults, lies, starts and violations.
     Essential,
-    /// Every message besides, and who knows what in the end.
+    /// Every message as well, and who knows what in the end.
     All,
 }
 
-/// The ladder.
+/// The trace as text.
 #[must_use]
 pub fn ladder(trace: &Trace, detail: Detail) -> String {
     let wanted = |event: &&Event| detail == Detail::All || is_essential(&event.what);
@@ -147,7 +148,7 @@ fn of_message(at_us: u64, message: &Message) -> String {
     line(word, &text)
 }
 
-/// What is said of keys, those of which the same is said together.
+/// What a message says of keys. Keys of which it says the same are told together.
 fn said_of_keys(keys: &[KeyPart]) -> String {
     let same =
         |a: &KeyPart, b: &KeyPart| (a.says, a.x, a.share_bytes) == (b.says, b.x, b.share_bytes);
@@ -189,8 +190,7 @@ fn who_knows_what(trace: &Trace) -> String {
     if trace.keys.is_empty() {
         return String::new();
     }
-    let hubs = trace.nodes.iter().filter(|node| node.adversary);
-    let hubs: Vec<&str> = hubs.map(|node| node.name.as_str()).collect();
+    let hubs = trace.adversary();
     let who = match hubs.is_empty() {
         true => "no hub".to_owned(),
         false => hubs.join(", "),
@@ -214,8 +214,8 @@ fn of_key(trace: &Trace, key: &KeyStory) -> String {
             (1, _) => "",
             _ => ", ANOTHER",
         };
-        let (s, ms) = (given.at_us / 1_000_000, given.at_us / 1000 % 1000);
-        format!("{} ({}{value}) at {s}.{ms:03} s", given.sae, given.role)
+        let at = seconds(given.at_us);
+        format!("{} ({}{value}) at {at}", given.sae, given.role)
     });
     let given: Vec<String> = given.collect();
     let none = |text: String| {

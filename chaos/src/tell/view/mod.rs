@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  observation ──▶ exchange:  which of the messages that were seen are the same
-//!                  fate:      what was lost, late or never answered, and why
+//!                  fate:      which were lost, late or never answered, and why
 //!                  content:   what messages say
 //!                  knowledge: who knows what of each key
 //!                  cast:      who takes part, and where faults are felt
@@ -13,7 +13,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`schema`] | what a trace says |
-//! | [`of`], [`of_plan`] | a trace is made of what was seen, or of the plan alone |
+//! | [`of`], [`of_plan`] | makes a trace of what was seen, or of the plan alone |
 //! | [`ladder`] | as text |
 //! | [`json`](mod@json) | as JSON |
 //! | [`html`] | as a page that draws it |
@@ -27,10 +27,15 @@ pub mod json;
 mod knowledge;
 pub mod ladder;
 pub mod schema;
-mod tell;
+mod trace;
 
 pub use schema::Trace;
-pub use tell::{of, of_plan};
+pub use trace::{of, of_plan};
+
+/// A simulated time in seconds.
+fn seconds(us: u64) -> String {
+    format!("{}.{:03} s", us / 1_000_000, us / 1000 % 1000)
+}
 
 #[cfg(test)]
 mod tests {

@@ -26,6 +26,14 @@ pub struct Trace {
     pub events: Vec<Event>,
 }
 
+impl Trace {
+    /// Names of the hubs whose contents the adversary reads.
+    pub(super) fn adversary(&self) -> Vec<&str> {
+        let hubs = self.nodes.iter().filter(|node| node.adversary);
+        hubs.map(|node| node.name.as_str()).collect()
+    }
+}
+
 /// Somebody who takes part.
 #[derive(Debug, Clone, Serialize)]
 pub struct Node {
@@ -66,16 +74,16 @@ pub struct FaultSpan {
     pub until_us: u64,
     /// In a few words.
     pub text: String,
-    /// Nodes that it is about.
+    /// Nodes that it affects.
     pub nodes: Vec<String>,
-    /// Links that it is about: client and hub.
+    /// Links that it affects: client and hub.
     pub links: Vec<(String, String)>,
 }
 
 /// A broken invariant.
 #[derive(Debug, Clone, Serialize)]
 pub struct Violation {
-    /// When.
+    /// When it broke.
     pub at_us: u64,
     /// Name of the invariant.
     pub invariant: String,
@@ -124,7 +132,7 @@ pub struct Delivered {
     pub sae: String,
     /// In which call.
     pub call: u32,
-    /// As what it asked.
+    /// In which role it asked.
     pub role: &'static str,
     /// Which of the values that were delivered under this ID, from 1: more than one is a disagreement.
     pub value: usize,
@@ -138,9 +146,9 @@ pub struct Delivered {
 pub struct Learnt {
     /// When.
     pub at_us: u64,
-    /// Whose share.
+    /// The x of the hub whose share it is.
     pub x: u8,
-    /// How many different ones it knows now.
+    /// How many different shares of the key it knows now.
     pub held: usize,
     /// How it came by it.
     pub how: String,
@@ -210,7 +218,7 @@ pub enum What {
         /// Its ID.
         block: String,
     },
-    /// A node reached a rare situation, some time since the event before.
+    /// A node reached a rare situation, at some time since the event before.
     Mark {
         /// Its name.
         mark: &'static str,
@@ -247,16 +255,16 @@ pub struct Message {
     /// When it arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrived_us: Option<u64>,
-    /// Why it was lost or late, as far as it is known.
+    /// Why it was lost or late, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// For a request that arrived and was never answered: why, or nothing where that is not known.
+    /// For a request that arrived and was never answered: why, or an empty text if that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unanswered: Option<String>,
     /// What an attacker tried with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forged: Option<String>,
-    /// The lie that it is.
+    /// Which lie it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lie: Option<&'static str>,
 }
@@ -269,7 +277,7 @@ pub enum Kind {
     Deposit,
     /// A request for shares.
     Fetch,
-    /// Some of each, together; or the answers to them.
+    /// Deposits and fetches together; or the answers to them.
     Batch,
     /// A request that is none of these.
     Garbage,
@@ -296,15 +304,15 @@ pub struct KeyPart {
     pub share_bytes: Option<usize>,
 }
 
-/// What a message's MAC is worth.
+/// Whether a message's MAC is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mac {
-    /// It is what the PSRD gives that the header names.
+    /// It is the one that the PSRD named in the header gives.
     Fits,
-    /// It is not, or there is no such PSRD.
+    /// It is another one, or there is no such PSRD.
     Wrong,
-    /// There is none.
+    /// The message has no MAC.
     None,
 }
 
@@ -314,7 +322,7 @@ pub enum Mac {
 pub enum Fate {
     /// It arrived while somebody waited for it.
     Delivered,
-    /// The client had given up by the time that it arrived, or would have.
+    /// The client had given up by the time it arrived, or would have arrived.
     Late,
     /// It never arrived.
     Lost,
@@ -329,7 +337,7 @@ pub struct Call {
     pub id: u32,
     /// The SAE, which has its client's name.
     pub sae: String,
-    /// As what it asks: `master`, `slave`, `slave-again`, `intruder`.
+    /// In which role it asks: `master`, `slave`, `slave-again`, `intruder`.
     pub role: &'static str,
     /// Keys asked for.
     pub number: u16,

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 /// How to use the ladder by eye, keyboard and mouse.
 const HELP: &str = "\
-Time goes down. Where nothing happens for long, time is squeezed, and the axis says by how much. Bars beside clients are \
+Time goes down. Where nothing happens for long, time is squeezed, and the axis says for how long. Bars beside clients are \
 calls by SAEs. A red mark under a name means that the adversary reads what this node holds. A small box means that the node \
 starts. Keys, with the ladder chosen: ↑ ↓ move, + − zoom, ← → walk through messages, v violation, Home all. Wheel: zoom; \
 with Shift: move; or drag.";

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::seconds;
 use crate::tell::view::schema::{Delivered, KeyStory, Trace};
+use crate::tell::view::seconds;
 
 /// Rows of the table: the choice of keys above it has all of them.
 const KEYS_MAX: usize = 200;

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::seconds;
 use crate::plan::HUB_NAMES;
 use crate::tell::view::schema::Trace;
+use crate::tell::view::seconds;
 
 pub(super) fn tables(trace: &Trace) -> Markup {
     let plan = &trace.plan;

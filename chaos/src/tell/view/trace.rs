@@ -1,4 +1,4 @@
-//! A trace is made of what the observer saw.
+//! Makes a trace of what the observer saw.
 
 use dske::protocol::channel::PoolOwner;
 
@@ -14,7 +14,7 @@ use crate::plan::{Fault, HUB_NAMES, Plan, PlannedFault};
 use crate::run::outcome::RunViolation;
 use crate::runner::PANIC;
 
-/// Tells what was seen, and what broke.
+/// The trace of a run: what was seen, and what broke.
 #[must_use]
 pub fn of(facts: &Facts<'_>, violations: &[RunViolation]) -> Trace {
     Trace {
@@ -25,7 +25,7 @@ pub fn of(facts: &Facts<'_>, violations: &[RunViolation]) -> Trace {
     .with(violations)
 }
 
-/// Tells what was planned, of a run of which nothing was seen.
+/// The trace of a run of which nothing was seen: only the plan, and what broke.
 #[must_use]
 pub fn of_plan(plan: &Plan, violations: &[RunViolation]) -> Trace {
     unseen(plan).with(violations)
@@ -51,7 +51,7 @@ impl Trace {
             let keys = self.keys.iter().filter(named);
             Violation {
                 at_us: match violation.invariant.as_str() {
-                    // It does not know its time, but nothing comes after it.
+                    // A panic does not know its time, but nothing comes after it.
                     PANIC => last_us,
                     _ => violation.at_ms * 1000,
                 },
@@ -96,7 +96,7 @@ fn notes(seen: &Observation) -> Vec<Event> {
             true => planned.at_ms,
             false => planned.until_ms,
         };
-        // The same fault may be planned twice: the nearest in time is the one.
+        // The same fault may be planned twice: the one that is nearest in time is meant.
         let same = plan.faults.iter().enumerate();
         let same = same.filter(|(_, planned)| planned.fault == *wanted);
         let nearest = same.min_by_key(|(_, planned)| at_us.abs_diff(at_ms(planned) * 1000));
@@ -136,8 +136,7 @@ fn notes(seen: &Observation) -> Vec<Event> {
             NoteKind::FaultEnds(ended) => What::FaultEnds {
                 fault: fault(ended, note.at_us, false),
             },
-            // Polls of the harness are not part of the protocol.
-            // How late a message was is told with the message.
+            // Polls of the harness are not part of the protocol. How late a message was, the message itself says.
             NoteKind::Retransmission { .. }
             | NoteKind::HubStatus { .. }
             | NoteKind::ClientStatus { .. } => return None,
@@ -162,7 +161,7 @@ fn lie(plan: &Plan, told: &LieTold) -> Event {
     }
 }
 
-/// The lie that answers a request, if it does.
+/// The lie that answers a request, if a lie does.
 fn lie_to<'a>(seen: &'a Observation, exchange: &Exchange<'_>) -> Option<&'a LieTold> {
     let to = exchange.request.signature.as_ref()?;
     let mut lies = seen.lies.iter();
