@@ -13,7 +13,7 @@ use actix::Actor;
 use actix_web::test as web_test;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpRequest};
-use dske::http::{OnStop, client_routes, hub_routes, metrics, openapi};
+use dske::http::{OnStop, client_routes, hub_routes, paths};
 use dske::node::client::ClientNode;
 use dske::node::hub::{HubHandle, HubNode};
 use dske::node::switch::Switch;
@@ -34,11 +34,11 @@ const MANUAL: &str = include_str!("../../docs/http.md");
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
 
 fn hub_document() -> Value {
-    serde_json::to_value(openapi::hub()).unwrap()
+    serde_json::to_value(hub_routes::document()).unwrap()
 }
 
 fn client_document() -> Value {
-    serde_json::to_value(openapi::client()).unwrap()
+    serde_json::to_value(client_routes::document()).unwrap()
 }
 
 /// Paths with the names of their parameters left out, which are different here and there.
@@ -339,7 +339,7 @@ impl Nodes {
             kind == "*/*" || sent.starts_with(kind.as_str()),
             "{what}: {sent}"
         );
-        if kind == "application/json" && call.path != openapi::DOCUMENT_PATH {
+        if kind == "application/json" && call.path != paths::OPENAPI {
             let fits = schema::fits(call.document, &content["schema"], &value);
             assert_eq!(fits, Ok(()), "{what}: {value}");
         }
@@ -359,7 +359,7 @@ impl Nodes {
     }
 
     async fn registration(&self) -> String {
-        let request = self.request("hank", "POST", hub_routes::REGISTRATION_PATH);
+        let request = self.request("hank", "POST", paths::REGISTRATION);
         let sent = request.send_json(&json!({"client": "carol"})).await;
         let body = sent.unwrap().body().await.unwrap();
         let answer: Value = serde_json::from_slice(&body).unwrap();
@@ -376,7 +376,7 @@ fn every_call_of_the_documents_is_served_and_no_other() {
         let nodes = Nodes::start().await;
         for node in ["carol", "hank"] {
             let document: Value =
-                serde_json::from_str(&nodes.text(node, openapi::DOCUMENT_PATH).await).unwrap();
+                serde_json::from_str(&nodes.text(node, paths::OPENAPI).await).unwrap();
             for (path, item) in document["paths"].as_object().unwrap() {
                 assert!(
                     MANUAL.contains(&format!("`{path}`")),
@@ -402,7 +402,7 @@ fn every_call_of_the_documents_is_served_and_no_other() {
                     };
                     // Keys are fetched where the slave is at home.
                     let (node, id) = match path.as_str() {
-                        hub_routes::PSRD_PATH => (node, nodes.registration().await),
+                        paths::PSRD => (node, nodes.registration().await),
                         path if path.ends_with("/dec_keys") => ("celia", nodes.fresh_key().await),
                         _ => (node, EXAMPLE_ID.to_owned()),
                     };
@@ -412,7 +412,7 @@ fn every_call_of_the_documents_is_served_and_no_other() {
                         KEY_SHARE_PATH => 401,
                         // The page has no way to write a binary body.
                         KEY_SHARES_PATH => 415,
-                        openapi::DOCS_PATH => 302,
+                        paths::DOCS => 302,
                         _ => 200,
                     };
                     assert_eq!(status, wanted, "{method} {path}: {answer}");
@@ -476,8 +476,12 @@ async fn errors_fit_their_schema(nodes: &Nodes) {
 }
 
 async fn the_page_is_whole(nodes: &Nodes) {
-    let (_, headers, _) = nodes.get("hank", openapi::DOCS_PATH).await;
-    assert_eq!(headers.get("location").unwrap(), "docs/index.html");
+    // Relative, so that a proxy may put a prefix before all paths.
+    for (path, location) in [("/docs", "docs/index.html"), ("/docs/", "index.html")] {
+        let (status, headers, _) = nodes.get("hank", path).await;
+        assert_eq!(status, 302, "{path}");
+        assert_eq!(headers.get("location").unwrap(), location, "{path}");
+    }
     for (file, kind) in [
         ("index.html", "text/html"),
         ("index.css", "text/css"),
@@ -500,8 +504,9 @@ async fn the_page_is_whole(nodes: &Nodes) {
         "{settings}"
     );
     for path in [
-        "/docs/",
         "/docs/nothing",
+        "/docs//",
+        "/docs/a/b",
         "/docs/..%2fCargo.toml",
         "/docs/%2e%2e",
     ] {
@@ -510,8 +515,8 @@ async fn the_page_is_whole(nodes: &Nodes) {
 }
 
 async fn metrics_say_what_the_status_says(nodes: &Nodes) {
-    let carol = nodes.text("carol", metrics::PATH).await;
-    let hank = nodes.text("hank", metrics::PATH).await;
+    let carol = nodes.text("carol", paths::METRICS).await;
+    let hank = nodes.text("hank", paths::METRICS).await;
     let status = nodes
         .cluster
         .client_status(&"carol".parse().unwrap())

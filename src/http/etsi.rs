@@ -11,6 +11,7 @@ use crate::crypto::secret::Secret;
 use crate::node::client::KmeStatus;
 use crate::protocol::initiator::EstablishedKey;
 use crate::protocol::limits::SLAVE_SAES_MAX;
+use crate::protocol::{KeyId, SaeId};
 
 /// Status, clause 6.1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,24 @@ impl From<KmeStatus> for Status {
             max_SAE_ID_count: SLAVE_SAES_MAX - 1,
         }
     }
+}
+
+/// Key request, clause 6.2, without extensions. An SAE writes it as JSON; a KME reads it strictly, since it has to say
+/// what is wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct KeyRequest {
+    /// Number of keys, if not the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<usize>,
+    /// Bits of each key, if not the default.
+    #[serde(rename = "size", skip_serializing_if = "Option::is_none")]
+    pub size_bits: Option<usize>,
+    /// Further slaves.
+    #[serde(
+        rename = "additional_slave_SAE_IDs",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub also: Vec<SaeId>,
 }
 
 /// Key container, clause 6.3.
@@ -115,6 +134,31 @@ impl From<Vec<EstablishedKey>> for KeyContainer {
             key_ID: key.key_id.to_string(),
             key: Zeroizing::new(STANDARD.encode(&*key.bytes)),
         });
+        Self {
+            keys: keys.collect(),
+        }
+    }
+}
+
+/// Key IDs, clause 6.4, without extensions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyIds {
+    /// The keys that are wanted.
+    #[serde(rename = "key_IDs")]
+    pub keys: Vec<WantedKey>,
+}
+
+/// A key in [`KeyIds`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WantedKey {
+    /// The key's ID.
+    #[serde(rename = "key_ID")]
+    pub key_id: KeyId,
+}
+
+impl From<&[KeyId]> for KeyIds {
+    fn from(key_ids: &[KeyId]) -> Self {
+        let keys = key_ids.iter().map(|&key_id| WantedKey { key_id });
         Self {
             keys: keys.collect(),
         }

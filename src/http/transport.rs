@@ -14,7 +14,8 @@ use crate::protocol::wire::SIGNATURE_HEADER;
 use crate::protocol::{Method, Request, Response};
 use crate::psrd::{BLOCK_BYTES_MAX, Block};
 
-use super::hub_routes::{OCTETS, PSRD_PATH, REGISTRATION_PATH};
+use super::out_of_band_routes::OCTETS;
+use super::paths;
 
 /// One hub at a base URL such as `http://127.0.0.1:8100`.
 #[derive(Clone)]
@@ -100,7 +101,7 @@ impl Transport for HttpTransport {
         request: RegistrationRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Registration, OobError>, Unreachable>> {
         let json = Encoding::Json.content_type();
-        let answer = self.oob(REGISTRATION_PATH, &request, json, 4 * 1024);
+        let answer = self.oob(paths::REGISTRATION, &request, json, 4 * 1024);
         async move {
             match answer.await? {
                 Ok(body) => serde_json::from_slice(&body).map(Ok).map_err(unreachable),
@@ -114,7 +115,7 @@ impl Transport for HttpTransport {
         &self,
         request: PsrdRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
-        let answer = self.oob(PSRD_PATH, &request, OCTETS, BLOCK_BYTES_MAX + 1024);
+        let answer = self.oob(paths::PSRD, &request, OCTETS, BLOCK_BYTES_MAX + 1024);
         async move {
             let body = match answer.await? {
                 Ok(body) => body,

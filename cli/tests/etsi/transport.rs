@@ -175,7 +175,7 @@ fn the_sae_id_of_the_path_is_percent_decoded_once() {
 #[test]
 fn the_api_methods_are_at_the_paths_of_table_2_by_get_and_by_post() {
     with_kmes(async |kmes| {
-        for prefix in dske::http::client_routes::ETSI_PREFIXES {
+        for prefix in dske::http::paths::ETSI_PREFIXES {
             let call = async |method: &str, sae: &str, path: String, body: Value| {
                 let url = kmes.0.url(&kmes.home(sae), &format!("{prefix}/{path}"));
                 let body = if method == "GET" {

@@ -7,10 +7,10 @@ use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpMessage, HttpRequest, mime};
 use tokio::time::timeout;
 
-use super::error::MessageBody;
+use super::message_body::MessageBody;
 
 /// Largest body, in bytes: 128 key IDs with extensions fit many times.
-pub const ETSI_BODY_BYTES_MAX: usize = 256 * 1024;
+const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// How long a body may take to arrive: as long as the server grants the head of a request.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(5);
@@ -26,15 +26,10 @@ pub(super) async fn read(http: &HttpRequest, payload: Payload) -> Result<Bytes, 
         // another protocol, since that one's bytes would follow.
         return Ok(Bytes::new());
     }
-    let message = match timeout(
-        ARRIVES_WITHIN,
-        payload.to_bytes_limited(ETSI_BODY_BYTES_MAX),
-    )
-    .await
-    {
+    let message = match timeout(ARRIVES_WITHIN, payload.to_bytes_limited(BODY_BYTES_MAX)).await {
         Ok(Ok(Ok(body))) => return Ok(body),
         Ok(Ok(Err(error))) => format!("the body cannot be read: {error}"),
-        Ok(Err(_)) => format!("a body has at most {ETSI_BODY_BYTES_MAX} bytes"),
+        Ok(Err(_)) => format!("a body has at most {BODY_BYTES_MAX} bytes"),
         Err(_) => format!("the body did not arrive within {ARRIVES_WITHIN:?}"),
     };
     Err(MessageBody::new(message))
