@@ -10,7 +10,7 @@ use crate::protocol::responder::FetchError;
 use super::answer::json;
 use super::message_body::MessageBody;
 
-/// 401, which has no data model in the standard.
+/// 401. The standard has no data model for it.
 pub(super) fn unauthorized(message: &str) -> HttpResponse {
     // RFC 7235 section 3.1: a 401 carries a challenge.
     HttpResponse::Unauthorized()
@@ -18,7 +18,7 @@ pub(super) fn unauthorized(message: &str) -> HttpResponse {
         .json(MessageBody::new(message))
 }
 
-/// The words of ETSI GS QKD 014 clause 6.4.
+/// The words of ETSI GS QKD 014 clause 6.4 for key IDs without a key.
 const NOT_FOUND: &str = "one or more keys specified are not found on KME";
 
 /// The status that goes with an error, ETSI GS QKD 014 Tables 4, 6 and 8.
@@ -64,7 +64,7 @@ pub(super) fn oob_status(error: &OobError) -> u16 {
 pub(super) fn kme_error(error: &KmeError) -> HttpResponse {
     let body = kme_body(error);
     match kme_status(error) {
-        // RFC 9110 section 10.2.3. A call takes well below a second.
+        // RFC 9110 section 10.2.3. In a second, many calls have ended.
         503 if *error == KmeError::Busy => HttpResponse::ServiceUnavailable()
             .insert_header((RETRY_AFTER, "1"))
             .json(body),

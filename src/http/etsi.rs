@@ -28,17 +28,17 @@ pub struct Status {
     pub slave_SAE_ID: String,
     /// Default size of a key, in bits.
     pub key_size: usize,
-    /// Keys of default size for which there is PSRD.
+    /// Keys of default size for which there is enough PSRD.
     pub stored_key_count: usize,
     /// Largest `stored_key_count`.
     pub max_key_count: usize,
-    /// Keys in one call at most.
+    /// Largest number of keys in one call.
     pub max_key_per_request: usize,
     /// Largest key, in bits.
     pub max_key_size: usize,
     /// Smallest key, in bits.
     pub min_key_size: usize,
-    /// `additional_slave_SAE_IDs` at most.
+    /// Largest number of `additional_slave_SAE_IDs`.
     pub max_SAE_ID_count: usize,
 }
 
@@ -60,7 +60,7 @@ impl From<KmeStatus> for Status {
     }
 }
 
-/// Key request, clause 6.2, without extensions. An SAE writes it as JSON; a KME reads it strictly, since it has to say
+/// Key request, clause 6.2, without extensions. An SAE writes it as JSON. A KME reads it item by item, so that it can say
 /// what is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct KeyRequest {
@@ -106,7 +106,8 @@ impl fmt::Debug for ContainedKey {
 }
 
 impl KeyContainer {
-    /// The container as JSON, in one buffer that is wiped when it is dropped and never moved while it grows.
+    /// The container as JSON. Its buffer has the right size from the start, so that it never moves and leaves no copy
+    /// behind, and it is wiped when it is dropped.
     #[must_use]
     pub fn to_json(&self) -> Secret {
         let mut json = Vec::with_capacity(self.json_bytes());
@@ -115,14 +116,14 @@ impl KeyContainer {
         Secret::from(json)
     }
 
-    /// Bytes of the container as JSON.
+    /// Length of the container as JSON.
     fn json_bytes(&self) -> usize {
-        // What stands around the values of a key, and around all keys.
+        // The text around the values of a key, and around all keys.
         const AROUND_A_KEY: usize = r#"{"key_ID":"","key":""},"#.len();
         const AROUND_ALL: usize = r#"{"keys":[]}"#.len();
         let keys = self.keys.iter();
         let values = keys.map(|key| AROUND_A_KEY + key.key_ID.len() + key.key.len());
-        // There is no comma behind the last key.
+        // The last key has no comma after it.
         let commas_too_many = usize::from(!self.keys.is_empty());
         AROUND_ALL + values.sum::<usize>() - commas_too_many
     }
@@ -180,7 +181,7 @@ mod tests {
                 keys: (0..number).map(key).collect(),
             };
             let json = container.to_json();
-            // One byte more, and the buffer would have grown, and left a copy behind.
+            // With one more byte, the buffer would have grown and left a copy behind.
             assert_eq!(json.len(), container.json_bytes());
             assert_eq!(
                 serde_json::from_slice::<KeyContainer>(&json).unwrap(),

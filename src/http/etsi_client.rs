@@ -19,7 +19,7 @@ pub enum CallError {
     /// The KME refused.
     #[error("status {status}: {message}")]
     Refused {
-        /// HTTP status, or what it would be.
+        /// HTTP status, or the status that would go with the error over HTTP.
         status: u16,
         /// The message, with its details.
         message: String,

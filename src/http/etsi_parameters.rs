@@ -1,4 +1,4 @@
-//! Reading the parameters of ETSI GS QKD 014, strictly: what is not understood is refused, never ignored.
+//! Reads the parameters of an ETSI call strictly: a parameter that is not understood is refused, never ignored.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,10 @@ pub(super) enum Parameters<'a> {
     Body(&'a [u8]),
 }
 
-/// What was read, or what the SAE is told.
+/// A parameter, or the message for the SAE.
 type Read<T> = Result<T, MessageBody>;
 
-/// The words of clause 6.2.
+/// The words of clause 6.2 for a mandatory extension that is not supported.
 const MANDATORY: &str = "not all extension_mandatory parameters are supported";
 
 /// The Key request of a Get key, clause 6.2.

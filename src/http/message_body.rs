@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::KeyId;
 
-/// The Error data format. The other routes use it too, for whatever takes only a few words.
+/// The Error data format. Other routes use it too, for short messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = Error))]
 pub struct MessageBody {
-    /// What is wrong, in the words of the standard where it gives any.
+    /// What is wrong, in the words of the standard if it gives any.
     pub message: String,
-    /// More about it: an array of objects.
+    /// More about it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<Detail>,
 }
 
-/// One entry of `details`: names and values, as clause 6.5 wants them.
+/// One entry of `details`: an object of names and values, as clause 6.5 demands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Detail {

@@ -25,7 +25,7 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// A way to the hub at `address` (`host:port`), by an awc client on whatever streams it was built.
+    /// A way to the hub at `address` (`host:port`), over the streams that the awc client was built on.
     #[must_use]
     pub fn new(client: awc::Client, address: &str) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl HttpTransport {
         }
     }
 
-    /// A call out of band, and its answer if it went well.
+    /// A call out of band: the body of a successful answer, or the refusal.
     fn oob(
         &self,
         path: &str,
@@ -122,7 +122,7 @@ impl Transport for HttpTransport {
                 Err(refused) => return Ok(Err(refused)),
             };
             let block = Block::from_octets(&body).map_err(unreachable);
-            // The copy that came over the network, if nobody else holds it.
+            // Wipes the copy that came over the network, if nobody else holds it.
             if let Ok(mut body) = body.try_into_mut() {
                 body.as_mut().zeroize();
             }

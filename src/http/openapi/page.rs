@@ -15,8 +15,8 @@ use crate::http::answer::json;
 use crate::http::message_body::MessageBody;
 use crate::http::paths;
 
-/// The files, and no file: `/docs/` leads to the page too.
-const FILES: &str = "/docs/{file:.*}";
+/// The files. The name may be empty, since `/docs/` leads to the page too.
+const FILES: &str = "/docs/{file:[^/]*}";
 
 /// The document, relative to a file of the page: it stays right behind a proxy that puts a prefix before all paths.
 const DOCUMENT: &str = "../openapi.json";

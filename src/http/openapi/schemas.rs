@@ -10,7 +10,6 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::crypto::key_tag::KeyTag;
 use crate::crypto::shamir::ShareIndex;
 use crate::http::etsi::{KeyIds, KeyRequest};
-use crate::node::link::LinkStatus;
 use crate::protocol::limits::{KEYS_PER_MESSAGE_MAX, SLAVE_SAES_MAX};
 use crate::protocol::message::Encrypted;
 use crate::protocol::names::NAME_BYTES_MAX;
@@ -44,7 +43,6 @@ schema! {
         .required("block_id")
         .property("bytes", base64("The random bytes in base64."))
         .required("bytes");
-    LinkStatus: link_status();
     KeyRequest: key_request();
     KeyIds: key_ids();
     NumberOfKeys: integer("(Option) Number of keys requested, default value is 1.")
@@ -74,44 +72,10 @@ pub(in crate::http) struct SizeOfKeys;
 /// The keys of a fetch.
 pub(in crate::http) struct KeyIdList;
 
-/// A body that is no text.
+/// A binary body.
 pub(in crate::http) struct Octets;
 
-fn link_status() -> ObjectBuilder {
-    let object = ObjectBuilder::new()
-        .description(Some("What a link says about itself."))
-        .property(
-            "registered",
-            ObjectBuilder::new()
-                .schema_type(Type::Boolean)
-                .description(Some(
-                    "Whether the hub knows the client, as far as the client can know.",
-                )),
-        )
-        .required("registered");
-    let counts = [
-        ("up_bytes_left", "PSRD bytes left for requests."),
-        ("down_bytes_left", "PSRD bytes left for responses."),
-        ("registrations", "Registrations since the start."),
-        ("refills", "Blocks delivered since the start."),
-        ("retries", "Attempts beyond the first since the start."),
-        (
-            "unverified",
-            "Responses that could not be verified since the start.",
-        ),
-        (
-            "psrd_exhausted",
-            "Attempts that found no PSRD to spend, since the start.",
-        ),
-    ];
-    counts.into_iter().fold(object, |object, (name, what)| {
-        object
-            .property(name, integer(what).minimum(Some(0)))
-            .required(name)
-    })
-}
-
-/// The extensions are not part of the type: a KME that knows none looks at them, and an SAE need not send any.
+/// The extensions are not part of the type: this KME knows none, and our SAEs send none.
 fn key_request() -> ObjectBuilder {
     ObjectBuilder::new()
         .title(Some("Key request"))
