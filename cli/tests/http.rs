@@ -215,7 +215,7 @@ async fn both_prefixes_and_both_methods_work(nodes: &Nodes) {
 
 async fn oversized_bodies_are_refused(nodes: &Nodes) {
     let large = vec![b' '; 10 * 1024 * 1024];
-    // The standard for SAEs knows no 413.
+    // The standard for SAEs has no 413.
     for (node, path, status) in [
         ("carol", "/api/v1/keys/celia/enc_keys", 400),
         ("hank", KEY_SHARE_PATH, 413),
@@ -226,7 +226,7 @@ async fn oversized_bodies_are_refused(nodes: &Nodes) {
             .http
             .post(nodes.url(node, path))
             .insert_header(("Authorization", "carol"));
-        // The node may answer, or close the connection while the body is still coming.
+        // The node may answer, or close the connection while the body is still arriving.
         if let Ok(response) = request
             .timeout(Duration::from_secs(10))
             .send_body(large.clone())
@@ -308,7 +308,7 @@ async fn strangers_cannot_register_or_draw_psrd(nodes: &Nodes) {
     for size in [0, 63, 1 << 40] {
         assert_eq!(psrd(&registration, size).await.status, 400);
     }
-    // A pool takes so many blocks and no more.
+    // A pool takes a limited number of blocks.
     let mut full = false;
     for _ in 0..100 {
         match psrd(&registration, 64).await.status {
