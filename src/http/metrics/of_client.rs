@@ -4,7 +4,6 @@ use std::fmt;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
-use prometheus_client::registry::Unit;
 
 use super::family::{Families, only};
 use crate::node::client::ClientStatus;
@@ -26,21 +25,17 @@ impl Collector for Metrics {
 impl Metrics {
     fn keys(&self, families: &mut Families<'_>) -> fmt::Result {
         let counters = &self.0.counters;
-        families.counter(
-            "keys_requested",
-            "Keys that master SAEs asked for",
-            only(counters.keys_requested),
-        )?;
-        families.counter(
-            "keys_established",
-            "Keys that master SAEs were given",
-            only(counters.keys_established),
-        )?;
-        families.counter(
-            "keys_fetched",
-            "Keys that slave SAEs were given",
-            only(counters.keys_fetched),
-        )?;
+        #[rustfmt::skip]
+        let alone = [
+            ("keys_requested", "Keys that master SAEs asked for", counters.keys_requested),
+            ("keys_established", "Keys that master SAEs were given", counters.keys_established),
+            ("keys_fetched", "Keys that slave SAEs were given", counters.keys_fetched),
+            ("late_shares", "Shares that reached their hub after the call had returned", counters.late_shares),
+            ("alarms", "Keys for which two different values both fitted", counters.alarms),
+        ];
+        for (name, help, count) in alone {
+            families.counter(name, help, only(count))?;
+        }
         families.counter(
             "calls_failed",
             "Calls by SAEs that failed, by API method",
@@ -50,22 +45,12 @@ impl Metrics {
             ],
         )?;
         families.counter(
-            "late_shares",
-            "Shares that reached their hub after the call had returned",
-            only(counters.late_shares),
-        )?;
-        families.counter(
             "keys_corrected",
-            "Keys that were put together in spite of wrong shares, by the way it was done",
+            "Keys that were reconstructed in spite of wrong shares, by method",
             [
                 ([("method", "error-correction")], counters.error_corrections),
                 ([("method", "subset-search")], counters.subset_searches),
             ],
-        )?;
-        families.counter(
-            "alarms",
-            "Keys for which two different values both fitted",
-            only(counters.alarms),
         )
     }
 
@@ -79,16 +64,11 @@ impl Metrics {
             "Hubs at which the client is registered",
             only(registered),
         )?;
-        families.gauge(
-            "psrd_left",
-            Some(&Unit::Bytes),
-            "Pre-shared random data left, by hub, and pool: up for requests, down for responses",
-            hubs.iter().flat_map(|hub| {
-                let name = ("hub", hub.name.as_str());
-                [
-                    ([name, ("pool", "up")], hub.link.up_bytes_left),
-                    ([name, ("pool", "down")], hub.link.down_bytes_left),
-                ]
+        families.psrd_left(
+            "hub",
+            hubs.iter().map(|hub| {
+                let (name, link) = (hub.name.as_str(), &hub.link);
+                (name, link.up_bytes_left, link.down_bytes_left)
             }),
         )?;
         families.counter(
@@ -105,37 +85,21 @@ impl Metrics {
     }
 
     fn links(&self, families: &mut Families<'_>) -> fmt::Result {
-        let mut by_hub = |name: &str, help: &str, count: fn(&LinkStatus) -> u64| {
+        type Count = fn(&LinkStatus) -> u64;
+        #[rustfmt::skip]
+        let counters: [(&str, &str, Count); 5] = [
+            ("link_registrations", "Registrations at the hub", |link| link.registrations),
+            ("link_refills", "Blocks of pre-shared random data that the hub delivered", |link| link.refills),
+            ("link_retries", "Attempts beyond the first to exchange messages with the hub", |link| link.retries),
+            ("link_unverified_responses", "Responses in the hub's name that could not be verified", |link| link.unverified),
+            ("link_psrd_exhausted", "Attempts that found no pre-shared random data to spend", |link| link.psrd_exhausted),
+        ];
+        for (name, help, count) in counters {
             let hubs = self.0.hubs.iter();
-            families.counter(
-                name,
-                help,
-                hubs.map(|hub| ([("hub", hub.name.as_str())], count(&hub.link))),
-            )
-        };
-        by_hub("link_registrations", "Registrations at the hub", |link| {
-            link.registrations
-        })?;
-        by_hub(
-            "link_refills",
-            "Blocks of pre-shared random data that the hub delivered",
-            |link| link.refills,
-        )?;
-        by_hub(
-            "link_retries",
-            "Attempts beyond the first to exchange messages with the hub",
-            |link| link.retries,
-        )?;
-        by_hub(
-            "link_unverified_responses",
-            "Responses in the hub's name that could not be verified",
-            |link| link.unverified,
-        )?;
-        by_hub(
-            "link_psrd_exhausted",
-            "Attempts that found no pre-shared random data to spend",
-            |link| link.psrd_exhausted,
-        )
+            let by_hub = hubs.map(|hub| ([("hub", hub.name.as_str())], count(&hub.link)));
+            families.counter(name, help, by_hub)?;
+        }
+        Ok(())
     }
 }
 
@@ -147,7 +111,7 @@ mod tests {
     use super::*;
 
     fn status() -> ClientStatus {
-        // Each number is another one, so that none can be taken for another.
+        // All numbers are different, so that none can be mistaken for another.
         let status = json!({
             "name": "carol", "uptime_ms": 1, "saes": ["secret-sae"],
             "hubs": [{

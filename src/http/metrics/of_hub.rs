@@ -5,7 +5,6 @@ use std::fmt;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
-use prometheus_client::registry::Unit;
 
 use super::family::{Families, Labels, only};
 use crate::protocol::hub::HubStatus;
@@ -24,37 +23,23 @@ impl Collector for Metrics {
             "Clients that are registered",
             only(status.peers.len()),
         )?;
-        families.gauge(
-            "psrd_left",
-            Some(&Unit::Bytes),
-            "Pre-shared random data left, by client, and pool: up for requests, down for responses",
-            status.peers.iter().flat_map(|peer| {
-                let client = ("client", peer.client.as_str());
-                [
-                    ([client, ("pool", "up")], peer.up_bytes_left),
-                    ([client, ("pool", "down")], peer.down_bytes_left),
-                ]
+        families.psrd_left(
+            "client",
+            status.peers.iter().map(|peer| {
+                let client = peer.client.as_str();
+                (client, peer.up_bytes_left, peer.down_bytes_left)
             }),
         )?;
-        families.gauge("shares", None, "Shares held", only(status.shares_held))?;
-        families.gauge(
-            "shares_limit",
-            None,
-            "Shares that are held at most",
-            only(status.shares_max),
-        )?;
-        families.gauge(
-            "share_bytes",
-            None,
-            "Bytes of the shares held",
-            only(status.share_bytes_held),
-        )?;
-        families.gauge(
-            "share_bytes_limit",
-            None,
-            "Bytes of shares that are held at most",
-            only(status.share_bytes_max),
-        )?;
+        #[rustfmt::skip]
+        let store = [
+            ("shares", "Shares held", status.shares_held),
+            ("shares_limit", "Shares that are held at most", status.shares_max),
+            ("share_bytes", "Bytes of the shares held", status.share_bytes_held),
+            ("share_bytes_limit", "Bytes of shares that are held at most", status.share_bytes_max),
+        ];
+        for (name, help, value) in store {
+            families.gauge(name, None, help, only(value))?;
+        }
         families.counter(
             "messages_served",
             "Messages served, by kind",

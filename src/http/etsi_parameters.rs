@@ -1,4 +1,4 @@
-//! Reading the parameters of ETSI GS QKD 014, strictly: what is not understood is refused, never ignored.
+//! Reads the parameters of an ETSI call strictly: a parameter that is not understood is refused, never ignored.
 
 use std::collections::BTreeMap;
 
@@ -6,77 +6,32 @@ use serde_json::{Map, Value};
 
 use crate::protocol::{KeyId, SaeId};
 
-use super::error::MessageBody;
-use super::etsi_call::Parameters;
+use super::etsi::KeyRequest;
 use super::json;
+use super::message_body::MessageBody;
 
-/// What was read, or what the SAE is told.
-type Read<T> = Result<T, MessageBody>;
-
-/// A Key request, clause 6.2.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct KeyRequest {
-    pub(super) number: Option<usize>,
-    pub(super) size: Option<usize>,
-    pub(super) additional_slave_saes: Vec<SaeId>,
+/// Where the parameters of a call are.
+pub(super) enum Parameters<'a> {
+    /// GET: in the URI.
+    Query(&'a str),
+    /// POST: in the body.
+    Body(&'a [u8]),
 }
 
-/// The words of clause 6.2.
+/// A parameter, or the message for the SAE.
+type Read<T> = Result<T, MessageBody>;
+
+/// The words of clause 6.2 for a mandatory extension that is not supported.
 const MANDATORY: &str = "not all extension_mandatory parameters are supported";
 
-impl KeyRequest {
-    /// # Errors
-    /// The message for the SAE.
-    pub(super) fn read(parameters: &Parameters<'_>) -> Read<Self> {
-        match parameters {
-            Parameters::Query(query) => Self::from_query(query),
-            Parameters::Body(body) => Self::from_body(body),
-        }
-    }
-
-    fn from_body(body: &[u8]) -> Read<Self> {
-        let object = parse_object(body)?;
-        let mut request = Self::default();
-        for (name, value) in &object {
-            match name.as_str() {
-                "number" => request.number = Some(count(name, value)?),
-                "size" => request.size = Some(count(name, value)?),
-                "additional_slave_SAE_IDs" => {
-                    request.additional_slave_saes = sae_ids(name, value)?;
-                }
-                // This KME has no vendor extensions, so that any mandatory one is refused and optional ones ignored.
-                "extension_mandatory" => {
-                    let extensions = objects(name, value)?;
-                    if !extensions.is_empty() {
-                        let names = extensions.into_iter().flat_map(Map::keys);
-                        let reason = "it is not supported";
-                        return Err(MessageBody::about_parameters(MANDATORY, names, reason));
-                    }
-                }
-                "extension_optional" => {
-                    objects(name, value)?;
-                }
-                _ => return wrong(format!("{name} is not part of a Key request")),
-            }
-        }
-        Ok(request)
-    }
-
-    /// The query of a GET may hold `number` and `size` only.
-    fn from_query(query: &str) -> Read<Self> {
-        let mut request = Self::default();
-        for (name, value) in pairs(query)? {
-            let parameter = match name.as_str() {
-                "number" => &mut request.number,
-                "size" => &mut request.size,
-                _ => return wrong(format!("{name} cannot be given in the URI; use POST")),
-            };
-            match value.parse() {
-                Ok(count) => *parameter = Some(count),
-                Err(_) => return wrong(format!("{name} must be a whole number, not {value:?}")),
-            }
-        }
-        Ok(request)
+/// The Key request of a Get key, clause 6.2.
+///
+/// # Errors
+/// The message for the SAE.
+pub(super) fn key_request(parameters: &Parameters<'_>) -> Read<KeyRequest> {
+    match parameters {
+        Parameters::Query(query) => key_request_from_query(query),
+        Parameters::Body(body) => key_request_from_body(body),
     }
 }
 
@@ -100,6 +55,48 @@ pub(super) fn no_parameters(parameters: &Parameters<'_>) -> Read<()> {
         Parameters::Query("") => Ok(()),
         _ => wrong("Get status takes no parameters"),
     }
+}
+
+fn key_request_from_body(body: &[u8]) -> Read<KeyRequest> {
+    let mut request = KeyRequest::default();
+    for (name, value) in &parse_object(body)? {
+        match name.as_str() {
+            "number" => request.number = Some(count(name, value)?),
+            "size" => request.size_bits = Some(count(name, value)?),
+            "additional_slave_SAE_IDs" => request.also = sae_ids(name, value)?,
+            // This KME has no vendor extensions: it refuses any mandatory one and ignores optional ones.
+            "extension_mandatory" => {
+                let extensions = objects(name, value)?;
+                if !extensions.is_empty() {
+                    let names = extensions.into_iter().flat_map(Map::keys);
+                    let reason = "it is not supported";
+                    return Err(MessageBody::about_parameters(MANDATORY, names, reason));
+                }
+            }
+            "extension_optional" => {
+                objects(name, value)?;
+            }
+            _ => return wrong(format!("{name} is not part of a Key request")),
+        }
+    }
+    Ok(request)
+}
+
+/// The query of a GET may hold `number` and `size` only.
+fn key_request_from_query(query: &str) -> Read<KeyRequest> {
+    let mut request = KeyRequest::default();
+    for (name, value) in pairs(query)? {
+        let parameter = match name.as_str() {
+            "number" => &mut request.number,
+            "size" => &mut request.size_bits,
+            _ => return wrong(format!("{name} cannot be given in the URI; use POST")),
+        };
+        match value.parse() {
+            Ok(count) => *parameter = Some(count),
+            Err(_) => return wrong(format!("{name} must be a whole number, not {value:?}")),
+        }
+    }
+    Ok(request)
 }
 
 fn key_ids_from_body(body: &[u8]) -> Read<Vec<KeyId>> {
@@ -166,7 +163,7 @@ fn pairs(query: &str) -> Read<BTreeMap<String, String>> {
 
 fn parse_object(body: &[u8]) -> Read<Map<String, Value>> {
     if body.is_empty() {
-        // Clause 6.2: what may be empty is the object. A body that got lost must not count as one.
+        // Clause 6.2 allows an empty object. A body that got lost must not count as one.
         return wrong("the body is empty; send a JSON object, or use GET");
     }
     match json::parse(body) {
@@ -215,7 +212,7 @@ fn objects<'a>(name: &str, value: &'a Value) -> Read<Vec<&'a Map<String, Value>>
     objects.ok_or_else(|| MessageBody::new(format!("{name} must be an array of objects")))
 }
 
-/// What a value is, for a message: numbers as they are, of the others only their type, since they may be long.
+/// What a value is, for a message: numbers in full, of strings, arrays and objects only the type, since they may be long.
 fn kind(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -233,33 +230,56 @@ fn wrong<T>(message: impl Into<String>) -> Read<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::etsi::KeyIds;
     use super::*;
 
     const ID: &str = "bc490419-7d60-487f-adc1-4ddcc177c139";
 
     fn body(text: &str) -> Read<KeyRequest> {
-        KeyRequest::from_body(text.as_bytes())
+        key_request_from_body(text.as_bytes())
+    }
+
+    #[test]
+    fn what_an_sae_writes_is_what_the_kme_reads() {
+        for number in [None, Some(0), Some(1), Some(128), Some(usize::MAX)] {
+            for size_bits in [None, Some(8), Some(256)] {
+                for also in [&[][..], &["celia"], &["celia", "a.b-c_1"]] {
+                    let request = KeyRequest {
+                        number,
+                        size_bits,
+                        also: also.iter().map(|sae| sae.parse().unwrap()).collect(),
+                    };
+                    let body = serde_json::to_vec(&request).unwrap();
+                    assert_eq!(key_request_from_body(&body), Ok(request));
+                }
+            }
+        }
+        let key_ids = [ID, "00000000-0000-0000-0000-000000000000"].map(|id| id.parse().unwrap());
+        for wanted in [&key_ids[..1], &key_ids] {
+            let body = serde_json::to_vec(&KeyIds::from(wanted)).unwrap();
+            assert_eq!(key_ids_from_body(&body).as_deref(), Ok(wanted));
+        }
     }
 
     #[test]
     fn an_empty_request_asks_for_the_defaults() {
         assert_eq!(body("{}"), Ok(KeyRequest::default()));
-        assert_eq!(KeyRequest::from_query(""), Ok(KeyRequest::default()));
+        assert_eq!(key_request_from_query(""), Ok(KeyRequest::default()));
     }
 
     #[test]
     fn number_and_size_are_read_from_body_and_query() {
         let wanted = KeyRequest {
             number: Some(3),
-            size: Some(512),
-            additional_slave_saes: Vec::new(),
+            size_bits: Some(512),
+            also: Vec::new(),
         };
         assert_eq!(
             body(r#" { "size" : 512, "n\u0075mber":3 } "#).as_ref(),
             Ok(&wanted)
         );
         assert_eq!(
-            KeyRequest::from_query("number=3&size=512").as_ref(),
+            key_request_from_query("number=3&size=512").as_ref(),
             Ok(&wanted)
         );
     }
@@ -300,7 +320,7 @@ mod tests {
             "extension_mandatory=x",
             "number=1.5",
         ] {
-            assert!(KeyRequest::from_query(query).is_err(), "{query}");
+            assert!(key_request_from_query(query).is_err(), "{query}");
         }
     }
 
