@@ -276,7 +276,7 @@ fn the_first_attempt_spends_what_is_reserved_and_each_further_one_fresh_psrd() {
         let link = link(&wire);
         let reserved = reserve(&link, COST).await.unwrap();
         let allocation = reserved.spent().allocation().clone();
-        let pad = reserved.spent().bytes[MAC_KEY_BYTES..].to_vec();
+        let pad = wire.bytes(&allocation)[MAC_KEY_BYTES..].to_vec();
         wire.lose.set(2);
         stored(deposit(&link, &pad, Some(reserved)).await);
         let allocations = wire.allocations();
@@ -302,8 +302,8 @@ fn what_is_reserved_under_a_registration_that_was_replaced_is_never_sent() {
         wire.start_hub();
         let link = link(&wire);
         let [one, two] = [reserve(&link, COST).await, reserve(&link, COST).await];
-        let pad = two.as_ref().unwrap().spent().bytes[MAC_KEY_BYTES..].to_vec();
         let stale = [&one, &two].map(|r| r.as_ref().unwrap().spent().allocation().clone());
+        let pad = wire.bytes(&stale[1])[MAC_KEY_BYTES..].to_vec();
         // The hub restarts, and the first deposit finds it out: what it has reserved is refused.
         wire.start_hub();
         stored(deposit(&link, &[1; SHARE_BYTES], one.ok()).await);

@@ -27,7 +27,6 @@ use crate::plan::stream::SEED_MAX;
 use crate::summarize::{boundary, merge_boundary, summarize, violations};
 use crate::summary::{CampaignSummary, Resilience};
 use crate::tell::report;
-use crate::tell::report;
 use crate::tell::table;
 
 const EXAMPLES: &str = "\
