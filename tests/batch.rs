@@ -1,5 +1,5 @@
-//! Batches between a client and a hub: each operation has its own answer, and whatever a peer sends that is cut, too long
-//! or says something else than it is, is refused with nothing lost.
+//! Batches between a client and a hub. Each operation has its own answer. Whatever is cut, too long or not what it claims
+//! to be is refused, and nothing is lost.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +30,7 @@ use rand::{Rng, SeedableRng};
 
 const NOW: Duration = Duration::from_secs(1);
 
-/// A hub, and client `a` with PSRD, which serves the SAEs `a` and `b`.
+/// A hub, and a client `a` that has PSRD and serves the SAEs `a` and `b`.
 struct Scene {
     hub: Hub,
     end: ClientEnd,
@@ -59,18 +59,7 @@ fn scene(block_bytes: usize) -> Scene {
         },
     };
     let mut hub = Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(rng.next_u64())));
-    let request = RegistrationRequest { client: client() };
-    let registration = hub.register(&request).unwrap().registration;
-    let mut end = ClientEnd::default();
-    for owner in [PoolOwner::Client, PoolOwner::Hub] {
-        let request = PsrdRequest {
-            client: client(),
-            registration,
-            owner,
-            size: block_bytes,
-        };
-        end.add(owner, hub.deliver_psrd(&request).unwrap()).unwrap();
-    }
+    let end = hub.enroll(&client(), block_bytes).unwrap();
     Scene { hub, end, rng }
 }
 
@@ -118,7 +107,7 @@ impl Scene {
         self.end.open_batch_reply(sent, operations, &response)
     }
 
-    /// A batch of which the body is anything, signed as it is, with so many bytes for pads.
+    /// Sends a batch with any body, signed, with `pad_bytes` for pads.
     fn say(
         &mut self,
         body: impl Into<Bytes>,
@@ -135,7 +124,7 @@ impl Scene {
         self.exchange(&request, &sent, 1)
     }
 
-    /// Everything still works.
+    /// Checks that the client and the hub still understand each other.
     fn works(&mut self) {
         let deposit = self.deposit(1, 32);
         let query = query_for(&deposit);
@@ -214,7 +203,7 @@ fn each_operation_has_its_own_answer() {
 
 #[test]
 fn what_psrd_does_not_suffice_for_is_put_off_and_the_others_are_answered() {
-    // The hub can answer two fetches of four shares, and no more.
+    // The hub has PSRD for the answers to two fetches of four shares, and no more.
     let mut scene = scene(1_024);
     let deposits: Vec<_> = (0..2).map(|_| scene.deposit(4, 64)).collect();
     let queries: Vec<_> = deposits.iter().map(query_for).collect();
@@ -248,7 +237,7 @@ fn what_cannot_be_answered_at_all_is_not_carried_out() {
     let first = scene.deposit(1, 32);
     let mut other = first.clone();
     other.keys[0].share.0[0] ^= 1;
-    // 64 bytes are two answers without a share.
+    // The hub's 64 bytes are enough for two answers without a share.
     let bring = |scene: &mut Scene| {
         let request = RegistrationRequest { client: client() };
         let registration = scene.hub.register(&request).unwrap().registration;
@@ -300,7 +289,7 @@ fn a_cut_or_padded_batch_is_refused_and_signed_as_refused() {
         refused.to_string().contains("1 bytes too many"),
         "{refused}"
     );
-    // Cut in the client's name nobody can tell whose PSRD it is, and nothing is used up.
+    // If the client's name is cut, nobody can tell whose PSRD it is, and nothing is used up.
     for length in 0..header {
         let request = Request {
             method: Method::Post,
@@ -322,7 +311,7 @@ fn a_batch_that_lies_about_its_size_takes_no_memory() {
     let mut scene = scene(65_536);
     let start = write_operations(&client(), &[]);
     let name = &start[..start.len() - 1];
-    // 2⁶⁴ − 1 operations, none of which is there; and one deposit of as many keys.
+    // The first batch claims 2⁶⁴ − 1 operations and has none. The second has one deposit that claims as many keys.
     let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
     let refused = refusal(scene.say([name, &huge].concat(), 0));
     assert_eq!(refused.kind(), "authentic-malformed");
@@ -353,7 +342,7 @@ fn a_batch_outside_the_limits_is_refused() {
     assert_eq!(refusal(scene.ask(many)).kind(), "out-of-limits");
     let most = vec![Operation::Fetch(query.clone()); OPERATIONS_PER_BATCH_MAX];
     assert_eq!(scene.ask(most).unwrap().len(), OPERATIONS_PER_BATCH_MAX);
-    // One operation of too many keys is refused alone.
+    // An operation with too many keys is refused alone.
     let long = FetchQuery {
         key_ids: vec![query.key_ids[0]; KEYS_PER_MESSAGE_MAX + 1],
         ..query.clone()
@@ -433,7 +422,7 @@ fn an_answer_that_is_cut_or_has_too_few_entries_is_not_taken() {
     cut.body.truncate(cut.body.len() - 1);
     let error = scene.end.open_batch_reply(&sent, 2, &cut).unwrap_err();
     assert_eq!(error, OpenError::BadMac);
-    // Signed by the hub, but an answer to something else.
+    // The hub has signed it, but it answers another batch.
     let error = scene.end.open_batch_reply(&sent, 3, &response).unwrap_err();
     let malformed = Malformed::AnswerCount {
         answers: 2,
@@ -443,7 +432,7 @@ fn an_answer_that_is_cut_or_has_too_few_entries_is_not_taken() {
 }
 
 proptest! {
-    /// Whatever bytes there are, reading them ends in operations or in a sentence.
+    /// Reading never panics, whatever the bytes are.
     #[test]
     fn any_bytes_can_be_read(body in proptest::collection::vec(any::<u8>(), 0..300)) {
         if let Ok((_, rest)) = read_client(&body) {
@@ -471,7 +460,7 @@ proptest! {
         prop_assert_eq!(replies.len(), 2);
     }
 
-    /// What is written is what is read, and a signature is of these bytes.
+    /// What is written is what is read, and the signature fits no other key.
     #[test]
     fn a_batch_reads_as_it_was_written(deposits in 1..4_usize, keys in 1..5_usize, size in 1..70_usize) {
         let mut scene = scene(65_536);

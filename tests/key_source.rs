@@ -1,4 +1,4 @@
-//! Keys made of PSRD: the same keys to everybody else, and no generator has a part in them.
+//! Keys made of PSRD. For everybody else they are keys like any other, and no generator is involved in them.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -23,7 +23,7 @@ use rand::{Rng, SeedableRng};
 
 const NOW: Duration = Duration::from_secs(1);
 
-/// Small, so that the PSRD of a message is scattered over several blocks.
+/// Blocks are small, so that the PSRD of a message is scattered over several of them.
 const BLOCK_BYTES: usize = 200;
 
 fn request(size: usize, number: usize) -> EstablishRequest {
@@ -47,7 +47,7 @@ fn x(x: u8) -> ShareIndex {
     ShareIndex::new(x).unwrap()
 }
 
-/// What is reserved at each of these hubs.
+/// Reserves PSRD at each of these hubs.
 fn reserved(
     hubs: &[ShareIndex],
     bytes: usize,
@@ -55,7 +55,7 @@ fn reserved(
 ) -> BTreeMap<ShareIndex, Spent> {
     let hubs = hubs.iter().map(|&hub| {
         let mut end = ClientEnd::default();
-        // The first bytes were spent before.
+        // Another message has spent the first bytes.
         while end.left(PoolOwner::Client) < bytes + 7 {
             let (block, _) = Block::random_pair(BLOCK_BYTES, rng).unwrap();
             end.add(PoolOwner::Client, block).unwrap();
@@ -103,7 +103,7 @@ fn shares(deposits: &Deposits, key: usize) -> Vec<Share> {
 }
 
 prop_compose! {
-    /// Also K = N, several keys in a message, and hubs that have nothing reserved.
+    /// Calls with K up to N, several keys in a message, and hubs that have nothing reserved.
     fn calls()(
         k in 1u8..=6,
         spare in 0u8..=3,
@@ -131,7 +131,7 @@ proptest! {
             sharing.indices().filter(|x| !without.contains(&x.get())).collect();
         let bytes = reserved(&with, request.deposit_cost(), &mut ChaCha12Rng::seed_from_u64(seed));
         let reserved = reserved(&with, request.deposit_cost(), &mut rng);
-        // Enough for key IDs: the tape panics when anything else is drawn.
+        // The tape is long enough for the key IDs, and panics if anything else is drawn.
         let mut ids = vec![0; 16 * number];
         rng.fill_bytes(&mut ids);
         let mut tape = Tape::new(ids);
@@ -191,7 +191,7 @@ fn keys_of_one_message_and_of_one_hub_more_or_less_are_different() {
     };
     let [one, two] = made(&all);
     assert_ne!(one, two);
-    // What the hubs beyond the first K have reserved makes no difference, the others' does.
+    // The reservations of the first K hubs make the keys. Those of the others make no difference.
     assert_eq!(made(&all[..3]), [one.clone(), two.clone()]);
     for without in 0..3 {
         let mut with = all.clone();
@@ -225,7 +225,7 @@ fn k_reservations_are_enough_and_fewer_end_the_call_with_the_reasons() {
         assert!(matches!(reserving.progress(NOW), Progress::WaitUntil(until) if until == 10 * NOW));
         reserving.on_reserved(NOW, x(hub), hub);
     }
-    // The others get a moment.
+    // The other hubs get a moment.
     let Progress::WaitUntil(until) = reserving.progress(NOW) else {
         panic!("two hubs have not answered")
     };
@@ -243,7 +243,7 @@ fn k_reservations_are_enough_and_fewer_end_the_call_with_the_reasons() {
     reserving.on_failure(x(2), "no PSRD left: it has gone".to_owned());
     reserving.on_failure(x(3), "cannot be reached: the cable is cut".to_owned());
     assert!(matches!(reserving.progress(NOW), Progress::WaitUntil(_)));
-    // Two more could make it three, but they are silent.
+    // Two more hubs could make it three, but they are silent.
     let Progress::Failed(error) = reserving.progress(10 * NOW) else {
         panic!("the deadline has come")
     };

@@ -1,4 +1,4 @@
-//! The state machines under messages that are changed, replayed, mixed up or made up.
+//! The state machines, when messages are changed, replayed, mixed up or made up.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,10 +9,12 @@ use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{ShareIndex, Sharing};
 use dske::protocol::channel::{ClientEnd, OpenError, PoolOwner};
 use dske::protocol::hub::{Hub, HubConfig, OobError, PsrdRequest, RegistrationRequest};
-use dske::protocol::initiator::{EstablishRequest, EstablishedKey, Initiator, Patience, Progress};
+use dske::protocol::initiator::{
+    Deposits, EstablishRequest, EstablishedKey, Initiator, Patience, Progress,
+};
 use dske::protocol::message::{
     DepositBody, DepositOutcome, DepositReply, DepositResult, FetchAnswer, FetchQuery, FetchReply,
-    Plain,
+    FetchResult, FoundShare, Plain,
 };
 use dske::protocol::responder::{Event, FetchError, Misbehaviour, Responder};
 use dske::protocol::store::StoreLimits;
@@ -40,7 +42,7 @@ fn rng(seed: u64) -> ChaCha12Rng {
     ChaCha12Rng::seed_from_u64(seed)
 }
 
-/// Five hubs, and the ends of clients a (master), b (slave) and c (a stranger) at each.
+/// Five hubs. The clients a (master), b (slave) and c (a stranger) have a channel to each.
 struct Cluster {
     hubs: BTreeMap<ShareIndex, Hub>,
     ends: BTreeMap<(&'static str, ShareIndex), ClientEnd>,
@@ -66,22 +68,8 @@ fn cluster() -> Cluster {
         };
         let mut hub = Hub::new(config, Box::new(rng(x.get().into())));
         for client in ["a", "b", "c"] {
-            let registration = hub
-                .register(&RegistrationRequest {
-                    client: name(client),
-                })
-                .unwrap()
-                .registration;
-            let end: &mut ClientEnd = ends.entry((client, x)).or_default();
-            for owner in [PoolOwner::Client, PoolOwner::Hub] {
-                let request = PsrdRequest {
-                    client: name(client),
-                    registration,
-                    owner,
-                    size: BLOCK_BYTES,
-                };
-                end.add(owner, hub.deliver_psrd(&request).unwrap()).unwrap();
-            }
+            let end = hub.enroll(&name(client), BLOCK_BYTES).unwrap();
+            ends.insert((client, x), end);
         }
         hubs.insert(x, hub);
     }
@@ -92,7 +80,11 @@ fn first() -> ShareIndex {
     ShareIndex::new(1).unwrap()
 }
 
-fn begin(number: usize) -> (Initiator, BTreeMap<ShareIndex, DepositBody<Plain>>) {
+fn begin(number: usize) -> (Initiator, Deposits) {
+    begin_with(number, sharing(), 9)
+}
+
+fn begin_with(number: usize, sharing: Sharing, seed: u64) -> (Initiator, Deposits) {
     let request = EstablishRequest {
         client: name("a"),
         master_sae: sae("a"),
@@ -104,7 +96,7 @@ fn begin(number: usize) -> (Initiator, BTreeMap<ShareIndex, DepositBody<Plain>>)
         deadline: 10 * NOW,
         grace: NOW,
     };
-    Initiator::begin(&request, sharing(), patience, &mut rng(9))
+    Initiator::begin(&request, sharing, patience, &mut rng(seed))
 }
 
 impl Cluster {
@@ -282,7 +274,7 @@ fn every_changed_bit_of_a_response_is_refused_and_consumes_nothing() {
             .open_fetch_reply(&sent, &response)
             .is_ok()
     );
-    // And once only.
+    // A response is accepted only once.
     let again = cluster.end("b", first()).open_fetch_reply(&sent, &response);
     assert!(matches!(again, Err(OpenError::Allocation(_))), "{again:?}");
 }
@@ -312,7 +304,7 @@ fn a_replayed_request_and_the_answer_to_another_are_refused() {
             .open_fetch_reply(&sent_one, &answer_one)
             .is_ok()
     );
-    // Nor does another hub take it.
+    // Another hub does not take it either.
     let second = ShareIndex::new(2).unwrap();
     assert_eq!(code(&cluster.handle(second, &one)), "unknown-psrd");
 }
@@ -347,7 +339,7 @@ fn only_who_serves_a_named_sae_gets_a_share() {
             "{stranger}"
         );
     }
-    // Nor by claiming to be another's SAE.
+    // A stranger does not get it by claiming to be another client's SAE either.
     let claim = FetchQuery {
         client: name("c"),
         ..query("b", &ids)
@@ -460,7 +452,7 @@ fn an_initiator_is_done_with_k_after_grace_and_fails_when_k_cannot_be_reached() 
     );
 }
 
-/// A change of an authentic answer, and what its hub has to be blamed for.
+/// What a hub has to be blamed for, and a change of an authentic answer that deserves it.
 type Lie = (Misbehaviour, fn(&mut FetchReply<Plain>));
 
 const LIES: [Lie; 9] = [
@@ -493,7 +485,7 @@ fn resize(secret: &mut Secret, length: usize, fill: u8) {
     *secret = bytes.into();
 }
 
-fn found(reply: &mut FetchReply<Plain>) -> &mut dske::protocol::message::FoundShare<Plain> {
+fn found(reply: &mut FetchReply<Plain>) -> &mut FoundShare<Plain> {
     match &mut reply.keys[0].answer {
         FetchAnswer::Found(found) => found,
         other => panic!("{other:?}"),
@@ -560,6 +552,57 @@ fn too_few_right_shares_are_never_a_key() {
         responder.take_events().is_empty(),
         "without the polynomial nobody can be blamed"
     );
+}
+
+/// What a hub answers that holds the only share of this deposit, under any key ID.
+fn answer_from(deposit: &DepositBody<Plain>, key_id: KeyId) -> FetchReply<Plain> {
+    let key = &deposit.keys[0];
+    let found = FoundShare {
+        master_sae: deposit.master_sae.clone(),
+        slave_saes: deposit.slave_saes.clone(),
+        hubs: deposit.hubs,
+        threshold: deposit.threshold,
+        x: deposit.x,
+        size: deposit.size,
+        tag: key.tag,
+        share: key.share.clone(),
+    };
+    let answer = FetchAnswer::Found(found);
+    FetchReply {
+        keys: vec![FetchResult { key_id, answer }],
+    }
+}
+
+#[test]
+fn a_second_key_that_fits_takes_the_first_one_back_and_raises_one_alarm() {
+    let sharing = Sharing::new(2, 6).unwrap();
+    let (_, ours) = begin_with(1, sharing, 1);
+    let (_, theirs) = begin_with(1, sharing, 2);
+    let key_id = ours[&first()].keys[0].key_id;
+    let mut responder = Responder::begin(query("b", &[key_id]), sharing, 10 * NOW);
+    // Two hubs hold the key, and four lie together.
+    let mut alarms = Vec::new();
+    for (x, from, state) in [
+        (1, &ours, "collecting"),
+        (2, &ours, "solved"),
+        (3, &theirs, "solved"),
+        (4, &theirs, "ambiguous"),
+        (5, &theirs, "ambiguous"),
+        (6, &theirs, "ambiguous"),
+    ] {
+        let x = ShareIndex::new(x).unwrap();
+        responder.on_reply(x, answer_from(&from[&x], key_id), &mut rng(3));
+        let told = match responder.progress(NOW) {
+            Progress::WaitUntil(_) => "collecting",
+            Progress::Done(_) => "solved",
+            Progress::Failed(FetchError::Ambiguous { .. }) => "ambiguous",
+            Progress::Failed(error) => panic!("{error}"),
+        };
+        assert_eq!(told, state, "hub {x}");
+        let events = responder.take_events().into_iter();
+        alarms.extend(events.filter(|event| matches!(event, Event::TwoKeysFit(_))));
+    }
+    assert_eq!(alarms, [Event::TwoKeysFit(key_id)]);
 }
 
 fn method() -> impl Strategy<Value = Method> {
@@ -652,7 +695,7 @@ fn the_bytes_on_the_wire_are_pinned() {
     let refusal = r#"{"code":"topology-mismatch","what":"x","theirs":1,"ours":2}"#;
     let body: Refusal = serde_json::from_str(refusal).unwrap();
     assert_eq!(serde_json::to_string(&body).unwrap(), refusal);
-    // The MAC of a fixed message under a fixed key: a second implementation can check itself against it.
+    // The MAC of a fixed message under a fixed key, against which a second implementation can check itself.
     let key: Vec<u8> = (0..32).collect();
     let key = dske::crypto::mac::MacKey::try_from(key.as_slice()).unwrap();
     assert_eq!(

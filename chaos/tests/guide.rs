@@ -12,6 +12,7 @@ use dske_chaos::explore::selftest;
 use dske_chaos::plan::{FaultKind, Invariant, Lie};
 use dske_chaos::report::UNCOVERED;
 use dske_chaos::summarize::summarize;
+use dske_chaos::summary::CampaignSummary;
 
 const GUIDE: &str = include_str!("../../docs/chaos.md");
 const CAMPAIGNS: &str = include_str!("../../docs/campaigns.md");
@@ -42,14 +43,26 @@ fn the_campaign_holds_and_reaches_what_it_expects() {
     let campaigns = campaigns();
     assert_eq!(campaigns.len(), 1);
     for campaign in &campaigns {
-        let seeds = campaign.seeds_to_run(None, None);
-        let outcomes = run_seeds(campaign, &seeds, 2, run, |_| {});
-        let summary = summarize(campaign, &outcomes, 1.0);
-        assert!(summary.holds(), "{:?}", summary.violations);
-        assert_eq!(summary.weaknesses(), Vec::<String>::new());
+        let summary = holds(campaign);
         let cut = summary.effects["partition-to-clients"];
         assert!(cut.lost > 0 && cut.calls > 0, "{cut:?}");
     }
+}
+
+#[test]
+fn the_example_to_copy_holds_and_reaches_what_it_expects() {
+    let example = include_str!("../../examples/campaign.toml");
+    holds(&campaign::check::parse("campaign", "examples/campaign.toml", example).unwrap());
+}
+
+/// Runs a campaign with its own seeds, and demands that it holds and is not weak.
+fn holds(campaign: &Campaign) -> CampaignSummary {
+    let seeds = campaign.seeds_to_run(None, None);
+    let outcomes = run_seeds(campaign, &seeds, 2, run, |_| {});
+    let summary = summarize(campaign, &outcomes, 1.0);
+    assert!(summary.holds(), "{:?}", summary.violations);
+    assert_eq!(summary.weaknesses(), Vec::<String>::new());
+    summary
 }
 
 #[test]

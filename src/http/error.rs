@@ -102,7 +102,8 @@ pub fn kme_status(error: &KmeError) -> u16 {
         | KmeError::OutOfRange { .. }
         | KmeError::SizeNotMultipleOf8
         | KmeError::TooMuch { .. }
-        | KmeError::Duplicate(_)
+        | KmeError::SaeTwice(_)
+        | KmeError::KeyTwice(_)
         | KmeError::HandedOut(_)
         | KmeError::Fetch(FetchError::NotFound { .. }) => 400,
         KmeError::Busy

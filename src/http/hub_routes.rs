@@ -109,7 +109,7 @@ async fn key_share(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> Http
     };
     let encoding = Encoding::of(&request);
     match hub.ask.send(Ask(request)).await {
-        Ok(Some(response)) => {
+        Ok(response) => {
             let mut builder = HttpResponse::build(status_code(response.status));
             builder.content_type(match response.status {
                 200 => encoding.content_type(),
@@ -120,8 +120,6 @@ async fn key_share(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> Http
             }
             builder.body(response.body)
         }
-        // A hub that does not answer: the caller's time-out has to notice.
-        Ok(None) => std::future::pending().await,
         Err(error) => stopped(&error),
     }
 }
@@ -181,6 +179,5 @@ pub(super) fn oob_status(error: &OobError) -> u16 {
         OobError::UnknownClient { .. } => 403,
         OobError::StaleRegistration | OobError::PoolFull { .. } => 409,
         OobError::BlockSize { .. } => 400,
-        OobError::Interrupted => 503,
     }
 }

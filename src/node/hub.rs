@@ -11,9 +11,9 @@ use crate::protocol::hub::{
 use crate::protocol::{Request, Response};
 use crate::psrd::Block;
 
-/// A signed request; `None` is a hub that does not answer.
+/// A signed request.
 #[derive(Message)]
-#[rtype(result = "Option<Response>")]
+#[rtype(result = "Response")]
 pub struct Ask(pub Request);
 
 /// Out of band: register a client.
@@ -26,12 +26,13 @@ pub struct Register(pub RegistrationRequest);
 #[rtype(result = "Result<Block, OobError>")]
 pub struct DeliverPsrd(pub PsrdRequest);
 
-/// Management: what does the hub say of itself?
+/// Management: the hub's status.
 #[derive(Message)]
 #[rtype(result = "HubStatus")]
 pub struct GetHubStatus;
 
-/// How often expired shares are looked for when no message arrives.
+/// How often the hub erases expired shares while no message arrives: well below the shortest time that a person would
+/// configure for a share to live.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The hub's actor: a [`Hub`] and a clock.
@@ -63,10 +64,10 @@ impl Actor for HubNode {
 }
 
 impl Handler<Ask> for HubNode {
-    type Result = Option<Response>;
+    type Result = MessageResult<Ask>;
 
     fn handle(&mut self, Ask(request): Ask, _: &mut Self::Context) -> Self::Result {
-        Some(self.hub.handle(self.now(), &request))
+        MessageResult(self.hub.handle(self.now(), &request))
     }
 }
 
@@ -94,8 +95,8 @@ impl Handler<GetHubStatus> for HubNode {
     }
 }
 
-/// The address of whatever actor plays the hub. The testbed puts other actors behind it: one that watches, one
-/// that lies.
+/// The address of whichever actor plays the hub. The testbed puts other actors behind it: one that records what passes,
+/// one that lies.
 #[derive(Clone)]
 pub struct HubHandle {
     /// Signed requests.

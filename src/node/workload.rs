@@ -1,69 +1,69 @@
-//! How much a node has under way at the same time. What would be more is refused before it costs memory.
+//! How much a node has in flight at the same time. Whatever would be too much is refused before it costs memory.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// How much may be under way.
+/// How much may be in flight: a client's calls, or a link's exchanges.
 #[derive(Debug, Clone, Copy)]
 pub struct WorkloadMax {
-    /// Tasks.
-    pub tasks: usize,
-    /// Bytes of all tasks together. One alone may have more.
+    /// Number of calls or exchanges.
+    pub number: usize,
+    /// Bytes of all of them together. A single one may have more.
     pub bytes: usize,
 }
 
-/// What is under way.
+/// Counts what is in flight.
 #[derive(Debug)]
 pub struct Workload {
     max: WorkloadMax,
-    tasks: Cell<usize>,
+    number: Cell<usize>,
     bytes: Cell<usize>,
 }
 
-/// There is too much under way.
+/// Too much is in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
-/// A task that is under way, until this is dropped.
+/// One call or exchange. It counts until this is dropped.
 #[derive(Debug)]
-pub struct Task {
+pub struct InFlight {
     workload: Rc<Workload>,
     bytes: usize,
 }
 
 impl Workload {
-    /// Nothing is under way yet.
+    /// Nothing is in flight yet.
     #[must_use]
     pub fn new(max: WorkloadMax) -> Rc<Self> {
         Rc::new(Self {
             max,
-            tasks: Cell::new(0),
+            number: Cell::new(0),
             bytes: Cell::new(0),
         })
     }
 
-    /// Takes a task on.
+    /// Admits one call or exchange of so many bytes.
     ///
     /// # Errors
-    /// If that would be too much.
-    pub fn take(self: &Rc<Self>, bytes: usize) -> Result<Task, Full> {
-        let (tasks, all) = (self.tasks.get(), self.bytes.get().saturating_add(bytes));
-        if tasks >= self.max.tasks || (tasks > 0 && all > self.max.bytes) {
+    /// If there would be too many, or too many bytes.
+    pub fn admit(self: &Rc<Self>, bytes: usize) -> Result<InFlight, Full> {
+        let (number, all) = (self.number.get(), self.bytes.get().saturating_add(bytes));
+        if number >= self.max.number || (number > 0 && all > self.max.bytes) {
             return Err(Full);
         }
-        self.tasks.set(tasks + 1);
+        self.number.set(number + 1);
         self.bytes.set(all);
-        Ok(Task {
+        Ok(InFlight {
             workload: Rc::clone(self),
             bytes,
         })
     }
 }
 
-impl Drop for Task {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        let Workload { tasks, bytes, .. } = &*self.workload;
-        tasks.set(tasks.get() - 1);
+        let Workload { number, bytes, .. } = &*self.workload;
+        number.set(number.get() - 1);
         bytes.set(bytes.get().saturating_sub(self.bytes));
     }
 }
@@ -75,20 +75,20 @@ mod tests {
     #[test]
     fn what_is_too_much_is_refused_until_something_is_done() {
         let workload = Workload::new(WorkloadMax {
-            tasks: 2,
+            number: 2,
             bytes: 10,
         });
-        let first = workload.take(6).unwrap();
-        assert_eq!(workload.take(5).unwrap_err(), Full, "too many bytes");
-        let second = workload.take(4).unwrap();
-        assert_eq!(workload.take(0).unwrap_err(), Full, "too many tasks");
+        let first = workload.admit(6).unwrap();
+        assert_eq!(workload.admit(5).unwrap_err(), Full, "too many bytes");
+        let second = workload.admit(4).unwrap();
+        assert_eq!(workload.admit(0).unwrap_err(), Full, "too many");
         drop(first);
-        let third = workload.take(6).unwrap();
+        let third = workload.admit(6).unwrap();
         drop((second, third));
-        // However large it is, one alone is taken.
-        let large = workload.take(usize::MAX).unwrap();
-        assert_eq!(workload.take(1).unwrap_err(), Full);
+        // However large it is, one alone is admitted.
+        let large = workload.admit(usize::MAX).unwrap();
+        assert_eq!(workload.admit(1).unwrap_err(), Full);
         drop(large);
-        assert!(workload.take(1).is_ok());
+        assert!(workload.admit(1).is_ok());
     }
 }

@@ -59,10 +59,9 @@ const fn json_bytes(keys: usize, size: usize) -> usize {
 
 /// The number of ways to choose `k` of `n`.
 const fn choose(n: usize, k: usize) -> usize {
-    if k == 0 {
-        1
-    } else {
-        choose(n - 1, k - 1) * n / k
+    match k {
+        0 => 1,
+        _ => choose(n - 1, k - 1) * n / k,
     }
 }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use crate::harness::{Canary, Mark, canary, reached};
 
+use super::limits::{SHARE_BYTES_MAX, SHARES_MAX};
 use super::message::{DepositOutcome, DepositedKey, Plain};
 use super::names::{KeyId, SaeId};
 use entry::{Entry, Time};
@@ -36,6 +37,18 @@ pub struct StoreLimits {
     pub ttl: Duration,
     /// How long after its first fetch an SAE may ask again, since the answer may have been lost on its way.
     pub linger: Duration,
+}
+
+impl Default for StoreLimits {
+    /// What a topology file sets unless it says otherwise: shares live for ten minutes, and for ten seconds after a fetch.
+    fn default() -> Self {
+        Self {
+            shares_max: SHARES_MAX,
+            bytes_max: SHARE_BYTES_MAX,
+            ttl: Duration::from_secs(600),
+            linger: Duration::from_secs(10),
+        }
+    }
 }
 
 /// What the store says to a fetch.
@@ -252,9 +265,9 @@ impl ShareStore {
 
 #[cfg(test)]
 mod tests {
+    use super::DepositOutcome::{Conflict, Full, Stored};
     use super::*;
     use crate::crypto::secret::Secret;
-    use crate::protocol::names::KeyName;
 
     const LIMITS: StoreLimits = StoreLimits {
         shares_max: 2,
@@ -263,267 +276,201 @@ mod tests {
         linger: Duration::from_secs(5),
     };
 
+    #[derive(Debug, PartialEq, Eq)]
+    enum Answer {
+        /// A share that begins with this byte.
+        Found(u8),
+        NotFound,
+        Forbidden,
+    }
+    use Answer::{Forbidden, Found, NotFound};
+
+    /// A store. Times are in seconds, keys have numbers.
+    struct Scene(ShareStore);
+
+    fn scene() -> Scene {
+        Scene(ShareStore::new(LIMITS))
+    }
+
     fn sae(name: &str) -> SaeId {
         name.parse().unwrap()
     }
 
-    /// One of carol's keys.
-    fn key(n: u8) -> KeyName {
-        let key_id = format!("00000000-0000-4000-8000-0000000000{n:02x}");
-        KeyName {
-            master_sae: sae("carol"),
-            key_id: key_id.parse().unwrap(),
-        }
-    }
-
     fn id(n: u8) -> KeyId {
-        key(n).key_id
+        let key_id = format!("00000000-0000-4000-8000-0000000000{n:02x}");
+        key_id.parse().unwrap()
     }
 
-    fn held(share: u8, slaves: &[&str]) -> HeldShare {
-        held_for("carol", share, slaves)
+    fn terms(master: &str, slaves: &[&str]) -> Arc<Terms> {
+        Arc::new(Terms {
+            master_sae: sae(master),
+            slave_saes: slaves.iter().map(|s| sae(s)).collect(),
+            size: 1,
+        })
     }
 
-    fn held_for(master: &str, share: u8, slaves: &[&str]) -> HeldShare {
-        HeldShare {
-            terms: Arc::new(Terms {
-                master_sae: sae(master),
-                slave_saes: slaves.iter().map(|s| sae(s)).collect(),
-                size: 1,
-            }),
-            tag: "00000000000000000000000000000000".parse().unwrap(),
-            share: Plain(Secret::from(vec![share])),
+    fn key(n: u8, share: Vec<u8>) -> DepositedKey<Plain> {
+        DepositedKey {
+            key_id: id(n),
+            tag: "00".repeat(16).parse().unwrap(),
+            share: Plain(Secret::from(share)),
         }
-    }
-
-    /// Does what a hub does for a single key: what is found is handed out.
-    fn fetch<'a>(
-        store: &'a mut ShareStore,
-        now: Duration,
-        key: &KeyName,
-        slave_sae: &SaeId,
-    ) -> Lookup<'a> {
-        store.expire(now);
-        if let Lookup::Found(_) = look_up(store, now, key, slave_sae) {
-            store.hand_out(now, &key.master_sae, &[key.key_id], slave_sae);
-        }
-        look_up(store, now, key, slave_sae)
-    }
-
-    fn deposit(
-        store: &mut ShareStore,
-        now: Duration,
-        key_id: KeyId,
-        held: HeldShare,
-    ) -> DepositOutcome {
-        let HeldShare { terms, tag, share } = held;
-        let key = DepositedKey { key_id, tag, share };
-        store.deposit(now, &terms, vec![key])[0]
-    }
-
-    fn look_up<'a>(
-        store: &'a ShareStore,
-        now: Duration,
-        key: &KeyName,
-        slave_sae: &SaeId,
-    ) -> Lookup<'a> {
-        let lookups = store.look_up(now, &key.master_sae, &[key.key_id], slave_sae);
-        lookups.into_iter().next().unwrap()
     }
 
     fn secs(s: u64) -> Duration {
         Duration::from_secs(s)
     }
 
+    impl Scene {
+        /// Deposits a share of one byte for carol.
+        fn deposit(&mut self, at_s: u64, n: u8, share: u8, slaves: &[&str]) -> DepositOutcome {
+            self.deposit_for("carol", at_s, key(n, vec![share]), slaves)
+        }
+
+        fn deposit_for(
+            &mut self,
+            master: &str,
+            at_s: u64,
+            key: DepositedKey<Plain>,
+            slaves: &[&str],
+        ) -> DepositOutcome {
+            self.0
+                .deposit(secs(at_s), &terms(master, slaves), vec![key])[0]
+        }
+
+        /// What there is of one of carol's keys.
+        fn look_up(&self, at_s: u64, n: u8, slave: &str) -> Answer {
+            self.look_up_of("carol", at_s, n, slave)
+        }
+
+        fn look_up_of(&self, master: &str, at_s: u64, n: u8, slave: &str) -> Answer {
+            let lookups = self
+                .0
+                .look_up(secs(at_s), &sae(master), &[id(n)], &sae(slave));
+            match lookups[0] {
+                Lookup::Found(held) => Found(held.share.0[0]),
+                Lookup::NotFound => NotFound,
+                Lookup::Forbidden => Forbidden,
+            }
+        }
+
+        /// Does what a hub does for one of carol's keys: what is found is handed out.
+        fn fetch(&mut self, at_s: u64, n: u8, slave: &str) -> Answer {
+            self.0.expire(secs(at_s));
+            if let Found(_) = self.look_up(at_s, n, slave) {
+                self.0
+                    .hand_out(secs(at_s), &sae("carol"), &[id(n)], &sae(slave));
+            }
+            self.look_up(at_s, n, slave)
+        }
+    }
+
     #[test]
     fn the_same_deposit_again_is_answered_the_same_and_another_is_refused() {
-        let mut store = ShareStore::new(LIMITS);
-        assert_eq!(
-            deposit(&mut store, secs(0), id(1), held(7, &["b"])),
-            DepositOutcome::Stored
-        );
-        assert_eq!(
-            deposit(&mut store, secs(1), id(1), held(7, &["b"])),
-            DepositOutcome::Stored
-        );
-        assert_eq!(
-            deposit(&mut store, secs(1), id(1), held(8, &["b"])),
-            DepositOutcome::Conflict
-        );
-        assert_eq!(
-            deposit(&mut store, secs(1), id(1), held(7, &["c"])),
-            DepositOutcome::Conflict
-        );
-        assert_eq!(store.len(), 1);
+        let mut scene = scene();
+        assert_eq!(scene.deposit(0, 1, 7, &["b"]), Stored);
+        assert_eq!(scene.deposit(1, 1, 7, &["b"]), Stored);
+        assert_eq!(scene.deposit(1, 1, 8, &["b"]), Conflict);
+        assert_eq!(scene.deposit(1, 1, 7, &["c"]), Conflict);
+        assert_eq!(scene.0.len(), 1);
     }
 
     #[test]
     fn a_key_that_comes_twice_in_one_deposit_is_held_once() {
-        let mut store = ShareStore::new(LIMITS);
-        let HeldShare { terms, tag, .. } = held(0, &["b"]);
-        let shares = [(1, 7), (1, 7), (1, 8), (2, 7), (3, 7)];
-        let keys = shares.map(|(n, share)| DepositedKey {
-            key_id: id(n),
-            tag,
-            share: held(share, &["b"]).share,
-        });
-        assert_eq!(
-            store.deposit(secs(0), &terms, keys.into()),
-            [
-                DepositOutcome::Stored,
-                DepositOutcome::Stored,
-                DepositOutcome::Conflict,
-                DepositOutcome::Stored,
-                DepositOutcome::Full,
-            ]
-        );
+        let Scene(mut store) = scene();
+        let keys = [(1, 7), (1, 7), (1, 8), (2, 7), (3, 7)].map(|(n, share)| key(n, vec![share]));
+        let outcomes = store.deposit(secs(0), &terms("carol", &["b"]), keys.into());
+        assert_eq!(outcomes, [Stored, Stored, Conflict, Stored, Full]);
         assert_eq!((store.len(), store.bytes()), (2, 2));
     }
 
     #[test]
     fn a_full_store_refuses_and_has_room_again_after_expiry() {
-        let mut store = ShareStore::new(LIMITS);
-        deposit(&mut store, secs(0), id(1), held(1, &["b"]));
-        deposit(&mut store, secs(1), id(2), held(1, &["b"]));
-        assert_eq!(
-            deposit(&mut store, secs(2), id(3), held(1, &["b"])),
-            DepositOutcome::Full
-        );
-        assert_eq!(
-            deposit(&mut store, secs(60), id(3), held(1, &["b"])),
-            DepositOutcome::Stored
-        );
-        assert_eq!(store.len(), 2);
+        let mut scene = scene();
+        scene.deposit(0, 1, 1, &["b"]);
+        scene.deposit(1, 2, 1, &["b"]);
+        assert_eq!(scene.deposit(2, 3, 1, &["b"]), Full);
+        assert_eq!(scene.deposit(60, 3, 1, &["b"]), Stored);
+        assert_eq!(scene.0.len(), 2);
     }
 
     #[test]
     fn shares_are_bounded_by_their_bytes_too() {
-        let mut store = ShareStore::new(LIMITS);
-        let of_length = |length| HeldShare {
-            share: Plain(Secret::zeros(length)),
-            ..held(0, &["b"])
-        };
-        deposit(&mut store, secs(0), id(1), of_length(60));
-        for (length, outcome) in [(41, DepositOutcome::Full), (40, DepositOutcome::Stored)] {
-            assert_eq!(
-                deposit(&mut store, secs(1), id(2), of_length(length)),
-                outcome
-            );
+        let mut scene = scene();
+        scene.deposit_for("carol", 0, key(1, vec![0; 60]), &["b"]);
+        for (length, outcome) in [(41, Full), (40, Stored)] {
+            let key = key(2, vec![0; length]);
+            assert_eq!(scene.deposit_for("carol", 1, key, &["b"]), outcome);
         }
-        assert_eq!(store.bytes(), 100);
-        store.expire(secs(60));
-        assert_eq!(store.bytes(), 40);
+        assert_eq!(scene.0.bytes(), 100);
+        scene.0.expire(secs(60));
+        assert_eq!(scene.0.bytes(), 40);
     }
 
     #[test]
     fn each_named_sae_fetches_once_within_the_linger_time() {
-        let mut store = ShareStore::new(LIMITS);
-        deposit(&mut store, secs(0), id(1), held(7, &["b", "c"]));
-        let (b, c) = (sae("b"), sae("c"));
-        assert!(matches!(
-            fetch(&mut store, secs(1), &key(1), &b),
-            Lookup::Found(_)
-        ));
-        assert!(matches!(
-            fetch(&mut store, secs(5), &key(1), &b),
-            Lookup::Found(_)
-        ));
-        assert!(matches!(
-            fetch(&mut store, secs(7), &key(1), &b),
-            Lookup::NotFound
-        ));
+        let mut scene = scene();
+        scene.deposit(0, 1, 7, &["b", "c"]);
+        assert_eq!(scene.fetch(1, 1, "b"), Found(7));
+        assert_eq!(scene.fetch(5, 1, "b"), Found(7));
+        assert_eq!(scene.fetch(7, 1, "b"), NotFound);
         // The other SAE is not affected, and after it the share goes.
-        assert!(matches!(
-            fetch(&mut store, secs(20), &key(1), &c),
-            Lookup::Found(_)
-        ));
-        assert_eq!(store.len(), 1);
-        store.expire(secs(25));
-        assert!(store.is_empty());
+        assert_eq!(scene.fetch(20, 1, "c"), Found(7));
+        assert_eq!(scene.0.len(), 1);
+        scene.0.expire(secs(25));
+        assert!(scene.0.is_empty());
     }
 
     #[test]
     fn strangers_get_nothing_and_use_nothing_up() {
-        let mut store = ShareStore::new(LIMITS);
-        deposit(&mut store, secs(0), id(1), held(7, &["b"]));
+        let mut scene = scene();
+        scene.deposit(0, 1, 7, &["b"]);
         for stranger in ["x", "carol"] {
-            assert!(matches!(
-                fetch(&mut store, secs(1), &key(1), &sae(stranger)),
-                Lookup::Forbidden
-            ));
+            assert_eq!(scene.fetch(1, 1, stranger), Forbidden);
         }
-        assert!(matches!(
-            fetch(&mut store, secs(1), &key(2), &sae("b")),
-            Lookup::NotFound
-        ));
-        assert!(matches!(
-            fetch(&mut store, secs(50), &key(1), &sae("b")),
-            Lookup::Found(_)
-        ));
+        assert_eq!(scene.fetch(1, 2, "b"), NotFound);
+        assert_eq!(scene.fetch(50, 1, "b"), Found(7));
     }
 
     #[test]
     fn masters_do_not_get_in_each_others_way_under_the_same_key_id() {
-        let mut store = ShareStore::new(LIMITS);
-        let carols = key(1);
-        let mallorys = KeyName {
-            master_sae: sae("mallory"),
-            ..key(1)
-        };
-        let b = sae("b");
-        deposit(&mut store, secs(0), id(1), held_for("mallory", 8, &["b"]));
-        assert!(matches!(
-            fetch(&mut store, secs(1), &carols, &b),
-            Lookup::NotFound
-        ));
-        assert_eq!(
-            deposit(&mut store, secs(1), id(1), held(7, &["b"])),
-            DepositOutcome::Stored
-        );
-        for (key, share) in [(&mallorys, 8), (&carols, 7)] {
-            let Lookup::Found(held) = fetch(&mut store, secs(2), key, &b) else {
-                panic!("{key:?} is not found");
-            };
-            assert_eq!(*held.share.0, vec![share]);
-        }
+        let mut scene = scene();
+        scene.deposit_for("mallory", 0, key(1, vec![8]), &["b"]);
+        assert_eq!(scene.fetch(1, 1, "b"), NotFound);
+        assert_eq!(scene.deposit(1, 1, 7, &["b"]), Stored);
+        assert_eq!(scene.look_up_of("mallory", 2, 1, "b"), Found(8));
+        assert_eq!(scene.fetch(2, 1, "b"), Found(7));
     }
 
     #[test]
     fn looking_uses_nothing_up() {
-        let mut store = ShareStore::new(LIMITS);
-        deposit(&mut store, secs(0), id(1), held(7, &["b"]));
-        let b = sae("b");
-        for now in [1, 30, 59] {
-            assert!(matches!(
-                look_up(&store, secs(now), &key(1), &b),
-                Lookup::Found(_)
-            ));
+        let mut scene = scene();
+        scene.deposit(0, 1, 7, &["b"]);
+        for at_s in [1, 30, 59] {
+            assert_eq!(scene.look_up(at_s, 1, "b"), Found(7));
         }
-        assert!(matches!(
-            look_up(&store, secs(60), &key(1), &b),
-            Lookup::NotFound
-        ));
+        assert_eq!(scene.look_up(60, 1, "b"), NotFound);
     }
 
     #[test]
     fn shares_are_erased_in_the_order_of_their_times_however_they_came_by_them() {
-        let mut store = ShareStore::new(StoreLimits {
+        let mut scene = Scene(ShareStore::new(StoreLimits {
             shares_max: 10,
             ..LIMITS
-        });
+        }));
         for n in 0..6 {
-            deposit(&mut store, secs(n.into()), id(n), held(n, &["b"]));
+            scene.deposit(n.into(), n, n, &["b"]);
         }
-        // They expire at 60 to 65. Two are fetched and go earlier. The third is fetched so late that it goes when it would
-        // have gone anyway.
+        // They expire at 60 to 65. Two are fetched and go earlier. The third is fetched so late that it goes when it
+        // would have gone anyway.
         let fetches = [(10, 3), (20, 0), (59, 2)];
         let mut erased = Vec::new();
         for now in 6..=65 {
-            let held = store.len();
-            store.expire(secs(now));
-            erased.extend((store.len()..held).map(|_| now));
+            let held = scene.0.len();
+            scene.0.expire(secs(now));
+            erased.extend((scene.0.len()..held).map(|_| now));
             for (_, n) in fetches.iter().filter(|(at, _)| *at == now) {
-                fetch(&mut store, secs(now), &key(*n), &sae("b"));
+                scene.fetch(now, *n, "b");
             }
         }
         assert_eq!(erased, [15, 25, 61, 62, 64, 65]);
@@ -531,11 +478,11 @@ mod tests {
 
     #[test]
     fn a_share_that_nobody_fetches_expires() {
-        let mut store = ShareStore::new(LIMITS);
-        deposit(&mut store, secs(0), id(1), held(7, &["b"]));
-        store.expire(secs(59));
-        assert_eq!(store.len(), 1);
-        store.expire(secs(60));
-        assert!(store.is_empty());
+        let mut scene = scene();
+        scene.deposit(0, 1, 7, &["b"]);
+        scene.0.expire(secs(59));
+        assert_eq!(scene.0.len(), 1);
+        scene.0.expire(secs(60));
+        assert!(scene.0.is_empty());
     }
 }

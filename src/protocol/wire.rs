@@ -1,4 +1,4 @@
-//! A request and a response as the network carries them: exactly the bytes that the MAC covers.
+//! A request and a response as the network carries them. The MAC covers exactly these bytes.
 
 use std::fmt;
 
@@ -39,26 +39,26 @@ impl fmt::Display for Method {
     }
 }
 
-/// A client's request to a hub. Holds no secret: shares in it are encrypted.
+/// A client's request to a hub. It holds no secret: shares in it are encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// HTTP method.
     pub method: Method,
-    /// Path and query, as on the request line.
+    /// Path and query as on the request line.
     pub target: String,
     /// Value of the [`SIGNATURE_HEADER`], if there is one.
     pub signature: Option<String>,
-    /// Body; empty for [`Method::Get`].
+    /// Body. It is empty for [`Method::Get`].
     pub body: Bytes,
 }
 
-/// A hub's response. Holds no secret: shares in it are encrypted.
+/// A hub's response. It holds no secret: shares in it are encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// HTTP status code.
     pub status: u16,
-    /// Value of the [`SIGNATURE_HEADER`]; absent where the hub could not tell who asked.
+    /// Value of the [`SIGNATURE_HEADER`]. It is absent where the hub could not tell who asked.
     pub signature: Option<String>,
-    /// Body, in the encoding of the request; a refusal of the whole message is always JSON.
+    /// Body, in the encoding of the request. A refusal of the whole message is always JSON.
     pub body: Bytes,
 }

@@ -14,10 +14,10 @@ use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{ShareIndex, Sharing};
 use dske::node::link::{
-    Deposit, Fetch, GetLinkStatus, Link, LinkConfig, LinkError, LinkStatus, Reservation, Reserve,
+    Exchange, GetLinkStatus, Link, LinkConfig, LinkError, LinkStatus, Reservation, Reserve,
 };
 use dske::node::transport::{Transport, Unreachable};
-use dske::protocol::batch::{Operation, operations_of};
+use dske::protocol::batch::{Operation, Reply, operations_of};
 use dske::protocol::channel::Unverified;
 use dske::protocol::hub::{
     Hub, HubConfig, OobError, PsrdRequest, Registration, RegistrationRequest,
@@ -206,11 +206,9 @@ fn are_disjoint(allocations: &[Allocation]) {
 fn link(wire: &Rc<Wire>) -> Addr<Link> {
     let config = LinkConfig {
         client: "a".parse().unwrap(),
-        hub: "hub".parse().unwrap(),
         block_bytes: BLOCK_BYTES,
         low_water_bytes: LOW_WATER_BYTES,
         request_timeout: SECOND,
-        retry_delay: Duration::from_millis(50),
     };
     Link::new(config, Rc::new(Way(Rc::clone(wire)))).start()
 }
@@ -244,13 +242,15 @@ async fn deposit(
         size: share.len() - TAG_SECRET_BYTES,
         keys: vec![key],
     };
-    let deadline = Instant::now() + 10 * SECOND;
-    let message = Deposit {
-        deposit,
+    let message = Exchange {
+        operation: Operation::Deposit(deposit),
         reserved,
-        deadline,
+        deadline: Instant::now() + 10 * SECOND,
     };
-    link.send(message).await.unwrap()
+    match link.send(message).await.unwrap()? {
+        Reply::Deposit(reply) => Ok(reply),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[track_caller]
@@ -361,7 +361,7 @@ fn psrd_at_hand_is_reserved_without_the_hub_and_none_is_made_up() {
         }
         are_disjoint(&allocations);
         let error = reserve(&link, COST).await.unwrap_err();
-        assert_eq!(error, LinkError::Unreachable("it is down".to_owned()));
+        assert_eq!(error, down::<()>().unwrap_err().into());
         // There again: delivered first.
         wire.start_hub();
         assert!(reserve(&link, 3 * BLOCK_BYTES).await.is_ok());
@@ -387,11 +387,17 @@ fn as_much_psrd_is_brought_as_the_answers_to_several_fetches_take() {
         };
         let deadline = Instant::now() + 10 * SECOND;
         let fetches = (0..4).map(|_| {
-            let query = query.clone();
-            link.send(Fetch { query, deadline })
+            link.send(Exchange {
+                operation: Operation::Fetch(query.clone()),
+                reserved: None,
+                deadline,
+            })
         });
         for reply in join_all(fetches).await {
-            assert!(reply.unwrap().unwrap().is_complete());
+            match reply.unwrap().unwrap() {
+                Reply::Fetch(reply) => assert!(reply.is_complete()),
+                other => panic!("{other:?}"),
+            }
         }
     });
 }
@@ -531,13 +537,14 @@ fn one_operation_that_is_refused_takes_no_other_with_it() {
         let link = link(&wire);
         sleep(SECOND).await;
         // The hub knows no SAE c.
-        let foreign = Fetch {
-            query: FetchQuery {
+        let foreign = Exchange {
+            operation: Operation::Fetch(FetchQuery {
                 client: "a".parse().unwrap(),
                 slave_sae: "c".parse().unwrap(),
                 master_sae: "a".parse().unwrap(),
                 key_ids: vec![KeyId::random(&mut ChaCha12Rng::seed_from_u64(1))],
-            },
+            }),
+            reserved: None,
             deadline: Instant::now() + SECOND,
         };
         let foreign = link.send(foreign);

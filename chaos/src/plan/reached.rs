@@ -187,7 +187,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::campaign::load;
+    use crate::campaign::{check, load};
     use crate::explore::run::run;
     use crate::explore::runner::run_seeds;
 
@@ -202,6 +202,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_campaign_may_expect_every_refusal() {
+        for kind in Refusal::KINDS {
+            let text = format!(
+                "about = \"x\"\nseeds = 1\n[cluster]\nhubs = 5\nthreshold = 3\n[workload]\nduration_s = 5\n\
+                 calls_per_second = 1\n[expect]\nreached = [\"refused:{kind}\"]\n"
+            );
+            let campaign = check::parse("x", "x.toml", &text).unwrap();
+            assert_eq!(campaign.expect.reached.len(), 1);
+        }
+        assert!(names().contains(&"refused:too-much-at-once".to_owned()));
     }
 
     #[test]

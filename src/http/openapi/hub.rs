@@ -301,7 +301,6 @@ fn deliver() -> OperationBuilder {
                 reason: String::new(),
             },
             OobError::BlockSize { size: 0 },
-            OobError::Interrupted,
         ],
     )
 }

@@ -2,76 +2,56 @@
 
 use std::rc::Rc;
 
-use tokio::sync::mpsc;
-
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::robust::Method;
 use crate::crypto::shamir::ShareIndex;
 use crate::harness::{Canary, Mark, canary, reached};
+use crate::protocol::batch::{Operation, Reply};
 use crate::protocol::channel::OpenError;
 use crate::protocol::initiator::{EstablishedKey, Progress};
-use crate::protocol::limits::KEYS_PER_MESSAGE_MAX;
-use crate::protocol::message::{FetchQuery, FetchReply, Plain};
+use crate::protocol::message::{FetchQuery, Plain};
 use crate::protocol::responder::{Event, FetchError, Responder};
 
-use super::super::link::{Fetch, LinkError};
-use super::{Answer, Core, GetKeyWithIds, KmeError, check_distinct, check_range};
+use super::super::link::{Exchange, LinkError};
+use super::error::KmeError;
+use super::hubs::{Answer, Answers, answers_otherwise};
+use super::kme::Kme;
+use super::message::GetKeyWithIds;
 
-type Answers = mpsc::UnboundedReceiver<Answer<FetchReply<Plain>>>;
-
-impl Core {
+impl Kme {
     pub(super) async fn get_key_with_ids(
         self: Rc<Self>,
         message: GetKeyWithIds,
     ) -> Result<Vec<EstablishedKey>, KmeError> {
-        let GetKeyWithIds {
-            caller,
-            master_sae,
-            key_ids,
-        } = message;
-        self.check_caller(&caller)?;
-        self.home_of(&master_sae)?;
-        check_range("key IDs", key_ids.len(), 1, KEYS_PER_MESSAGE_MAX)?;
-        check_distinct(&key_ids)?;
-        // How large the shares will be, the hubs know: for a key of default size.
+        let query = self.config.check_get_key_with_ids(message)?;
+        // Only the hubs know how large the shares will be. This is for keys of default size.
         let share_bytes = TAG_SECRET_BYTES + self.config.keys.default_bits / 8;
-        let bytes = key_ids.len() * share_bytes * self.links.len();
-        let _task = self.take(bytes)?;
+        let bytes = query.key_ids.len() * share_bytes * self.hubs.number();
+        let _in_flight = self.admit(bytes)?;
         self.handed_out
             .borrow_mut()
-            .claim(self.now(), &caller, &master_sae, &key_ids)
+            .claim(self.now(), &query)
             .map_err(KmeError::HandedOut)?;
-        let fetched = self.fetch(&caller, &master_sae, &key_ids).await;
+        let fetched = self.fetch(&query).await;
         let mut counters = self.counters.borrow_mut();
         match &fetched {
             Ok(keys) => counters.keys_fetched += keys.len() as u64,
             Err(_) => {
                 counters.fetch_failures += 1;
-                let mut handed_out = self.handed_out.borrow_mut();
-                handed_out.give_back(&caller, &master_sae, &key_ids);
+                self.handed_out.borrow_mut().give_back(&query);
             }
         }
-        fetched
+        Ok(fetched?)
     }
 
-    async fn fetch(
-        self: &Rc<Self>,
-        caller: &crate::protocol::SaeId,
-        master_sae: &crate::protocol::SaeId,
-        key_ids: &[crate::protocol::KeyId],
-    ) -> Result<Vec<EstablishedKey>, KmeError> {
-        let query = FetchQuery {
-            client: self.config.name.clone(),
-            slave_sae: caller.clone(),
-            master_sae: master_sae.clone(),
-            key_ids: key_ids.to_vec(),
-        };
+    async fn fetch(self: &Rc<Self>, query: &FetchQuery) -> Result<Vec<EstablishedKey>, FetchError> {
         let deadline = self.now() + self.config.timing.call_deadline;
-        let mut answers = self.ask_all_links(|| Fetch {
-            query: query.clone(),
-            deadline: self.started + deadline,
+        let mut answers = self.hubs.ask_all(|| Exchange {
+            operation: Operation::Fetch(query.clone()),
+            reserved: None,
+            deadline: self.clock(deadline),
         });
-        let mut responder = Responder::begin(query, self.config.sharing, deadline);
+        let mut responder = Responder::begin(query.clone(), self.config.sharing, deadline);
         loop {
             match responder.progress(self.now()) {
                 Progress::Done(keys) => {
@@ -82,10 +62,10 @@ impl Core {
                     if let FetchError::Unavailable { reasons, .. } = &mut error {
                         reasons.name_hubs(|x| self.name_of(x));
                     }
-                    return Err(error.into());
+                    return Err(error);
                 }
                 Progress::WaitUntil(until) => {
-                    if let Some(answer) = self.next(&mut answers, until).await {
+                    if let Some(answer) = answers.next(self.clock(until)).await {
                         self.hear(&mut responder, answer);
                     }
                 }
@@ -93,10 +73,10 @@ impl Core {
         }
     }
 
-    /// Checks the answers that come after the key was delivered: a late lie is a lie.
-    async fn audit(self: Rc<Self>, mut responder: Responder, mut answers: Answers) {
+    /// Checks the answers that come after the key was delivered: a lie is a lie also if it is late.
+    async fn audit(self: Rc<Self>, mut responder: Responder, mut answers: Answers<Reply<Plain>>) {
         while !responder.is_settled() && !canary(Canary::LateLieIgnored) {
-            match answers.recv().await {
+            match answers.next_at_any_time().await {
                 Some(answer) => {
                     reached(Mark::AnswerAfterKey);
                     self.hear(&mut responder, answer);
@@ -106,14 +86,16 @@ impl Core {
         }
     }
 
-    fn hear(&self, responder: &mut Responder, (mut x, answer): Answer<FetchReply<Plain>>) {
+    fn hear(&self, responder: &mut Responder, (mut x, answer): Answer<Reply<Plain>>) {
         if canary(Canary::HubsSwapped) {
-            let last = self.links.keys().next_back();
-            x = last
-                .and_then(|last| ShareIndex::new(last.get() + 1 - x.get()))
-                .unwrap_or(x);
+            let last = self.config.sharing.shares();
+            x = ShareIndex::new(last + 1 - x.get()).unwrap_or(x);
         }
-        match answer {
+        let fetched = answer.and_then(|reply| match reply {
+            Reply::Fetch(reply) => Ok(reply),
+            other => Err(answers_otherwise(other)),
+        });
+        match fetched {
             Ok(reply) => {
                 let mut rng = self.rng.borrow_mut();
                 responder.on_reply(x, reply, rng.as_mut());

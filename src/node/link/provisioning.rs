@@ -1,187 +1,166 @@
 //! Registration and refill: what a link needs before it can ask, and keeps up between exchanges.
 
-use std::future::Future;
+use std::cell::{RefCell, RefMut};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::harness::{Canary, Mark, canary, reached};
-use crate::protocol::channel::{ClientEnd, PoolOwner};
+use crate::harness::{Mark, reached};
+use crate::protocol::channel::PoolOwner;
 use crate::protocol::hub::{OobError, PsrdRequest, RegistrationRequest};
-use crate::protocol::limits::BLOCKS_MAX;
 
-use super::{Core, LinkError, State};
+use super::super::transport::{Carried, Transport};
+use super::config::LinkConfig;
+use super::error::{LinkError, NoPsrd};
+use super::supply::Supply;
 
 /// How often a link looks after itself. Often enough that a hub which starts after its clients serves them within a
 /// second or two; seldom enough to cost nothing beside a single exchange.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Longest pause between two vain attempts to reach a hub, to which [`UPKEEP_INTERVAL`] is doubled: a hub that is
-/// away for long is not bothered more often, and is back in use this soon.
+/// Longest pause between two attempts to reach a hub in vain, to which [`UPKEEP_INTERVAL`] is doubled. A hub that is
+/// away for long is not bothered more often, and is back in use within this time.
 const UPKEEP_PAUSE_MAX: Duration = Duration::from_secs(8);
 
-/// Keeps a link registered and its pools filled, for as long as there is a link: without this, a hub that starts after
-/// its clients would have to wait for a call. What an exchange needs at once it gets by itself.
-pub(super) async fn upkeep(link: Weak<Core>) {
-    let mut in_vain = UPKEEP_INTERVAL;
-    while let Some(core) = link.upgrade() {
-        let mut pause = UPKEEP_INTERVAL;
-        match core.provision_if_needed().await {
-            Err(LinkError::Unreachable(_) | LinkError::Timeout(_)) => {
-                pause = in_vain;
-                in_vain = (in_vain * 2).min(UPKEEP_PAUSE_MAX);
-            }
-            // Also a hub that refuses is there: one that has restarted is to be registered with as soon as possible.
-            Ok(()) | Err(_) => in_vain = UPKEEP_INTERVAL,
-        }
-        // The link may be gone by the next time.
-        drop(core);
-        tokio::time::sleep(pause).await;
-    }
+const _: () = assert!(
+    UPKEEP_INTERVAL.as_millis() <= UPKEEP_PAUSE_MAX.as_millis(),
+    "a pause only grows"
+);
+
+/// Keeps the supply of PSRD up. One registration or refill runs at a time.
+pub(super) struct Provisioning {
+    config: LinkConfig,
+    transport: Rc<dyn Transport>,
+    supply: RefCell<Supply>,
+    one_at_a_time: tokio::sync::Mutex<()>,
 }
 
-impl Core {
-    /// Provisions unless that is not necessary. `needed` are the bytes that have to be in the client's pool.
+impl Provisioning {
+    pub(super) fn new(config: LinkConfig, transport: Rc<dyn Transport>) -> Self {
+        Self {
+            supply: RefCell::new(Supply::new(config.low_water_bytes)),
+            config,
+            transport,
+            one_at_a_time: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// The supply. Not to be held across an await.
+    pub(super) fn supply(&self) -> RefMut<'_, Supply> {
+        self.supply.borrow_mut()
+    }
+
+    /// Whether a registration or refill is running.
+    pub(super) fn is_running(&self) -> bool {
+        self.one_at_a_time.try_lock().is_err()
+    }
+
+    /// Keeps a link registered and its pools filled for as long as the link exists. Without this, a hub that starts
+    /// after its clients would have to wait for a call. What an exchange needs at once, it gets by itself.
+    pub(super) async fn upkeep(link: Weak<Self>) {
+        let mut pause_in_vain = UPKEEP_INTERVAL;
+        while let Some(provisioning) = link.upgrade() {
+            let mut pause = UPKEEP_INTERVAL;
+            match provisioning.provision_if_needed().await {
+                Err(LinkError::Unreachable(_) | LinkError::Timeout(_)) => {
+                    pause = pause_in_vain;
+                    pause_in_vain = (pause_in_vain * 2).min(UPKEEP_PAUSE_MAX);
+                }
+                // A hub that refuses is there too: one that has restarted is to be registered with as soon as possible.
+                Ok(()) | Err(_) => pause_in_vain = UPKEEP_INTERVAL,
+            }
+            // The link may be gone by the next time.
+            drop(provisioning);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Provisions unless the supply is ready. `cost` is the number of bytes that the client's pool has to hold.
     pub(super) async fn make_ready(
         self: &Rc<Self>,
-        needed: usize,
-        is_ready: impl Fn(&State) -> bool,
+        cost: usize,
+        is_ready: impl Fn(&Supply) -> bool,
     ) -> Result<(), LinkError> {
-        if is_ready(&self.state.borrow()) {
+        if is_ready(&self.supply()) {
             return Ok(());
         }
-        // Before the first registration there is no pool that could be exhausted.
-        let registered = self.state.borrow().registration.is_some();
-        self.state.borrow_mut().counters.psrd_exhausted += u64::from(registered);
-        let provisioned = self.provision(needed).await;
-        if !registered && self.state.borrow().counters.registrations > 1 {
+        self.supply().count_exhausted();
+        let was_registered = self.supply().is_registered();
+        let provisioned = self.provision(cost).await;
+        if !was_registered && self.supply().counters().registrations > 1 {
             reached(Mark::RegisteredAgain);
         }
         // One pool may have been refilled before the other failed, and that may do.
-        if is_ready(&self.state.borrow()) {
+        if is_ready(&self.supply()) {
             return Ok(());
         }
         provisioned
     }
 
-    pub(super) fn provision_in_background(self: &Rc<Self>) {
-        if self.provisioning.try_lock().is_ok() {
-            drop(self.spawn_provisioning(0));
+    /// Refills in the background if a pool is low.
+    pub(super) fn top_up(self: &Rc<Self>) {
+        if self.supply().is_low() && !self.is_running() {
+            drop(self.spawn(0));
         }
     }
 
     /// Provisions unless there is no need, or it is being done.
     async fn provision_if_needed(self: &Rc<Self>) -> Result<(), LinkError> {
-        let needed = self
-            .state
-            .borrow()
-            .needs_provisioning(self.config.low_water_bytes);
-        if needed && self.provisioning.try_lock().is_ok() {
+        let is_needed = self.supply().needs_provisioning();
+        if is_needed && !self.is_running() {
             return self.provision(0).await;
         }
         Ok(())
     }
 
     async fn provision(self: &Rc<Self>, cost: usize) -> Result<(), LinkError> {
-        // In a task of its own: the caller may give up at its deadline, but a delivery must not be left half done.
-        self.spawn_provisioning(cost)
-            .await
-            .map_err(|e| LinkError::NoPsrd(e.to_string()))?
-            .map_err(|e| match e {
-                Provisioning::Refused(e) => LinkError::NoPsrd(e.to_string()),
-                Provisioning::Failed(e) => e,
-            })
+        let provisioned = self.spawn(cost).await;
+        provisioned.unwrap_or_else(|_| Err(NoPsrd::BrokenOff.into()))
     }
 
-    fn spawn_provisioning(
-        self: &Rc<Self>,
-        cost: usize,
-    ) -> impl Future<Output = Result<Result<(), Provisioning>, tokio::task::JoinError>> + use<>
-    {
-        let core = Rc::clone(self);
+    /// Registers and refills in a task of its own: the caller may give up at its deadline, but a delivery must not be
+    /// left half done.
+    fn spawn(self: &Rc<Self>, cost: usize) -> JoinHandle<Result<(), LinkError>> {
+        let provisioning = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            let _one_at_a_time = core.provisioning.lock().await;
-            core.register_if_needed().await?;
-            core.refill(PoolOwner::Client, cost).await?;
-            core.refill(PoolOwner::Hub, 0).await
+            let _one_at_a_time = provisioning.one_at_a_time.lock().await;
+            provisioning.register_if_needed().await?;
+            provisioning.refill(PoolOwner::Client, cost).await?;
+            provisioning.refill(PoolOwner::Hub, 0).await
         })
     }
 
-    async fn register_if_needed(&self) -> Result<(), Provisioning> {
-        if self.state.borrow().registration.is_some() {
+    async fn register_if_needed(&self) -> Result<(), LinkError> {
+        if self.supply().is_registered() {
             return Ok(());
         }
-        let request = RegistrationRequest {
-            client: self.config.client.clone(),
-        };
-        let registration = self.out_of_band(self.transport.register(request)).await?;
-        let mut state = self.state.borrow_mut();
-        state.end = ClientEnd::default();
-        state.registration = Some(registration.registration);
-        state.blocks_wanted = 0;
-        state.epoch += 1;
-        state.counters.registrations += 1;
+        let client = self.config.client.clone();
+        let request = RegistrationRequest { client };
+        let registered = self.out_of_band(self.transport.register(request)).await?;
+        self.supply().register(registered.registration);
         Ok(())
     }
 
-    /// Fetches blocks until a pool is above its low-water mark and holds `cost` bytes, and as many as the hub lacks.
-    async fn refill(&self, owner: PoolOwner, cost: usize) -> Result<(), Provisioning> {
+    /// Fetches blocks for a pool until it needs no more.
+    async fn refill(&self, owner: PoolOwner, cost: usize) -> Result<(), LinkError> {
+        let size = self.config.block_bytes;
         loop {
-            let (left, wanted, registration) = {
-                let mut state = self.state.borrow_mut();
-                let left = state.end.left(owner);
-                if owner == PoolOwner::Hub && left > self.config.block_bytes * (BLOCKS_MAX - 2) {
-                    // One more may not fit. So nearly full a pool has enough for any answer.
-                    state.blocks_wanted = 0;
-                }
-                let wanted = owner == PoolOwner::Hub && state.blocks_wanted > 0;
-                (left, wanted, state.registration)
-            };
-            if left >= self.config.low_water_bytes && left >= cost && !wanted {
-                return Ok(());
-            }
-            if canary(Canary::RefillForgotten) && self.state.borrow().counters.refills >= 2 {
-                return Ok(());
-            }
-            let Some(registration) = registration else {
+            let Some(registration) = self.supply().needs_block(owner, cost, size) else {
                 return Ok(());
             };
             let request = PsrdRequest {
                 client: self.config.client.clone(),
                 registration,
                 owner,
-                size: self.config.block_bytes,
+                size,
             };
-            let delivered = self.out_of_band(self.transport.deliver_psrd(request)).await;
-            let mut state = self.state.borrow_mut();
-            match delivered {
-                Ok(block) => {
-                    state
-                        .end
-                        .add(owner, block)
-                        .map_err(|e| Provisioning::Failed(LinkError::NoPsrd(e.to_string())))?;
-                    state.counters.refills += 1;
-                    if owner == PoolOwner::Hub {
-                        state.blocks_wanted = state.blocks_wanted.saturating_sub(1);
-                    }
-                }
+            match self.out_of_band(self.transport.deliver_psrd(request)).await {
+                Ok(block) => self.supply().add(owner, block).map_err(NoPsrd::Pool)?,
                 Err(error) => {
-                    if let Provisioning::Refused(OobError::StaleRegistration) = &error {
-                        reached(Mark::RefillStale);
-                    }
-                    // A lost block of the hub's own pool would be spent by the hub on answers that nobody can
-                    // verify: start over.
-                    let lost = matches!(error, Provisioning::Failed(_)) && owner == PoolOwner::Hub;
-                    // A hub that says that the pool is full holds blocks that never arrived here: the same.
-                    let stale = matches!(
-                        error,
-                        Provisioning::Refused(
-                            OobError::StaleRegistration | OobError::PoolFull { .. }
-                        )
-                    );
-                    if lost || stale {
-                        state.registration = None;
+                    if voids_registration(&error, owner) {
+                        self.supply().unregister();
                     }
                     return Err(error);
                 }
@@ -189,27 +168,28 @@ impl Core {
         }
     }
 
-    async fn out_of_band<T, E>(
-        &self,
-        call: impl Future<Output = Result<Result<T, OobError>, E>>,
-    ) -> Result<T, Provisioning>
-    where
-        E: std::fmt::Display,
-    {
-        let timeout_after = self.config.request_timeout;
-        timeout(timeout_after, call)
-            .await
-            .map_err(|_| Provisioning::Failed(LinkError::Timeout(timeout_after)))?
-            .map_err(|e| Provisioning::Failed(LinkError::Unreachable(e.to_string())))?
-            .map_err(Provisioning::Refused)
+    async fn out_of_band<T>(&self, call: Carried<Result<T, OobError>>) -> Result<T, LinkError> {
+        let request_timeout = self.config.request_timeout;
+        let answer = timeout(request_timeout, call).await;
+        let answer = answer.map_err(|_| LinkError::Timeout(request_timeout))??;
+        Ok(answer.map_err(NoPsrd::Refused)?)
     }
 }
 
-/// Why PSRD could not be got.
-#[derive(Debug)]
-enum Provisioning {
-    /// The hub refused: nothing was delivered.
-    Refused(OobError),
-    /// Nobody knows whether something was delivered.
-    Failed(LinkError),
+/// Whether the link has to register anew after a failed delivery.
+fn voids_registration(error: &LinkError, owner: PoolOwner) -> bool {
+    match error {
+        LinkError::NoPsrd(NoPsrd::Refused(refusal)) => match refusal {
+            OobError::StaleRegistration => {
+                reached(Mark::RefillStale);
+                true
+            }
+            // The pool is full of blocks that never arrived here.
+            OobError::PoolFull { .. } => true,
+            _ => false,
+        },
+        // Nobody knows whether the block was delivered. The hub would spend a lost block of its own pool on answers
+        // that nobody can verify.
+        _ => owner == PoolOwner::Hub,
+    }
 }

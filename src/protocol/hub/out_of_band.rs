@@ -35,9 +35,6 @@ pub enum OobError {
         /// What the pool says.
         reason: String,
     },
-    /// PSRD cannot be delivered at the moment.
-    #[error("PSRD delivery is interrupted")]
-    Interrupted,
 }
 
 /// A client's request for PSRD.

@@ -130,7 +130,7 @@ impl LyingHub {
         }
     }
 
-    /// The answer, and how long to wait with it.
+    /// The answer, if the hub gives one, and how long to wait with it.
     fn answer(&mut self, Ask(request): &Ask) -> (Option<Response>, Duration) {
         let at_once = |response| (Some(response), Duration::ZERO);
         let now = self.now();
@@ -294,7 +294,7 @@ impl Actor for LyingHub {
 }
 
 impl Handler<Ask> for LyingHub {
-    type Result = ResponseFuture<Option<Response>>;
+    type Result = ResponseFuture<Response>;
 
     fn handle(&mut self, ask: Ask, _: &mut Self::Context) -> Self::Result {
         let (response, wait) = self.answer(&ask);
@@ -302,7 +302,11 @@ impl Handler<Ask> for LyingHub {
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
-            response
+            match response {
+                Some(response) => response,
+                // A silent hub never answers: the time-out of whoever asked has to notice.
+                None => std::future::pending().await,
+            }
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The actor between a hub's HTTP routes and the hub: records what passes, and can slow the hub down or cut its
 //! PSRD deliveries off.
 
+use std::future::pending;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -45,7 +46,7 @@ impl Front {
 }
 
 impl Handler<Ask> for Front {
-    type Result = ResponseFuture<Option<Response>>;
+    type Result = ResponseFuture<Response>;
 
     fn handle(&mut self, Ask(request): Ask, _: &mut Self::Context) -> Self::Result {
         let (observer, inner, hub) = (self.observer.clone(), self.inner.ask.clone(), self.hub);
@@ -57,13 +58,16 @@ impl Handler<Ask> for Front {
                 observer.reach(Reached::Effect(FaultEffect::SlowedResponse));
                 tokio::time::sleep(delay).await;
             }
-            let response = inner.send(Ask(request.clone())).await.ok()??;
+            let Ok(response) = inner.send(Ask(request.clone())).await else {
+                // The hub has stopped: it never answers.
+                return std::future::pending().await;
+            };
             let said = Seen::Said {
                 to: request,
                 response: response.clone(),
             };
             observer.message(client, hub, said);
-            Some(response)
+            response
         })
     }
 }
@@ -77,10 +81,11 @@ impl Handler<Register> for Front {
         Box::pin(async move {
             let name = message.0.client.clone();
             observer.note(NoteKind::Register { hub, client: name });
-            let registered = inner
-                .send(message)
-                .await
-                .unwrap_or(Err(OobError::Interrupted));
+            let registered = match inner.send(message).await {
+                Ok(registered) => registered,
+                // A hub that has stopped never answers.
+                Err(_) => pending().await,
+            };
             if registered.is_ok() {
                 observer.out_of_band(hub, client, OutOfBand::Registered);
             }
@@ -103,13 +108,13 @@ impl Handler<DeliverPsrd> for Front {
             if is_cut_off(&observer.seen().plan, hub, now_us() / 1000) {
                 observer.reach(Reached::Effect(FaultEffect::RefillRefused));
                 observer.out_of_band(hub, client, OutOfBand::RefillCutOff);
-                return Err(OobError::Interrupted);
+                return pending().await;
             }
             let owner = message.0.owner;
-            let delivered = inner
-                .send(message)
-                .await
-                .unwrap_or(Err(OobError::Interrupted));
+            let delivered = match inner.send(message).await {
+                Ok(delivered) => delivered,
+                Err(_) => pending().await,
+            };
             if let (Ok(block), Some(client)) = (&delivered, client) {
                 observer.block(hub, client, owner, block);
             }

@@ -1,0 +1,156 @@
+//! The client's hubs, each behind its link: asking one or all of them, and hearing what they say.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::rc::Rc;
+
+use actix::prelude::*;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use crate::crypto::shamir::ShareIndex;
+use crate::protocol::batch::Reply;
+use crate::protocol::channel::{Malformed, OpenError};
+use crate::protocol::message::Plain;
+
+use super::super::link::{GetLinkStatus, Link, LinkConfig, LinkError, LinkStatus};
+use super::super::transport::Transport;
+use super::config::{ClientConfig, HubPeer};
+
+/// What a hub's link says.
+pub(super) type Answer<T> = (ShareIndex, Result<T, LinkError>);
+
+/// The links to all hubs.
+pub(super) struct Hubs {
+    links: BTreeMap<ShareIndex, Addr<Link>>,
+    /// Hubs that made the last call that they were part of wait in vain, once it had its K.
+    slow: RefCell<BTreeSet<ShareIndex>>,
+}
+
+impl Hubs {
+    /// Starts the links.
+    pub(super) fn start(
+        config: &ClientConfig,
+        transport: impl Fn(&HubPeer) -> Rc<dyn Transport>,
+    ) -> Self {
+        let links = config.hubs.iter().map(|hub| {
+            let link = LinkConfig {
+                client: config.name.clone(),
+                block_bytes: config.block_bytes,
+                low_water_bytes: config.low_water_bytes,
+                request_timeout: config.timing.request_timeout,
+            };
+            (hub.x, Link::new(link, transport(hub)).start())
+        });
+        Self {
+            links: links.collect(),
+            slow: RefCell::default(),
+        }
+    }
+
+    pub(super) fn number(&self) -> usize {
+        self.links.len()
+    }
+
+    /// The hubs that calls no longer wait for, once they have their K.
+    pub(super) fn slow(&self) -> BTreeSet<ShareIndex> {
+        self.slow.borrow().clone()
+    }
+
+    /// Notes hubs that have made a call wait in vain.
+    pub(super) fn note_slow(&self, hubs: Vec<ShareIndex>) {
+        self.slow.borrow_mut().extend(hubs);
+    }
+
+    /// Notes a hub that has answered within the time for which calls wait.
+    pub(super) fn note_in_time(&self, hub: ShareIndex) {
+        self.slow.borrow_mut().remove(&hub);
+    }
+
+    /// Asks the link to a hub.
+    pub(super) fn ask<M, T>(
+        &self,
+        x: ShareIndex,
+        message: M,
+    ) -> impl Future<Output = Result<T, LinkError>> + use<M, T>
+    where
+        M: Message<Result = Result<T, LinkError>> + Send + 'static,
+        T: Send + 'static,
+        Link: Handler<M>,
+    {
+        let sent = self.links.get(&x).map(|link| link.send(message));
+        async move {
+            match sent {
+                Some(sent) => sent.await.unwrap_or(Err(LinkError::Stopped)),
+                None => Err(LinkError::Stopped),
+            }
+        }
+    }
+
+    /// Asks all links at once. What they say once nobody listens any more is dropped.
+    pub(super) fn ask_all<M, T>(&self, message: impl Fn() -> M) -> Answers<T>
+    where
+        M: Message<Result = Result<T, LinkError>> + Send + 'static,
+        T: Send + 'static,
+        Link: Handler<M>,
+    {
+        let asked = self.links.keys().map(|&x| (x, self.ask(x, message())));
+        Answers::gather(asked, drop)
+    }
+
+    pub(super) async fn status(&self, x: ShareIndex) -> LinkStatus {
+        match self.links.get(&x) {
+            Some(link) => link.send(GetLinkStatus).await.unwrap_or_default(),
+            None => LinkStatus::default(),
+        }
+    }
+}
+
+/// Answers as they come in, one from each hub.
+pub(super) struct Answers<T>(mpsc::UnboundedReceiver<Answer<T>>);
+
+impl<T: 'static> Answers<T> {
+    /// Lets every answer come in, in a task of its own, also after nobody listens any more: then `unheard` gets it.
+    pub(super) fn gather<F>(
+        asked: impl Iterator<Item = (ShareIndex, F)>,
+        unheard: impl Fn(Result<T, LinkError>) + Clone + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<T, LinkError>> + 'static,
+    {
+        // Unbounded, but holds at most one answer from each hub.
+        let (sender, receiver) = mpsc::unbounded_channel();
+        for (x, asked) in asked {
+            let (sender, unheard) = (sender.clone(), unheard.clone());
+            tokio::task::spawn_local(async move {
+                if let Err(mpsc::error::SendError((_, answer))) = sender.send((x, asked.await)) {
+                    unheard(answer);
+                }
+            });
+        }
+        Self(receiver)
+    }
+
+    /// The next answer. `None` when the time has come or all hubs have answered: the next look at the progress of the
+    /// call says what that means.
+    pub(super) async fn next(&mut self, until: Instant) -> Option<Answer<T>> {
+        let answer = timeout_at(until, self.0.recv()).await;
+        answer.ok().flatten()
+    }
+
+    /// The next answer, however long it takes. `None` when all hubs have answered.
+    pub(super) async fn next_at_any_time(&mut self) -> Option<Answer<T>> {
+        self.0.recv().await
+    }
+}
+
+/// A reply of another kind than its operation asks for.
+pub(super) fn answers_otherwise(reply: Reply<Plain>) -> LinkError {
+    LinkError::Response(match reply {
+        Reply::Refused(refusal) => OpenError::Refused(refusal),
+        Reply::Deposit(_) | Reply::Fetch(_) => {
+            OpenError::AuthenticMalformed(Malformed::OtherQuestion)
+        }
+    })
+}

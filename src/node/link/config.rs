@@ -1,0 +1,18 @@
+//! What a link is told when it is built.
+
+use std::time::Duration;
+
+use crate::protocol::NodeName;
+
+/// What a link is told when it is built.
+#[derive(Debug, Clone)]
+pub struct LinkConfig {
+    /// The client that it belongs to.
+    pub client: NodeName,
+    /// Bytes of a block of PSRD.
+    pub block_bytes: usize,
+    /// A pool with fewer bytes than this is refilled.
+    pub low_water_bytes: usize,
+    /// How long to wait for one response.
+    pub request_timeout: Duration,
+}

@@ -1,0 +1,164 @@
+//! Exchanges: attempts, each with fresh PSRD, until one succeeds or the deadline has come.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix::Message;
+use tokio::time::{Instant, timeout_at};
+
+use crate::protocol::batch::{Operation, Reply};
+use crate::protocol::channel::OpenError;
+use crate::protocol::limits::{ATTEMPTS_MAX, OPERATIONS_PER_BATCH_MAX};
+use crate::protocol::message::Plain;
+
+use super::super::workload::{Full, Workload, WorkloadMax};
+use super::carrier::Carrier;
+use super::error::LinkError;
+use super::outbox::Outbox;
+use super::provisioning::Provisioning;
+use super::supply::Reservation;
+
+/// Exchanges with a hub in flight, at most. They belong to calls of SAEs, which are bounded as well; but to a hub that
+/// does not answer, shares keep going out in the background. What comes beyond this is not sent to that hub.
+pub(in super::super) const WORKLOAD_MAX: WorkloadMax = WorkloadMax {
+    number: 8192,
+    bytes: 64 * 1024 * 1024,
+};
+
+const _: () = assert!(
+    OPERATIONS_PER_BATCH_MAX <= WORKLOAD_MAX.number,
+    "the largest batch can come about"
+);
+
+/// The pause before the second attempt, doubled for each further one: long enough for a hub that has just lost its
+/// connection, short beside a call's deadline.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
+
+const _: () = assert!(
+    RETRY_DELAY.as_millis() * ((1 << (ATTEMPTS_MAX - 1)) - 1) < 1_000,
+    "all pauses of an exchange together take less than a second"
+);
+
+/// Sets PSRD for a message aside. If the pool holds enough, the hub need not be in reach.
+#[derive(Message)]
+#[rtype(result = "Result<Reservation, LinkError>")]
+pub struct Reserve {
+    /// Bytes that the message will spend.
+    pub bytes: usize,
+    /// When to give up.
+    pub deadline: Instant,
+}
+
+/// Asks the hub to do something. The reply is what the hub says, and never a refusal: that is an error.
+#[derive(Message)]
+#[rtype(result = "Result<Reply<Plain>, LinkError>")]
+pub struct Exchange {
+    /// What the hub is to do.
+    pub operation: Operation<Plain>,
+    /// PSRD for the first attempt, if it has been set aside.
+    pub reserved: Option<Reservation>,
+    /// When to give up.
+    pub deadline: Instant,
+}
+
+/// Carries exchanges through.
+pub(super) struct Exchanges {
+    provisioning: Rc<Provisioning>,
+    carrier: Rc<Carrier>,
+    outbox: Rc<Outbox>,
+    workload: Rc<Workload>,
+    retries: Cell<u64>,
+}
+
+impl Exchanges {
+    pub(super) fn new(provisioning: Rc<Provisioning>, carrier: Rc<Carrier>) -> Self {
+        Self {
+            provisioning,
+            outbox: Rc::new(Outbox::new(Rc::clone(&carrier))),
+            carrier,
+            workload: Workload::new(WORKLOAD_MAX),
+            retries: Cell::new(0),
+        }
+    }
+
+    /// Attempts beyond the first since the start.
+    pub(super) fn retries(&self) -> u64 {
+        self.retries.get()
+    }
+
+    /// Sets PSRD aside, which is provisioned first if necessary.
+    pub(super) async fn reserve(
+        &self,
+        Reserve { bytes, deadline }: Reserve,
+    ) -> Result<Reservation, LinkError> {
+        self.persist(deadline, async |_| {
+            self.provisioning
+                .make_ready(bytes, |supply| supply.holds(bytes))
+                .await?;
+            Ok(self.provisioning.supply().reserve(bytes)?)
+        })
+        .await
+    }
+
+    /// Asks until there is an answer. The first attempt spends what is reserved for it, each further one fresh PSRD.
+    pub(super) async fn carry_through(
+        &self,
+        Exchange {
+            operation,
+            mut reserved,
+            deadline,
+        }: Exchange,
+    ) -> Result<Reply<Plain>, LinkError> {
+        let in_flight = self.workload.admit(operation.share_bytes());
+        let _in_flight = in_flight.map_err(|Full| LinkError::Busy)?;
+        self.persist(deadline, async |number| {
+            let operation = operation.clone();
+            let reply = match reserved.take() {
+                // Not in a batch: the pads were set aside for this operation alone.
+                Some(reserved) => {
+                    self.carrier
+                        .carry_alone(number, operation, reserved)
+                        .await?
+                }
+                None => self.outbox.ask(number, operation).await?,
+            };
+            match reply {
+                Reply::Refused(refusal) => {
+                    let mut supply = self.provisioning.supply();
+                    supply.learn_from_refusal(&refusal, number);
+                    Err(LinkError::Response(OpenError::Refused(refusal)))
+                }
+                reply => Ok(reply),
+            }
+        })
+        .await
+    }
+
+    /// Tries, and tries again with doubled pauses. Attempts are numbered from 1.
+    async fn persist<T>(
+        &self,
+        deadline: Instant,
+        mut attempt: impl AsyncFnMut(u32) -> Result<T, LinkError>,
+    ) -> Result<T, LinkError> {
+        let mut last = None;
+        let mut delay = RETRY_DELAY;
+        for number in 1..=ATTEMPTS_MAX {
+            if number > 1 {
+                self.retries.update(|retries| retries + 1);
+                let pause = tokio::time::sleep(delay);
+                if timeout_at(deadline, pause).await.is_err() {
+                    return Err(LinkError::Deadline(last.map(Box::new)));
+                }
+                delay *= 2;
+            }
+            match timeout_at(deadline, attempt(number)).await {
+                Ok(Ok(done)) => return Ok(done),
+                Ok(Err(error)) if error.is_final() => return Err(error),
+                Ok(Err(error)) => last = Some(error),
+                Err(_) => return Err(LinkError::Deadline(last.map(Box::new))),
+            }
+        }
+        Err(last.unwrap_or(LinkError::Deadline(None)))
+    }
+}
