@@ -20,23 +20,19 @@
 //! | [`world`] | a plan becomes a simulated cluster, with liars, faults and an observer |
 //! | [`judge`] | what must hold, one property a file |
 //! | [`outcome`] | what is kept of a run |
-//! | [`growth`], [`summary`] | what finished campaigns say |
+//! | [`summary`], [`coverage`], [`mod@summarize`] | what finished campaigns say |
 //! | [`explore`] | many runs: seeds, soak, shrink, self-test, sweep |
-//! | [`mod@summarize`] | from outcomes to summaries |
-//! | [`view`] | one run for people and tools: text, JSON, a page |
-//! | [`report`] | the HTML |
-//! | [`cli`], [`table`] | the command |
+//! | [`tell`] | what people see: reports, one run drawn out, the tables of the command |
+//! | [`cli`] | the command |
 
 pub mod campaign;
 pub mod cli;
+pub mod coverage;
 pub mod explore;
-pub mod growth;
 pub mod judge;
 pub mod outcome;
 pub mod plan;
-pub mod report;
 pub mod summarize;
 pub mod summary;
-pub mod table;
-pub mod view;
+pub mod tell;
 pub mod world;

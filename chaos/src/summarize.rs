@@ -1,19 +1,21 @@
-//! From the outcomes of a campaign's runs to its summary. Independent of the order in which they came in.
+//! Makes the summary of a campaign from the outcomes of its runs. The order in which runs finished does not matter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
 use crate::campaign::Campaign;
-use crate::growth::{Growth, GrowthPoint};
+use crate::coverage::Coverage;
 use crate::outcome::RunOutcome;
 use crate::outcome::effects::Effect;
-use crate::summary::{BoundaryPoint, CampaignSummary, Control, Distribution, Timeline, Violation};
+use crate::summary::{
+    BoundaryPoint, CampaignSummary, Control, CoveragePoint, Distribution, Timeline, Violation,
+};
 
 /// Violations that are kept of one campaign: more of the same help nobody.
 const VIOLATIONS_MAX: usize = 100;
 
-/// Summarizes the outcomes of a campaign, which have to be in order of seed.
+/// Summarizes the outcomes of a campaign. They have to be in order of seed.
 #[must_use]
 pub fn summarize(
     campaign: &Campaign,
@@ -22,39 +24,17 @@ pub fn summarize(
 ) -> CampaignSummary {
     let sum = |count: fn(&RunOutcome) -> u64| outcomes.iter().map(count).sum::<u64>();
     let reached = add_up(outcomes, |outcome| &outcome.reached);
-    let missing = |what: &&String| !reached.contains_key(*what);
-    let missed = campaign
-        .expect
-        .reached
-        .iter()
-        .map(toml::Spanned::get_ref)
-        .filter(missing)
-        .cloned()
-        .collect();
+    let promised = campaign.expect.reached.iter().map(toml::Spanned::get_ref);
+    let missed = promised.filter(|what| !reached.contains_key(*what));
+    let missed = missed.cloned().collect();
     let mut checked = add_up(outcomes, |outcome| &outcome.checked);
     // With K liars or more, as in a control, the check of blame claims nothing.
     checked.retain(|name, count| *count > 0 || name != "blame" || campaign.expect.breaks.is_none());
-    let mut all: Vec<Violation> = outcomes
-        .iter()
-        .flat_map(|outcome| violations(campaign, outcome))
-        .collect();
-    let control = campaign
-        .expect
-        .breaks
-        .as_ref()
-        .map(|breaks| control(breaks.get_ref(), outcomes));
-    if let Some(control) = &control {
-        // What a negative control is meant to break is no violation, nor is what follows from it.
-        let follows = |violation: &Violation| {
-            violation.invariant == control.invariant
-                || (control.invariant == "no-false-key" && violation.invariant == "agreement")
-        };
-        all.retain(|violation| !follows(violation));
-    }
-    keep_some(&mut all);
-    let worst = outcomes
-        .iter()
-        .find(|outcome| all.iter().any(|v| v.seed == outcome.seed));
+    let breaks = campaign.expect.breaks.as_ref();
+    let control = breaks.map(|breaks| control(breaks.get_ref(), outcomes));
+    let violations = unexpected(campaign, outcomes, control.as_ref());
+    let is_broken = |outcome: &&RunOutcome| violations.iter().any(|v| v.seed == outcome.seed);
+    let drawn = outcomes.iter().find(is_broken).or(outcomes.first());
     CampaignSummary {
         name: campaign.name.clone(),
         about: campaign.about.clone(),
@@ -69,7 +49,8 @@ pub fn summarize(
         keys_fetched: sum(|outcome| outcome.keys_fetched),
         faults: sum(|outcome| outcome.faults),
         lies: sum(|outcome| outcome.lies),
-        violations: all,
+        timeline: drawn.map_or_else(Timeline::default, |outcome| timeline(campaign, outcome)),
+        violations,
         control,
         reached,
         effects: effects(outcomes),
@@ -77,22 +58,40 @@ pub fn summarize(
         missed,
         establish_ms: distribution(outcomes.iter().flat_map(|outcome| &outcome.establish_ms)),
         fetch_ms: distribution(outcomes.iter().flat_map(|outcome| &outcome.fetch_ms)),
-        timeline: worst
-            .or(outcomes.first())
-            .map_or_else(Default::default, |outcome| timeline(campaign, outcome)),
         simulated_seconds: sum(|outcome| outcome.simulated_ms) as f64 / 1000.0,
         wall_seconds,
         digest: digest(outcomes),
-        growth: growth(outcomes),
+        coverage: coverage(outcomes),
     }
 }
 
-fn growth(outcomes: &[RunOutcome]) -> Vec<GrowthPoint> {
-    let mut growth = Growth::default();
+/// What broke in the runs of a campaign, without what a negative control is meant to break.
+fn unexpected(
+    campaign: &Campaign,
+    outcomes: &[RunOutcome],
+    control: Option<&Control>,
+) -> Vec<Violation> {
+    let is_meant = |violation: &Violation| {
+        control.is_some_and(|control| {
+            // A false key is a disagreement, too.
+            violation.invariant == control.invariant
+                || (control.invariant == "no-false-key" && violation.invariant == "agreement")
+        })
+    };
+    let all = outcomes
+        .iter()
+        .flat_map(|outcome| violations(campaign, outcome));
+    let mut all: Vec<Violation> = all.filter(|violation| !is_meant(violation)).collect();
+    keep_some(&mut all);
+    all
+}
+
+fn coverage(outcomes: &[RunOutcome]) -> Vec<CoveragePoint> {
+    let mut coverage = Coverage::default();
     for outcome in outcomes {
-        growth.add(&outcome.reached);
+        coverage.add(&outcome.reached);
     }
-    growth.points()
+    coverage.points()
 }
 
 /// Keeps the first violations, and the first of each invariant.

@@ -5,7 +5,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::growth::GrowthPoint;
 pub use crate::outcome::boundary::BoundaryPoint;
 use crate::outcome::effects::Effect;
 pub use crate::outcome::timeline::{Mark, MarkKind, Timeline};
@@ -79,8 +78,8 @@ pub struct CampaignSummary {
     pub wall_seconds: f64,
     /// SHA-256 over all traces in order of seed, in hexadecimal. The same for the same seeds.
     pub digest: String,
-    /// How many situations had been seen after so many seeds.
-    pub growth: Vec<GrowthPoint>,
+    /// How many situations had been met after so many seeds.
+    pub coverage: Vec<CoveragePoint>,
 }
 
 /// A broken invariant, with what a person needs to look into it.
@@ -185,6 +184,17 @@ pub struct Distribution {
     pub buckets: Vec<u64>,
     /// Lower edges of the buckets, in milliseconds, rising roughly geometrically.
     pub edges: Vec<f64>,
+}
+
+/// What had been met after a number of runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CoveragePoint {
+    /// Runs.
+    pub runs: u64,
+    /// Situations that at least one of these runs met.
+    pub names: u64,
+    /// Different sets of marks that one run met together.
+    pub sets: u64,
 }
 
 impl CampaignSummary {

@@ -9,8 +9,8 @@ use dske_chaos::explore::run::run;
 use dske_chaos::explore::runner::run_seeds;
 use dske_chaos::outcome::RunOutcome;
 use dske_chaos::summarize::summarize;
-use dske_chaos::view::json::json;
-use dske_chaos::view::told;
+use dske_chaos::tell::view::json::json;
+use dske_chaos::tell::view::told;
 use tempfile::TempDir;
 
 /// Output of the command in a process of its own.

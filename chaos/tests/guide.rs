@@ -10,9 +10,9 @@ use dske_chaos::explore::run::run;
 use dske_chaos::explore::runner::run_seeds;
 use dske_chaos::explore::selftest;
 use dske_chaos::plan::{FaultKind, Invariant, Lie};
-use dske_chaos::report::UNCOVERED;
 use dske_chaos::summarize::summarize;
 use dske_chaos::summary::CampaignSummary;
+use dske_chaos::tell::report::UNCOVERED;
 
 const GUIDE: &str = include_str!("../../docs/chaos.md");
 const CAMPAIGNS: &str = include_str!("../../docs/campaigns.md");

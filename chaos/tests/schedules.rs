@@ -20,7 +20,7 @@ use dske_chaos::outcome::RunViolation;
 use dske_chaos::outcome::panics;
 use dske_chaos::plan::{ClusterPlan, Fault, Liar, Lie, Plan, PlannedCall, PlannedFault};
 use dske_chaos::summary::{ShrunkFile, Size};
-use dske_chaos::view::told;
+use dske_chaos::tell::view::told;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};

@@ -154,7 +154,7 @@ fn the_same_seed_draws_the_same_runs_and_rare_situations_are_left_as_schedules()
     assert_eq!(statistics["runs"], 48);
     assert_eq!(statistics["is_interrupted"], false);
     assert_eq!(
-        statistics["growth"].as_array().unwrap().last().unwrap()["runs"],
+        statistics["coverage"].as_array().unwrap().last().unwrap()["runs"],
         48
     );
     let of = |origin: &str| statistics[origin]["runs"].as_u64().unwrap();

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use dske::harness::Canary;
 use dske_chaos::campaign;
 use dske_chaos::plan::{Fault, Plan};
-use dske_chaos::view::{Trace, page, told};
+use dske_chaos::tell::view::{Trace, html, told};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -190,7 +190,7 @@ fn broken(canary: Canary, campaign: &str) -> (Plan, Trace) {
 #[test]
 fn the_page_of_a_planted_bug_shows_what_broke_and_what_led_to_it() {
     let (_, trace) = broken(Canary::TagNotChecked, "byzantine-minority");
-    let html = page::html(&trace, "cargo chaos replay <x>");
+    let html = html::page(&trace, "cargo chaos replay <x>");
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("view-canary.html");
     fs::write(path, &html).unwrap();
     let broke = |name: &str| {
@@ -234,7 +234,7 @@ fn seconds(us: u64) -> String {
 #[test]
 fn rare_situations_have_a_time() {
     let (_, trace) = broken(Canary::TagNotChecked, "byzantine-minority");
-    let text = dske_chaos::view::json::json(&trace);
+    let text = dske_chaos::tell::view::json::json(&trace);
     assert!(text.contains("\"type\":\"mark\""));
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use anstream::{eprintln, println};
 use serde::Serialize;
 
-use dske::http::etsi::KeyContainer;
-use dske::http::etsi_client::{CallError, EtsiClient, KeyRequest};
+use dske::http::etsi::{KeyContainer, KeyRequest};
+use dske::http::etsi_client::{CallError, EtsiClient};
 use dske::protocol::{KeyId, SaeId};
 use dske::topology::{Role, Topology};
 

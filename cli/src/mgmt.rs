@@ -6,7 +6,7 @@ use std::time::Duration;
 use awc::error::{ConnectError, SendRequestError};
 use serde_json::Value;
 
-use dske::http::{client_routes, hub_routes};
+use dske::http::paths;
 use dske::topology::Role;
 
 use super::nodes::Node;
@@ -39,8 +39,8 @@ impl Mgmt {
 
     pub(super) async fn status(&self, node: &Node) -> Found {
         let path = match node.role {
-            Role::Hub => hub_routes::STATUS_PATH,
-            Role::Client => client_routes::STATUS_PATH,
+            Role::Hub => paths::HUB_STATUS,
+            Role::Client => paths::CLIENT_STATUS,
         };
         let url = format!("http://{}{path}", node.address);
         let mut response = match self.0.get(url).send().await {
@@ -72,8 +72,8 @@ impl Mgmt {
     /// Tells a node to stop. Whether it heard is seen by whether it ends.
     pub(super) async fn stop(&self, node: &Node) {
         let path = match node.role {
-            Role::Hub => hub_routes::STOP_PATH,
-            Role::Client => client_routes::STOP_PATH,
+            Role::Hub => paths::HUB_STOP,
+            Role::Client => paths::CLIENT_STOP,
         };
         let url = format!("http://{}{path}", node.address);
         let _ = self.0.post(url).send().await;

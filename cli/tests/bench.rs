@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
-use dske::http::client_routes;
+use dske::http::paths;
 use dske::topology::Role;
 use dske_testbed::load::LoadReport;
 use lab::{Lab, TOPOLOGY};
@@ -293,7 +293,7 @@ fn lying_kmes(master: &'static str, slave: &'static str) -> Lab {
                 json!({"keys": [{"key_ID": id, "key": key}]})
             };
             let answers = [
-                (client_routes::STATUS_PATH, status),
+                (paths::CLIENT_STATUS, status),
                 ("/api/v1/keys/{sae}/status", etsi),
                 ("/api/v1/keys/{sae}/enc_keys", container(master)),
                 ("/api/v1/keys/{sae}/dec_keys", container(slave)),

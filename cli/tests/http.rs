@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::nodes::{Answer, Caller};
-use dske::http::{client_routes, hub_routes};
+use dske::http::paths;
 use dske::protocol::limits::BODY_BYTES_MAX;
 use dske::protocol::wire::{KEY_SHARE_PATH, SIGNATURE_HEADER};
 use dske_testbed::process::ProcessCluster;
@@ -197,7 +197,7 @@ async fn other_methods_and_paths_are_refused(nodes: &Nodes) {
 }
 
 async fn both_prefixes_and_both_methods_work(nodes: &Nodes) {
-    for prefix in client_routes::ETSI_PREFIXES {
+    for prefix in paths::ETSI_PREFIXES {
         let url = nodes.url(
             "carol",
             &format!("{prefix}/celia/enc_keys?number=2&size=128"),
@@ -215,18 +215,18 @@ async fn both_prefixes_and_both_methods_work(nodes: &Nodes) {
 
 async fn oversized_bodies_are_refused(nodes: &Nodes) {
     let large = vec![b' '; 10 * 1024 * 1024];
-    // The standard for SAEs knows no 413.
+    // The standard for SAEs has no 413.
     for (node, path, status) in [
         ("carol", "/api/v1/keys/celia/enc_keys", 400),
         ("hank", KEY_SHARE_PATH, 413),
-        ("hank", hub_routes::REGISTRATION_PATH, 413),
-        ("hank", hub_routes::PSRD_PATH, 413),
+        ("hank", paths::REGISTRATION, 413),
+        ("hank", paths::PSRD, 413),
     ] {
         let request = nodes
             .http
             .post(nodes.url(node, path))
             .insert_header(("Authorization", "carol"));
-        // The node may answer, or close the connection while the body is still coming.
+        // The node may answer, or close the connection while the body is still arriving.
         if let Ok(response) = request
             .timeout(Duration::from_secs(10))
             .send_body(large.clone())
@@ -278,7 +278,7 @@ async fn garbage_at_a_hub_consumes_nothing(nodes: &Nodes) {
 
 async fn strangers_cannot_register_or_draw_psrd(nodes: &Nodes) {
     let register = |client: &str| {
-        let url = nodes.url("hank", hub_routes::REGISTRATION_PATH);
+        let url = nodes.url("hank", paths::REGISTRATION);
         nodes.send(
             "POST",
             url,
@@ -292,7 +292,7 @@ async fn strangers_cannot_register_or_draw_psrd(nodes: &Nodes) {
         let body = json!({"client": "curtis", "registration": registration, "owner": "client", "size": size});
         nodes.send(
             "POST",
-            nodes.url("hank", hub_routes::PSRD_PATH),
+            nodes.url("hank", paths::PSRD),
             None,
             body.to_string().into(),
         )
@@ -308,7 +308,7 @@ async fn strangers_cannot_register_or_draw_psrd(nodes: &Nodes) {
     for size in [0, 63, 1 << 40] {
         assert_eq!(psrd(&registration, size).await.status, 400);
     }
-    // A pool takes so many blocks and no more.
+    // A pool takes a limited number of blocks.
     let mut full = false;
     for _ in 0..100 {
         match psrd(&registration, 64).await.status {

@@ -1,7 +1,8 @@
 //! Rows of horizontal bars under a title.
 
-use super::canvas::{Align, Canvas, Fit, Ink};
-use super::text::escape;
+use maud::{Markup, html};
+
+use super::canvas::{Align, Canvas, Fit, Ink, key};
 
 const WIDTH: i32 = 450;
 const LEFT: i32 = 128;
@@ -17,12 +18,12 @@ pub struct Rows<'a, 'c> {
 }
 
 /// Draws the title, then what `paint` adds, as one panel. The longest bar is `most`.
-pub fn draw(title: &str, most: f64, height: i32, paint: impl FnOnce(&Rows<'_, '_>)) -> String {
+pub fn draw(title: &str, most: f64, height: i32, paint: impl FnOnce(&Rows<'_, '_>)) -> Markup {
     let svg = Canvas::draw((WIDTH, height), Fit::Shrink, title, |canvas| {
         canvas.text(title, (4, 13), 14.0, Align::Start, Ink::Text);
         paint(&Rows { most, canvas });
     });
-    format!("<div>{svg}</div>")
+    html! { div { (svg) } }
 }
 
 impl Rows<'_, '_> {
@@ -71,13 +72,10 @@ impl Rows<'_, '_> {
 
 /// What the colours stand for.
 #[must_use]
-pub fn legend(entries: &[(&str, Ink)]) -> String {
-    let swatch = |(name, ink): &(&str, Ink)| {
-        let bar = Canvas::draw((18, 16), Fit::Shrink, name, |canvas| {
-            canvas.rectangle((2, 3), (16, 13), *ink);
-        });
-        format!(r#"<span class="key">{bar}{}</span> "#, escape(name))
-    };
-    let entries: String = entries.iter().map(swatch).collect();
-    format!(r#"<p class="keys">{entries}</p>"#)
+pub fn legend(entries: &[(&str, Ink)]) -> Markup {
+    html! {
+        p.keys {
+            @for (name, ink) in entries { (key(name, |canvas| canvas.rectangle((2, 3), (16, 13), *ink))) }
+        }
+    }
 }

@@ -1,7 +1,10 @@
-//! The pages of other commands in the same directory. Each may come before the report or after it, or never.
+//! Links from the report to the pages that other commands write into the same directory. Each page may be written
+//! before the report, after it, or never.
 
 use std::fs;
 use std::path::Path;
+
+use maud::{Markup, html};
 
 use super::file::{ReportError, replace};
 
@@ -12,34 +15,34 @@ pub const INDEX: &str = "index.html";
 pub struct Page {
     /// Its file.
     pub file: &'static str,
-    /// What it shows.
+    /// What it shows, in a few words.
     shows: &'static str,
-    /// What writes it.
+    /// The command that writes it.
     command: &'static str,
 }
 
-/// What the self-test found.
+/// The page of the self-test.
 pub const SELFTEST: Page = Page {
     file: "selftest.html",
-    shows: "Whether these checks see bugs that are planted on purpose",
+    shows: "Do these checks see bugs that are planted on purpose?",
     command: "cargo chaos selftest",
 };
 
-/// What a sweep found.
+/// The page of a sweep.
 pub const SWEEP: Page = Page {
     file: "sweep.html",
-    shows: "How far it goes: where keys stop arriving, how long they take, what they cost",
+    shows: "How far does it go: where keys stop arriving, how long they take, what they cost",
     command: "cargo chaos sweep",
 };
 
-/// What throughput was measured.
+/// The page of the measured throughput.
 pub const THROUGHPUT: Page = Page {
     file: "throughput.html",
-    shows: "How fast it goes: keys a second over real HTTP, and what limits them",
+    shows: "How fast is it: keys a second over real HTTP, and what limits them",
     command: "cargo bench --bench throughput",
 };
 
-/// How cost grows.
+/// The page that shows how cost grows.
 pub const GROWTH: Page = Page {
     file: "growth.html",
     shows: "What more hubs, clients, shares and pre-shared random data cost",
@@ -49,24 +52,23 @@ pub const GROWTH: Page = Page {
 const ALL: [Page; 4] = [SELFTEST, SWEEP, THROUGHPUT, GROWTH];
 
 impl Page {
-    /// What stands in the report where there is no such page.
-    fn hint(&self) -> String {
-        let Self { shows, command, .. } = self;
-        format!(r#"<p class="note">{shows}: <code>{command}</code></p>"#)
+    /// What the report says where the page does not exist.
+    fn hint(&self) -> Markup {
+        html! { p.note { (self.shows) ": " code { (self.command) } } }
     }
 
-    fn link(&self) -> String {
-        let Self { file, shows, .. } = self;
-        format!(r#"<p class="note"><a href="{file}">{shows}</a></p>"#)
+    fn link(&self) -> Markup {
+        html! { p.note { a href=(self.file) { (self.shows) } } }
     }
 }
 
-/// What the report says of them, before anybody has looked which there are.
-pub fn hints() -> String {
-    ALL.iter().map(Page::hint).collect()
+/// What the report says about these pages before anybody has looked which of them exist.
+#[must_use]
+pub fn hints() -> Markup {
+    html! { @for page in &ALL { (page.hint()) } }
 }
 
-/// Makes the report lead to those that there are.
+/// Turns the hints of the report into links to the pages that exist.
 ///
 /// # Errors
 /// [`ReportError`] names the path that could not be written.
@@ -77,7 +79,8 @@ pub fn link(out_dir: &Path) -> Result<(), ReportError> {
     };
     let there = ALL.iter().filter(|page| out_dir.join(page.file).exists());
     let linked = there.fold(report.clone(), |report, page| {
-        report.replacen(&page.hint(), &page.link(), 1)
+        let (hint, link) = (page.hint().into_string(), page.link().into_string());
+        report.replacen(&hint, &link, 1)
     });
     if linked == report {
         return Ok(());

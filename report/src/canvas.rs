@@ -1,8 +1,7 @@
 //! A canvas over plotters' SVG backend whose colours follow the reader's light or dark theme.
 
+use maud::{Markup, PreEscaped, html};
 use plotters::{coord::Shift, prelude::*, style::text_anchor};
-
-use super::text::escape;
 
 /// A colour by what it stands for. The page's style gives each its value for the light and the dark theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +100,7 @@ impl Canvas<'_> {
         fit: Fit,
         label: &str,
         paint: impl FnOnce(&Canvas<'_>),
-    ) -> String {
+    ) -> Markup {
         let mut svg = String::new();
         {
             let pixels = (size.0.unsigned_abs(), size.1.unsigned_abs());
@@ -191,25 +190,28 @@ impl Canvas<'_> {
 
 /// Puts variables in the place of colours, and makes the frame scale. Text from the data cannot be hit, because the
 /// backend escapes its quotation marks.
-fn finish(svg: &str, (width, height): (i32, i32), fit: Fit, label: &str) -> String {
-    let body = svg.split_once('>').map_or(svg, |(_, body)| body);
-    let class = if fit == Fit::Scroll {
-        "chart wide"
-    } else {
-        "chart"
-    };
-    let mut out = format!(
-        r#"<svg class="{class}" viewBox="0 0 {width} {height}" style="width:{width}px" role="img" aria-label="{}">{body}"#,
-        escape(label)
-    );
+fn finish(svg: &str, (width, height): (i32, i32), fit: Fit, label: &str) -> Markup {
+    let inner = svg.split_once('>').map_or(svg, |(_, inner)| inner);
+    let mut inner = inner
+        .trim_end()
+        .trim_end_matches("</svg>")
+        .replace(r#" opacity="1""#, "");
     for ink in Ink::ALL {
         let RGBColor(r, g, b) = ink.placeholder();
-        out = out.replace(
-            &format!("\"#{r:02X}{g:02X}{b:02X}\""),
-            &format!("\"{}\"", ink.variable()),
-        );
+        let color = format!("\"#{r:02X}{g:02X}{b:02X}\"");
+        inner = inner.replace(&color, &format!("\"{}\"", ink.variable()));
     }
-    out.replace(r#" opacity="1""#, "")
+    html! {
+        svg.chart.wide[fit == Fit::Scroll] viewBox={ "0 0 " (width) " " (height) } style={ "width:" (width) "px" }
+            role="img" aria-label=(label) { (PreEscaped(inner)) }
+    }
+}
+
+/// A small mark with its name, for the legend of a chart.
+pub fn key(name: &str, paint: impl FnOnce(&Canvas<'_>)) -> Markup {
+    html! {
+        span.key { (Canvas::draw((18, 16), Fit::Shrink, name, paint)) (name) } " "
+    }
 }
 
 #[cfg(test)]
@@ -230,6 +232,7 @@ mod tests {
                 Ink::Text,
             );
         });
+        let svg = svg.into_string();
         assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"));
         assert_eq!(svg.matches("</svg>").count(), 1);
         assert!(

@@ -50,7 +50,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ReportError
     replace(path, &json)
 }
 
-/// Whether files can be written into `out_dir`, which is created if need be. To be asked before hours of work.
+/// Checks that files can be written into `out_dir`, which is created if need be. Ask before hours of work.
 ///
 /// # Errors
 ///
@@ -66,8 +66,8 @@ pub fn check_writable(out_dir: &Path) -> Result<(), ReportError> {
         .map_err(|source| ReportError::WriteFile { path, source })
 }
 
-/// Puts a file in its place, whole or not at all: it is written beside it and then renamed, so that a reader or an
-/// interrupted run never meets half a report.
+/// Puts a file in its place, whole or not at all: the file is written beside its place and then renamed. So neither a
+/// reader nor an interrupted run ever meets half a report.
 ///
 /// # Errors
 ///
@@ -79,7 +79,7 @@ pub fn replace(path: &Path, content: &str) -> Result<(), ReportError> {
     fs::write(&partial, content)
         .and_then(|()| fs::rename(&partial, path))
         .map_err(|source| {
-            // The error that matters is the first one; a leftover that cannot be removed changes nothing.
+            // The first error is the one that matters; a leftover that cannot be removed changes nothing.
             let _ = fs::remove_file(&partial);
             ReportError::WriteFile {
                 path: path.to_path_buf(),

@@ -1,57 +1,48 @@
-//! The rows behind a figure.
+//! The rows behind a figure, as HTML.
 
+use maud::{Markup, html};
 use serde_json::Value;
 
 use super::Table;
-use super::text::{count, escape};
+use super::page::number_table;
+use super::text::{count, trim};
 
 impl Table {
-    /// The rows in an element that can be opened. `folder` is where its CSV file lies.
+    /// The rows in an element that can be opened. `folder` is where the table's CSV file lies.
     #[must_use]
-    pub fn details(&self, folder: &str) -> String {
-        let head: String = self
-            .head
-            .iter()
-            .map(|name| format!("<th>{}</th>", escape(&name.replace('_', " "))))
-            .collect();
-        let rows: String = self.rows.iter().map(|row| line(row)).collect();
-        format!(
-            r#"<details><summary>The numbers behind it: {folder}/{name}.csv, {} rows</summary><div class="scroll"><table class="numbers">
-<thead><tr>{head}</tr></thead><tbody>
-{rows}</tbody></table></div></details>"#,
-            count(self.rows.len() as u64),
-            name = self.name,
-        )
+    pub fn details(&self, folder: &str) -> Markup {
+        let heads = html! {
+            @for name in &self.head { th { (name.replace('_', " ")) } }
+        };
+        let rows = html! {
+            @for row in &self.rows {
+                tr { @for value in row { td { (cell(value)) } } }
+            }
+        };
+        html! {
+            details {
+                summary {
+                    "The numbers behind it: " (folder) "/" (self.name) ".csv, " (count(self.rows.len() as u64)) " rows"
+                }
+                (number_table(&heads, &rows))
+            }
+        }
     }
-}
-
-fn line(row: &[Value]) -> String {
-    let cells: String = row
-        .iter()
-        .map(|value| format!("<td>{}</td>", cell(value)))
-        .collect();
-    format!("<tr>{cells}</tr>\n")
 }
 
 fn cell(value: &Value) -> String {
     match value {
-        Value::String(text) => escape(text),
+        Value::String(text) => text.clone(),
         Value::Null => "–".to_owned(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Number(number) => match (number.as_u64(), number.as_f64()) {
             (Some(whole), _) => count(whole),
-            (None, Some(value)) => trimmed(value),
+            (None, Some(value)) => trim(value, 4),
             (None, None) => number.to_string(),
         },
         other => other.to_string(),
     }
-}
-
-/// At most four digits behind the point.
-fn trimmed(value: f64) -> String {
-    let text = format!("{value:.4}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -67,9 +58,21 @@ mod tests {
             (Value::from(0.123_456), "0.1235"),
             (Value::from(true), "yes"),
             (Value::Null, "–"),
-            (Value::from("a<b"), "a&lt;b"),
         ] {
             assert_eq!(cell(&value), expected);
         }
+    }
+
+    #[test]
+    fn text_in_the_data_does_not_become_markup() {
+        let table = Table {
+            name: "runs",
+            head: vec!["first_error".to_owned()],
+            rows: vec![vec![Value::from("a<b")]],
+        };
+        let html = table.details("throughput").into_string();
+        assert!(html.contains("throughput/runs.csv, 1 rows"), "{html}");
+        assert!(html.contains("<th>first error</th>"), "{html}");
+        assert!(html.contains("<td>a&lt;b</td>"), "{html}");
     }
 }

@@ -1,7 +1,9 @@
 //! A plot with two axes, for figures that share one look.
 
-use super::canvas::{Align, Canvas, Fit, Ink};
-use super::text::{count, escape};
+use maud::{Markup, html};
+
+use super::canvas::{Align, Canvas, Fit, Ink, key};
+use super::text::count;
 
 const WIDTH: i32 = 450;
 const LEFT: i32 = 64;
@@ -168,14 +170,14 @@ pub struct Plot {
 
 impl Plot {
     /// Draws the axes, then what `paint` adds, as one panel.
-    pub fn draw(&self, paint: impl FnOnce(&Frame<'_, '_>)) -> String {
+    pub fn draw(&self, paint: impl FnOnce(&Frame<'_, '_>)) -> Markup {
         let label = format!("{}: {} against {}", self.title, self.y.label, self.x.label);
         let svg = Canvas::draw((WIDTH, self.height), Fit::Shrink, &label, |canvas| {
             let frame = Frame { plot: self, canvas };
             frame.axes();
             paint(&frame);
         });
-        format!("<div>{svg}</div>")
+        html! { div { (svg) } }
     }
 
     fn bottom(&self) -> i32 {
@@ -246,15 +248,12 @@ impl Frame<'_, '_> {
 }
 
 /// What the marks stand for.
-pub fn legend(entries: &[(&str, Look)]) -> String {
-    let swatch = |(name, look): &(&str, Look)| {
-        let mark = Canvas::draw((18, 16), Fit::Shrink, name, |canvas| {
-            look.draw(canvas, (9, 8));
-        });
-        format!(r#"<span class="key">{mark}{}</span> "#, escape(name))
-    };
-    let entries: String = entries.iter().map(swatch).collect();
-    format!(r#"<p class="keys">{entries}</p>"#)
+pub fn legend(entries: &[(&str, Look)]) -> Markup {
+    html! {
+        p.keys {
+            @for (name, look) in entries { (key(name, |canvas| look.draw(canvas, (9, 8)))) }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use csv::{Terminator, WriterBuilder};
 use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-/// A figure as rows.
+/// The numbers of a figure, row by row.
 pub struct Table {
     /// Name of its file, without `.csv`.
     pub name: &'static str,
@@ -17,7 +18,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Rows as a table; `None` if there are none.
+    /// A table of rows that each are a struct; `None` if there are no rows.
     ///
     /// # Panics
     /// If a row is not a struct of numbers and words.
@@ -32,26 +33,25 @@ impl Table {
         })
     }
 
-    /// As CSV.
+    /// The table as CSV.
     #[must_use]
     pub fn csv(&self) -> String {
-        let head = line(self.head.iter().cloned());
-        let rows = self.rows.iter();
-        head + &rows
-            .map(|row| line(row.iter().map(cell)))
-            .collect::<String>()
+        let mut writer = WriterBuilder::new()
+            .terminator(Terminator::CRLF)
+            .from_writer(Vec::new());
+        let cells = self.rows.iter().map(|row| row.iter().map(cell).collect());
+        for record in std::iter::once(self.head.clone()).chain(cells) {
+            writer.write_record(record).expect(IN_MEMORY);
+        }
+        let bytes = writer.into_inner().expect(IN_MEMORY);
+        String::from_utf8(bytes).expect("cells are strings")
     }
 }
 
-fn line(cells: impl Iterator<Item = String>) -> String {
-    cells.collect::<Vec<_>>().join(",") + "\r\n"
-}
+const IN_MEMORY: &str = "rows of one length are written to memory";
 
 fn cell(value: &Value) -> String {
     match value {
-        Value::String(text) if text.contains([',', '"', '\n', '\r']) => {
-            format!("\"{}\"", text.replace('"', "\"\""))
-        }
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
         other => other.to_string(),

@@ -1,6 +1,8 @@
-//! Text for HTML: escaping, numbers and durations as people write them.
+//! Numbers, durations and lists as people write them.
 
-/// Escapes text for HTML content and quoted attributes.
+use maud::{Markup, html};
+
+/// Escapes text for HTML content and quoted attributes. For pages that are still made of strings.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -43,7 +45,7 @@ pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
-/// A share of a whole. Never rounds up to 100 % or down to 0 %, because one failure among many is what matters.
+/// A share of a whole. It is never rounded up to 100 % or down to 0 %, because one failure among many is what matters.
 pub fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "–".into();
@@ -59,7 +61,7 @@ pub fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-/// Milliseconds in the unit that reads best, three digits or so.
+/// Milliseconds in the unit that reads best, with about three digits.
 pub fn millis(ms: f64) -> String {
     if !ms.is_finite() {
         "–".into()
@@ -96,20 +98,18 @@ pub fn shorten(text: &str, max: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// Names in a row, as a sentence lists them. Escaped.
-pub fn list(names: &[&str]) -> String {
-    let coded: Vec<String> = names
-        .iter()
-        .map(|name| format!("<b>{}</b>", escape(name)))
-        .collect();
-    match coded.split_last() {
-        None => String::new(),
-        Some((only, [])) => only.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+/// Names in bold, as a sentence lists them.
+pub fn list(names: &[&str]) -> Markup {
+    let last = names.len().saturating_sub(1);
+    html! {
+        @for (i, name) in names.iter().enumerate() {
+            @if i > 0 { (if i == last { " and " } else { ", " }) }
+            b { (name) }
+        }
     }
 }
 
-/// At most so many digits behind the point, and no zeros at the end.
+/// A number with at most `decimals` digits behind the point, and no zeros at the end.
 pub fn trim(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     if text.contains('.') {
@@ -129,6 +129,14 @@ mod tests {
             escape(r#"<a href="x" b='&'>"#),
             "&lt;a href=&quot;x&quot; b=&#39;&amp;&#39;&gt;"
         );
+    }
+
+    #[test]
+    fn names_are_listed_as_a_sentence_does() {
+        let list = |names: &[&str]| list(names).into_string();
+        assert_eq!(list(&[]), "");
+        assert_eq!(list(&["<a>"]), "<b>&lt;a&gt;</b>");
+        assert_eq!(list(&["a", "b", "c"]), "<b>a</b>, <b>b</b> and <b>c</b>");
     }
 
     #[test]

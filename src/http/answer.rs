@@ -5,14 +5,14 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde::Serialize;
 
-use super::error::MessageBody;
+use super::message_body::MessageBody;
 
 /// A body as JSON, with its `Content-Type`.
 pub(super) fn json<T: Serialize>(status: u16, body: &T) -> HttpResponse {
     HttpResponse::build(status_code(status)).json(body)
 }
 
-/// The node's actor does not answer any more.
+/// The answer when the node's actor no longer answers.
 pub(super) fn stopped(error: &MailboxError) -> HttpResponse {
     let message = format!("the node cannot answer: {error}");
     json(503, &MessageBody::new(message))

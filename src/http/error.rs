@@ -1,88 +1,16 @@
-//! The Error data format (ETSI GS QKD 014 clause 6.5), and which status goes with which error.
-
-use std::fmt;
+//! Which status and which words go with which error.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use serde::{Deserialize, Serialize};
 
 use crate::node::client::KmeError;
-use crate::protocol::KeyId;
+use crate::protocol::hub::OobError;
 use crate::protocol::responder::FetchError;
 
 use super::answer::json;
+use super::message_body::MessageBody;
 
-/// The Error data format: also what the other routes say in a few words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(as = Error))]
-pub struct MessageBody {
-    /// What is wrong, in the words of the standard where it gives any.
-    pub message: String,
-    /// More about it: an array of objects.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub details: Vec<Detail>,
-}
-
-/// One entry of `details`: names and values, as clause 6.5 wants them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Detail {
-    /// What a person needs to know.
-    pub reason: String,
-    /// The key that it is about.
-    #[serde(default, rename = "key_ID", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
-    pub key_id: Option<String>,
-    /// The parameter that it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
-    pub parameter: Option<String>,
-}
-
-impl MessageBody {
-    /// A message without details.
-    pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            details: Vec::new(),
-        }
-    }
-
-    /// A message about a key.
-    #[must_use]
-    pub fn about_key(message: &str, key_id: KeyId, reason: impl Into<String>) -> Self {
-        let detail = Detail {
-            reason: reason.into(),
-            key_id: Some(key_id.to_string()),
-            parameter: None,
-        };
-        Self {
-            message: message.to_owned(),
-            details: vec![detail],
-        }
-    }
-
-    /// A message about parameters, with the same reason for each.
-    #[must_use]
-    pub fn about_parameters<'a>(
-        message: &str,
-        parameters: impl Iterator<Item = &'a String>,
-        reason: &str,
-    ) -> Self {
-        let details = parameters.map(|parameter| Detail {
-            reason: reason.to_owned(),
-            key_id: None,
-            parameter: Some(parameter.clone()),
-        });
-        Self {
-            message: message.to_owned(),
-            details: details.collect(),
-        }
-    }
-}
-
-/// 401, which has no data model in the standard.
+/// 401. The standard has no data model for it.
 pub(super) fn unauthorized(message: &str) -> HttpResponse {
     // RFC 7235 section 3.1: a 401 carries a challenge.
     HttpResponse::Unauthorized()
@@ -90,7 +18,7 @@ pub(super) fn unauthorized(message: &str) -> HttpResponse {
         .json(MessageBody::new(message))
 }
 
-/// The words of ETSI GS QKD 014 clause 6.4.
+/// The words of ETSI GS QKD 014 clause 6.4 for key IDs without a key.
 const NOT_FOUND: &str = "one or more keys specified are not found on KME";
 
 /// The status that goes with an error, ETSI GS QKD 014 Tables 4, 6 and 8.
@@ -123,28 +51,25 @@ pub fn kme_body(error: &KmeError) -> MessageBody {
     }
 }
 
+/// The status that goes with a refusal out of band. Other refusals of a hub say theirs themselves.
+pub(super) fn oob_status(error: &OobError) -> u16 {
+    match error {
+        OobError::UnknownClient { .. } => 403,
+        OobError::StaleRegistration | OobError::PoolFull { .. } => 409,
+        OobError::BlockSize { .. } => 400,
+    }
+}
+
 /// An error as a response.
 pub(super) fn kme_error(error: &KmeError) -> HttpResponse {
     let body = kme_body(error);
     match kme_status(error) {
-        // RFC 9110 section 10.2.3. A call takes well below a second.
+        // RFC 9110 section 10.2.3. In a second, many calls have ended.
         503 if *error == KmeError::Busy => HttpResponse::ServiceUnavailable()
             .insert_header((RETRY_AFTER, "1"))
             .json(body),
         401 => unauthorized(&body.message),
         status => json(status, &body),
-    }
-}
-
-impl fmt::Display for MessageBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        self.details
-            .iter()
-            .try_for_each(|detail| match &detail.parameter {
-                Some(parameter) => write!(f, " ({parameter}: {})", detail.reason),
-                None => write!(f, " ({})", detail.reason),
-            })
     }
 }
 

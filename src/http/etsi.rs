@@ -11,6 +11,7 @@ use crate::crypto::secret::Secret;
 use crate::node::client::KmeStatus;
 use crate::protocol::initiator::EstablishedKey;
 use crate::protocol::limits::SLAVE_SAES_MAX;
+use crate::protocol::{KeyId, SaeId};
 
 /// Status, clause 6.1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,17 +28,17 @@ pub struct Status {
     pub slave_SAE_ID: String,
     /// Default size of a key, in bits.
     pub key_size: usize,
-    /// Keys of default size for which there is PSRD.
+    /// Keys of default size for which there is enough PSRD.
     pub stored_key_count: usize,
     /// Largest `stored_key_count`.
     pub max_key_count: usize,
-    /// Keys in one call at most.
+    /// Largest number of keys in one call.
     pub max_key_per_request: usize,
     /// Largest key, in bits.
     pub max_key_size: usize,
     /// Smallest key, in bits.
     pub min_key_size: usize,
-    /// `additional_slave_SAE_IDs` at most.
+    /// Largest number of `additional_slave_SAE_IDs`.
     pub max_SAE_ID_count: usize,
 }
 
@@ -57,6 +58,24 @@ impl From<KmeStatus> for Status {
             max_SAE_ID_count: SLAVE_SAES_MAX - 1,
         }
     }
+}
+
+/// Key request, clause 6.2, without extensions. An SAE writes it as JSON. A KME reads it item by item, so that it can say
+/// what is wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct KeyRequest {
+    /// Number of keys, if not the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<usize>,
+    /// Bits of each key, if not the default.
+    #[serde(rename = "size", skip_serializing_if = "Option::is_none")]
+    pub size_bits: Option<usize>,
+    /// Further slaves.
+    #[serde(
+        rename = "additional_slave_SAE_IDs",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub also: Vec<SaeId>,
 }
 
 /// Key container, clause 6.3.
@@ -87,7 +106,8 @@ impl fmt::Debug for ContainedKey {
 }
 
 impl KeyContainer {
-    /// The container as JSON, in one buffer that is wiped when it is dropped and never moved while it grows.
+    /// The container as JSON. Its buffer has the right size from the start, so that it never moves and leaves no copy
+    /// behind, and it is wiped when it is dropped.
     #[must_use]
     pub fn to_json(&self) -> Secret {
         let mut json = Vec::with_capacity(self.json_bytes());
@@ -96,14 +116,14 @@ impl KeyContainer {
         Secret::from(json)
     }
 
-    /// Bytes of the container as JSON.
+    /// Length of the container as JSON.
     fn json_bytes(&self) -> usize {
-        // What stands around the values of a key, and around all keys.
+        // The text around the values of a key, and around all keys.
         const AROUND_A_KEY: usize = r#"{"key_ID":"","key":""},"#.len();
         const AROUND_ALL: usize = r#"{"keys":[]}"#.len();
         let keys = self.keys.iter();
         let values = keys.map(|key| AROUND_A_KEY + key.key_ID.len() + key.key.len());
-        // There is no comma behind the last key.
+        // The last key has no comma after it.
         let commas_too_many = usize::from(!self.keys.is_empty());
         AROUND_ALL + values.sum::<usize>() - commas_too_many
     }
@@ -115,6 +135,31 @@ impl From<Vec<EstablishedKey>> for KeyContainer {
             key_ID: key.key_id.to_string(),
             key: Zeroizing::new(STANDARD.encode(&*key.bytes)),
         });
+        Self {
+            keys: keys.collect(),
+        }
+    }
+}
+
+/// Key IDs, clause 6.4, without extensions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyIds {
+    /// The keys that are wanted.
+    #[serde(rename = "key_IDs")]
+    pub keys: Vec<WantedKey>,
+}
+
+/// A key in [`KeyIds`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WantedKey {
+    /// The key's ID.
+    #[serde(rename = "key_ID")]
+    pub key_id: KeyId,
+}
+
+impl From<&[KeyId]> for KeyIds {
+    fn from(key_ids: &[KeyId]) -> Self {
+        let keys = key_ids.iter().map(|&key_id| WantedKey { key_id });
         Self {
             keys: keys.collect(),
         }
@@ -136,7 +181,7 @@ mod tests {
                 keys: (0..number).map(key).collect(),
             };
             let json = container.to_json();
-            // One byte more, and the buffer would have grown, and left a copy behind.
+            // With one more byte, the buffer would have grown and left a copy behind.
             assert_eq!(json.len(), container.json_bytes());
             assert_eq!(
                 serde_json::from_slice::<KeyContainer>(&json).unwrap(),

@@ -1,19 +1,24 @@
-//! An ETSI call as it comes in: who asks, about which SAE, with which parameters.
+//! An ETSI call: who asks, about which SAE, with which parameters.
 
 use actix::{Addr, Handler, Message};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::http::{ConnectionType, Method};
-use actix_web::web::{Bytes, Payload};
+use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::node::client::{CheckCaller, ClientNode, KmeError};
 use crate::protocol::SaeId;
 
 use super::answer::{json, stopped};
-use super::body;
-use super::error::{MessageBody, kme_error, unauthorized};
+use super::error::{kme_error, unauthorized};
+use super::etsi_body;
+use super::etsi_parameters::Parameters;
+use super::message_body::MessageBody;
 
-/// A call. Whether the caller may ask is for the client to say.
+/// A request as it arrives: the client that serves it, its head, the SAE of its path, and its body.
+pub(super) type Arrived = (Data<Addr<ClientNode>>, HttpRequest, Path<String>, Payload);
+
+/// A call that was read. The client decides whether the caller may make it.
 pub(super) struct Call<'a> {
     /// The SAE that asks.
     pub(super) caller: SaeId,
@@ -22,23 +27,12 @@ pub(super) struct Call<'a> {
     pub(super) parameters: Parameters<'a>,
 }
 
-/// Where the parameters of a call are.
-pub(super) enum Parameters<'a> {
-    /// GET: in the URI.
-    Query(&'a str),
-    /// POST: in the body.
-    Body(&'a [u8]),
-}
-
-/// Serves a call: reads it, passes what `form` makes of it to the client, and gives back what the client says.
+/// Serves a call: reads it, passes what `form` makes of it to the client, and returns the client's answer.
 ///
 /// # Errors
 /// The answer for the SAE.
 pub(super) async fn serve<M, T>(
-    client: &Addr<ClientNode>,
-    http: &HttpRequest,
-    path: &str,
-    payload: Payload,
+    (client, http, path, payload): Arrived,
     form: impl FnOnce(Call<'_>) -> Result<M, MessageBody>,
 ) -> Result<T, HttpResponse>
 where
@@ -46,46 +40,33 @@ where
     T: Send + 'static,
     ClientNode: Handler<M>,
 {
-    // First of all, so that the connection stays in step whatever the answer is.
-    let body = body::read(http, payload).await;
+    // The body is read whatever the answer will be, so that the connection stays in step.
+    let body = etsi_body::read(&http, payload).await;
     let in_step = body.is_ok();
-    let served = read_and_ask(client, http, path, body, form).await;
-    served.map_err(|mut answer| {
+    let served = async {
+        let caller = caller(&http)?;
+        let message = body.and_then(|body| {
+            form(Call {
+                caller: caller.clone(),
+                other: other_sae(&path)?,
+                parameters: parameters(&http, &body)?,
+            })
+        });
+        match message {
+            Ok(message) => ask(&client, message).await,
+            Err(refusal) => {
+                // A caller that may not ask is told that, and nothing else (Tables 4, 6 and 8).
+                ask::<CheckCaller, ()>(&client, CheckCaller(caller)).await?;
+                Err(json(400, &refusal))
+            }
+        }
+    };
+    served.await.map_err(|mut answer| {
         if !in_step {
             answer.head_mut().set_connection_type(ConnectionType::Close);
         }
         answer
     })
-}
-
-async fn read_and_ask<M, T>(
-    client: &Addr<ClientNode>,
-    http: &HttpRequest,
-    path: &str,
-    body: Result<Bytes, MessageBody>,
-    form: impl FnOnce(Call<'_>) -> Result<M, MessageBody>,
-) -> Result<T, HttpResponse>
-where
-    M: Message<Result = Result<T, KmeError>> + Send + 'static,
-    T: Send + 'static,
-    ClientNode: Handler<M>,
-{
-    let caller = caller(http)?;
-    let message = body.and_then(|body| {
-        form(Call {
-            caller: caller.clone(),
-            other: other_sae(path)?,
-            parameters: parameters(http, &body)?,
-        })
-    });
-    match message {
-        Ok(message) => ask(client, message).await,
-        Err(refusal) => {
-            // Who may not ask is told that, and nothing else (Tables 4, 6 and 8).
-            ask::<CheckCaller, ()>(client, CheckCaller(caller)).await?;
-            Err(json(400, &refusal))
-        }
-    }
 }
 
 async fn ask<M, T>(client: &Addr<ClientNode>, message: M) -> Result<T, HttpResponse>
@@ -118,7 +99,7 @@ fn other_sae(path: &str) -> Result<SaeId, MessageBody> {
         .map_err(|e| MessageBody::new(format!("SAE ID in the path: {e}")))
 }
 
-/// Parameters in the other place would be ignored, so they are refused.
+/// Parameters in the wrong place are refused, since they would otherwise be ignored.
 fn parameters<'a>(http: &'a HttpRequest, body: &'a [u8]) -> Result<Parameters<'a>, MessageBody> {
     let query = http.query_string();
     if *http.method() == Method::POST {
@@ -127,7 +108,7 @@ fn parameters<'a>(http: &'a HttpRequest, body: &'a [u8]) -> Result<Parameters<'a
                 "with POST, parameters belong into the body",
             ));
         }
-        body::check_type(http)?;
+        etsi_body::check_type(http)?;
         return Ok(Parameters::Body(body));
     }
     if !body.is_empty() {

@@ -7,56 +7,26 @@ use serde::de::DeserializeOwned;
 
 use crate::protocol::{KeyId, SaeId};
 
-use super::error::MessageBody;
-use super::etsi::{KeyContainer, Status};
+use super::etsi::{KeyContainer, KeyIds, KeyRequest, Status};
+use super::message_body::MessageBody;
 
-/// Answers larger than this are not read: 128 keys of 64 kbit fit several times.
+/// Largest answer that is read, in bytes: 128 keys of 64 kbit fit several times.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// What came of a call that did not deliver what was asked for.
+/// Why a call did not deliver what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// The KME refused.
     #[error("status {status}: {message}")]
     Refused {
-        /// HTTP status, or what it would be.
+        /// HTTP status, or the status that would go with the error over HTTP.
         status: u16,
         /// The message, with its details.
         message: String,
     },
-    /// The KME did not answer: nobody knows what came of the call.
+    /// The KME did not answer: the call may have been served, or not.
     #[error("no answer: {0}")]
     Unknown(String),
-}
-
-/// What to ask for: Key request format, clause 6.2.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct KeyRequest {
-    /// Number of keys, if not the default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub number: Option<usize>,
-    /// Bits of each key, if not the default.
-    #[serde(rename = "size", skip_serializing_if = "Option::is_none")]
-    pub size_bits: Option<usize>,
-    /// Further slaves.
-    #[serde(
-        rename = "additional_slave_SAE_IDs",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub also: Vec<SaeId>,
-}
-
-/// Key IDs format, clause 6.4.
-#[derive(Serialize)]
-struct WantedKeys<'a> {
-    #[serde(rename = "key_IDs")]
-    key_ids: Vec<WantedKey<'a>>,
-}
-
-#[derive(Serialize)]
-struct WantedKey<'a> {
-    #[serde(rename = "key_ID")]
-    key_id: &'a KeyId,
 }
 
 /// Calls one KME on behalf of any SAE.
@@ -68,7 +38,7 @@ pub struct EtsiClient {
 }
 
 impl EtsiClient {
-    /// For the KME at `address` (`host:port`); a call that takes longer than `timeout` is unknown.
+    /// For the KME at `address` (`host:port`). The outcome of a call that takes longer than `timeout` is unknown.
     #[must_use]
     pub fn new(http: awc::Client, address: &str, timeout: Duration) -> Self {
         Self {
@@ -115,11 +85,7 @@ impl EtsiClient {
         key_ids: &[KeyId],
     ) -> Result<KeyContainer, CallError> {
         let path = format!("/api/v1/keys/{master}/dec_keys");
-        let key_ids = key_ids.iter().map(|key_id| WantedKey { key_id });
-        let body = WantedKeys {
-            key_ids: key_ids.collect(),
-        };
-        self.post(&path, caller, &body).await
+        self.post(&path, caller, &KeyIds::from(key_ids)).await
     }
 
     /// Any other document of the node, such as its management status.

@@ -1,6 +1,6 @@
-//! Reading JSON in which each name of an object is given once.
+//! Reads JSON in which no object has the same name twice.
 //!
-//! RFC 8259 section 4 leaves open which one counts otherwise, and `serde_json` silently takes the last.
+//! RFC 8259 section 4 leaves open which of the two counts, and `serde_json` silently takes the last.
 
 use std::fmt;
 
@@ -97,7 +97,7 @@ mod tests {
             let error = parse(text.as_bytes()).unwrap_err().to_string();
             assert!(error.contains("\"a\" is given twice"), "{error}");
         }
-        // The same name in two objects is no double.
+        // The same name may be in two objects.
         assert!(parse(br#"{"a": {"a": 1}, "b": {"a": 1}}"#).is_ok());
     }
 

@@ -2,40 +2,45 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`hub_routes`] | a hub's routes: key shares, out of band, management |
-//! | [`client_routes`] | a client's routes: ETSI GS QKD 014, management |
-//! | [`etsi_call`] | an ETSI call as it comes in: who asks, about which SAE, with which parameters |
-//! | [`etsi`] | the data formats of ETSI GS QKD 014 clause 6 |
-//! | [`key_request`] | reading the parameters of an ETSI call, strictly |
-//! | [`body`], [`json`] | reading a body in bounds, and JSON without doubled names |
-//! | [`etsi_client`] | an SAE's side of it |
-//! | [`error`] | the Error data format, and which status goes with which error |
-//! | [`openapi`] | the description of a node's routes, and a page that shows it |
-//! | [`metrics`] | the numbers of the management status, for Prometheus |
-//! | [`answer`] | answers that all routes have in common |
-//! | [`transport`] | [`transport::HttpTransport`], over whatever streams the awc client is built on |
+//! | [`hub_routes`], [`client_routes`] | all routes of a hub, and of a client |
+//! | `key_share_routes`, `out_of_band_routes` | a hub's routes for clients |
+//! | `etsi_routes` | a client's routes for SAEs: ETSI GS QKD 014 |
+//! | `management`, [`metrics`] | routes of every node, for operators |
+//! | `openapi` | the description of a node's routes, and a page that shows it |
+//! | [`paths`] | where the routes are |
+//! | [`etsi`], [`message_body`] | the data formats of ETSI GS QKD 014 clause 6 |
+//! | `etsi_call`, `etsi_body`, `etsi_parameters`, `json` | reading an ETSI call, strictly and in bounds |
+//! | [`error`], `answer` | which answer goes with which error |
+//! | [`transport`] | [`transport::HttpTransport`]: a client's way to a hub, over whatever streams the awc client is built on |
+//! | [`etsi_client`] | an SAE's side of ETSI GS QKD 014 |
 
 #![allow(
     clippy::result_large_err,
     reason = "a refused request ends as an HttpResponse, which is large: once a request, not in a loop"
 )]
 
-pub mod answer;
-pub mod body;
+mod answer;
 pub mod client_routes;
 pub mod error;
 pub mod etsi;
-pub mod etsi_call;
+mod etsi_body;
+mod etsi_call;
 pub mod etsi_client;
+mod etsi_parameters;
+mod etsi_routes;
 pub mod hub_routes;
-pub mod json;
-pub mod key_request;
+mod json;
+mod key_share_routes;
+mod management;
+pub mod message_body;
 pub mod metrics;
 #[cfg(feature = "openapi")]
-pub mod openapi;
+mod openapi;
+mod out_of_band_routes;
+pub mod paths;
 pub mod transport;
 
 use std::sync::Arc;
 
-/// What the management route `stop` does. A process ends its server; a simulated node ignores it.
+/// What the management route `stop` does: a process ends its server, and a simulated node ignores it.
 pub type OnStop = Arc<dyn Fn() + Send + Sync>;

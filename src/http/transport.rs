@@ -14,7 +14,8 @@ use crate::protocol::wire::SIGNATURE_HEADER;
 use crate::protocol::{Method, Request, Response};
 use crate::psrd::{BLOCK_BYTES_MAX, Block};
 
-use super::hub_routes::{OCTETS, PSRD_PATH, REGISTRATION_PATH};
+use super::out_of_band_routes::OCTETS;
+use super::paths;
 
 /// One hub at a base URL such as `http://127.0.0.1:8100`.
 #[derive(Clone)]
@@ -24,7 +25,7 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// A way to the hub at `address` (`host:port`), by an awc client on whatever streams it was built.
+    /// A way to the hub at `address` (`host:port`), over the streams that the awc client was built on.
     #[must_use]
     pub fn new(client: awc::Client, address: &str) -> Self {
         Self {
@@ -33,7 +34,7 @@ impl HttpTransport {
         }
     }
 
-    /// A call out of band, and its answer if it went well.
+    /// A call out of band: the body of a successful answer, or the refusal.
     fn oob(
         &self,
         path: &str,
@@ -100,7 +101,7 @@ impl Transport for HttpTransport {
         request: RegistrationRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Registration, OobError>, Unreachable>> {
         let json = Encoding::Json.content_type();
-        let answer = self.oob(REGISTRATION_PATH, &request, json, 4 * 1024);
+        let answer = self.oob(paths::REGISTRATION, &request, json, 4 * 1024);
         async move {
             match answer.await? {
                 Ok(body) => serde_json::from_slice(&body).map(Ok).map_err(unreachable),
@@ -114,14 +115,14 @@ impl Transport for HttpTransport {
         &self,
         request: PsrdRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
-        let answer = self.oob(PSRD_PATH, &request, OCTETS, BLOCK_BYTES_MAX + 1024);
+        let answer = self.oob(paths::PSRD, &request, OCTETS, BLOCK_BYTES_MAX + 1024);
         async move {
             let body = match answer.await? {
                 Ok(body) => body,
                 Err(refused) => return Ok(Err(refused)),
             };
             let block = Block::from_octets(&body).map_err(unreachable);
-            // The copy that came over the network, if nobody else holds it.
+            // Wipes the copy that came over the network, if nobody else holds it.
             if let Ok(mut body) = body.try_into_mut() {
                 body.as_mut().zeroize();
             }

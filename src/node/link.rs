@@ -44,6 +44,7 @@ pub use supply::Reservation;
 
 /// What a link tells about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LinkStatus {
     /// Whether the hub knows the client, as far as the client can know.
     pub registered: bool,

@@ -29,4 +29,5 @@ pub mod sim;
 pub mod throughput;
 
 pub use cluster::Cluster;
-pub use dske::http::etsi_client::{CallError, EtsiClient, KeyRequest};
+pub use dske::http::etsi::KeyRequest;
+pub use dske::http::etsi_client::{CallError, EtsiClient};

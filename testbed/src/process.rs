@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use dske::http::etsi::{KeyContainer, Status};
-use dske::http::{client_routes, hub_routes};
+use dske::http::paths;
 use dske::node::client::ClientStatus;
 use dske::protocol::hub::HubStatus;
 use dske::protocol::{KeyId, NodeName, SaeId};
@@ -259,9 +259,9 @@ impl ProcessCluster {
     async fn wait_until_ready(&self, name: &NodeName) -> Result<(), StartError> {
         let deadline = Instant::now() + READY_WITHIN;
         let path = if self.is_hub(name) {
-            hub_routes::STATUS_PATH
+            paths::HUB_STATUS
         } else {
-            client_routes::STATUS_PATH
+            paths::CLIENT_STATUS
         };
         loop {
             let status: Result<serde_json::Value, _> = self.node(name).get(path, None).await;
@@ -292,9 +292,9 @@ impl ProcessCluster {
 
     async fn stop(&self, name: &NodeName) {
         let path = if self.is_hub(name) {
-            hub_routes::STOP_PATH
+            paths::HUB_STOP
         } else {
-            client_routes::STOP_PATH
+            paths::CLIENT_STOP
         };
         let address = self.topology.address(name).unwrap_or_default();
         // If it does not answer, it is killed below.
@@ -409,13 +409,11 @@ impl Cluster for ProcessCluster {
     }
 
     async fn hub_status(&self, hub: &NodeName) -> Result<HubStatus, CallError> {
-        self.node(hub).get(hub_routes::STATUS_PATH, None).await
+        self.node(hub).get(paths::HUB_STATUS, None).await
     }
 
     async fn client_status(&self, client: &NodeName) -> Result<ClientStatus, CallError> {
-        self.node(client)
-            .get(client_routes::STATUS_PATH, None)
-            .await
+        self.node(client).get(paths::CLIENT_STATUS, None).await
     }
 
     async fn stop_hub(&self, hub: &NodeName) {

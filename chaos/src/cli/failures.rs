@@ -12,8 +12,8 @@ use crate::explore::shrink::Shrunk;
 use crate::outcome::RunViolation;
 use crate::plan::Plan;
 use crate::summary::{ShrunkFile, Size};
-use crate::view::Trace;
-use crate::view::page::html;
+use crate::tell::view::Trace;
+use crate::tell::view::html;
 
 /// Where the schedules of one command go.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Failures {
         let story = story(campaign, before, shrunk, &saved);
         let text = write(&shrunk.plan, &about, &story)?;
         self.put(name, &path, &text)?;
-        replace(&page, &html(trace, &saved.replay))?;
+        replace(&page, &html::page(trace, &saved.replay))?;
         Ok(saved)
     }
 
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
     use crate::campaign::load;
     use crate::explore::shrink::testing::{big, violation};
-    use crate::view::of_plan;
+    use crate::tell::view::of_plan;
 
     fn shrunk() -> Shrunk {
         let mut plan = big();
@@ -269,7 +269,7 @@ mod tests {
         }
         assert!(saved.view.ends_with("my out/failures/calm-1.html"));
         let page = std::fs::read_to_string(&saved.view).unwrap();
-        assert!(page.contains("/failures/calm-1.toml&#39; --trace</code>"));
+        assert!(page.contains("/failures/calm-1.toml' --trace</code>"));
         assert_eq!(load(&saved.file).unwrap().plan(1), shrunk().plan);
     }
 

@@ -24,10 +24,11 @@ use crate::explore::runner::run_seeds;
 use crate::outcome::{RunOutcome, panics};
 use crate::plan::canary::UnknownCanary;
 use crate::plan::stream::SEED_MAX;
-use crate::report;
 use crate::summarize::{boundary, merge_boundary, summarize, violations};
 use crate::summary::{CampaignSummary, Resilience};
-use crate::table;
+use crate::tell::report;
+use crate::tell::report;
+use crate::tell::table;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -9,9 +9,9 @@ use super::CliError;
 use crate::campaign;
 use crate::outcome::panics;
 use crate::summarize::summarize;
-use crate::table;
-use crate::view::ladder::{Detail, ladder};
-use crate::view::{json, page, told};
+use crate::tell::table;
+use crate::tell::view::ladder::{Detail, ladder};
+use crate::tell::view::{html, json, told};
 
 /// What is shown of a run.
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ pub(super) fn replay(name: &str, seed: Option<u64>, show: &Show) -> Result<bool,
         Some(Format::Json) => print!("{}", json::json(&trace)),
     }
     if let Some(path) = &show.html {
-        replace(path, &page::html(&trace, &campaign.replay_command(seed)))?;
+        replace(path, &html::page(&trace, &campaign.replay_command(seed)))?;
         // What goes to stdout may be for a tool.
         eprintln!("page: {}", path.display());
     }

@@ -15,9 +15,9 @@ use crate::explore::shrink::Shrunk;
 use crate::outcome::panics;
 use crate::plan::Plan;
 use crate::plan::canary::named;
-use crate::report::write_selftest;
-use crate::table;
-use crate::view::told;
+use crate::tell::report::write_selftest;
+use crate::tell::table;
+use crate::tell::view::told;
 
 #[derive(Debug, Args)]
 pub(super) struct SelfTest {

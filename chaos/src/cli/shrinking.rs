@@ -11,7 +11,7 @@ use crate::explore::shrink::{RUNS_MAX, breaks_again, shrink};
 use crate::outcome::{RunOutcome, RunViolation};
 use crate::plan::Plan;
 use crate::summary::{ShrunkFile, Size, Violation};
-use crate::view::told;
+use crate::tell::view::told;
 
 /// Shrinks the first failure of each invariant among the violations of a summary, which are in order of seed.
 pub(super) fn first_of_each(

@@ -26,7 +26,7 @@ use crate::outcome::{RunViolation, panics};
 use crate::plan::Plan;
 use crate::plan::stream::SEED_MAX;
 use crate::summary::Violation;
-use crate::table;
+use crate::tell::table;
 
 /// A week.
 const MINUTES_MAX: u64 = 7 * 24 * 60;

@@ -11,7 +11,7 @@ use crate::campaign::schedule;
 use crate::explore::sweep::{Broken, Options, Part, Violation, sweep};
 use crate::outcome::panics;
 use crate::plan::stream::SEED_MAX;
-use crate::report;
+use crate::tell::report;
 
 /// How much is swept, and where it goes.
 #[derive(Debug, Clone, Args)]

@@ -1,9 +1,8 @@
 //! A made-up summary with everything that a report must be able to show.
 
-use dske_chaos::growth::GrowthPoint;
 use dske_chaos::summary::{
-    BoundaryPoint, CampaignSummary, Control, Distribution, Mark, MarkKind, Resilience, ShrunkFile,
-    Size, Timeline, Violation,
+    BoundaryPoint, CampaignSummary, Control, CoveragePoint, Distribution, Mark, MarkKind,
+    Resilience, ShrunkFile, Size, Timeline, Violation,
 };
 
 /// Two honest campaigns and a negative control whose break was seen. Nothing broke, nothing is weak.
@@ -141,15 +140,15 @@ fn campaign(name: &str, about: &str, lies: u64) -> CampaignSummary {
         simulated_seconds: 7_200.0,
         wall_seconds: 52.1,
         digest: "5f1d8c".repeat(10) + "ab12",
-        growth: growth(lies > 0),
+        coverage: coverage(lies > 0),
         ..CampaignSummary::default()
     }
 }
 
 /// Situations become fewer, and with lies there are ever new mixtures.
-fn growth(lying: bool) -> Vec<GrowthPoint> {
+fn coverage(lying: bool) -> Vec<CoveragePoint> {
     let points = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 200];
-    let point = |runs: u64| GrowthPoint {
+    let point = |runs: u64| CoveragePoint {
         runs,
         names: 38 - 24 / runs,
         sets: if lying { runs - runs / 5 } else { 9 - 8 / runs },

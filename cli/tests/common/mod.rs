@@ -1,4 +1,4 @@
-//! What several tests need.
+//! Helpers that several tests need.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod nodes;

@@ -1,4 +1,4 @@
-//! Calling nodes over HTTP as anyone could, right or wrong.
+//! Calls to nodes over HTTP, well-formed or not.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A plain TCP connection, for what no HTTP client would send.
+//! A plain TCP connection, for requests that no HTTP client would send.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 
 pub(crate) struct Connection {
     stream: TcpStream,
-    /// Read, but not taken as part of a response yet.
+    /// Bytes that were read and are not part of an earlier response.
     read: Vec<u8>,
 }
 
@@ -39,6 +39,13 @@ impl Connection {
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         let written = timeout(WITHIN, self.stream.write_all(bytes.as_ref())).await;
         written.unwrap().unwrap();
+    }
+
+    /// Sends a request, other than HEAD, and reads its response.
+    pub(crate) async fn ask(&mut self, request: impl AsRef<[u8]>) -> RawResponse {
+        self.write(request).await;
+        let response = self.response(false).await;
+        response.expect("the server answers in full")
     }
 
     /// The next response. `None` if the connection ends, or is reset, before it is complete. `to_head`: the request

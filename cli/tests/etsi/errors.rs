@@ -1,10 +1,10 @@
-//! Tables 4, 6 and 8, clause 6.5: which codes, and what they say.
+//! Tables 4, 6 and 8, clause 6.5: the status codes and the messages of errors.
 
 use serde_json::json;
 
 use crate::shared::{UNKNOWN_ID, refused, with_kmes};
 
-/// Tables 4, 6 and 8, clauses 5.1 and 6.5: whatever is wrong with a call is 400 with an Error.
+/// Tables 4, 6 and 8, clauses 5.1 and 6.5: any mistake in a call is answered with 400 and an Error.
 #[test]
 fn every_wrong_call_is_400_with_an_error() {
     with_kmes(async |kmes| {
@@ -56,7 +56,7 @@ fn every_wrong_call_is_400_with_an_error() {
     });
 }
 
-/// Clause 6.5 Table 13, clauses 6.2 and 6.4: the words of the standard, and what a person needs besides.
+/// Clause 6.5 Table 13, clauses 6.2 and 6.4: the words of the standard, and details that help a person.
 #[test]
 fn details_say_which_key_and_which_parameter() {
     with_kmes(async |kmes| {

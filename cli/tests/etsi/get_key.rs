@@ -118,7 +118,7 @@ fn a_size_that_is_no_multiple_of_8_is_refused_in_the_words_of_the_standard() {
     });
 }
 
-/// Clauses 4 and 5.3, clause 6.2 Table 10; RFC 8259. What is not understood is refused, never ignored.
+/// Clauses 4 and 5.3, clause 6.2 Table 10; RFC 8259. An item that is not understood is refused, never ignored.
 #[test]
 fn bodies_that_are_no_key_request_are_400() {
     with_kmes(async |kmes| {
@@ -154,7 +154,7 @@ fn bodies_that_are_no_key_request_are_400() {
     });
 }
 
-/// Clause 6.2: number and size may be in the URI, nothing else. Table 10.
+/// Clause 6.2, Table 10: only number and size may be in the URI.
 #[test]
 fn a_query_that_should_have_been_a_post_is_400() {
     with_kmes(async |kmes| {
@@ -184,7 +184,7 @@ fn mandatory_extensions_are_refused_in_the_words_of_the_standard_and_optional_on
             json!({"extension_mandatory": [{"acme_route": [1, 2]}]}),
             json!({"extension_mandatory": [{"acme_route": null}]}),
             json!({"extension_mandatory": [{"a": 1}, {"b": 2}], "number": 2}),
-            // An optional one does not rescue it.
+            // An optional extension does not make up for it.
             json!({"extension_mandatory": [{"a": 1}], "extension_optional": [{"a": 1}]}),
         ] {
             let answer = kmes
@@ -250,10 +250,10 @@ fn keys_look_random() {
             .get_keys("cindy", "celia", json!({"number": 128}))
             .await;
         let bytes: Vec<u8> = keys.into_iter().flat_map(|key| key.bytes).collect();
-        // Ones among 32,768 bits: 16,384, with a standard deviation of 90.5. Six of them are exceeded once in 10^9.
+        // Expected among 32,768 bits: 16,384 ones, standard deviation 90.5. Six deviations are exceeded once in 10^9.
         let ones: u32 = bytes.iter().map(|byte| byte.count_ones()).sum();
         assert!((15_841..=16_927).contains(&ones), "{ones}");
-        // Each byte value about 16 times among 4,096: chi-squared has 255 degrees of freedom, 6 deviations are 391.
+        // Expected among 4,096 bytes: each value 16 times. Chi-squared has 255 degrees of freedom; 6 deviations are 391.
         let mut counts = [0_f64; 256];
         bytes
             .iter()
@@ -265,7 +265,7 @@ fn keys_look_random() {
     });
 }
 
-/// Clause 5.3, Table 6: what is refused takes nothing, and an unknown slave is refused.
+/// Clause 5.3, Table 6: a refused call takes no key, and an unknown slave is refused.
 #[test]
 fn a_refused_call_takes_no_key() {
     with_kmes(async |kmes| {

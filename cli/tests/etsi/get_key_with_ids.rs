@@ -17,7 +17,7 @@ fn the_slave_gets_the_same_keys_under_the_same_ids_by_get_and_by_post() {
         let path = format!("carol/dec_keys?key_ID={}", given[0].id);
         let answer = kmes.call("GET", "celia", &path, "").await;
         assert_eq!(keys(&answer), given[..1]);
-        // Not in their order, and not all of them: exactly those are returned, each once.
+        // In another order, and not all of them: exactly these are returned, each once.
         let body = json!({
             "key_IDs": [
                 {"key_ID": given[3].id, "key_ID_extension": {"any": null}},
@@ -39,7 +39,7 @@ fn the_slave_gets_the_same_keys_under_the_same_ids_by_get_and_by_post() {
 #[test]
 fn as_many_key_ids_are_taken_as_keys_are_given() {
     with_kmes(async |kmes| {
-        // From two calls, so that it is the IDs that count.
+        // From two calls, so that the limit is on the IDs.
         let mut given = kmes
             .get_keys("carol", "celia", json!({"number": 100}))
             .await;
@@ -180,10 +180,10 @@ fn an_sae_that_is_not_named_for_every_key_gets_401_and_uses_nothing_up() {
         let celias = for_celia[0].id.as_str();
         for (stranger, ids) in [
             ("cindy", vec![celias]),
-            // Named for one of them.
+            // An SAE that is named for one of them only.
             ("cindy", vec![&for_cindy.id, celias]),
             ("cindy", vec![celias, &for_cindy.id]),
-            // At the KME of another SAE that is named.
+            // A stranger at the KME of another SAE that is named.
             ("east", vec![&for_west.id]),
             // The master itself.
             ("carol", vec![celias]),

@@ -12,7 +12,7 @@ fn count(status: &Value, name: &str) -> u64 {
     value.unwrap_or_else(|| panic!("{name} is a whole number in {status}"))
 }
 
-/// The status of a pair of SAEs that no other test uses, once it does not change by itself any more.
+/// The status of a pair of SAEs that no other test uses, once it has stopped changing by itself.
 pub(crate) async fn settled(kmes: &Kmes, master: &str, slave: &str) -> Value {
     let mut last = Value::Null;
     for _ in 0..50 {
@@ -45,7 +45,7 @@ fn a_status_has_all_that_table_9_wants_and_its_numbers_go_together() {
         assert!(count(&status, "stored_key_count") <= count(&status, "max_key_count"));
         assert!(count(&status, "max_key_per_request") >= 1);
         assert_eq!(count(&status, "max_SAE_ID_count"), 15);
-        // No extension, which would have to be an object.
+        // No extension, since that would have to be an object.
         assert_eq!(status.as_object().unwrap().len(), 11, "{status}");
         // The KME ID is the KME's, not the SAE's.
         let twin = kmes.status("east", "celia").await;
@@ -81,7 +81,7 @@ fn the_status_of_an_unknown_slave_is_refused() {
     });
 }
 
-/// Clause 5.2 Table 3 (post-condition "none"), clause 5.3: what is there goes down with deliveries only.
+/// Clause 5.2 Table 3 (post-condition "none"), clause 5.3: only deliveries lower the number of stored keys.
 #[test]
 fn a_status_takes_no_key_and_a_delivery_takes_its_keys() {
     with_kmes(async |kmes| {
@@ -99,7 +99,7 @@ fn a_status_takes_no_key_and_a_delivery_takes_its_keys() {
     });
 }
 
-/// Clause 6.1: what a status promises is delivered, to both sides.
+/// Clause 6.1: both sides are given what a status promises.
 #[test]
 fn the_smallest_the_largest_and_the_most_keys_are_delivered() {
     with_kmes(async |kmes| {
@@ -125,8 +125,8 @@ fn the_smallest_the_largest_and_the_most_keys_are_delivered() {
     });
 }
 
-/// Clauses 6.1 and 5.3: the largest number of the largest keys is more than one message to a hub can carry. It is
-/// refused at once, and what is said to be possible is.
+/// Clauses 6.1 and 5.3: the largest number of the largest keys does not fit into one message to a hub. The call is
+/// refused at once, with a number that does fit.
 #[test]
 fn the_most_of_the_largest_keys_are_refused_at_once_and_as_many_as_is_said_are_delivered() {
     with_kmes(async |kmes| {

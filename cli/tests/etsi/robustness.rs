@@ -1,4 +1,4 @@
-//! What no SAE in its right mind would send.
+//! Requests that no well-behaved SAE would send.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ fn post(path: &str, body: &str) -> String {
     request("POST", path, &length, body)
 }
 
-/// RFC 7230 section 6.3: after an error the next request on the connection is answered as if nothing had been, or the
-/// server says that it closes it.
+/// RFC 7230 section 6.3: after an error, the server either answers the next request on the connection as usual, or says
+/// that it closes the connection.
 #[test]
 fn a_connection_stays_in_step_after_errors() {
     with_kmes(async |kmes| {
@@ -57,15 +57,12 @@ fn a_connection_stays_in_step_after_errors() {
                 .unwrap();
             assert_eq!(answer.status, status, "{first}");
             assert!(!answer.closes(), "{first}");
-            connection
-                .write(request("GET", "celia/status", "", ""))
-                .await;
-            let next = connection.response(false).await.unwrap();
+            let next = connection.ask(request("GET", "celia/status", "", "")).await;
             assert_eq!(next.status, 200, "after {first}");
             let body: Value = serde_json::from_slice(&next.body).unwrap();
             assert_eq!(body["slave_SAE_ID"], "celia", "after {first}");
         }
-        // Where the end of the request cannot be known, or is too far away.
+        // The end of these requests is unknown, or too far away to read on.
         for bytes in [
             request("POST", "celia/enc_keys", chunked, "zz\r\n{}\r\n0\r\n\r\n"),
             post("celia/enc_keys", &" ".repeat(300 * 1024)),
@@ -86,7 +83,6 @@ fn a_connection_stays_in_step_after_errors() {
     });
 }
 
-/// Requests that follow each other without waiting are answered in order.
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     with_kmes(async |kmes| {
@@ -121,7 +117,7 @@ fn clients_that_go_away_abruptly_do_no_harm() {
                 connection.write(&whole[..end]).await;
                 drop(connection);
             }
-            // In the middle of an answer, which stays unread: the kernel resets the connection.
+            // In the middle of an answer: since it stays unread, the kernel resets the connection.
             let mut connection = Connection::open(&address).await;
             connection.write(whole.repeat(3)).await;
             actix_rt::time::sleep(Duration::from_millis(50)).await;
@@ -186,7 +182,7 @@ fn odd_request_lines_and_heads_are_refused_and_the_service_lives_on() {
     });
 }
 
-/// A GET that asks for another protocol would have its bytes follow without end: they are no body.
+/// The bytes of another protocol would follow such a GET without end. They are not its body.
 #[test]
 fn a_get_that_asks_for_another_protocol_is_answered_at_once() {
     with_kmes(async |kmes| {
@@ -194,26 +190,20 @@ fn a_get_that_asks_for_another_protocol_is_answered_at_once() {
             let mut connection = Connection::open(&kmes.address("carol")).await;
             let headers = format!("Connection: Upgrade\r\nUpgrade: {protocol}\r\n");
             let begun = Instant::now();
-            connection
-                .write(request("GET", "celia/status", &headers, ""))
-                .await;
-            let answer = connection.response(false).await.unwrap();
-            assert_eq!(answer.status, 200);
+            let status = request("GET", "celia/status", &headers, "");
+            assert_eq!(connection.ask(status).await.status, 200);
             assert!(begun.elapsed() < Duration::from_secs(2));
         }
     });
 }
 
-/// Every wait has a deadline.
 #[test]
 fn a_body_that_does_not_arrive_is_400_in_bounded_time() {
     with_kmes(async |kmes| {
         let mut connection = Connection::open(&kmes.address("carol")).await;
         let headers = "Content-Length: 100\r\n";
-        connection
-            .write(request("POST", "celia/enc_keys", headers, "{\"number\":"))
-            .await;
-        let answer = connection.response(false).await.unwrap();
+        let begun = request("POST", "celia/enc_keys", headers, "{\"number\":");
+        let answer = connection.ask(begun).await;
         assert_eq!(answer.status, 400);
         assert!(answer.closes());
         let body: Value = serde_json::from_slice(&answer.body).unwrap();
@@ -227,12 +217,8 @@ fn a_client_that_waits_for_100_continue_is_told_to_go_on() {
     with_kmes(async |kmes| {
         let mut connection = Connection::open(&kmes.address("carol")).await;
         let headers = "Expect: 100-continue\r\nContent-Length: 2\r\n";
-        connection
-            .write(request("POST", "celia/enc_keys", headers, ""))
-            .await;
-        let answer = connection.response(false).await.unwrap();
-        assert_eq!(answer.status, 100);
-        connection.write("{}").await;
-        assert_eq!(connection.response(false).await.unwrap().status, 200);
+        let head = request("POST", "celia/enc_keys", headers, "");
+        assert_eq!(connection.ask(head).await.status, 100);
+        assert_eq!(connection.ask("{}").await.status, 200);
     });
 }

@@ -15,10 +15,10 @@ use crate::common::nodes::{Answer, Caller};
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_dske");
 
-/// A key ID that nobody has ever drawn: its version is not that of a random UUID.
+/// A key ID that no client can have drawn: its version is not that of a random UUID.
 pub(crate) const UNKNOWN_ID: &str = "bc490419-7d60-187f-adc1-4ddcc177c139";
 
-/// The example topology, and in it a KME that serves two SAEs.
+/// The example topology with one more KME, which serves two SAEs.
 fn topology() -> String {
     let example = include_str!("../../../topology.toml");
     let last = "{ name = \"curtis\" },";
@@ -120,7 +120,7 @@ impl Kmes {
         answer.body
     }
 
-    /// Get key by POST, which has to succeed.
+    /// Get key by POST. It has to succeed.
     pub(crate) async fn get_keys(&self, master: &str, slave: &str, request: Value) -> Vec<Key> {
         let path = format!("{slave}/enc_keys");
         let answer = self.call("POST", master, &path, &request.to_string()).await;
@@ -139,7 +139,7 @@ impl Kmes {
             .await
     }
 
-    /// The slave gets exactly these keys.
+    /// Checks that the slave gets exactly these keys.
     pub(crate) async fn fetch_all(&self, slave: &str, master: &str, wanted: &[Key]) {
         let ids: Vec<&str> = wanted.iter().map(|key| key.id.as_str()).collect();
         let mut got = keys(&self.fetch(slave, master, &ids).await);
@@ -149,7 +149,7 @@ impl Kmes {
         assert_eq!(got, wanted);
     }
 
-    /// Keys are still established and fetched.
+    /// Checks that keys can still be established and fetched.
     pub(crate) async fn work(&self) {
         let key = self.get_key("carol", "celia").await;
         self.fetch_all("celia", "carol", &[key]).await;
@@ -168,7 +168,7 @@ pub(crate) fn keys(answer: &Answer) -> Vec<Key> {
         .collect()
 }
 
-/// An error as clause 6.5 wants it, with this status, and without keys.
+/// Checks that an answer is an error as clause 6.5 wants it, with this status, and without keys.
 pub(crate) fn refused(answer: &Answer, status: u16, what: &str) {
     assert_eq!(answer.status, status, "{what}: {}", answer.shown());
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What needs short times, small blocks, or hubs that can be stopped: clusters of their own.
+//! Tests that need short times, small blocks, or hubs that can be stopped. Each has a cluster of its own.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::common::nodes::Caller;
 use crate::shared::{BINARY, Key, Kmes, UNKNOWN_ID, refused};
 
-/// Far beyond the linger time of the topology below, and beyond the second in which hubs look for what has expired.
+/// Far longer than the linger time of the topology below, and than the second after which hubs drop expired shares.
 const BEYOND_LINGER: Duration = Duration::from_millis(1_500);
 
 const TOPOLOGY: &str = r#"
@@ -50,7 +50,7 @@ async fn shares_held(cluster: &ProcessCluster) -> Vec<usize> {
     held
 }
 
-/// Clause 5.4 (post-condition), clause 6.4: however long one waits.
+/// Clause 5.4 (post-condition), clause 6.4, after any time.
 #[test]
 fn the_good_keys_of_a_failed_request_are_still_there_after_the_linger_time() {
     with_small_cluster(async |_, kmes| {
@@ -114,7 +114,7 @@ fn what_a_status_promises_is_delivered_also_with_small_blocks() {
     });
 }
 
-/// Table 8, clause 5.4 (post-condition): keys of several calls may be more than the hubs can answer at once.
+/// Table 8, clause 5.4 (post-condition): the keys of several calls may be too many for one answer of the hubs.
 #[test]
 fn too_many_large_keys_in_one_fetch_are_503_and_can_be_had_one_by_one() {
     with_small_cluster(async |_, kmes| {
@@ -151,9 +151,9 @@ fn too_few_hubs_are_503_with_an_error_and_no_keys() {
         assert!(answer.message().contains("1 of 3 hubs"), "{}", answer.text);
         let answer = kmes.fetch("celia", "carol", &[&key.id]).await;
         refused(&answer, 503, "dec_keys");
-        // Each within its deadline.
+        // Each call ends within its deadline.
         assert!(begun.elapsed() < Duration::from_secs(8));
-        // A status is not an establishment: it says how little there is.
+        // Get status needs no hub: it reports how little PSRD there is.
         let status = kmes.call("GET", "carol", "celia/status", "").await;
         assert_eq!(status.status, 200);
         assert!(status.body["stored_key_count"].is_u64());

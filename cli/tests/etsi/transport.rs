@@ -28,7 +28,7 @@ fn who_has_no_credentials_or_wrong_ones_gets_401_a_challenge_and_no_keys() {
                 ("POST", "cindy/enc_keys", "{}"),
                 ("GET", by_id.as_str(), ""),
                 ("POST", "carol/dec_keys", "{\"key_IDs\": []}"),
-                // Nor are they told what else is wrong.
+                // They are not told what else is wrong either.
                 ("POST", "cindy/enc_keys", "{"),
                 ("GET", "a%2Fb/enc_keys", ""),
                 ("GET", "nobody/status", ""),
@@ -52,7 +52,7 @@ fn who_has_no_credentials_or_wrong_ones_gets_401_a_challenge_and_no_keys() {
     });
 }
 
-/// Clauses 4 and 5.1 Table 1; RFC 8259 section 8.1. RFC 7234: what is given once must not be cached.
+/// Clauses 4 and 5.1 Table 1; RFC 8259 section 8.1. RFC 7234: a key that is given once must not be cached.
 #[test]
 fn every_answer_is_one_json_value_in_utf_8_and_says_so() {
     with_kmes(async |kmes| {
@@ -72,7 +72,7 @@ fn every_answer_is_one_json_value_in_utf_8_and_says_so() {
             assert_eq!(answer.status, code);
             assert_eq!(answer.header("content-type"), Some("application/json"));
             assert_eq!(answer.header("cache-control"), Some("no-store"));
-            // What was no UTF-8 would have got replacement characters; a byte order mark would be no JSON.
+            // Invalid UTF-8 would show as replacement characters; a byte order mark would be no JSON.
             assert!(!answer.text.contains('\u{fffd}'));
             assert!(answer.body.is_object(), "{}", answer.text);
             for name in answer.body.as_object().unwrap().keys() {
@@ -165,7 +165,7 @@ fn the_sae_id_of_the_path_is_percent_decoded_once() {
         let path = format!("c%61rol/dec_keys?key_ID={}", key.id);
         let fetched = kmes.call("GET", "celia", &path, "").await;
         assert_eq!(keys(&fetched), [key]);
-        // "%2563" stands for "%63", which is no name.
+        // "%2563" decodes to "%63", which is no name.
         let twice = kmes.call("GET", "carol", "%2563elia/status", "").await;
         refused(&twice, 400, "encoded twice");
     });
@@ -175,7 +175,7 @@ fn the_sae_id_of_the_path_is_percent_decoded_once() {
 #[test]
 fn the_api_methods_are_at_the_paths_of_table_2_by_get_and_by_post() {
     with_kmes(async |kmes| {
-        for prefix in dske::http::client_routes::ETSI_PREFIXES {
+        for prefix in dske::http::paths::ETSI_PREFIXES {
             let call = async |method: &str, sae: &str, path: String, body: Value| {
                 let url = kmes.0.url(&kmes.home(sae), &format!("{prefix}/{path}"));
                 let body = if method == "GET" {

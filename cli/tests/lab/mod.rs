@@ -121,8 +121,8 @@ impl Lab {
             dske::topology::Topology::read(&self.folder().join("topology.toml")).unwrap();
         let is_hub = topology.hubs.iter().any(|hub| hub.name.as_str() == name);
         let path = match is_hub {
-            true => dske::http::hub_routes::STATUS_PATH,
-            false => dske::http::client_routes::STATUS_PATH,
+            true => dske::http::paths::HUB_STATUS,
+            false => dske::http::paths::CLIENT_STATUS,
         };
         let address = topology.address(&name.parse().unwrap()).unwrap().to_owned();
         actix_rt::System::new().block_on(async {

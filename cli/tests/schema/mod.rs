@@ -1,5 +1,5 @@
-//! Whether a value fits a schema of an OpenAPI document. Stricter than JSON Schema: what a schema does not name may not
-//! be there.
+//! Whether a value fits a schema of an OpenAPI document. It is stricter than JSON Schema: a property that the schema does
+//! not name is an error.
 
 use std::collections::BTreeSet;
 
@@ -75,7 +75,7 @@ fn object_fits(
     })
 }
 
-/// What an object may hold, with what it is composed of.
+/// The properties that an object may have, its own and those of the schemas that it is composed of.
 #[derive(Default)]
 struct Shape<'a> {
     properties: Vec<(&'a String, &'a Value)>,

@@ -1,4 +1,4 @@
-//! Writes metrics: a name, what it means, and its values at this moment with their labels.
+//! Writes metrics: a name, its meaning, and its current values with their labels.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub(super) type Labels<'a, const N: usize> = [(&'a str, &'a str); N];
 pub(super) struct Families<'a>(pub(super) DescriptorEncoder<'a>);
 
 impl Families<'_> {
-    /// What only grows; its name gets the suffix `_total`.
+    /// A number that only grows; its name gets the suffix `_total`.
     pub(super) fn counter<'l, const N: usize>(
         &mut self,
         name: &str,
@@ -43,7 +43,7 @@ impl Families<'_> {
         Ok(())
     }
 
-    /// What goes up and down; its name gets the unit as a suffix.
+    /// A number that goes up and down; its name gets the unit as a suffix.
     pub(super) fn gauge<'l, const N: usize>(
         &mut self,
         name: &str,
@@ -58,6 +58,22 @@ impl Families<'_> {
             ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
+    }
+
+    /// PSRD left, by the name of a `peer`, `hub` or `client`: for requests (up) and for responses (down).
+    pub(super) fn psrd_left<'l>(
+        &mut self,
+        peer: &'static str,
+        left: impl Iterator<Item = (&'l str, usize, usize)>,
+    ) -> fmt::Result {
+        let help = format!(
+            "Pre-shared random data left, by {peer}, and pool: up for requests, down for responses"
+        );
+        let by_pool = left.flat_map(|(name, up, down)| {
+            [("up", up), ("down", down)]
+                .map(|(pool, bytes)| ([(peer, name), ("pool", pool)], bytes))
+        });
+        self.gauge("psrd_left", Some(&Unit::Bytes), &help, by_pool)
     }
 
     pub(super) fn uptime(&mut self, uptime_ms: u64) -> fmt::Result {

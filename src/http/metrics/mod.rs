@@ -1,18 +1,19 @@
 //! `/metrics`: the numbers of the management status, in the text format of Prometheus.
 //!
-//! A node counts in its state machines alone. What is asked for is rendered from the same snapshot that the management
-//! status shows, so that there is no second set of numbers that could disagree, and nothing to pay in between.
+//! A node counts in its state machines alone. Metrics are rendered on request from the same snapshot that the management
+//! status shows: there is no second set of numbers that could disagree, and nobody pays for metrics that nobody reads.
+//! The metrics of the process ([`process`]) come first.
 //!
-//! What the system knows of the process is put in front ([`process`]).
-//!
-//! Labels are names of nodes and kinds of events: a topology bounds their number. IDs of keys and SAEs never are.
+//! Labels are names of nodes and kinds of events, whose number the topology bounds. IDs of keys and SAEs are never labels.
 
-mod client;
 mod family;
-mod hub;
+mod of_client;
+mod of_hub;
 pub mod process;
 
-use actix::Addr;
+use std::fmt;
+
+use actix::{Addr, MailboxError};
 use actix_web::HttpResponse;
 use actix_web::web::{self, Data, ServiceConfig};
 use prometheus_client::collector::Collector;
@@ -24,67 +25,77 @@ use crate::node::hub::{GetHubStatus, HubHandle};
 use crate::protocol::hub::HubStatus;
 
 use super::answer::{json, stopped};
-use super::error::MessageBody;
-
-/// Path of the metrics.
-pub const PATH: &str = "/metrics";
+use super::message_body::MessageBody;
+#[cfg(feature = "openapi")]
+use super::openapi::{OBSERVATION, responses::Ending};
+use super::paths;
 
 /// Adds a hub's metrics.
 pub(super) fn hub(config: &mut ServiceConfig) {
-    let metrics = |hub: Data<HubHandle>| async move {
-        match hub.status.send(GetHubStatus).await {
-            Ok(status) => answer(of_hub(status)),
-            Err(error) => stopped(&error),
-        }
+    let answer = |hub: Data<HubHandle>| async move {
+        let status = hub.status.send(GetHubStatus).await;
+        metrics(status.map(of_hub))
     };
-    config.route(PATH, web::get().to(metrics));
+    config.route(paths::METRICS, web::get().to(answer));
 }
 
 /// Adds a client's metrics.
 pub(super) fn client(config: &mut ServiceConfig) {
-    let metrics = |client: Data<Addr<ClientNode>>| async move {
-        match client.send(GetClientStatus).await {
-            Ok(status) => answer(of_client(status)),
-            Err(error) => stopped(&error),
-        }
+    let answer = |client: Data<Addr<ClientNode>>| async move {
+        let status = client.send(GetClientStatus).await;
+        metrics(status.map(of_client))
     };
-    config.route(PATH, web::get().to(metrics));
+    config.route(paths::METRICS, web::get().to(answer));
 }
 
-/// What a hub says of itself, as metrics.
+/// Metrics
+///
+/// The numbers of the management status, for Prometheus. `docs/http.md` lists them.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    get, path = paths::METRICS, tag = OBSERVATION,
+    responses(
+        (status = 200, description = "The metrics, in the text format 0.0.4.", body = String),
+        Ending,
+    ),
+))]
+fn metrics(of_node: Result<Result<String, fmt::Error>, MailboxError>) -> HttpResponse {
+    let of_node = match of_node {
+        Ok(text) => text,
+        Err(error) => return stopped(&error),
+    };
+    match of_process().and_then(|process| Ok(process + &of_node?)) {
+        Ok(text) => HttpResponse::Ok().content_type(CONTENT_TYPE).body(text),
+        Err(_) => json(500, &MessageBody::new("the metrics cannot be written")),
+    }
+}
+
+/// The status of a hub as metrics.
 ///
 /// # Errors
-/// None that is known: text goes into memory.
-pub fn of_hub(status: HubStatus) -> Result<String, std::fmt::Error> {
-    render("dske_hub", hub::Metrics(status))
+/// No case is known: the text is written into memory.
+pub fn of_hub(status: HubStatus) -> Result<String, fmt::Error> {
+    render("dske_hub", of_hub::Metrics(status))
 }
 
-/// What a client says of itself, as metrics.
+/// The status of a client as metrics.
 ///
 /// # Errors
-/// None that is known: text goes into memory.
-pub fn of_client(status: ClientStatus) -> Result<String, std::fmt::Error> {
-    render("dske_client", client::Metrics(status))
+/// No case is known: the text is written into memory.
+pub fn of_client(status: ClientStatus) -> Result<String, fmt::Error> {
+    render("dske_client", of_client::Metrics(status))
 }
 
-fn of_process() -> Result<String, std::fmt::Error> {
+fn of_process() -> Result<String, fmt::Error> {
     written(Registry::default(), process::Metrics)
 }
 
-fn render(prefix: &str, metrics: impl Collector) -> Result<String, std::fmt::Error> {
+fn render(prefix: &str, metrics: impl Collector) -> Result<String, fmt::Error> {
     written(Registry::with_prefix(prefix), metrics)
 }
 
-fn written(mut registry: Registry, metrics: impl Collector) -> Result<String, std::fmt::Error> {
+fn written(mut registry: Registry, metrics: impl Collector) -> Result<String, fmt::Error> {
     registry.register_collector(Box::new(metrics));
     let mut text = String::new();
     prometheus_text::encode(&mut text, &registry)?;
     Ok(text)
-}
-
-fn answer(metrics: Result<String, std::fmt::Error>) -> HttpResponse {
-    match of_process().and_then(|process| Ok(process + &metrics?)) {
-        Ok(text) => HttpResponse::Ok().content_type(CONTENT_TYPE).body(text),
-        Err(_) => json(500, &MessageBody::new("the metrics cannot be written")),
-    }
 }

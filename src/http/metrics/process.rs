@@ -1,7 +1,7 @@
 //! The metrics of the process, under the names that Prometheus' own libraries give them, and of the build.
 //!
-//! They are read from the system when they are asked for, not from a state machine. Nodes that share a process, as in a
-//! simulation, all show the same; nobody asks there, and no trace holds metrics.
+//! They are read from the system on request, not from a state machine. Nodes that share a process would all show the same
+//! values. That happens in simulations only, where nobody asks for them and no trace holds them.
 
 use std::fmt;
 
@@ -12,21 +12,21 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::family::{Families, only};
 
-/// How this program was built: whether figures measured with it are worth anything.
+/// How this program was built. Figures measured with a debug build are worth nothing.
 pub const PROFILE: &str = if cfg!(debug_assertions) {
     "debug"
 } else {
     "release"
 };
 
-/// CPU time that this process has used, in seconds.
+/// CPU time used by this process, in seconds.
 #[must_use]
 pub fn cpu_s() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// Memory of this process that is resident; nothing where the system does not tell in `/proc`.
+/// Resident memory of this process. `None` on a system without `/proc`.
 fn resident_bytes() -> Option<u64> {
     // proc(5): total size, resident set size, …, in pages.
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;

@@ -1,48 +1,49 @@
 //! Each node describes its own routes: `/openapi.json`, and Swagger UI at `/docs`.
 //!
-//! Schemas are derived from the types that the routes read and write, paths are the constants that the routes are
-//! registered under, and which refusal goes with which status is asked of the refusals themselves. What is left to be
-//! written by hand is checked by `tests/api.rs`: every route is in the document, every operation of the document is
-//! served, every example works, every answer fits its schema.
+//! What a route takes and returns is written beside its handler; schemas are derived from the types that it reads and
+//! writes; which refusal goes with which status is asked of the refusals themselves ([`responses`]). `cli/tests/api.rs`
+//! checks what is written by hand: every route is in the document, every operation of the document is served, every
+//! example works, every answer fits its schema.
 //!
-//! A document is made when somebody asks for it: that is rare, and a node that nobody asks pays nothing.
+//! A document is made when somebody asks for it. That is rare, and costs nothing until then.
 
-mod client;
-mod common;
-mod examples;
-mod hub;
-mod page;
-mod parts;
-mod schemas;
+pub(super) mod examples;
+pub(super) mod page;
+pub(super) mod responses;
+pub(super) mod schemas;
 
 use actix_web::HttpResponse;
-use actix_web::web::{self, ServiceConfig};
-use utoipa::openapi::{InfoBuilder, License, OpenApi};
+use actix_web::web::{self, Data, ServiceConfig};
+use utoipa::openapi::OpenApi;
 
-pub use client::document as client;
-pub use hub::document as hub;
+use super::paths;
 
-/// Path of the OpenAPI document.
-pub const DOCUMENT_PATH: &str = "/openapi.json";
+// The groups of operations that more than one file names.
+pub(super) const KEY_SHARES: &str = "Key shares";
+pub(super) const OUT_OF_BAND: &str = "Out of band";
+pub(super) const MANAGEMENT: &str = "Management";
+pub(super) const OBSERVATION: &str = "Observation";
 
-/// Path of the page for people.
-pub const DOCS_PATH: &str = "/docs";
+/// Makes the document of a node.
+type Document = fn() -> OpenApi;
 
 /// Adds the routes that describe a node.
-pub(super) fn routes(document: fn() -> OpenApi) -> impl FnOnce(&mut ServiceConfig) {
+pub(super) fn routes(document: Document) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
-        let answer = move || async move { HttpResponse::Ok().json(document()) };
         config
-            .route(DOCUMENT_PATH, web::get().to(answer))
-            .route(DOCS_PATH, web::get().to(page::redirect))
-            .route(page::FILE_PATH, web::get().to(page::file));
+            .app_data(Data::new(document))
+            .route(paths::OPENAPI, web::get().to(openapi))
+            .configure(page::configure);
     }
 }
 
-fn info(title: &str, description: &str) -> InfoBuilder {
-    InfoBuilder::new()
-        .title(title)
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(description))
-        .license(Some(License::new(env!("CARGO_PKG_LICENSE"))))
+/// This description
+///
+/// OpenAPI 3.1.
+#[utoipa::path(
+    get, path = paths::OPENAPI, tag = OBSERVATION,
+    responses((status = 200, description = "The description.", body = String, content_type = "application/json")),
+)]
+async fn openapi(document: Data<Document>) -> HttpResponse {
+    HttpResponse::Ok().json(document())
 }

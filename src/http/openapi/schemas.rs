@@ -1,6 +1,6 @@
-//! Schemas of types whose JSON form is no matter of their fields, or that are written by hand.
+//! Schemas that cannot be derived, since the JSON form is not what the fields say, or depends on a constant.
 //!
-//! Everything else derives its schema where it is defined. That these fit is tested against what serde makes of them.
+//! Everything else derives its schema where it is defined. Tests compare both kinds with what serde writes.
 
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, Object, Schema, SchemaType, Type};
@@ -9,7 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::crypto::key_tag::KeyTag;
 use crate::crypto::shamir::ShareIndex;
-use crate::node::link::LinkStatus;
+use crate::http::etsi::{KeyIds, KeyRequest};
 use crate::protocol::limits::{KEYS_PER_MESSAGE_MAX, SLAVE_SAES_MAX};
 use crate::protocol::message::Encrypted;
 use crate::protocol::names::NAME_BYTES_MAX;
@@ -43,63 +43,45 @@ schema! {
         .required("block_id")
         .property("bytes", base64("The random bytes in base64."))
         .required("bytes");
-    LinkStatus: link_status();
+    KeyRequest: key_request();
+    KeyIds: key_ids();
+    NumberOfKeys: integer("(Option) Number of keys requested, default value is 1.")
+        .minimum(Some(1))
+        .maximum(Some(KEYS_PER_MESSAGE_MAX))
+        .default(Some(json!(1)));
+    SizeOfKeys: integer(
+        "(Option) Size of each key in bits, default value is defined as `key_size` in Status data format. A multiple \
+         of 8.",
+    )
+    .multiple_of(Some(8));
+    KeyIdList: ArrayBuilder::new()
+        .items(uuid("ID of a key."))
+        .min_items(Some(1))
+        .max_items(Some(KEYS_PER_MESSAGE_MAX));
+    Octets: ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
 }
 
-fn link_status() -> ObjectBuilder {
-    let object = ObjectBuilder::new()
-        .description(Some("What a link tells about itself."))
-        .property(
-            "registered",
-            ObjectBuilder::new()
-                .schema_type(Type::Boolean)
-                .description(Some(
-                    "Whether the hub knows the client, as far as the client can know.",
-                )),
-        )
-        .required("registered");
-    let counts = [
-        ("up_bytes_left", "PSRD bytes left for requests."),
-        ("down_bytes_left", "PSRD bytes left for responses."),
-        ("registrations", "Registrations since the start."),
-        ("refills", "Blocks delivered since the start."),
-        ("retries", "Attempts beyond the first since the start."),
-        (
-            "unverified",
-            "Responses that could not be verified since the start.",
-        ),
-        (
-            "psrd_exhausted",
-            "Attempts that found no PSRD to spend, since the start.",
-        ),
-    ];
-    counts.into_iter().fold(object, |object, (name, what)| {
-        object
-            .property(name, integer(what).minimum(Some(0)))
-            .required(name)
-    })
-}
+/// `number` of a Key request.
+pub(in crate::http) struct NumberOfKeys;
 
-/// Key request, clause 6.2. The code reads it field by field, so as to say what is wrong with each.
-pub(super) fn key_request() -> RefOr<Schema> {
+/// `size` of a Key request.
+pub(in crate::http) struct SizeOfKeys;
+
+/// The keys of a fetch.
+pub(in crate::http) struct KeyIdList;
+
+/// A binary body.
+pub(in crate::http) struct Octets;
+
+/// The extensions are not part of the type: this KME knows none, and our SAEs send none.
+fn key_request() -> ObjectBuilder {
     ObjectBuilder::new()
         .title(Some("Key request"))
         .description(Some("Key request data format, ETSI GS QKD 014 clause 6.2."))
-        .property(
-            "number",
-            integer("(Option) Number of keys requested, default value is 1.")
-                .minimum(Some(1))
-                .maximum(Some(KEYS_PER_MESSAGE_MAX))
-                .default(Some(json!(1))),
-        )
-        .property(
-            "size",
-            integer(
-                "(Option) Size of each key in bits, default value is defined as `key_size` in Status data format. \
-                 A multiple of 8.",
-            )
-            .multiple_of(Some(8)),
-        )
+        .property("number", NumberOfKeys::schema())
+        .property("size", SizeOfKeys::schema())
         .property(
             "additional_slave_SAE_IDs",
             ArrayBuilder::new()
@@ -125,11 +107,9 @@ pub(super) fn key_request() -> RefOr<Schema> {
             ),
         )
         .additional_properties(Some(closed()))
-        .into()
 }
 
-/// Key IDs, clause 6.4.
-pub(super) fn key_ids() -> RefOr<Schema> {
+fn key_ids() -> ObjectBuilder {
     let key_id = ObjectBuilder::new()
         .property("key_ID", uuid("ID of the key: UUID format."))
         .required("key_ID")
@@ -155,7 +135,6 @@ pub(super) fn key_ids() -> RefOr<Schema> {
             ObjectBuilder::new().description(Some("(Option) For future use.")),
         )
         .additional_properties(Some(closed()))
-        .into()
 }
 
 fn extensions(what: &str) -> ArrayBuilder {
@@ -164,27 +143,27 @@ fn extensions(what: &str) -> ArrayBuilder {
         .description(Some(what))
 }
 
-/// What is not understood is refused, never ignored.
+/// A property that is not understood is refused, never ignored.
 fn closed() -> AdditionalProperties<Schema> {
     AdditionalProperties::FreeForm(false)
 }
 
-pub(super) fn name(what: &str) -> ObjectBuilder {
+fn name(what: &str) -> ObjectBuilder {
     string(what)
         .min_length(Some(1))
         .max_length(Some(NAME_BYTES_MAX))
         .pattern(Some("^[A-Za-z0-9._-]+$"))
 }
 
-pub(super) fn string(what: &str) -> ObjectBuilder {
+fn string(what: &str) -> ObjectBuilder {
     typed(Type::String, what)
 }
 
-pub(super) fn integer(what: &str) -> ObjectBuilder {
+fn integer(what: &str) -> ObjectBuilder {
     typed(Type::Integer, what)
 }
 
-pub(super) fn uuid(what: &str) -> ObjectBuilder {
+fn uuid(what: &str) -> ObjectBuilder {
     string(what)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
         .examples([Value::from(KEY_ID)])

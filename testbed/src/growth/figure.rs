@@ -6,6 +6,7 @@ use crate::throughput::report::words::number;
 use dske_report::plot::{Axis, Look, Plot, legend};
 use dske_report::text::trim;
 use dske_report::{Section, Table};
+use maud::PreEscaped;
 
 /// A cost that is to grow linearly may have a slope up to this, and one that is to be constant no more than [`CONSTANT_MAX`]:
 /// what is measured scatters, and finding one thing among many takes their logarithm.
@@ -103,20 +104,22 @@ impl Figure {
         Section {
             id: self.id,
             title: self.title,
-            lead: self.lead.clone(),
-            legend: if looks.len() > 1 {
-                legend(&looks)
+            lead: PreEscaped(self.lead.clone()),
+            legend: PreEscaped(if looks.len() > 1 {
+                legend(&looks).into_string()
             } else {
                 String::new()
-            },
-            panels,
-            caption: format!("<b>What it comes to:</b> {}.", words.join("; ")),
-            tables: self
-                .table
-                .as_ref()
-                .map_or_else(String::new, |t| t.details(FOLDER)),
+            }),
+            panels: PreEscaped(panels),
+            caption: PreEscaped(format!("<b>What it comes to:</b> {}.", words.join("; "))),
+            tables: PreEscaped(
+                self.table
+                    .as_ref()
+                    .map_or_else(String::new, |t| t.details(FOLDER).into_string()),
+            ),
         }
         .html()
+        .into_string()
     }
 
     fn panel(&self, chart: &Chart) -> String {
@@ -143,5 +146,6 @@ impl Figure {
                 }
             }
         })
+        .into_string()
     }
 }

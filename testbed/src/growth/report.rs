@@ -10,6 +10,7 @@ use crate::throughput::stats::Spread;
 use dske_report::beside::{GROWTH, link};
 use dske_report::text::{count, escape, seconds, short};
 use dske_report::{ReportError, Table, check_writable, frame, replace, write_json};
+use maud::PreEscaped;
 
 /// Folder of the CSV files, beside the page.
 pub(super) const FOLDER: &str = "growth";
@@ -46,8 +47,9 @@ fn tables(growth: &Growth) -> Vec<Table> {
 pub fn html(growth: &Growth) -> String {
     frame(
         "DSKE growth",
-        &(banner(growth) + &section(growth) + &footer(growth)),
+        &PreEscaped(banner(growth) + &section(growth) + &footer(growth)),
     )
+    .into_string()
 }
 
 /// All figures, for a page of any name.

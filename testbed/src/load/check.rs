@@ -8,9 +8,9 @@ use std::time::Duration;
 use rustix::process::{Resource, getrlimit};
 use serde::Deserialize;
 
-use dske::http::client_routes::STATUS_PATH;
 use dske::http::etsi::Status;
 use dske::http::etsi_client::{CallError, EtsiClient};
+use dske::http::paths::CLIENT_STATUS;
 use dske::protocol::{NodeName, SaeId};
 use dske::topology::Topology;
 
@@ -286,7 +286,7 @@ impl<'a> Kmes<'a> {
 
     /// Whether the client at an address is the one of the topology, with the same hubs.
     async fn check_client(&self, name: &NodeName) -> Result<(), LoadError> {
-        let status: Result<Who, _> = self.of(name).get(STATUS_PATH, None).await;
+        let status: Result<Who, _> = self.of(name).get(CLIENT_STATUS, None).await;
         let status = status.map_err(|error| self.complaint(name, &error))?;
         if status.name != *name {
             return Err(self.another(name, format!("it is {}", client(&status.name))));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use dske::http::metrics;
+use dske::http::paths;
 use dske::protocol::NodeName;
 use dske::topology::Topology;
 
@@ -31,7 +31,7 @@ pub(super) type Samples = BTreeMap<NodeName, Sample>;
 pub(super) async fn look(topology: Topology) -> Samples {
     let http = awc::Client::builder().timeout(ANSWER_WITHIN).finish();
     let asked = topology.nodes().map(|(_, node)| {
-        let url = format!("http://{}{}", node.address, metrics::PATH);
+        let url = format!("http://{}{}", node.address, paths::METRICS);
         let request = http.get(url).send();
         async move {
             let answer = async {

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
-use dske::http::etsi::{ContainedKey, KeyContainer};
-use dske::http::etsi_client::{CallError, KeyRequest};
+use dske::http::etsi::{ContainedKey, KeyContainer, KeyRequest};
+use dske::http::etsi_client::CallError;
 use dske::protocol::KeyId;
 
 use super::Load;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dske::http::etsi::{KeyContainer, Status};
-use dske::http::{client_routes, hub_routes};
+use dske::http::paths;
 use dske::node::client::ClientStatus;
 use dske::protocol::hub::HubStatus;
 use dske::protocol::{KeyId, NodeName, SaeId};
@@ -140,13 +140,11 @@ impl Cluster for SimCluster {
     }
 
     async fn hub_status(&self, hub: &NodeName) -> Result<HubStatus, CallError> {
-        self.node(hub).get(hub_routes::STATUS_PATH, None).await
+        self.node(hub).get(paths::HUB_STATUS, None).await
     }
 
     async fn client_status(&self, client: &NodeName) -> Result<ClientStatus, CallError> {
-        self.node(client)
-            .get(client_routes::STATUS_PATH, None)
-            .await
+        self.node(client).get(paths::CLIENT_STATUS, None).await
     }
 
     async fn stop_hub(&self, hub: &NodeName) {

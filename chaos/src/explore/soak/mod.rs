@@ -27,8 +27,8 @@ use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 
 use crate::campaign::{Campaign, Plans};
+use crate::coverage::situations;
 use crate::explore::runner::run_fresh;
-use crate::growth::situations;
 use crate::outcome::{RunOutcome, RunViolation};
 use crate::plan::Plan;
 use crate::plan::stream::stream;
@@ -335,7 +335,7 @@ mod tests {
         let (one, three) = (soak_of(1, 150), soak_of(3, 150));
         assert_eq!(one.tally.runs(), 150);
         assert_eq!(one.tally.counts(), three.tally.counts());
-        assert_eq!(one.tally.growth(), three.tally.growth());
+        assert_eq!(one.tally.coverage(), three.tally.coverage());
         assert_eq!(one.corpus, three.corpus);
         let plans = |soaked: &Soaked| {
             let plans = soaked.broken.iter().map(|broken| broken.plan.clone());

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::Soaked;
 use super::tally::Yield;
-use crate::growth::GrowthPoint;
 use crate::plan::reached;
+use crate::summary::CoveragePoint;
 use crate::summary::Violation;
 
 /// Rarest situations that are printed and saved as schedules.
@@ -44,7 +44,7 @@ pub struct Statistics {
     /// The first of them, and the first of each invariant.
     pub violations: Vec<Violation>,
     /// What had been seen after so many runs.
-    pub growth: Vec<GrowthPoint>,
+    pub coverage: Vec<CoveragePoint>,
     /// What fresh seeds have brought since there were mutations.
     pub fresh: Yield,
     /// What mutations have brought.
@@ -102,7 +102,7 @@ impl Statistics {
             keys_fetched: tally.keys_fetched,
             simulated_hours: tally.simulated_ms as f64 / 3_600_000.0,
             violations_total: tally.violations,
-            growth: tally.growth(),
+            coverage: tally.coverage(),
             fresh,
             mutated,
             corpus: soaked.corpus,
@@ -134,25 +134,25 @@ impl fmt::Display for Statistics {
             self.runs_per_second,
             self.violations_total
         )?;
-        self.write_growth(f)?;
+        self.write_coverage(f)?;
         self.write_yields(f)?;
         self.write_rarest(f)
     }
 }
 
 impl Statistics {
-    fn write_growth(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn write_coverage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nDoes a longer run pay?")?;
         writeln!(
             f,
             "{:>8} {:>11} {:>14}",
             "runs", "situations", "sets of marks"
         )?;
-        let every = self.growth.len().div_ceil(PRINTED_POINTS).max(1);
-        let last = self.growth.len().saturating_sub(1);
-        for (index, point) in self.growth.iter().enumerate() {
+        let every = self.coverage.len().div_ceil(PRINTED_POINTS).max(1);
+        let last = self.coverage.len().saturating_sub(1);
+        for (index, point) in self.coverage.iter().enumerate() {
             if (last - index).is_multiple_of(every) {
-                let GrowthPoint { runs, names, sets } = point;
+                let CoveragePoint { runs, names, sets } = point;
                 writeln!(f, "{runs:>8} {names:>11} {sets:>14}")?;
             }
         }

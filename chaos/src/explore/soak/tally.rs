@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::Origin;
 use super::corpus::{Counts, RARE_ONE_IN};
-use crate::growth::{Growth, GrowthPoint, situations};
+use crate::coverage::{Coverage, situations};
 use crate::outcome::RunOutcome;
 use crate::plan::Plan;
+use crate::summary::CoveragePoint;
 
 /// What was seen.
 #[derive(Debug, Default)]
@@ -23,7 +24,7 @@ pub struct Tally {
     pub violations: u64,
     counts: Counts,
     met: BTreeMap<String, Met>,
-    growth: Growth,
+    coverage: Coverage,
     /// Runs since the first mutation: before that, nothing can be compared.
     fresh: Yield,
     mutated: Yield,
@@ -66,7 +67,7 @@ impl Tally {
         self.violations += outcome.violations.len() as u64;
         self.runs += 1;
         let is_mutated = origin == Origin::Mutated;
-        let is_new_set = self.growth.add(&outcome.reached);
+        let is_new_set = self.coverage.add(&outcome.reached);
         let before = self.met.len();
         let mut is_rare = false;
         for name in situations(&outcome.reached) {
@@ -124,8 +125,8 @@ impl Tally {
 
     /// What had been seen after so many runs.
     #[must_use]
-    pub fn growth(&self) -> Vec<GrowthPoint> {
-        self.growth.clone().points()
+    pub fn coverage(&self) -> Vec<CoveragePoint> {
+        self.coverage.clone().points()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use dske::http::{client_routes, hub_routes};
+use dske::http::paths;
 use dske::node::client::ClientStatus;
 use dske::protocol::hub::HubStatus;
 use dske::topology::Topology;
@@ -57,7 +57,7 @@ pub(super) async fn run(topology: Rc<Topology>, observer: Observer) {
 }
 
 async fn poll_hub(node: &EtsiClient, hub: usize, observer: &Observer) {
-    if let Ok(status) = node.get::<HubStatus>(hub_routes::STATUS_PATH, None).await {
+    if let Ok(status) = node.get::<HubStatus>(paths::HUB_STATUS, None).await {
         let shares = status.shares_held;
         observer.note(NoteKind::HubStatus { hub, shares });
         observer.see().hub_statuses.push((now_us(), hub, status));
@@ -66,10 +66,7 @@ async fn poll_hub(node: &EtsiClient, hub: usize, observer: &Observer) {
 
 async fn poll_client(node: &EtsiClient, client: usize, observer: &Observer) {
     let asked_us = now_us();
-    let Ok(status) = node
-        .get::<ClientStatus>(client_routes::STATUS_PATH, None)
-        .await
-    else {
+    let Ok(status) = node.get::<ClientStatus>(paths::CLIENT_STATUS, None).await else {
         return;
     };
     let fetched = status.counters.keys_fetched;

@@ -9,6 +9,7 @@ use crate::throughput::targets::Figures;
 use dske_report::Section;
 use dske_report::bars::{self, ROW};
 use dske_report::canvas::Ink;
+use maud::PreEscaped;
 
 /// What is compared.
 struct Comparison<'a> {
@@ -46,17 +47,17 @@ pub(super) fn actors(data: &Throughput) -> String {
     Section {
         id: "actors",
         title: "Actors in one process beside processes over HTTP",
-        lead: "The same nodes as actors in this process, called without HTTP: all of them and the caller share one thread. One key \
+        lead: PreEscaped("The same nodes as actors in this process, called without HTTP: all of them and the caller share one thread. One key \
                of 256 bits in each call, N = 5, K = 3."
-            .to_owned(),
-        legend: String::new(),
-        panels: rates.draw(&all) + &latencies.draw(&all),
-        caption: "<b>What to see:</b> what is left when the network is taken away. Actors use one core, the processes both, so the \
+            .to_owned()),
+        legend: PreEscaped(String::new()),
+        panels: PreEscaped(rates.draw(&all) + &latencies.draw(&all)),
+        caption: PreEscaped("<b>What to see:</b> what is left when the network is taken away. Actors use one core, the processes both, so the \
                   difference is less than what HTTP and the kernel cost."
-            .to_owned(),
-        tables: details(data, Part::Actors),
+            .to_owned()),
+        tables: PreEscaped(details(data, Part::Actors)),
     }
-    .html()
+    .html().into_string()
 }
 
 pub(super) fn troubles(data: &Throughput) -> String {
@@ -85,24 +86,24 @@ pub(super) fn troubles(data: &Throughput) -> String {
     Section {
         id: "trouble",
         title: "One hub stopped, or slow",
-        lead: format!(
+        lead: PreEscaped(format!(
             "Three clusters side by side, measured in turn. When all was well, the first hub of one was killed; at \
              that of another everything arrives {} s late since then, through a proxy in front of it. Everything else is as by default: any 3 of 5 hubs will do.",
             SLOW_BY_MS as f64 / 1e3
-        ),
-        legend: String::new(),
-        panels: medians.draw(&all) + &rates.draw(&all),
-        caption: format!(
+        )),
+        legend: PreEscaped(String::new()),
+        panels: PreEscaped(medians.draw(&all) + &rates.draw(&all)),
+        caption: PreEscaped(format!(
             "Bars are medians, whiskers reach to the most. <b>What to see:</b> whether a hub that is not needed is waited for. The \
              worst of both concurrencies: stopped {} ({}), slow {} ({}) of the undisturbed median.",
             median(figures.stopped, "times"),
             range(figures.stopped),
             median(figures.slow, "times"),
             range(figures.slow),
-        ),
-        tables: details(data, Part::Trouble),
+        )),
+        tables: PreEscaped(details(data, Part::Trouble)),
     }
-    .html()
+    .html().into_string()
 }
 
 impl Comparison<'_> {
@@ -139,5 +140,6 @@ impl Comparison<'_> {
                 }
             }
         })
+        .into_string()
     }
 }

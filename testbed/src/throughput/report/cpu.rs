@@ -11,6 +11,7 @@ use dske_report::Section;
 use dske_report::bars::{self, ROW};
 use dske_report::canvas::Ink;
 use dske_report::text::{count, escape, shorten};
+use maud::PreEscaped;
 
 /// Characters of a function's name that are shown.
 const NAME_MAX: usize = 90;
@@ -30,7 +31,7 @@ pub(super) fn section(data: &Throughput) -> String {
     Section {
         id: "profile",
         title: "Where the CPU time of a key goes",
-        lead: format!(
+        lead: PreEscaped(format!(
             "N = 5, K = 3, under the loads that have targets. How much it is, the nodes say themselves (<code>/metrics</code>); {} \
              samples by <code>perf</code> divide it up, each by the innermost function that is known to be for something.{}",
             count(samples),
@@ -39,15 +40,15 @@ pub(super) fn section(data: &Throughput) -> String {
             } else {
                 " The kernel could not be looked into: its time is spread over the rest."
             }
-        ),
-        legend: legend(),
-        panels: data.profiles.iter().map(bars).collect::<String>() + &meanings(),
-        caption: "Each panel has its own scale. <b>What to see:</b> the longest piece is where the next gain is. The kernel's is the \
+        )),
+        legend: PreEscaped(legend()),
+        panels: PreEscaped(data.profiles.iter().map(bars).collect::<String>() + &meanings()),
+        caption: PreEscaped("Each panel has its own scale. <b>What to see:</b> the longest piece is where the next gain is. The kernel's is the \
                   price of a process for each node: it falls with the number and the size of messages."
-            .to_owned(),
-        tables: functions(data) + &table.map_or_else(String::new, |t| t.details(FOLDER)),
+            .to_owned()),
+        tables: PreEscaped(functions(data) + &table.map_or_else(String::new, |t| t.details(FOLDER).into_string())),
     }
-    .html()
+    .html().into_string()
 }
 
 fn left_out(left: &LeftOut) -> String {
@@ -74,7 +75,7 @@ fn ink(category: &str) -> Ink {
 }
 
 fn legend() -> String {
-    bars::legend(&CATEGORIES.map(|(name, _)| (name, ink(name))))
+    bars::legend(&CATEGORIES.map(|(name, _)| (name, ink(name)))).into_string()
 }
 
 fn bars(profile: &Profile) -> String {
@@ -98,6 +99,7 @@ fn bars(profile: &Profile) -> String {
             y += 2 * ROW;
         }
     })
+    .into_string()
 }
 
 fn time(us: f64) -> String {

@@ -7,6 +7,7 @@ use crate::throughput::table;
 use dske_report::Section;
 use dske_report::plot::{Axis, Look, Plot, legend};
 use dske_report::text::{millis, short};
+use maud::PreEscaped;
 
 /// A curve: its name, and its figure.
 type Series = (&'static str, fn(&Run) -> f64);
@@ -174,27 +175,30 @@ impl Varied {
         Section {
             id: &self.part.name(),
             title,
-            lead,
-            legend: legends,
-            panels,
-            caption: spread + caption,
-            tables: details(data, self.part),
+            lead: PreEscaped(lead),
+            legend: PreEscaped(legends),
+            panels: PreEscaped(panels),
+            caption: PreEscaped(spread + caption),
+            tables: PreEscaped(details(data, self.part)),
         }
         .html()
+        .into_string()
     }
 }
 
 /// The rows behind a part.
 pub(super) fn details(data: &Throughput, part: Part) -> String {
     let table = table::part(data, part);
-    table.map_or_else(String::new, |table| table.details(table::FOLDER))
+    table.map_or_else(String::new, |table| {
+        table.details(table::FOLDER).into_string()
+    })
 }
 
 impl Chart {
     fn legend(&self) -> String {
         let entries = self.series.iter().zip(Look::ALL);
         let entries: Vec<(&str, Look)> = entries.map(|((name, _), look)| (*name, look)).collect();
-        legend(&entries)
+        legend(&entries).into_string()
     }
 
     fn draw(&self, varied: &Varied, points: &[&Measured]) -> String {
@@ -229,5 +233,6 @@ impl Chart {
                 }
             }
         })
+        .into_string()
     }
 }

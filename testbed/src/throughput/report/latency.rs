@@ -9,6 +9,7 @@ use crate::throughput::plan::Part;
 use dske_report::Section;
 use dske_report::plot::{Axis, Look, Plot, legend};
 use dske_report::text::millis;
+use maud::PreEscaped;
 
 /// Nines that are shown: up to 99.99 %.
 const NINES: f64 = 4.0;
@@ -24,19 +25,19 @@ pub(super) fn section(data: &Throughput) -> String {
     Section {
         id: "latency",
         title: "How latencies are distributed",
-        lead: "Left a <b>closed loop</b>: an operation begins when one has ended. Right an <b>open loop</b>: operations begin at a \
+        lead: PreEscaped("Left a <b>closed loop</b>: an operation begins when one has ended. Right an <b>open loop</b>: operations begin at a \
                fixed rate, a share of what the closed loop reached at concurrency 32, and each is counted from when it was due. So \
                what waits behind a slow one has been slow itself."
-            .to_owned(),
-        legend: String::new(),
-        panels: panel("Closed loop", &closed, &all) + &panel("Open loop", &open, &all),
-        caption: "Across: the share of operations that took no longer; each step to the right is ten times rarer. Both scales are the \
+            .to_owned()),
+        legend: PreEscaped(String::new()),
+        panels: PreEscaped(panel("Closed loop", &closed, &all) + &panel("Open loop", &open, &all)),
+        caption: PreEscaped("Across: the share of operations that took no longer; each step to the right is ten times rarer. Both scales are the \
                   same. <b>What to see:</b> how far the tail lies above the median, and at which share of the capacity waiting \
                   begins: there the curve leaves those below it."
-            .to_owned(),
-        tables: details(data, Part::Latency),
+            .to_owned()),
+        tables: PreEscaped(details(data, Part::Latency)),
     }
-    .html()
+    .html().into_string()
 }
 
 fn name(measured: &Measured) -> String {
@@ -96,7 +97,8 @@ fn panel(title: &str, shown: &[&Measured], all: &[&Measured]) -> String {
     });
     let names: Vec<String> = shown.iter().map(|m| name(m)).collect();
     let entries: Vec<(&str, Look)> = names.iter().map(String::as_str).zip(Look::ALL).collect();
-    format!("<div>{}{chart}</div>", legend(&entries))
+    let chart = chart.into_string();
+    format!("<div>{}{chart}</div>", legend(&entries).into_string())
 }
 
 /// Nines against milliseconds, as far as they can be told from so many operations.

@@ -8,6 +8,7 @@ use crate::throughput::targets::Figures;
 use dske_report::Section;
 use dske_report::bars::{self, ROW, Rows};
 use dske_report::canvas::Ink;
+use maud::PreEscaped;
 
 /// The section, or an empty string where nothing was measured.
 pub(super) fn section(data: &Throughput) -> String {
@@ -29,21 +30,21 @@ pub(super) fn section(data: &Throughput) -> String {
     Section {
         id: "limit",
         title: "How near to the limit",
-        lead: "A key takes two requests of its SAEs, whatever lies behind them. So a bare actix-web route that answers with a key \
+        lead: PreEscaped("A key takes two requests of its SAEs, whatever lies behind them. So a bare actix-web route that answers with a key \
                container of the same size, and does nothing for it, is the most that any protocol could reach here: one process, \
                one worker, asked twice for a key by the same HTTP client. Bare and real were measured in turn."
-            .to_owned(),
-        legend: bars::legend(&[("real", Ink::Down), ("bare route", Ink::Lying)]),
-        panels: rates(&single) + &bulk_rates(&bulk),
-        caption: format!(
+            .to_owned()),
+        legend: PreEscaped(bars::legend(&[("real", Ink::Down), ("bare route", Ink::Lying)]).into_string()),
+        panels: PreEscaped(rates(&single) + &bulk_rates(&bulk)),
+        caption: PreEscaped(format!(
             "Bars are medians, whiskers reach to the most. <b>What to see:</b> the real cluster reaches {} of the bare route at \
              concurrency 32. Behind each of its keys are, besides the two requests, {} requests to hubs, on the same two cores.",
             median(figures.share_of_bare, "%"),
             2 * u32::from(all[0].condition.hubs),
-        ),
-        tables: details(data, Part::Limit),
+        )),
+        tables: PreEscaped(details(data, Part::Limit)),
     }
-    .html()
+    .html().into_string()
 }
 
 fn is_small(condition: &Condition) -> bool {
@@ -81,6 +82,7 @@ fn rates(all: &[&Measured]) -> String {
             }
         }
     })
+    .into_string()
 }
 
 /// Many keys per call, and large ones: Mbit of key a second.
@@ -100,6 +102,7 @@ fn bulk_rates(all: &[&Measured]) -> String {
             y += ROW;
         }
     })
+    .into_string()
 }
 
 fn bar(rows: &Rows<'_, '_>, y: i32, measured: &Measured, figure: fn(&Run) -> f64) {

@@ -9,6 +9,7 @@ use dske_report::Section;
 use dske_report::canvas::Ink;
 use dske_report::plot::{Axis, Look, Plot};
 use dske_report::text::count;
+use maud::PreEscaped;
 
 /// The section, or an empty string where nothing was measured.
 pub(super) fn section(data: &Throughput) -> String {
@@ -46,20 +47,20 @@ pub(super) fn section(data: &Throughput) -> String {
     Section {
         id: "memory",
         title: "Memory of a hub that holds many shares",
-        lead: format!(
+        lead: PreEscaped(format!(
             "Keys of 256 bits are established, 128 in a call, and nobody fetches them. The hub held {} shares in the end.{enough}",
             count(last.shares)
-        ),
-        legend: String::new(),
+        )),
+        legend: PreEscaped(String::new()),
         panels: panel,
-        caption: format!(
+        caption: PreEscaped(format!(
             "<b>What to see:</b> the slope: each share takes {} with all that belongs to it, of which 80 are the share itself. Where \
              the line is straight, that does not change as the store grows; steps are where a table does.",
             median(Figures::of(data).bytes_per_share, "bytes")
-        ),
-        tables: table.map_or_else(String::new, |table| table.details(FOLDER)),
+        )),
+        tables: PreEscaped(table.map_or_else(String::new, |table| table.details(FOLDER).into_string())),
     }
-    .html()
+    .html().into_string()
 }
 
 fn mib(held: &Held) -> f64 {

@@ -6,6 +6,7 @@ use crate::throughput::data::Throughput;
 use crate::throughput::lab::BLOCK_BYTES;
 use dske_report::frame;
 use dske_report::text::{escape, seconds};
+use maud::PreEscaped;
 
 /// The whole report as one HTML page that loads nothing. The same data gives the same bytes.
 #[must_use]
@@ -27,7 +28,7 @@ pub fn html(data: &Throughput) -> String {
         peers::section(data),
         footer(data),
     ];
-    frame("DSKE throughput", &sections.join("\n"))
+    frame("DSKE throughput", &PreEscaped(sections.join("\n"))).into_string()
 }
 
 fn footer(data: &Throughput) -> String {

@@ -8,6 +8,7 @@ use crate::throughput::targets::Figures;
 use dske_report::Section;
 use dske_report::plot::{Axis, Look, Plot};
 use dske_report::text::escape;
+use maud::PreEscaped;
 
 /// The section.
 pub(super) fn section(data: &Throughput) -> String {
@@ -30,15 +31,15 @@ pub(super) fn section(data: &Throughput) -> String {
     Section {
         id: "peers",
         title: "What others report",
-        lead: "Mbit of key a second is the one figure that all of them have.".to_owned(),
-        legend: String::new(),
-        panels: chart(&ours),
-        caption: "Each step up is ten times more. <b>What to see:</b> orders of magnitude, and no more: only dske-python does the \
+        lead: PreEscaped("Mbit of key a second is the one figure that all of them have.".to_owned()),
+        legend: PreEscaped(String::new()),
+        panels: PreEscaped(chart(&ours)),
+        caption: PreEscaped("Each step up is ten times more. <b>What to see:</b> orders of magnitude, and no more: only dske-python does the \
                   same on such a machine."
-            .to_owned(),
-        tables: table,
+            .to_owned()),
+        tables: PreEscaped(table),
     }
-    .html()
+    .html().into_string()
 }
 
 fn chart(ours: &[(&str, Option<Spread>)]) -> String {
@@ -71,6 +72,7 @@ fn chart(ours: &[(&str, Option<Spread>)]) -> String {
         .iter()
         .map(|(name, value, _)| format!("<li>{}: {} Mbit/s</li>", escape(name), number(*value)))
         .collect();
+    let marks = marks.into_string();
     format!("{marks}<div><ol>{names}</ol></div>")
 }
 

@@ -1,0 +1,110 @@
+//! Registration and PSRD delivery at a hub, which stand in for what is carried by hand in real life.
+
+use actix::MailboxError;
+use actix_web::http::header::ACCEPT;
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::node::hub::{DeliverPsrd, HubHandle, Register};
+use crate::protocol::hub::OobError;
+
+use super::answer::{json, stopped};
+use super::error::oob_status;
+use super::message_body::MessageBody;
+#[cfg(feature = "openapi")]
+use super::openapi::{
+    OUT_OF_BAND,
+    examples::{KEY_ID, MASTER},
+    responses::{DeliveryRefusals, RegistrationRefusals},
+    schemas::Octets,
+};
+use super::paths;
+#[cfg(feature = "openapi")]
+use crate::{
+    protocol::hub::{PsrdRequest, Registration, RegistrationRequest},
+    psrd::Block,
+};
+
+/// Largest request, in bytes: a few names and numbers.
+const BODY_BYTES_MAX: usize = 4 * 1024;
+
+/// Media type of a block of PSRD as bytes: what clients ask for.
+pub(super) const OCTETS: &str = "application/octet-stream";
+
+/// Adds the routes to an app.
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource(paths::REGISTRATION)
+                .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
+                .route(web::post().to(register)),
+        )
+        .service(
+            web::resource(paths::PSRD)
+                .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
+                .route(web::post().to(deliver_psrd)),
+        );
+}
+
+/// Register a client
+///
+/// Erases what the hub held for that client before, so that a client which is running registers again by itself.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = paths::REGISTRATION, tag = OUT_OF_BAND,
+    request_body(content = RegistrationRequest, example = json!({ "client": MASTER })),
+    responses((status = 200, description = "The client is registered.", body = Registration), RegistrationRefusals),
+))]
+async fn register(hub: Data<HubHandle>, body: Bytes) -> HttpResponse {
+    let request = match parse(&body) {
+        Ok(request) => request,
+        Err(response) => return response,
+    };
+    answer(hub.register.send(Register(request)).await)
+}
+
+/// Deliver a block of pre-shared random data
+///
+/// The hub draws a block, keeps one copy and hands out the other. `owner` says who may spend it. `registration` is what
+/// the registration returned.
+#[cfg_attr(feature = "openapi", utoipa::path(
+    post, path = paths::PSRD, tag = OUT_OF_BAND,
+    request_body(content = PsrdRequest, example = json!(
+        { "client": MASTER, "registration": KEY_ID, "owner": "client", "size": 1024 }
+    )),
+    responses(
+        (status = 200, description = "The block. As bytes: the 16 of its ID, then its own.",
+            content((Block = "application/json"), (inline(Octets) = OCTETS))),
+        DeliveryRefusals,
+    ),
+))]
+async fn deliver_psrd(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> HttpResponse {
+    let request = match parse(&body) {
+        Ok(request) => request,
+        Err(response) => return response,
+    };
+    let delivered = hub.deliver_psrd.send(DeliverPsrd(request)).await;
+    let accepted = http.headers().get(ACCEPT).map(|value| value.as_bytes());
+    match delivered {
+        // JSON, unless the client asks for the bytes themselves.
+        Ok(Ok(block)) if accepted == Some(OCTETS.as_bytes()) => HttpResponse::Ok()
+            .content_type(OCTETS)
+            // `from_owner`: the buffer is wiped once the server has written it out.
+            .body(Bytes::from_owner(block.into_octets())),
+        delivered => answer(delivered),
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, HttpResponse> {
+    serde_json::from_slice(body)
+        .map_err(|e| json(400, &MessageBody::new(format!("malformed request: {e}"))))
+}
+
+fn answer<T: Serialize>(result: Result<Result<T, OobError>, MailboxError>) -> HttpResponse {
+    match result {
+        Ok(Ok(value)) => json(200, &value),
+        Ok(Err(error)) => json(oob_status(&error), &error),
+        Err(error) => stopped(&error),
+    }
+}
