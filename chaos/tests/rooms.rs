@@ -13,19 +13,17 @@ use std::path::{Path, PathBuf};
 const CRATES: [&str; 5] = [".", "report", "testbed", "cli", "chaos"];
 
 /// The rooms of this crate in their order: each uses only those before it.
-const ROOMS: [&str; 13] = [
+const ROOMS: [&str; 11] = [
     "plan",
     "campaign",
     "world",
     "judge",
     "outcome",
-    "growth",
     "summary",
-    "explore",
+    "coverage",
     "summarize",
-    "view",
-    "report",
-    "table",
+    "explore",
+    "tell",
     "cli",
 ];
 
@@ -37,11 +35,14 @@ type Uses = BTreeMap<Module, BTreeSet<Module>>;
 
 #[test]
 fn no_files_use_each_other_in_a_circle() {
+    let mut circles = Vec::new();
     for directory in CRATES {
         let src = workspace().join(directory).join("src");
-        let circle = circle(&uses(&sources(&src)));
-        assert!(circle.is_empty(), "{directory}: {circle:#?}");
+        for module in circle(&uses(&sources(&src))) {
+            circles.push(format!("{directory}: {}", module.join("::")));
+        }
     }
+    assert!(circles.is_empty(), "{circles:#?}");
 }
 
 #[test]

@@ -86,15 +86,15 @@ impl Checker<'_> {
     }
 
     fn expect(&self, expect: &ExpectSection) -> Result<(), CampaignError> {
-        if let Some(breaks) = &expect.breaks {
-            if Invariant::named(breaks.get_ref()).is_none() {
-                let message = format!(
-                    "there is no invariant {:?}; there are {}",
-                    breaks.get_ref(),
-                    Invariant::names().join(", ")
-                );
-                return Err(self.error(Some(breaks.span()), &message));
-            }
+        if let Some(breaks) = &expect.breaks
+            && Invariant::named(breaks.get_ref()).is_none()
+        {
+            let message = format!(
+                "there is no invariant {:?}; there are {}",
+                breaks.get_ref(),
+                Invariant::names().join(", ")
+            );
+            return Err(self.error(Some(breaks.span()), &message));
         }
         let known = reached::names();
         for expected in &expect.reached {

@@ -13,7 +13,7 @@ use super::checker::Checker;
 use super::file::ScheduleSection;
 use super::value::Range;
 use super::{CampaignError, VERSION};
-use crate::plan::check::{Flaw, Part};
+use crate::plan::flaw::{Flaw, Part};
 use crate::plan::stream::SEED_MAX;
 use crate::plan::{self, Plan};
 pub use write::{TooLarge, write};

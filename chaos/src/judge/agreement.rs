@@ -7,7 +7,7 @@ use dske::protocol::KeyId;
 
 use super::{Facts, Verdict, Violation};
 
-/// Checks it.
+/// Checks the invariant.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();

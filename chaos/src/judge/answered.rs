@@ -6,7 +6,7 @@ use crate::world::observer::record::Outcome;
 /// Beyond the deadline and the way there and back, for what is not a wait: connecting, the ticks of the simulation.
 const MARGIN_MS: u64 = 50;
 
-/// Checks it on calls of every kind: who has to be refused has to be told so in time, too.
+/// Checks calls of every kind: a refusal has to come in time, too.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();

@@ -7,7 +7,7 @@ use super::{Facts, Verdict, Violation};
 use crate::world::observer::open;
 use crate::world::observer::record::Seen;
 
-/// Checks it.
+/// Checks the invariant.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();

@@ -1,6 +1,6 @@
 //! Availability: with at least K honest hubs in reach during the whole call, it succeeds within its deadline.
 //!
-//! When a failure is legitimate is said in one place, [`excuse`], with a reason for each case.
+//! One place, [`excuse`], decides when a failure is legitimate, with a reason for each case.
 
 use super::{Facts, Verdict, Violation};
 use crate::world::observer::record::{Call, CallKind, Outcome};
@@ -22,7 +22,7 @@ pub enum Excuse {
     },
 }
 
-/// Checks it.
+/// Checks the invariant.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();

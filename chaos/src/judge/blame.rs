@@ -11,7 +11,7 @@ use super::{Facts, Verdict, Violation};
 use crate::world::observer::open::{fetched, is_authentic};
 use crate::world::observer::record::{CallKind, LieTold, Seen};
 
-/// Checks it. With K liars or more their word may stand against the truth, so that nothing is claimed.
+/// Checks the invariant. K liars or more may outvote the truth: then nothing is claimed.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();

@@ -4,7 +4,7 @@ use dske::protocol::limits::BLOCKS_MAX;
 
 use super::{Facts, Verdict, Violation};
 
-/// Checks it on every status that was polled, and on the last one of each hub.
+/// Checks every status that was polled, and the last one of each hub.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();

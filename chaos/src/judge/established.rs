@@ -13,7 +13,7 @@ use crate::world::observer::record::{CallKind, Seen};
 /// Client and key → hub → when the client first heard from the hub that it holds the share.
 type Heard = BTreeMap<(usize, KeyId), BTreeMap<usize, u64>>;
 
-/// Checks it.
+/// Checks the invariant.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();

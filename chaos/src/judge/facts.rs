@@ -188,7 +188,7 @@ fn accepted(seen: &Observation) -> BTreeMap<KeyId, BTreeMap<usize, u64>> {
     accepted
 }
 
-/// The keys of which an answer to a deposit says that their shares are held.
+/// The keys whose shares are stored, according to an answer to a deposit.
 pub(crate) fn stored(to: &Request, response: &Response) -> Vec<KeyId> {
     let mut results = deposit_results(to, response);
     results.retain(|result| result.outcome == DepositOutcome::Stored);

@@ -11,7 +11,7 @@ use dske::psrd::{BlockId, Fragment};
 use super::{Facts, Verdict, Violation};
 use crate::world::observer::record::{Message, Seen};
 
-/// Checks it.
+/// Checks the invariant.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();
@@ -41,7 +41,7 @@ impl Served {
     }
 }
 
-/// Looks where messages are made: requests that leave a client that keeps to the rules, responses that leave a hub.
+/// Looks where messages are made: requests that leave an honest client, and responses that leave a hub.
 fn bytes_are_used_once(facts: &Facts<'_>, verdict: &mut Verdict) {
     let mut messages = BTreeSet::new();
     let mut served = Served::default();
@@ -79,7 +79,7 @@ fn is_from_honest(facts: &Facts<'_>, message: &Message) -> bool {
     message.client.is_some_and(|client| plan.is_honest(client))
 }
 
-/// A request that is tried again is another message, with fresh PSRD: nobody knows what became of the first.
+/// A request that is tried again is another message, with fresh PSRD: the fate of the first one is unknown.
 fn requests_are_sent_once(facts: &Facts<'_>, verdict: &mut Verdict) {
     let mut sent = BTreeSet::new();
     for message in &facts.seen.messages {

@@ -3,7 +3,7 @@
 use super::{Facts, Verdict, Violation};
 use crate::world::observer::record::{CallKind, Outcome};
 
-/// Checks it: every call that begins after the bound succeeds, without any excuse.
+/// Checks that every call that begins after the bound succeeds, without any excuse.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();

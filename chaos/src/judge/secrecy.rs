@@ -42,7 +42,7 @@ use psrd::Psrd;
 /// Keys that are tried in each run: the construction is expensive.
 const KEYS: usize = 4;
 
-/// Checks it.
+/// Checks the invariant.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();

@@ -35,7 +35,7 @@ pub(super) const MASTER: usize = 0;
 /// The client of the slave in every scene.
 pub(super) const SLAVE: usize = 1;
 
-/// A run that is made up: 5 hubs, of which 3 are needed, and 3 clients. Nothing disturbs it but what a test plans.
+/// A made-up run: 5 hubs, a threshold of 3, and 3 clients. Only what a test plans disturbs it.
 pub(super) struct Scene {
     observer: Observer,
     pub(super) sharing: Sharing,
@@ -316,7 +316,7 @@ impl Scene {
         usize::from(self.see().plan.cluster.clients)
     }
 
-    /// What the master last heard of a hub about a deposit is changed, and signed by the hub as if it had said so.
+    /// Changes the last answer of a hub to a deposit of the master, signed as if the hub had said so.
     pub(super) fn answer_again(&self, hub: usize, change: impl Fn(&mut DepositResult)) {
         let mut seen = self.see();
         let Observation {

@@ -10,7 +10,7 @@
 //! | [`invariant`] | what must hold, by name |
 //! | `named` | enums whose variants have names |
 //! | [`reached`] | the names of what a run can reach |
-//! | [`check`] | what a plan must not be |
+//! | [`check`], [`flaw`] | what makes a plan unusable |
 //! | `topology` | the cluster as the nodes know it |
 //! | [`stream`] | one generator for each part: a new draw in one part does not change the others |
 
@@ -18,6 +18,7 @@ pub mod attack;
 pub mod canary;
 pub mod check;
 pub mod fault;
+pub mod flaw;
 pub mod invariant;
 pub mod lie;
 pub mod limits;

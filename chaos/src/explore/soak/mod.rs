@@ -308,7 +308,7 @@ mod tests {
         for level in 1..=most {
             reached.insert(format!("branch:{level} together"), 1);
         }
-        let violations = (most > 9).then(|| RunViolation {
+        let violations = (most > 9).then_some(RunViolation {
             at_ms: 1,
             violation: Violation::NotDrained { hub: 0, held: most },
         });

@@ -29,7 +29,7 @@ const CHANGES_MAX: u32 = 4;
 /// A change. Some need another plan, to take something from.
 type Change = fn(&mut Plan, &Plan, &mut ChaCha12Rng);
 
-/// All changes. What is named twice is made twice as often.
+/// All changes. One that is listed twice is made twice as often.
 const CHANGES: [Change; 20] = [
     faults::shift,
     faults::stretch,

@@ -49,12 +49,12 @@ pub(super) fn exchanges(facts: &Facts<'_>) -> Vec<Exchange> {
     exchanges.into_values().collect()
 }
 
-/// How many of how many, with its interval of 95 % confidence (Wilson), between 0 and 1.
+/// A rate with its 95 % confidence interval (Wilson), between 0 and 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Rate {
-    /// How often it was tried.
+    /// Number of trials.
     pub tried: u64,
-    /// How often it came about.
+    /// Number of successes.
     pub succeeded: u64,
     /// `succeeded` of `tried`.
     pub rate: f64,

@@ -18,7 +18,7 @@ pub struct Held {
     pub share: Plain,
 }
 
-/// Changes a reply. Returns the keys that it lies about: none where there was nothing to lie about.
+/// Changes a reply. Returns the keys that it lies about, which may be none.
 pub fn alter(
     lie: Lie,
     reply: &mut FetchReply<Plain>,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use dske::node::hub::{Ask, DeliverPsrd, GetHubStatus, Register};
 use dske::protocol::batch::{Operation, Reply};
-use dske::protocol::channel::Opened;
+use dske::protocol::channel::{Bound, Opened};
 use dske::protocol::hub::{Hub, OobError, Registration};
 use dske::protocol::message::{DepositOutcome, DepositReply, DepositResult, FetchAnswer, Plain};
 use dske::protocol::{KeyId, NodeName, Response};
@@ -155,53 +155,62 @@ impl LyingHub {
         } else {
             self.hub.execute(now, &client, operations)
         };
-        let Some(lie) = lie else {
-            let response = self.hub.seal(&client, &bound, Ok(replies));
-            self.last.insert(client, response.clone());
-            return at_once(response);
-        };
+        match lie {
+            Some(lie) => self.tell(lie, &client, &bound, replies),
+            None => {
+                let response = self.hub.seal(&client, &bound, Ok(replies));
+                self.last.insert(client, response.clone());
+                at_once(response)
+            }
+        }
+    }
+
+    /// The lie as an answer, and how long to wait with it.
+    fn tell(
+        &mut self,
+        lie: Lie,
+        client: &NodeName,
+        bound: &Bound,
+        replies: Vec<Reply<Plain>>,
+    ) -> (Option<Response>, Duration) {
         let to = bound.signature.to_string();
         let about: Vec<Vec<KeyId>> = replies.iter().map(keys_in).collect();
-        match lie {
-            Lie::Silent => {
-                self.told(&client, lie, about, &to);
-                (None, Duration::ZERO)
-            }
+        if lie == Lie::Silent {
+            self.told(client, lie, about, &to);
+            return (None, Duration::ZERO);
+        }
+        let mut wait = Duration::ZERO;
+        let response = match lie {
             Lie::Delay => {
-                self.told(&client, lie, about, &to);
-                let wait = self.request_timeout.mul_f64(0.9);
-                (Some(self.hub.seal(&client, &bound, Ok(replies))), wait)
+                self.told(client, lie, about, &to);
+                wait = self.request_timeout.mul_f64(0.9);
+                self.hub.seal(client, bound, Ok(replies))
             }
             Lie::ReplayAnswer => {
-                let honest = self.hub.seal(&client, &bound, Ok(replies));
-                let replayed = self.last.insert(client.clone(), honest.clone());
-                let Some(replayed) = replayed else {
-                    return at_once(honest);
-                };
-                self.told(&client, lie, about, &to);
-                at_once(replayed)
+                let honest = self.hub.seal(client, bound, Ok(replies));
+                match self.last.insert(client.clone(), honest.clone()) {
+                    Some(replayed) => {
+                        self.told(client, lie, about, &to);
+                        replayed
+                    }
+                    None => honest,
+                }
             }
             Lie::ForgeMac => {
-                let mut response = self.hub.seal(&client, &bound, Ok(replies));
-                if let Some(signature) = &mut response.signature {
-                    // Another last digit of the tag.
-                    let digit = if signature.ends_with('0') { '1' } else { '0' };
-                    signature.pop();
-                    signature.push(digit);
-                }
-                self.told(&client, lie, about, &to);
-                at_once(response)
+                self.told(client, lie, about, &to);
+                with_another_tag(self.hub.seal(client, bound, Ok(replies)))
             }
             Lie::RefuseStore => {
                 let deposits = replies.iter().filter(|r| matches!(r, Reply::Deposit(_)));
-                self.told(&client, lie, deposits.map(keys_in).collect(), &to);
-                at_once(self.hub.seal(&client, &bound, Ok(replies)))
+                self.told(client, lie, deposits.map(keys_in).collect(), &to);
+                self.hub.seal(client, bound, Ok(replies))
             }
             _ => {
-                let replies = self.alter_all(lie, &client, replies, &to);
-                at_once(self.hub.seal(&client, &bound, Ok(replies)))
+                let replies = self.alter_all(lie, client, replies, &to);
+                self.hub.seal(client, bound, Ok(replies))
             }
-        }
+        };
+        (Some(response), wait)
     }
 
     /// Refuses every share, and stores none. Executes all other operations.
@@ -251,6 +260,16 @@ impl LyingHub {
         let index = self.clients.iter().position(|name| name == client);
         index.is_some_and(|index| index % 2 == 1)
     }
+}
+
+/// Changes the last digit of the tag.
+fn with_another_tag(mut response: Response) -> Response {
+    if let Some(signature) = &mut response.signature {
+        let digit = if signature.ends_with('0') { '1' } else { '0' };
+        signature.pop();
+        signature.push(digit);
+    }
+    response
 }
 
 /// Whether a lie applies to an operation. Lies about the whole message always apply.

@@ -1,4 +1,4 @@
-//! Makes a valid plan of what a change has left behind.
+//! Makes a changed plan valid again.
 
 use std::collections::BTreeSet;
 
