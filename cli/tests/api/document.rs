@@ -11,7 +11,6 @@ use actix_web::{App, HttpRequest};
 use dske::http::{OnStop, client_routes, hub_routes};
 use dske::node::client::ClientNode;
 use dske::node::hub::{HubHandle, HubNode};
-use dske::node::switch::Switch;
 use dske::protocol::Refusal;
 use dske::protocol::hub::{Hub, OobError};
 use dske::protocol::message::{
@@ -19,6 +18,7 @@ use dske::protocol::message::{
 };
 use dske::protocol::wire::KEY_SHARE_PATH;
 use dske::topology::Topology;
+use dske_testbed::local::Switch;
 use dske_testbed::seed::node_rng;
 use serde_json::{Value, json};
 
