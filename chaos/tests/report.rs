@@ -7,7 +7,7 @@ mod sample;
 
 use std::{fs, path::Path};
 
-use dske_chaos::{outcome::effects::Effect, report, summary::Resilience};
+use dske_chaos::{outcome::effects::Effect, summary::Resilience, tell::report};
 
 /// The page in a directory that was empty.
 fn html(summary: &Resilience) -> String {
