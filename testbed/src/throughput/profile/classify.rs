@@ -1,16 +1,13 @@
-//! What a sample counts as, by the functions that were under way.
+//! The category of a sample, by the functions on its stack.
 
 use super::rules::{KERNEL, KERNEL_RANDOM, OTHER, RANDOM, RULES};
-use super::samples::Frame;
+use super::stacks::Frame;
 
-/// What a sample counts as: the innermost function that a rule knows decides. Whatever is under way in the kernel is
-/// the kernel's, unless it makes random numbers.
+/// The innermost function that a rule names decides. A sample inside the kernel belongs to the kernel, unless the kernel
+/// makes random numbers.
 pub(super) fn category(stack: &[Frame]) -> &'static str {
-    let mut kernel = stack
-        .iter()
-        .take_while(|frame| frame.is_kernel())
-        .peekable();
-    if kernel.peek().is_some() {
+    if stack.first().is_some_and(|innermost| innermost.is_kernel) {
+        let mut kernel = stack.iter().take_while(|frame| frame.is_kernel);
         let makes = |frame: &Frame| KERNEL_RANDOM.iter().any(|part| frame.name.contains(part));
         return if kernel.any(makes) { RANDOM } else { KERNEL };
     }
@@ -31,7 +28,7 @@ fn fits(name: &str, patterns: &[&str]) -> bool {
         })
 }
 
-/// Where the path begins: `<&mut serde_json::…` is `serde_json::…`.
+/// The path inside a name: `<&mut serde_json::…` is `serde_json::…`.
 fn path(mut name: &str) -> &str {
     loop {
         let inner = ["<", "&", "*", "(", "[", "mut ", "const ", "dyn "]
@@ -53,14 +50,14 @@ mod tests {
 
     fn of(names: &[&str]) -> &'static str {
         let frame = |name: &&str| Frame {
-            address: 0x1000,
             name: (*name).to_owned(),
+            is_kernel: false,
         };
         category(&names.iter().map(frame).collect::<Vec<_>>())
     }
 
     #[test]
-    fn functions_count_as_what_they_are_for() {
+    fn functions_count_for_their_purpose() {
         for (name, expected) in [
             ("dske::crypto::shamir::split", CRYPTO),
             (
@@ -119,11 +116,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_under_way_in_the_kernel_is_the_kernels() {
+    fn a_sample_inside_the_kernel_belongs_to_the_kernel() {
         let of = |names: [&str; 2]| {
             category(&names.map(|name| Frame {
-                address: 0xffff_ffff_8123_4567,
                 name: name.to_owned(),
+                is_kernel: true,
             }))
         };
         assert_eq!(of(["memcpy", "__x64_sys_sendto"]), KERNEL);
@@ -131,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_leads_to_a_category_that_is_shown_and_none_is_covered_by_an_earlier_one() {
+    fn every_rule_has_a_category_that_is_shown_and_no_earlier_rule_covers_it() {
         for (i, (category, names)) in RULES.iter().enumerate() {
             assert!(CATEGORIES.iter().any(|(name, _)| name == category));
             for name in *names {
