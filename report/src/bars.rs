@@ -109,7 +109,7 @@ pub fn groups(title: &str, value: fn(f64) -> String, groups: &[(String, Vec<Bar<
     })
 }
 
-/// What the colours stand for.
+/// The legend: each colour with its name.
 #[must_use]
 pub fn legend(entries: &[(&str, Ink)]) -> Markup {
     html! {

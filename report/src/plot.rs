@@ -1,4 +1,7 @@
 //! Plots with two axes, and charts of series, all with one look.
+//!
+//! Axes are drawn here, and not by plotters' mesh: the mesh omits the labels of an axis whose line it omits, sets the
+//! description of the vertical axis sideways, and takes names for chosen ticks only from a coordinate type of one's own.
 
 use maud::{Markup, html};
 
@@ -92,7 +95,7 @@ impl Axis {
         }
     }
 
-    /// Where a value lies, from 0 to 1.
+    /// The position of a value, from 0 to 1.
     fn part(&self, value: f64) -> f64 {
         let (from, to, value) = if self.is_log {
             let value = value.max(self.from);
@@ -125,7 +128,7 @@ pub enum Shape {
     Cross,
 }
 
-/// A series' look.
+/// The look of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
     /// Its colour.
@@ -135,7 +138,7 @@ pub struct Look {
 }
 
 impl Look {
-    /// In the order in which series take them.
+    /// The looks, in the order in which series take them.
     pub const ALL: [Self; 4] = [
         Self::new(Ink::Down, Shape::Dot),
         Self::new(Ink::Lying, Shape::Diamond),
@@ -186,7 +189,7 @@ impl Plot {
     }
 }
 
-/// A plot while it is drawn.
+/// The inside of a plot, for drawing.
 pub struct Frame<'a, 'c> {
     plot: &'a Plot,
     canvas: &'a Canvas<'c>,
@@ -241,7 +244,7 @@ impl Frame<'_, '_> {
         look.draw(self.canvas, (x, self.y(y)));
     }
 
-    /// Shades everything from one value on x to another.
+    /// Shades everything between two values of x.
     pub fn band(&self, from: f64, to: f64) {
         let (from, to) = ((self.x(from), TOP), (self.x(to), self.plot.bottom()));
         self.canvas.rectangle(from, to, Ink::Band);
@@ -320,7 +323,7 @@ impl Chart {
     }
 }
 
-/// What the marks stand for.
+/// The legend: each mark with the name of its series.
 pub fn legend(entries: &[(&str, Look)]) -> Markup {
     html! {
         p.keys {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use dske_report::check_writable;
 
 use super::lab::Programs;
@@ -45,7 +45,7 @@ fn measure(options: Options, dske: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let sweep = Sweep {
         extent: common.extent(),
         parts: if only.is_empty() {
-            Part::ALL.to_vec()
+            Part::value_variants().to_vec()
         } else {
             only
         },
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn an_unknown_part_is_refused_with_the_known_ones() {
         let error = parse(&["--only", "speed"]).unwrap_err().to_string();
-        for part in Part::ALL {
+        for part in Part::value_variants() {
             assert!(error.contains(&part.name()), "{error}");
         }
         assert!(parse(&["--fast"]).is_err());

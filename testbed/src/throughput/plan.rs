@@ -231,20 +231,6 @@ fn trouble() -> Vec<Condition> {
 }
 
 impl Part {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Limit,
-        Self::Concurrency,
-        Self::KeysPerCall,
-        Self::Clusters,
-        Self::KeySize,
-        Self::Latency,
-        Self::Actors,
-        Self::Trouble,
-        Self::Profile,
-        Self::Memory,
-    ];
-
     /// Its name on the command line.
     #[must_use]
     pub fn name(self) -> String {

@@ -28,7 +28,7 @@ use super::plan::{BASE, LARGE, MANY};
 use crate::Cluster;
 use crate::load::{self, LoadReport};
 use crate::process::ProcessCluster;
-use stacks::{FIELDS, Frame, Stack, fold};
+use stacks::{FIELDS, Stack, fold, is_kernel};
 
 /// Samples for each second of CPU time. A prime, so that samples do not fall in step with anything periodic.
 const FREQUENCY: &str = "997";
@@ -172,13 +172,10 @@ fn make(
         let cpu_us_per_key = cpu_s * 1e6 / report.keys.max(1) as f64;
         role_profile(role, &of.collect::<Vec<_>>(), cpu_us_per_key)
     };
-    let is_kernel = |frame: &Frame| frame.is_kernel;
     Profile {
         condition,
         samples: stacks.iter().map(|stack| stack.samples).sum(),
-        kernel_seen: stacks
-            .iter()
-            .any(|s| s.frames.first().is_some_and(is_kernel)),
+        kernel_seen: stacks.iter().any(|s| s.frames.iter().any(|f| is_kernel(f))),
         roles: [HUBS, INITIATOR, RESPONDER].map(of_role).into(),
     }
 }
@@ -193,7 +190,7 @@ fn role_profile(role: &str, stacks: &[&Stack], cpu_us_per_key: f64) -> RoleProfi
         let category = classify::category(&stack.frames);
         *us_per_key.entry(category.to_owned()).or_insert(0.0) += us;
         if let Some(innermost) = stack.frames.first() {
-            let key = (innermost.name.clone(), category);
+            let key = (innermost.clone(), category);
             *functions.entry(key).or_insert(0.0) += us;
         }
     }
@@ -221,18 +218,15 @@ mod tests {
 
     #[test]
     fn the_time_of_a_role_is_divided_by_its_samples() {
-        let stack = |samples, name: &str, is_kernel| Stack {
+        let stack = |samples, name: &str| Stack {
             pid: 1,
             samples,
-            frames: vec![Frame {
-                name: name.to_owned(),
-                is_kernel,
-            }],
+            frames: vec![name.to_owned()],
         };
         let stacks = [
-            stack(2, "dske::crypto::shamir::split", false),
-            stack(1, "dske::crypto::mac::tag", false),
-            stack(1, "tcp_sendmsg", true),
+            stack(2, "dske::crypto::shamir::split"),
+            stack(1, "dske::crypto::mac::tag"),
+            stack(1, "tcp_sendmsg_[k]"),
         ];
         let all: Vec<&Stack> = stacks.iter().collect();
         let profile = role_profile(HUBS, &all, 100.0);

@@ -1,4 +1,4 @@
-//! Stacks of functions, as `inferno` folds them from what `perf script` prints.
+//! Stacks of functions, as `inferno` folds them from the output of `perf script`.
 
 use std::io;
 
@@ -8,32 +8,13 @@ use inferno::collapse::perf::{Folder, Options};
 /// The fields of `perf script` that inferno reads.
 pub(super) const FIELDS: &str = "comm,pid,tid,time,event,ip,sym,dso";
 
-/// A function on a stack.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Frame {
-    pub(super) name: String,
-    pub(super) is_kernel: bool,
-}
-
-impl Frame {
-    fn new(folded: &str) -> Self {
-        // Inferno appends this to the functions of the kernel.
-        let kernel = folded.strip_suffix("_[k]");
-        Self {
-            name: kernel.unwrap_or(folded).to_owned(),
-            is_kernel: kernel.is_some(),
-        }
-    }
-}
-
 /// A stack of a process.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stack {
     pub(super) pid: u32,
-    /// How many samples met it.
+    /// Samples that found it.
     pub(super) samples: u64,
-    /// The innermost function first.
-    pub(super) frames: Vec<Frame>,
+    /// Names of functions, the innermost first.
+    pub(super) frames: Vec<String>,
 }
 
 impl Stack {
@@ -45,12 +26,17 @@ impl Stack {
         Some(Self {
             pid: pid.parse().ok()?,
             samples: samples.parse().ok()?,
-            frames: frames.rev().map(Frame::new).collect(),
+            frames: frames.rev().map(str::to_owned).collect(),
         })
     }
 }
 
-/// Folds what `perf script -F` prints with [`FIELDS`].
+/// Whether a function belongs to the kernel. Inferno marks its functions with a suffix.
+pub(super) fn is_kernel(frame: &str) -> bool {
+    frame.ends_with("_[k]")
+}
+
+/// Folds the output of `perf script -F` with [`FIELDS`].
 pub(super) fn fold(script: &[u8]) -> io::Result<Vec<Stack>> {
     let mut options = Options::default();
     options.include_pid = true;
@@ -65,32 +51,23 @@ pub(super) fn fold(script: &[u8]) -> io::Result<Vec<Stack>> {
 mod tests {
     use super::*;
 
-    const SCRIPT: &[u8] = b"dske 4711/4712   186.924558: cpu-clock: 
+    const SAMPLE: &str = "actix-rt|system 4711/4712   186.924558: cpu-clock: 
 \tffffffff8103ce3b _copy_to_user ([kernel.kallsyms])
 \t          1aff30 <a::B as c::D>::e (/usr/bin/dske)
-\t          14065f main (/usr/bin/dske)
-
-dske 4711/4711   186.925558: cpu-clock: 
-\tffffffff8103ce3b _copy_to_user ([kernel.kallsyms])
-\t          1aff30 <a::B as c::D>::e (/usr/bin/dske)
-\t          14065f main (/usr/bin/dske)
-
-dske 12/12   186.926558: cpu-clock: 
 \tffffffffffffffff [unknown] ([unknown])
 
 ";
 
     #[test]
-    fn the_stacks_of_a_process_are_folded() {
-        let stacks = fold(SCRIPT).unwrap();
-        assert_eq!(stacks.len(), 2);
-        let lost = stacks.iter().find(|stack| stack.pid == 12).unwrap();
-        assert!(!lost.frames[0].is_kernel);
-        let stack = stacks.iter().find(|stack| stack.pid == 4711).unwrap();
-        assert_eq!((stack.samples, stack.frames.len()), (2, 3));
-        assert_eq!(stack.frames[0], Frame::new("_copy_to_user_[k]"));
-        assert!(stack.frames[0].is_kernel && !stack.frames[1].is_kernel);
-        assert_eq!(stack.frames[1].name, "<a::B as c::D>::e");
+    fn equal_stacks_of_a_process_are_folded() {
+        let script = [SAMPLE, SAMPLE, &SAMPLE.replace("4711/4712", "12/12")].concat();
+        let mut stacks = fold(script.as_bytes()).unwrap();
+        stacks.sort_by_key(|stack| stack.pid);
+        let found: Vec<(u32, u64)> = stacks.iter().map(|s| (s.pid, s.samples)).collect();
+        assert_eq!(found, [(12, 1), (4711, 2)]);
+        let frames = ["_copy_to_user_[k]", "<a::B as c::D>::e", "[unknown]"];
+        assert_eq!(stacks[0].frames, frames);
+        assert_eq!(frames.map(is_kernel), [true, false, false]);
     }
 
     #[test]

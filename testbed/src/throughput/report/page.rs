@@ -53,6 +53,8 @@ fn explanation() -> Markup {
 mod tests {
     use std::collections::BTreeMap;
 
+    use clap::ValueEnum;
+
     use super::*;
     use crate::load::report::Bucket;
     use crate::measure::{Extent, Provenance};
@@ -143,7 +145,7 @@ mod tests {
         let html = html(&full());
         let found = sections(&html);
         assert_eq!(found.first(), Some(&"targets"));
-        for part in Part::ALL {
+        for part in Part::value_variants() {
             assert!(found.contains(&part.name().as_str()), "{part:?}: {found:?}");
         }
         assert!(html.contains("<h1><span class=\"sign\" aria-hidden=\"true\">!</span> 1,002 keys"));
