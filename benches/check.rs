@@ -11,23 +11,24 @@ use dske_testbed::check::{CheckError, Options, compare};
 /// Compare the current build with a revision, side by side: ratios of keys a second, median latency, and CPU time for
 /// each key, with 95 % confidence intervals.
 ///
-/// Exit code: 0 if nothing is worse by more than the tolerance, 1 if something is or nothing came of it, 2 for bad use.
+/// Exit code: 0 if nothing is worse by more than the tolerance, 1 if something is worse or the comparison failed, 2 for bad
+/// use.
 #[derive(Debug, Parser)]
 #[command(name = "bench-check", bin_name = "cargo bench --bench check --")]
 struct Args {
-    /// The revision, as git names it: a commit, a branch, a tag, HEAD~3. By default what was committed last.
+    /// The revision, as git names it: a commit, a branch, a tag, HEAD~3. The default is the last commit.
     #[arg(default_value = "HEAD")]
     revision: String,
-    /// Rounds for each scenario; in each, both are measured twice.
+    /// Rounds for each scenario; each round measures both builds twice.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(i64::from(ROUNDS_MIN)..=1000))]
     rounds: u32,
-    /// How long each is measured at a time.
+    /// How long a build is measured at a time.
     #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = window)]
     window: Duration,
-    /// By how much a figure may be worse, in per cent.
+    /// How much worse a figure may be, in per cent.
     #[arg(long, value_name = "PERCENT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(..=100))]
     tolerance: u32,
-    /// What cargo adds to all benchmarks.
+    /// The flag that cargo passes to all benchmarks.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
     let options = Options {
         revision: args.revision,
         root: Path::new(env!("CARGO_MANIFEST_DIR")).join(".."),
-        // Cargo tells benchmarks a folder in the one where it builds.
+        // This variable names a folder inside the target folder.
         target: Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name(""),
         rounds: args.rounds,
         window: args.window,

@@ -1,6 +1,6 @@
-//! What more hubs, clients, shares and pre-shared random data cost: see `dske_testbed::growth`.
+//! The cost of more hubs, clients, shares and pre-shared random data: see `dske_testbed::growth`.
 
-/// That of the command: memory for a share is as much as it takes there.
+/// The allocator of the command, so that a share takes as much memory here as in a hub.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -3,28 +3,28 @@
 use maud::{Markup, PreEscaped, html};
 use plotters::{coord::Shift, prelude::*, style::text_anchor};
 
-/// A colour by what it stands for. The page's style gives each its value for the light and the dark theme.
+/// A colour by its meaning. The page's style gives each a value for the light and for the dark theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ink {
     /// Text and axes.
     Text,
-    /// Text of less weight.
+    /// Less important text.
     Muted,
     /// Lines behind the data.
     Grid,
     /// A shaded region.
     Band,
-    /// First of the colours that tell series apart: what is down, or establishing.
+    /// The first colour of series: hubs that are down, or establishing.
     Down,
-    /// The second: what lies, or fetching.
+    /// The second colour of series: hubs that lie, or fetching.
     Lying,
-    /// What is as it should be.
+    /// A good result.
     Good,
-    /// What is blamed.
+    /// A hub that is blamed.
     Blame,
-    /// What must not be.
+    /// A result that must not occur.
     Bad,
-    /// What a fault is active on.
+    /// A node or link on which a fault is active.
     Fault,
 }
 
@@ -58,20 +58,20 @@ impl Ink {
         }
     }
 
-    /// What plotters is told to draw with; [`Canvas::finish`] puts the variable in its place.
+    /// The colour that plotters draws with. [`finish`] replaces it by the variable, because plotters knows only fixed colours.
     fn placeholder(self) -> RGBColor {
         RGBColor(1, 2, self as u8)
     }
 }
 
-/// Where a text's position lies in the text.
+/// Which part of a text lies at its position.
 #[derive(Debug, Clone, Copy)]
 pub enum Align {
-    /// At its left end.
+    /// Its left end.
     Start,
-    /// In its middle.
+    /// Its middle.
     Middle,
-    /// At its right end.
+    /// Its right end.
     End,
 }
 
@@ -80,7 +80,7 @@ pub enum Align {
 pub enum Fit {
     /// Shrinks with the screen.
     Shrink,
-    /// Keeps its size and scrolls inside its own frame.
+    /// Keeps its size, and scrolls inside its own frame.
     Scroll,
 }
 
@@ -94,7 +94,7 @@ pub struct Canvas<'a> {
 const NO_IO: &str = "drawing into a string does no I/O";
 
 impl Canvas<'_> {
-    /// Draws with `paint` and returns the finished SVG element. `label` says what it shows to those who cannot see it.
+    /// Draws with `paint` and returns the finished SVG element. `label` describes it for readers who cannot see it.
     pub fn draw(
         size: (i32, i32),
         fit: Fit,
@@ -188,8 +188,8 @@ impl Canvas<'_> {
     }
 }
 
-/// Puts variables in the place of colours, and makes the frame scale. Text from the data cannot be hit, because the
-/// backend escapes its quotation marks.
+/// Replaces colours by variables, and makes the frame scale. Text from the data is never replaced, because the backend
+/// escapes its quotation marks.
 fn finish(svg: &str, (width, height): (i32, i32), fit: Fit, label: &str) -> Markup {
     let inner = svg.split_once('>').map_or(svg, |(_, inner)| inner);
     let mut inner = inner

@@ -8,6 +8,7 @@
 //! | `page` | the parts of a page: frame, verdict, figures, tables, foot |
 //! | [`plot`] | two axes, and marks between them |
 //! | [`bars`] | rows of horizontal bars |
+//! | [`statistics`] | spreads, quantiles, intervals and slopes |
 //! | [`canvas`] | drawing SVG whose colours follow the reader's theme |
 //! | `table`, `numbers` | rows as CSV, and as HTML |
 //! | [`text`] | numbers as people write them |
@@ -21,6 +22,7 @@ mod file;
 mod numbers;
 mod page;
 pub mod plot;
+pub mod statistics;
 mod table;
 pub mod text;
 

@@ -1,8 +1,12 @@
-//! A plot with two axes, for figures that share one look.
+//! Plots with two axes, and charts of series, all with one look.
+//!
+//! Axes are drawn here, and not by plotters' mesh: the mesh omits the labels of an axis whose line it omits, sets the
+//! description of the vertical axis sideways, and takes names for chosen ticks only from a coordinate type of one's own.
 
 use maud::{Markup, html};
 
 use super::canvas::{Align, Canvas, Fit, Ink, key};
+use super::statistics::Spread;
 use super::text::count;
 
 const WIDTH: i32 = 450;
@@ -10,7 +14,7 @@ const LEFT: i32 = 64;
 const RIGHT: i32 = WIDTH - 14;
 const TOP: i32 = 34;
 
-/// An axis: where values lie on it, and which are named.
+/// An axis: where values lie on it, and which of them have names.
 pub struct Axis {
     label: &'static str,
     from: f64,
@@ -20,7 +24,7 @@ pub struct Axis {
 }
 
 impl Axis {
-    /// Names at the numbers 0, 1, 2 and so on, with half a step around them.
+    /// Names at the numbers 0, 1, 2 and so on, with half a step on either side.
     pub fn names(label: &'static str, names: Vec<String>) -> Self {
         Self {
             label,
@@ -35,7 +39,7 @@ impl Axis {
         }
     }
 
-    /// From 0 to `most`, with names at some numbers.
+    /// From 0 to `most`, with the numbers in `named` written out.
     pub fn numbers(label: &'static str, most: f64, named: &[f64]) -> Self {
         Self {
             label,
@@ -49,7 +53,7 @@ impl Axis {
         }
     }
 
-    /// From one number to another, with names at some numbers.
+    /// From one number to another, with names at the ticks.
     #[must_use]
     pub fn named(label: &'static str, (from, to): (f64, f64), ticks: Vec<(f64, String)>) -> Self {
         Self {
@@ -77,7 +81,7 @@ impl Axis {
         }
     }
 
-    /// Whole powers of ten that hold both.
+    /// A logarithmic axis over the whole powers of ten around both numbers.
     pub fn log(label: &'static str, least: f64, most: f64, name: fn(f64) -> String) -> Self {
         let first = least.max(1e-3).log10().floor() as i32;
         let last = (most.max(1e-3).log10().ceil() as i32).max(first + 1);
@@ -91,7 +95,7 @@ impl Axis {
         }
     }
 
-    /// Where a value lies, from 0 to 1.
+    /// The position of a value, from 0 to 1.
     fn part(&self, value: f64) -> f64 {
         let (from, to, value) = if self.is_log {
             let value = value.max(self.from);
@@ -103,7 +107,7 @@ impl Axis {
     }
 }
 
-/// 1, 2 or 5 times a power of ten, at least as much.
+/// The smallest of 1, 2 or 5 times a power of ten that is at least `least`.
 fn round_step(least: f64) -> f64 {
     let power = 10_f64.powf(least.max(1e-9).log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
@@ -111,7 +115,7 @@ fn round_step(least: f64) -> f64 {
     enough.unwrap_or(10.0 * power)
 }
 
-/// The shape of a mark, so that series differ for those who do not see colours, too.
+/// The shape of a mark. It tells series apart for readers who cannot tell the colours apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// A circle.
@@ -124,7 +128,7 @@ pub enum Shape {
     Cross,
 }
 
-/// A series' look.
+/// The look of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
     /// Its colour.
@@ -134,7 +138,7 @@ pub struct Look {
 }
 
 impl Look {
-    /// In the order in which series take them.
+    /// The looks, in the order in which series take them.
     pub const ALL: [Self; 4] = [
         Self::new(Ink::Down, Shape::Dot),
         Self::new(Ink::Lying, Shape::Diamond),
@@ -156,15 +160,15 @@ impl Look {
     }
 }
 
-/// A plot under its title.
+/// A plot under its title. [`Chart`] draws series of figures; this is for everything else.
 pub struct Plot {
-    /// Above it.
+    /// The title.
     pub title: String,
-    /// Across.
+    /// The horizontal axis.
     pub x: Axis,
-    /// Up.
+    /// The vertical axis.
     pub y: Axis,
-    /// Pixels.
+    /// Height in pixels.
     pub height: i32,
 }
 
@@ -185,7 +189,7 @@ impl Plot {
     }
 }
 
-/// A plot while it is drawn.
+/// The inside of a plot, for drawing.
 pub struct Frame<'a, 'c> {
     plot: &'a Plot,
     canvas: &'a Canvas<'c>,
@@ -229,7 +233,7 @@ impl Frame<'_, '_> {
         self.canvas.path(&points, ink, width);
     }
 
-    /// A mark, with a whisker from one value to another. `aside` moves it by pixels, so that series do not hide each other.
+    /// A mark, with a whisker from one value to another. `aside` shifts it by pixels, so that series do not hide each other.
     pub fn mark(&self, (x, y): (f64, f64), whisker: (f64, f64), aside: i32, look: Look) {
         let x = self.x(x) + aside;
         let (low, high) = (self.y(whisker.0), self.y(whisker.1));
@@ -240,14 +244,86 @@ impl Frame<'_, '_> {
         look.draw(self.canvas, (x, self.y(y)));
     }
 
-    /// Shades everything from one value on x to another.
+    /// Shades everything between two values of x.
     pub fn band(&self, from: f64, to: f64) {
         let (from, to) = ((self.x(from), TOP), (self.x(to), self.plot.bottom()));
         self.canvas.rectangle(from, to, Ink::Band);
     }
 }
 
-/// What the marks stand for.
+/// Figures that share their axes.
+pub struct Chart {
+    /// The title.
+    pub title: &'static str,
+    /// The horizontal axis.
+    pub x: Axis,
+    /// Unit of the vertical axis.
+    pub unit: &'static str,
+    /// Scale of the vertical axis.
+    pub scale: Scale,
+    /// How values of the vertical axis are written.
+    pub value: fn(f64) -> String,
+    /// Height in pixels.
+    pub height: i32,
+    /// At most as many as there are [looks](Look::ALL).
+    pub series: Vec<Series>,
+}
+
+/// The scale of an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// From zero, in equal steps.
+    Linear,
+    /// In powers of ten.
+    Log,
+}
+
+/// A figure at some points of the horizontal axis.
+pub struct Series {
+    /// Its name in the legend.
+    pub name: String,
+    /// Its points, from left to right.
+    pub points: Vec<(f64, Spread)>,
+}
+
+impl Chart {
+    /// The legend, empty for a single series.
+    #[must_use]
+    pub fn legend(&self) -> Markup {
+        let names = self.series.iter().map(|series| series.name.as_str());
+        let entries: Vec<(&str, Look)> = names.zip(Look::ALL).collect();
+        html! { @if entries.len() > 1 { (legend(&entries)) } }
+    }
+
+    /// Draws each series as a line through its medians, with whiskers from the least to the most, as one panel.
+    #[must_use]
+    pub fn draw(self) -> Markup {
+        let spreads = self.series.iter().flat_map(|series| &series.points);
+        let (least, most) = spreads.fold((f64::MAX, 0.0_f64), |(least, most), (_, spread)| {
+            (least.min(spread.low), most.max(spread.high))
+        });
+        let plot = Plot {
+            title: self.title.to_owned(),
+            x: self.x,
+            y: match self.scale {
+                Scale::Linear => Axis::linear(self.unit, most, self.value),
+                Scale::Log => Axis::log(self.unit, least.min(most), most, self.value),
+            },
+            height: self.height,
+        };
+        plot.draw(|frame| {
+            for (series, look) in self.series.iter().zip(Look::ALL) {
+                let line: Vec<_> = series.points.iter().map(|(x, s)| (*x, s.median)).collect();
+                frame.path(&line, look.ink, 2);
+                for (x, spread) in &series.points {
+                    frame.mark((*x, spread.median), (spread.low, spread.high), 0, look);
+                }
+            }
+        })
+    }
+}
+
+/// The legend: each mark with the name of its series.
 pub fn legend(entries: &[(&str, Look)]) -> Markup {
     html! {
         p.keys {
@@ -272,5 +348,35 @@ mod tests {
         assert_eq!((log.part(0.0), log.part(1e9)), (0.0, 1.0));
         let names = Axis::names("", vec!["a".into(), "b".into()]);
         assert_eq!((names.part(-0.5), names.part(1.5)), (0.0, 1.0));
+    }
+
+    fn chart(series: &[&str]) -> Chart {
+        let series = series.iter().enumerate().map(|(i, name)| Series {
+            name: (*name).to_owned(),
+            points: vec![(0.0, Spread::of([1.0 + i as f64, 30.0]).unwrap())],
+        });
+        Chart {
+            title: "Time",
+            x: Axis::names("condition", vec!["one".to_owned()]),
+            unit: "ms",
+            scale: Scale::Log,
+            value: |value| format!("{value}"),
+            height: 200,
+            series: series.collect(),
+        }
+    }
+
+    #[test]
+    fn a_chart_holds_its_series_and_names_them_if_there_are_several() {
+        let two = chart(&["<a>", "b"]);
+        let legend = two.legend().into_string();
+        assert!(legend.contains("&lt;a&gt;") && legend.contains("b</span>"));
+        let drawn = two.draw().into_string();
+        assert!(drawn.contains("aria-label=\"Time: ms against condition\""));
+        assert!(drawn.contains("var(--down)") && drawn.contains("var(--lying)"));
+        // The axis ends at the power of ten above the largest value.
+        assert!(drawn.contains("\n100\n") && !drawn.contains("\n1000\n"));
+        assert_eq!(chart(&["a"]).legend().into_string(), "");
+        assert!(chart(&[]).draw().into_string().contains("</svg>"));
     }
 }

@@ -6,10 +6,9 @@
 //! | [`process`] | as one operating-system process each; real HTTP on loopback |
 //! | [`sim`] | in a deterministic simulation (turmoil); the same HTTP over simulated TCP |
 //!
-//! [`throughput`] measures what such clusters can do; what its report and those of the chaos share is in [`report`], and a
-//! proxy that makes a node slow in [`delay`].
-//! [`growth`] measures what more of everything costs.
-//! [`check`] compares the current build with a revision, by the load generator of `dske`.
+//! [`throughput`] measures such clusters, [`growth`] the cost of more of everything; what both share is in [`measure`].
+//! [`check`] compares the current build with a revision. [`load`] is the load generator, and [`delay`] a proxy that makes a
+//! node slow.
 //!
 //! [`EtsiClient`], from `dske`, is an SAE's side of ETSI GS QKD 014, over whatever carries HTTP.
 
@@ -22,6 +21,8 @@ pub mod growth;
 pub mod latencies;
 pub mod load;
 pub mod local;
+#[cfg(feature = "measure")]
+pub mod measure;
 pub mod over_http;
 pub mod process;
 pub mod seed;

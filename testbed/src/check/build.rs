@@ -1,69 +1,70 @@
-//! The `dske` command of the working tree, and of a revision, built in the same way.
+//! Builds the `dske` command of the working tree and of a revision in the same way.
 //!
-//! `cargo build` builds each by itself. Built along with tests or benches, the command would have what only those need of its
-//! dependencies, such as a clock that can be stopped. No package is named: the command has moved from one to another.
+//! `cargo build` builds each command on its own. Built together with tests or benches, the command would get features of its
+//! dependencies that only those need, such as a clock that can be paused. No package is named, because the command has moved
+//! from one package to another.
 
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Lines of the compiler's output that are shown when it fails.
+/// Lines of the compiler's output that are shown when a build fails.
 const OUTPUT_LINES: usize = 30;
 
-/// Why one of the two cannot be built.
+/// Why one of the two commands cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// A program cannot be started.
+    /// Git or cargo cannot be started.
     #[error("{program} cannot be started: {error}")]
     Program {
-        /// Which one.
+        /// The program.
         program: String,
-        /// What the system says.
+        /// What the system reports.
         error: io::Error,
     },
-    /// There is no such revision.
+    /// Git does not know the revision.
     #[error("there is no revision {revision:?} in {}: {says}", .root.display())]
     UnknownRevision {
         /// What was asked for.
         revision: String,
         /// The repository.
         root: PathBuf,
-        /// What git says.
+        /// What git reports.
         says: String,
     },
-    /// Git fails.
+    /// Another git command fails.
     #[error("git {what}: {says}")]
     Git {
-        /// What it was to do.
+        /// The git command.
         what: String,
-        /// What it says.
+        /// What git reports.
         says: String,
     },
-    /// It does not build.
+    /// A tree does not compile.
     #[error("{which} does not build; the end of the compiler's output:\n{output}")]
     Compiler {
-        /// Which of the two.
+        /// Commit and subject.
         which: String,
-        /// The last lines.
+        /// The last lines of the compiler's output.
         output: String,
     },
 }
 
 impl BuildError {
-    /// Whether it is the caller who has to ask for something else.
+    /// Whether the caller named a revision that does not exist.
     #[must_use]
     pub fn is_bad_use(&self) -> bool {
         matches!(self, Self::UnknownRevision { .. })
     }
 }
 
-/// A `dske` command.
+/// A `dske` command that has been built.
 #[derive(Debug, Clone)]
 pub struct Built {
     /// Commit and subject.
     pub which: String,
-    /// The command.
+    /// The executable.
     pub binary: PathBuf,
 }
 
@@ -71,12 +72,12 @@ pub struct Built {
 pub struct Builder<'a> {
     /// The repository.
     pub root: &'a Path,
-    /// Where cargo builds it. Revisions are checked out and built below, and stay there for the next time.
+    /// Cargo's target folder. Revisions are checked out and built below it, and stay there for the next comparison.
     pub target: &'a Path,
 }
 
 impl Builder<'_> {
-    /// The command of the working tree.
+    /// Builds the command of the working tree.
     ///
     /// # Errors
     /// If it does not build.
@@ -88,10 +89,10 @@ impl Builder<'_> {
         build(self.root, self.target, which)
     }
 
-    /// The command of a revision.
+    /// Builds the command of a revision.
     ///
     /// # Errors
-    /// If there is none, or it does not build.
+    /// If git does not know the revision, or it does not build.
     pub fn revision(&self, revision: &str) -> Result<Built, BuildError> {
         let commit = format!("{revision}^{{commit}}");
         let commit = self.git(&["rev-parse", "--verify", "--end-of-options", &commit]);
@@ -105,7 +106,7 @@ impl Builder<'_> {
         })?;
         let tree = self.target.join("bench-check").join(&commit);
         if !tree.join("Cargo.toml").exists() {
-            // What `cargo clean` has taken away is still in git's list.
+            // Git still lists worktrees that `cargo clean` has deleted.
             self.git(&["worktree", "prune"])?;
             let path = tree.as_os_str();
             let add = ["worktree", "add", "--detach", "--force"].map(OsStr::new);
@@ -114,7 +115,7 @@ impl Builder<'_> {
         build(&tree, &tree.join("target"), self.describe(&commit)?)
     }
 
-    /// The commit in short, with its subject.
+    /// The short commit hash with its subject.
     fn describe(&self, commit: &str) -> Result<String, BuildError> {
         self.git(&["show", "--no-patch", "--format=%h %s", commit])
     }
@@ -170,7 +171,7 @@ fn output(command: &mut Command) -> Result<Output, BuildError> {
 mod tests {
     use super::*;
 
-    /// A repository with one commit, in which `dske` is what these lines make it.
+    /// A repository with one commit, whose `dske` command has this source.
     fn repository(main: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
@@ -216,7 +217,7 @@ mod tests {
             "fn main() { println!(\"new\"); }",
         )
         .unwrap();
-        // Twice: what is there is used again.
+        // Twice: the second time uses what the first has built.
         for _ in 0..2 {
             let (current, old) = (
                 builder.current().unwrap(),
@@ -233,7 +234,7 @@ mod tests {
                 assert_eq!(String::from_utf8(said).unwrap(), says);
             }
         }
-        // Also after somebody has cleaned up.
+        // Also after `cargo clean`.
         std::fs::remove_dir_all(&target).unwrap();
         builder.revision("HEAD").unwrap();
     }
@@ -254,7 +255,7 @@ mod tests {
                 .starts_with("there is no revision \"v9\" in "),
             "{unknown}"
         );
-        // Not an option of git.
+        // It must not reach git as an option.
         assert!(builder.revision("--all").unwrap_err().is_bad_use());
         let broken = builder.revision("HEAD").unwrap_err();
         assert!(!broken.is_bad_use());

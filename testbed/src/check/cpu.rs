@@ -1,21 +1,19 @@
-//! CPU time of processes.
-//!
-//! Read from the system and not from their metrics, which a revision need not have.
+//! CPU time of processes, as the system reports it. Their own metrics would not do: an older revision may lack them.
 
-/// CPU time that these processes have used together, in seconds. Nothing where the system does not tell, or one of them
-/// is gone.
+/// The CPU time that these processes have used together, in seconds. `None` where the system does not report it, or one of
+/// the processes has ended.
 pub(super) fn used_s(processes: &[u32]) -> Option<f64> {
     processes.iter().map(|process| used_by_s(*process)).sum()
 }
 
-/// By scheduler statistics, in nanoseconds; other accounts are kept in hundredths of a second, which is too coarse.
-/// Threads that have ended are left out; nodes keep theirs.
+/// Reads the scheduler's statistics, which count nanoseconds; the other accounts count hundredths of a second, which is too
+/// coarse. Threads that have ended are not counted; nodes never end theirs.
 fn used_by_s(process: u32) -> Option<f64> {
     let threads = std::fs::read_dir(format!("/proc/{process}/task")).ok()?;
     let used_ns = threads.map(|thread| {
         let path = thread.ok()?.path().join("schedstat");
         let text = std::fs::read_to_string(path).ok()?;
-        // Time on the processor, time waiting for it, times that it had it.
+        // The fields: time on a processor, time waiting for one, number of time slices.
         text.split(' ').next()?.parse::<u64>().ok()
     });
     Some(used_ns.sum::<Option<u64>>()? as f64 / 1e9)

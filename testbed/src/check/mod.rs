@@ -1,15 +1,15 @@
-//! Compares the current build with a revision: both clusters run side by side, and short windows of load alternate
-//! between them, so that whatever else the machine does meets both alike. What comes out is ratios.
+//! Compares the current build with a revision: both clusters run side by side, and short windows of load alternate between
+//! them, so that whatever else the machine does disturbs both alike. The results are ratios.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`build`] | the `dske` command of the working tree, and of a revision |
-//! | `scenario` | what is measured |
+//! | [`build`] | builds the `dske` command of the working tree and of a revision |
+//! | `scenario` | the loads |
 //! | `cpu` | CPU time of processes |
-//! | [`ratio`] | ratios with confidence intervals, and what they mean |
+//! | [`ratio`] | ratios with confidence intervals, and the verdict on each |
 //!
-//! Both clusters are put under load by the current load generator, over ETSI GS QKD 014 alone: what the nodes of a
-//! cluster say to each other may differ between the two.
+//! The current load generator drives both clusters, over ETSI GS QKD 014 alone: the messages between the nodes of a cluster
+//! may differ between the two builds.
 
 pub mod build;
 mod cpu;
@@ -34,24 +34,24 @@ pub struct Options {
     pub revision: String,
     /// The repository.
     pub root: PathBuf,
-    /// Where cargo builds it.
+    /// Cargo's target folder.
     pub target: PathBuf,
-    /// Rounds for each scenario. In each, both are measured twice.
+    /// Rounds for each scenario. Each round measures both builds twice.
     pub rounds: u32,
-    /// How long each is measured at a time.
+    /// How long a build is measured at a time.
     pub window: Duration,
 }
 
-/// Why nothing came of a comparison.
+/// Why a comparison failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// One of the two cannot be built.
+    /// One of the two commands cannot be built.
     #[error(transparent)]
     Build(#[from] BuildError),
     /// A cluster cannot be started.
     #[error("the cluster of {which} cannot be started: {error}")]
     Start {
-        /// Which of the two.
+        /// Commit and subject of the build.
         which: String,
         /// Why.
         error: StartError,
@@ -59,44 +59,45 @@ pub enum CheckError {
     /// A cluster cannot be measured.
     #[error("{which}, {scenario}: {error}")]
     Load {
-        /// Which of the two.
+        /// Commit and subject of the build.
         which: String,
-        /// What was measured.
+        /// The scenario.
         scenario: &'static str,
         /// Why.
         error: LoadError,
     },
-    /// Operations failed.
+    /// Operations failed under the load.
     #[error("{which}, {scenario}: {failed} operations failed; the first said: {first}")]
     Failed {
-        /// Which of the two.
+        /// Commit and subject of the build.
         which: String,
-        /// What was measured.
+        /// The scenario.
         scenario: &'static str,
-        /// How many.
+        /// The number of operations that failed.
         failed: u64,
-        /// What the first error said.
+        /// The message of the first error.
         first: String,
     },
-    /// Too little time for a single operation.
+    /// The window was too short for a single operation.
     #[error("{which}, {scenario}: no operation ended within {} s; give it more with --window", .window.as_secs_f64())]
     NothingEnded {
-        /// Which of the two.
+        /// Commit and subject of the build.
         which: String,
-        /// What was measured.
+        /// The scenario.
         scenario: &'static str,
-        /// How long it was given.
+        /// How long the window was.
         window: Duration,
     },
 }
 
-/// One of the two.
+/// A build, running.
 struct Side {
     which: String,
     cluster: ProcessCluster,
 }
 
-/// Builds both, runs both, and compares. Says on standard error how far it is. Has to be called on a running actix system.
+/// Builds both commands, runs both clusters, and compares them. Reports progress on standard error. Must be called on a
+/// running actix system.
 ///
 /// # Errors
 /// If one of the two cannot be built, started or measured.
@@ -105,7 +106,7 @@ pub async fn compare(options: &Options) -> Result<Comparison, CheckError> {
         root: &options.root,
         target: &options.target,
     };
-    // The revision first: a name that git does not know is told at once.
+    // The revision first, so that a name that git does not know is reported at once.
     let revision = builder.revision(&options.revision)?;
     let current = builder.current()?;
     let current = start(&current).await?;
@@ -134,7 +135,7 @@ async fn start(built: &build::Built) -> Result<Side, CheckError> {
     })
 }
 
-/// Both twice in each round, in an order in which a machine that becomes slower favours neither.
+/// Measures both builds twice in each round, in an order in which a machine that slows down favours neither.
 async fn alternate(
     current: &Side,
     revision: &Side,
@@ -142,7 +143,7 @@ async fn alternate(
     options: &Options,
 ) -> Result<Vec<ratio::Round>, CheckError> {
     let measure = |side| window(side, scenario, options.window);
-    // Connections, pools and caches.
+    // Once without counting, to open connections and to fill pools and caches.
     for side in [current, revision] {
         measure(side).await?;
     }
@@ -159,7 +160,7 @@ async fn alternate(
     Ok(rounds)
 }
 
-/// One measurement.
+/// Measures one window.
 async fn window(
     side: &Side,
     scenario: &Scenario,
@@ -196,7 +197,7 @@ async fn window(
             window,
         });
     }
-    // The processes worked for what ended after the window, too.
+    // The CPU time includes operations that ended after the window.
     let keys = report.both.count * load.keys_per_call as u64;
     let cpu_s = after.zip(before).map(|(after, before)| after - before);
     Ok(ratio::Sample {

@@ -1,29 +1,27 @@
-//! Ratios with confidence intervals, and what they mean.
+//! Ratios with confidence intervals, and the verdict on each.
 
 use std::fmt;
 
+use dske_report::statistics::{Estimate, MEDIAN_VALUES_MIN, median_estimate};
 use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
-/// How likely an interval is at least to hold the ratio.
-const CONFIDENCE: f64 = 0.95;
+/// With fewer rounds no interval can be given.
+pub const ROUNDS_MIN: u32 = MEDIAN_VALUES_MIN;
 
-/// With fewer rounds nothing can be said with that confidence: all of them are above the median once in 2⁵.
-pub const ROUNDS_MIN: u32 = 6;
-
-/// What one window has shown.
+/// The figures of one window.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
     /// Keys a second.
     pub keys_per_s: f64,
-    /// Half of the operations took no longer.
+    /// Median latency of both calls together.
     pub p50_ms: f64,
-    /// CPU time of all nodes for each key, if the system tells.
+    /// CPU time of all nodes for each key; `None` where the system does not report it.
     pub cpu_us_per_key: Option<f64>,
 }
 
-/// Two windows of each.
+/// Two windows of each build.
 #[derive(Debug, Clone, Copy)]
 pub struct Round {
     /// Of the current build.
@@ -32,7 +30,7 @@ pub struct Round {
     pub revision: [Sample; 2],
 }
 
-/// What is compared.
+/// A figure that is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
     /// Keys a second.
@@ -71,68 +69,26 @@ impl Measure {
     }
 }
 
-/// The median ratio, and between which values it is with a confidence of at least 95 %.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ratio {
-    /// Current by revision.
-    pub value: f64,
-    /// The lower end of the interval.
-    pub low: f64,
-    /// The upper end.
-    pub high: f64,
-}
-
-impl Ratio {
-    /// The median of the rounds, between two of them. How they are distributed does not matter, so that a round that
-    /// something else on the machine has spoilt does not either: each is above the true median or below it, like a coin.
-    fn of_rounds(mut ratios: Vec<f64>) -> Option<Self> {
-        ratios.sort_by(f64::total_cmp);
-        let count = ratios.len();
-        let outside = rounds_outside(count)?;
-        let (low, high) = (ratios.get(outside)?, ratios.get(count - 1 - outside)?);
-        let middle = [(count - 1) / 2, count / 2].map(|at| ratios[at]);
-        Some(Self {
-            value: (middle[0] * middle[1]).sqrt(),
-            low: *low,
-            high: *high,
-        })
-    }
-}
-
-/// How many of so many rounds to leave out at each end, so that the others hold the median with [`CONFIDENCE`]. That
-/// no more than k coins of n show heads is as likely as the first k + 1 terms of a binomial distribution.
-fn rounds_outside(count: usize) -> Option<usize> {
-    let mut term = 0.5_f64.powi(i32::try_from(count).ok()?);
-    let mut tail = 0.0;
-    for heads in 0..count {
-        tail += term;
-        if tail > (1.0 - CONFIDENCE) / 2.0 {
-            return heads.checked_sub(1);
-        }
-        term *= (count - heads) as f64 / (heads + 1) as f64;
-    }
-    None
-}
-
 /// One line of a comparison.
 #[derive(Debug, Clone)]
 pub struct Row {
     scenario: &'static str,
     measure: Measure,
-    /// Geometric means of the current build and the revision, and their ratio; nothing if it could not be measured.
-    figures: Option<(f64, f64, Ratio)>,
+    /// Geometric means of the current build and of the revision, and the median of the rounds' ratios; `None` if the
+    /// measure could not be taken.
+    figures: Option<(f64, f64, Estimate)>,
 }
 
-/// How the current build is.
+/// How the current build compares with the revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Better, beyond doubt.
+    /// Better: the whole interval is on the better side.
     Better,
-    /// Worse, beyond doubt.
+    /// Worse: the whole interval is on the worse side.
     Worse,
-    /// The interval holds 1.
+    /// The interval contains 1.
     NoDifference,
-    /// The system does not tell.
+    /// The system does not report the figure.
     Unknown,
 }
 
@@ -148,10 +104,13 @@ impl Row {
             let count = logs.len() as f64;
             let current = logs.iter().map(|(current, _)| current).sum::<f64>() / count;
             let revision = logs.iter().map(|(_, revision)| revision).sum::<f64>() / count;
-            let ratios = logs
-                .iter()
-                .map(|(current, revision)| (current - revision).exp());
-            let ratio = Ratio::of_rounds(ratios.collect())?;
+            let ratios = logs.iter().map(|(current, revision)| current - revision);
+            let Estimate { value, low, high } = median_estimate(ratios.collect())?;
+            let ratio = Estimate {
+                value: value.exp(),
+                low: low.exp(),
+                high: high.exp(),
+            };
             Some((current.exp(), revision.exp(), ratio))
         });
         Self {
@@ -161,7 +120,7 @@ impl Row {
         }
     }
 
-    /// How the current build is, if differences below `tolerance` (0.05 is 5 %) are none.
+    /// The verdict, where differences below `tolerance` (0.05 is 5 %) do not count.
     #[must_use]
     pub fn verdict(&self, tolerance: f64) -> Verdict {
         let Some((_, _, ratio)) = self.figures else {
@@ -181,19 +140,19 @@ impl Row {
     }
 }
 
-/// What came of a comparison. Shown as a table.
+/// The result of a comparison. `Display` prints it as a table.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// What the current build is.
+    /// Commit and subject of the current build.
     pub current: String,
-    /// What the revision is.
+    /// Commit and subject of the revision.
     pub revision: String,
-    /// Three for each scenario.
+    /// One row for each measure of each scenario.
     pub rows: Vec<Row>,
 }
 
 impl Comparison {
-    /// Whether something is worse by more than `tolerance`.
+    /// Whether any row is worse by more than `tolerance`.
     #[must_use]
     pub fn is_worse(&self, tolerance: f64) -> bool {
         let mut rows = self.rows.iter();
@@ -220,7 +179,7 @@ impl fmt::Display for Comparison {
             last = row.scenario;
             let mut record = vec![scenario.to_owned(), row.measure.as_str().to_owned()];
             match row.figures {
-                Some((current, revision, Ratio { value, low, high })) => record.extend([
+                Some((current, revision, Estimate { value, low, high })) => record.extend([
                     format!("{revision:.2}"),
                     format!("{current:.2}"),
                     format!("{value:.3}"),
@@ -256,7 +215,7 @@ mod tests {
         }
     }
 
-    /// Rounds in which the current build is faster by `factors`, while the machine becomes slower and slower.
+    /// Rounds in which the current build is faster by `factors`, while the machine slows down steadily.
     fn rounds(factors: &[f64]) -> Vec<Round> {
         let round = |(number, factor): (usize, &f64)| {
             let speed = 1000.0 / (1.0 + number as f64);
@@ -273,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_becomes_slower_does_not_matter() {
+    fn a_machine_that_slows_down_does_not_matter() {
         let row = row(Measure::KeysPerS, &[2.0; 6]);
         let (_, _, ratio) = row.figures.unwrap();
         assert!((ratio.value - 2.0).abs() < 1e-9 && (ratio.high - ratio.low).abs() < 1e-9);
@@ -281,36 +240,14 @@ mod tests {
     }
 
     #[test]
-    fn as_many_rounds_are_left_out_as_the_confidence_allows() {
-        // Tables of the sign test, two-sided, 5 %.
-        let table = [
-            (5, None),
-            (6, Some(0)),
-            (8, Some(0)),
-            (9, Some(1)),
-            (10, Some(1)),
-        ];
-        for (count, outside) in
-            table
-                .into_iter()
-                .chain([(12, Some(2)), (20, Some(5)), (100, Some(39))])
-        {
-            assert_eq!(rounds_outside(count), outside, "{count}");
-        }
-        assert_eq!(rounds_outside(ROUNDS_MIN as usize), Some(0));
-        // The largest number that may be asked for.
-        assert!(rounds_outside(1000).is_some());
-        assert_eq!(rounds_outside(0), None);
-    }
-
-    #[test]
-    fn the_median_is_between_the_ends_and_one_odd_round_moves_nothing() {
-        let mut ratios: Vec<f64> = (1..=10).map(f64::from).collect();
-        let ratio = Ratio::of_rounds(ratios.clone()).unwrap();
-        assert_eq!((ratio.low, ratio.high), (2.0, 9.0));
-        assert!((ratio.value - 30_f64.sqrt()).abs() < 1e-12);
-        ratios[9] = 1e9;
-        assert_eq!(Ratio::of_rounds(ratios), Some(ratio));
+    fn one_spoilt_round_moves_nothing() {
+        let mut factors: Vec<f64> = (1..=10).map(f64::from).collect();
+        let (_, _, ratio) = row(Measure::KeysPerS, &factors).figures.unwrap();
+        assert!((ratio.low - 2.0).abs() < 1e-9 && (ratio.high - 9.0).abs() < 1e-9);
+        assert!((ratio.value - 30_f64.sqrt()).abs() < 1e-9);
+        factors[9] = 1e9;
+        let (_, _, spoilt) = row(Measure::KeysPerS, &factors).figures.unwrap();
+        assert_eq!(ratio, spoilt);
     }
 
     #[test]

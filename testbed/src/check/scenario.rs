@@ -1,4 +1,4 @@
-//! What is measured.
+//! The loads under which both builds are compared.
 
 use std::time::Duration;
 
@@ -39,11 +39,11 @@ pub(super) const SCENARIOS: [Scenario; 4] = [
     },
 ];
 
-/// The largest key that there is: 128 KiB.
+/// The largest key that nodes accept: 128 KiB.
 const BULK_BITS: usize = 1 << 20;
 
-/// The example topology, with keys of 1 Mbit, blocks of PSRD that they fit into, and room for all shares that come.
-/// Nothing in it is younger than the revisions that anybody will want to compare with.
+/// The example topology, with keys of 1 Mbit, blocks of PSRD that such keys fit into, and room for all shares. It uses only
+/// settings that older revisions know, too.
 pub(super) fn topology() -> String {
     let example = include_str!("../../../topology.toml");
     let block_bytes = 1 << 20;
@@ -62,7 +62,7 @@ impl Scenario {
             },
             size_bits: self.size_bits,
             keys_per_call: self.keys_per_call,
-            // What is measured and what is counted by the system have to be the same.
+            // The system counts CPU time from the start of the load, so the window has to begin there, too.
             warm_up: Duration::ZERO,
             duration,
         }

@@ -1,62 +1,35 @@
 //! The command: `cargo bench --bench growth`.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use dske_report::check_writable;
 
 use super::report::write;
-use super::{Extent, GrowthError, run};
-use dske_report::{ReportError, check_writable};
+use super::run;
+use crate::measure::cli::{Common, command, finish};
 
-/// Measures what more hubs, clients, shares and PSRD cost, and writes growth.html, growth.json and CSV files.
+/// Measures the cost of more hubs, clients, shares and PSRD, and writes growth.html, growth.json and CSV files.
 #[derive(Debug, Parser)]
 #[command(name = "growth", disable_version_flag = true)]
 struct Options {
-    /// Seconds in place of minutes: enough to see that everything works, not for figures
-    #[arg(long)]
-    quick: bool,
-    /// Where the report goes
-    #[arg(long, value_name = "DIR", default_value = "reports")]
-    out: PathBuf,
-    /// What cargo passes to every benchmark
-    #[arg(long, hide = true)]
-    bench: bool,
+    #[command(flatten)]
+    common: Common,
 }
 
-/// Why there is no report.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Growth(#[from] GrowthError),
-    #[error(transparent)]
-    Report(#[from] ReportError),
-}
-
-/// The command, with the `dske` command that it measures.
+/// The command, with the path of the `dske` command that it measures.
 #[must_use]
 pub fn main(dske: &Path) -> ExitCode {
     // Clap ends the process with 2 where options cannot be understood.
-    match measure(&Options::parse(), dske) {
-        Ok(page) => {
-            println!("report: {}", page.display());
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    finish(measure(&Options::parse().common, dske))
 }
 
-fn measure(options: &Options, dske: &Path) -> Result<PathBuf, Failure> {
+fn measure(options: &Common, dske: &Path) -> Result<PathBuf, Box<dyn Error>> {
     check_writable(&options.out)?;
-    let (extent, command) = if options.quick {
-        (Extent::Quick, "cargo bench --bench growth -- --quick")
-    } else {
-        (Extent::Full, "cargo bench --bench growth")
-    };
-    let growth = run(extent, command, dske, |line| eprintln!("{line}"));
+    let command = command("growth", std::env::args_os().skip(1));
+    let growth = run(options.extent(), &command, dske, |line| eprintln!("{line}"));
     let growth = actix_rt::System::new().block_on(growth)?;
     Ok(write(&options.out, &growth)?)
 }
@@ -64,12 +37,16 @@ fn measure(options: &Options, dske: &Path) -> Result<PathBuf, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::Extent;
 
     #[test]
-    fn what_cargo_adds_is_passed_over_and_what_is_not_there_is_refused() {
+    fn the_flag_of_cargo_is_ignored_and_an_unknown_one_is_refused() {
         let parse = |args: &[&str]| Options::try_parse_from(["growth"].iter().chain(args));
-        assert!(parse(&["--quick", "--bench"]).unwrap().quick);
-        assert!(!parse(&["--bench"]).unwrap().quick);
+        let extent = |args: &[&str]| parse(args).unwrap().common.extent();
+        assert_eq!(extent(&["--quick", "--bench"]), Extent::Quick);
+        assert_eq!(extent(&["--bench"]), Extent::Full);
         assert!(parse(&["--fast"]).is_err());
+        let help = parse(&["--help"]).unwrap_err().to_string();
+        assert!(help.starts_with("Measures the cost of more hubs"), "{help}");
     }
 }

@@ -4,31 +4,31 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::load::Pair;
 use dske::topology::Topology;
 
 use super::data::ClusterPoint;
 use super::{BASE_HUBS, GrowthError};
+use crate::load::Pair;
 use crate::local::LocalCluster;
 use crate::process::ProcessCluster;
 use crate::throughput::closed_loop::{self, both_calls};
-use crate::throughput::data::Subject;
+use crate::throughput::condition::Subject;
 use crate::{Cluster, KeyRequest};
 
-/// K, whatever N is.
+/// K, for every N.
 const THRESHOLD: u8 = 3;
 
-/// Pairs of calls at the same time: one, since messages of several would travel together, and the fewer clients there are,
-/// the more of them.
+/// Operations in flight: one. Messages of several would share exchanges, and the fewer clients there are, the more of them
+/// would do so.
 const CONCURRENCY: usize = 1;
 
 /// 256-bit keys, one in a call.
 const KEY_BITS: usize = 256;
 
-/// Bytes of a block of PSRD: small enough for 200 clients with 10 pools each.
+/// Bytes of a block of PSRD: so small that 200 clients with 10 pools each fit into memory.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// Decides what actors draw.
+/// Seed of the actors.
 const SEED: u64 = 1;
 
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +59,7 @@ low_water_bytes = {BLOCK_BYTES}
     }
 }
 
-/// Starts a cluster, and measures it so many times.
+/// Starts a cluster, and measures it repeatedly. `times` are the repetitions and the duration of each.
 pub(super) async fn measure(
     size: Size,
     dske: &Path,
@@ -104,7 +104,7 @@ async fn measure_cluster(
         size_bits: Some(KEY_BITS),
         also: Vec::new(),
     };
-    // Once with each, so that all have registered and have PSRD. What fails now fails again, and is counted then.
+    // Once with each pair, so that all clients have registered and have PSRD. What fails now fails again, and counts then.
     for pair in &pairs {
         let _ = both_calls(cluster, pair, &request).await;
     }
@@ -128,18 +128,18 @@ async fn measure_cluster(
     points
 }
 
-/// What the page says of the clusters.
+/// What the page says about the clusters.
 pub(super) fn words() -> String {
     format!(
-        "One 256-bit key in each pair of calls, one such pair at a time so that no two travel together, K = {THRESHOLD}, and N = {BASE_HUBS} \
-         where it is clients that grow in number"
+        "One 256-bit key in each operation, one operation at a time, so that no two share messages; K = {THRESHOLD}, and N = {BASE_HUBS} \
+         where the number of clients varies"
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::growth::Extent;
+    use crate::growth::Plan;
 
     #[test]
     fn every_topology_is_accepted() {
@@ -148,8 +148,8 @@ mod tests {
             hubs,
             clients,
         };
-        let hubs = Extent::Full.hubs().iter().map(|&n| sizes(n, 2));
-        let clients = Extent::Full.clients().iter().map(|&n| sizes(BASE_HUBS, n));
+        let hubs = Plan::FULL.hubs.iter().map(|&n| sizes(n, 2));
+        let clients = Plan::FULL.clients.iter().map(|&n| sizes(BASE_HUBS, n));
         for size in hubs.chain(clients) {
             let topology = Topology::parse("t", &size.topology()).unwrap();
             assert_eq!(topology.clients.len(), size.clients);

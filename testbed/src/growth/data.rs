@@ -1,29 +1,23 @@
-//! What is measured. The fields are those of `growth.json` and of the CSV files.
+//! The measured data. The fields are those of `growth.json` and of the CSV files.
 
 use serde::Serialize;
 
-use crate::throughput::data::{Machine, Subject};
+use crate::measure::Provenance;
+use crate::throughput::condition::Subject;
 
 /// Everything that was measured.
 #[derive(Debug, Clone, Serialize)]
 pub struct Growth {
-    /// Version of this crate.
-    pub version: String,
-    /// What to type to measure it again.
-    pub command: String,
-    /// When it began.
-    pub started: String,
-    /// Where.
-    pub machine: Machine,
-    /// How long it took, in seconds.
-    pub wall_s: f64,
-    /// Against the number of hubs.
+    /// Where, when and how it was measured.
+    #[serde(flatten)]
+    pub provenance: Provenance,
+    /// Time for a key against the number of hubs.
     pub hubs: Vec<ClusterPoint>,
-    /// Against the number of clients.
+    /// Time for a key against the number of clients.
     pub clients: Vec<ClusterPoint>,
-    /// Against the shares that a hub holds.
+    /// Time and memory against the shares that a hub holds.
     pub shares: Vec<SharesPoint>,
-    /// Against the size of a pool.
+    /// Time and memory against the size of a pool.
     pub pools: Vec<PoolPoint>,
 }
 
@@ -32,7 +26,7 @@ pub struct Growth {
 pub struct ClusterPoint {
     /// How its nodes run.
     pub subject: Subject,
-    /// N.
+    /// Hubs (N).
     pub hubs: u8,
     /// Clients, all of which establish and fetch.
     pub clients: usize,
@@ -42,28 +36,28 @@ pub struct ClusterPoint {
     pub failed: u64,
 }
 
-/// A store with so many shares.
+/// A store that holds so many shares.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct SharesPoint {
-    /// Shares held all the while.
+    /// Shares held during the measurement.
     pub shares: usize,
-    /// Time to hold one more, hand it out and erase it, in nanoseconds.
+    /// Time to store one more share, hand it out and erase it, in nanoseconds.
     pub ns_per_share: f64,
-    /// Resident memory for each share; where they are too few to tell, nothing.
+    /// Resident memory for each share; `None` where there are too few for a reliable figure.
     pub bytes_per_share: Option<f64>,
 }
 
-/// Both ends of a pool.
+/// Both ends of a pool of this size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct PoolPoint {
-    /// Bytes that it is filled with.
+    /// Bytes in the full pool.
     pub pool_bytes: usize,
-    /// In so many blocks.
+    /// Blocks in the full pool.
     pub blocks: usize,
     /// Time to allocate what one message needs, in nanoseconds.
     pub ns_per_allocation: f64,
-    /// Time to look it up and use it up at the other end, in nanoseconds.
+    /// Time to look the allocation up and use it up at the other end, in nanoseconds.
     pub ns_per_receipt: f64,
-    /// Resident memory of one end for each byte; where they are too few to tell, nothing.
+    /// Resident memory of one end for each byte; `None` where there are too few bytes for a reliable figure.
     pub memory_per_byte: Option<f64>,
 }

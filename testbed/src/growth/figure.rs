@@ -1,18 +1,18 @@
 //! A cost against what grows: drawn, and judged by its slope.
 
-use super::report::FOLDER;
-use super::slope::slope;
-use crate::throughput::report::words::number;
-use dske_report::plot::{Axis, Look, Plot, legend};
+use dske_report::plot::{Axis, Chart, Scale, Series};
+use dske_report::statistics::{Spread, log_slope};
 use dske_report::text::trim;
 use dske_report::{Section, Table};
-use maud::PreEscaped;
+use maud::{Markup, html};
 
-/// A cost that is to grow linearly may have a slope up to this, and one that is to be constant no more than [`CONSTANT_MAX`]:
-/// what is measured scatters, and finding one thing among many takes their logarithm.
+use crate::measure::words::number;
+
+/// The largest slope that counts as linear. Above 1, because measurements scatter.
 pub(super) const LINEAR_MAX: f64 = 1.1;
 
-/// See [`LINEAR_MAX`].
+/// The largest slope that counts as constant. Above 0, because measurements scatter, and because finding one of many things
+/// takes their logarithm.
 pub(super) const CONSTANT_MAX: f64 = 0.15;
 
 /// How a cost may grow.
@@ -30,7 +30,7 @@ impl Bound {
         }
     }
 
-    pub(super) fn allows(self, slope: f64) -> bool {
+    fn allows(self, slope: f64) -> bool {
         let most = match self {
             Self::Linear => LINEAR_MAX,
             Self::Constant => CONSTANT_MAX,
@@ -40,112 +40,103 @@ impl Bound {
 }
 
 /// A cost against what grows.
-pub(super) struct Series {
+pub(super) struct Cost {
     pub(super) name: &'static str,
-    pub(super) points: Vec<(f64, f64)>,
+    pub(super) points: Vec<(f64, Spread)>,
     pub(super) bound: Bound,
 }
 
-impl Series {
-    pub(super) fn slope(&self) -> Option<f64> {
-        slope(self.points.iter().copied())
+impl Cost {
+    fn slope(&self) -> Option<f64> {
+        log_slope(self.points.iter().map(|(x, spread)| (*x, spread.median)))
     }
 
-    fn words(&self) -> String {
-        let Some(slope) = self.slope() else {
-            return format!("{}: too few points to tell", self.name);
+    /// Whether it grows no faster than it may. A cost with too few points has not been seen to grow.
+    pub(super) fn is_within_bound(&self) -> bool {
+        self.slope().is_none_or(|slope| self.bound.allows(slope))
+    }
+
+    fn words(&self) -> Markup {
+        let (name, bound) = (self.name, self.bound.words());
+        let (Some(slope), Some(first), Some(last)) =
+            (self.slope(), self.points.first(), self.points.last())
+        else {
+            return html! { (name) ": too few points for a slope" };
         };
-        let (first, last) = (self.points.first(), self.points.last());
-        let value = |point: Option<&(f64, f64)>| number(point.map_or(f64::NAN, |p| p.1));
-        format!(
-            "{}: from {} to {}, slope <b>{}</b>, {}",
-            self.name,
-            value(first),
-            value(last),
-            trim(slope, 2),
-            if self.bound.allows(slope) {
-                format!("no worse than {}", self.bound.words())
-            } else {
-                format!("<b>worse than {}</b>", self.bound.words())
-            }
-        )
+        let [first, last] = [first, last].map(|(_, spread)| number(spread.median));
+        html! {
+            (name) ": from " (first) " to " (last) ", slope " b { (trim(slope, 2)) } ", "
+            @if self.bound.allows(slope) { "no worse than " (bound) }
+            @else { b { "worse than " (bound) } }
+        }
     }
 }
 
-/// Series that share their axes.
-pub(super) struct Chart {
+/// Costs that share their axes.
+pub(super) struct Panel {
     pub(super) title: &'static str,
     pub(super) unit: &'static str,
-    pub(super) series: Vec<Series>,
+    pub(super) costs: Vec<Cost>,
 }
 
+/// Costs against one thing that grows.
 pub(super) struct Figure {
     pub(super) id: &'static str,
     pub(super) title: &'static str,
     pub(super) lead: String,
     pub(super) x: &'static str,
     pub(super) x_name: fn(f64) -> String,
-    pub(super) charts: Vec<Chart>,
+    pub(super) panels: Vec<Panel>,
     pub(super) table: Option<Table>,
 }
 
 impl Figure {
-    pub(super) fn series(&self) -> impl Iterator<Item = &Series> {
-        self.charts.iter().flat_map(|chart| &chart.series)
+    pub(super) fn costs(&self) -> impl Iterator<Item = &Cost> {
+        self.panels.iter().flat_map(|panel| &panel.costs)
     }
 
-    pub(super) fn html(&self) -> String {
-        let panels: String = self.charts.iter().map(|chart| self.panel(chart)).collect();
-        let words: Vec<String> = self.series().map(Series::words).collect();
-        let most = self.charts.iter().map(|chart| chart.series.len()).max();
-        let names = self.charts.iter().find(|c| Some(c.series.len()) == most);
-        let names = names.map_or(&[][..], |chart| &chart.series);
-        let looks: Vec<_> = names.iter().map(|s| s.name).zip(Look::ALL).collect();
+    /// The figure in its section. `folder` is where its CSV file lies.
+    pub(super) fn html(&self, folder: &str) -> Markup {
+        let charts = self.panels.iter().filter_map(|panel| self.chart(panel));
+        let charts: Vec<(Markup, Markup)> = charts.map(|c| (c.legend(), c.draw())).collect();
         Section {
             id: self.id,
             title: self.title,
-            lead: PreEscaped(self.lead.clone()),
-            legend: PreEscaped(if looks.len() > 1 {
-                legend(&looks).into_string()
-            } else {
-                String::new()
-            }),
-            panels: PreEscaped(panels),
-            caption: PreEscaped(format!("<b>What it comes to:</b> {}.", words.join("; "))),
-            tables: PreEscaped(
-                self.table
-                    .as_ref()
-                    .map_or_else(String::new, |t| t.details(FOLDER).into_string()),
-            ),
+            lead: html! { (self.lead) },
+            legend: html! { @for (legend, _) in &charts { (legend) } },
+            panels: html! { @for (_, panel) in &charts { (panel) } },
+            caption: html! {
+                b { "The result:" } " "
+                @for (i, cost) in self.costs().enumerate() { @if i > 0 { "; " } (cost.words()) }
+                "."
+            },
+            tables: html! { @if let Some(table) = &self.table { (table.details(folder)) } },
         }
         .html()
-        .into_string()
     }
 
-    fn panel(&self, chart: &Chart) -> String {
-        let all = || chart.series.iter().flat_map(|series| &series.points);
-        let fold = |values: &mut dyn Iterator<Item = f64>| {
-            values.fold((f64::INFINITY, 0.0_f64), |(l, m), v| (l.min(v), m.max(v)))
+    /// `None` where nothing was measured.
+    fn chart(&self, panel: &Panel) -> Option<Chart> {
+        let x = panel
+            .costs
+            .iter()
+            .flat_map(|cost| &cost.points)
+            .map(|p| p.0);
+        let (least, most) = x.fold((f64::INFINITY, 0.0_f64), |(least, most), x| {
+            (least.min(x), most.max(x))
+        });
+        let series = |cost: &Cost| Series {
+            name: cost.name.to_owned(),
+            points: cost.points.clone(),
         };
-        let (x_least, x_most) = fold(&mut all().map(|point| point.0));
-        let (y_least, y_most) = fold(&mut all().map(|point| point.1));
-        if !x_least.is_finite() {
-            return String::new();
-        }
-        let plot = Plot {
-            title: chart.title.to_owned(),
-            x: Axis::log(self.x, x_least, x_most, self.x_name),
-            y: Axis::log(chart.unit, y_least, y_most, number),
+        least.is_finite().then(|| Chart {
+            title: panel.title,
+            x: Axis::log(self.x, least, most, self.x_name),
+            unit: panel.unit,
+            scale: Scale::Log,
+            value: number,
             height: 260,
-        };
-        plot.draw(|frame| {
-            for (series, look) in chart.series.iter().zip(Look::ALL) {
-                frame.path(&series.points, look.ink, 2);
-                for &(x, y) in &series.points {
-                    frame.mark((x, y), (y, y), 0, look);
-                }
-            }
+            series: panel.costs.iter().map(series).collect(),
         })
-        .into_string()
     }
 }

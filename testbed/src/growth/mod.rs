@@ -1,24 +1,24 @@
-//! What more of everything costs: hubs, clients, shares held, pre-shared random data.
+//! The cost of more: of more hubs, clients, shares held, and pre-shared random data (PSRD).
 //!
-//! | file | idea |
+//! | file | what it does |
 //! |---|---|
-//! | [`data`] | what is measured, as it is in `growth.json` |
-//! | `clusters` | time for a key against hubs and clients |
-//! | `shares` | time and memory against the shares that a hub holds |
-//! | `pools` | time and memory against the size of a pool |
-//! | [`slope`] | how fast a cost grows |
-//! | `figure` | a cost against what grows, drawn and judged |
-//! | [`report`] | CSV, and the page |
+//! | [`data`] | holds the measured data, as `growth.json` does |
+//! | `clusters` | measures the time for a key against hubs and clients |
+//! | `shares` | measures time and memory against the shares that a hub holds |
+//! | `pools` | measures time and memory against the size of a pool |
+//! | `figure` | draws and judges a cost against what grows |
+//! | `figures` | lists the figures of the page |
+//! | [`report`] | writes CSV, and the page |
 //! | [`cli`] | the command, for `benches/growth.rs` |
 
 pub mod cli;
 mod clusters;
 pub mod data;
 mod figure;
+mod figures;
 mod pools;
 pub mod report;
 mod shares;
-pub mod slope;
 
 use std::io;
 use std::path::Path;
@@ -29,15 +29,15 @@ use dske::psrd::{BlockError, PoolError};
 use dske::topology::TopologyError;
 use tokio::time::Instant;
 
+use crate::measure::{Extent, Provenance};
 use crate::process::StartError;
-use crate::throughput::data::Subject;
-use crate::throughput::machine;
-use data::{ClusterPoint, Growth};
+use crate::throughput::condition::Subject;
+use data::Growth;
 
-/// Hubs where it is clients that grow in number.
+/// Hubs, where the number of clients varies.
 const BASE_HUBS: u8 = 5;
 
-/// Clients where it is hubs that grow in number.
+/// Clients, where the number of hubs varies.
 const BASE_CLIENTS: usize = 2;
 
 /// Why nothing could be measured.
@@ -55,111 +55,104 @@ pub enum GrowthError {
     /// A block of PSRD is refused.
     #[error(transparent)]
     Block(#[from] BlockError),
-    /// A pool refuses what it is asked for.
+    /// A pool refuses an operation.
     #[error(transparent)]
     Pool(#[from] PoolError),
-    /// The system does not tell how much memory this process has.
+    /// The system does not report the memory of this process.
     #[error("the memory of this process cannot be read: {0}; it takes Linux with /proc mounted")]
     Memory(io::Error),
 }
 
-/// How much to measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// What can be believed.
-    Full,
-    /// Enough to see that everything works.
-    Quick,
-}
-
-impl Extent {
+/// What to measure.
+struct Plan {
     /// Numbers of hubs.
-    fn hubs(self) -> &'static [u8] {
-        match self {
-            Self::Full => &[3, 4, 6, 8, 12, 16, 23, 32],
-            Self::Quick => &[3, 8],
-        }
-    }
-
+    hubs: &'static [u8],
     /// Numbers of clients.
-    fn clients(self) -> &'static [usize] {
-        match self {
-            Self::Full => &[2, 5, 10, 20, 50, 100, 200],
-            Self::Quick => &[2, 10],
-        }
-    }
-
+    clients: &'static [usize],
     /// Most shares of a hub.
-    fn shares_max(self) -> usize {
-        match self {
-            Self::Full => 1_000_000,
-            Self::Quick => 10_000,
-        }
-    }
+    shares_max: usize,
+    /// Bytes of the largest pool.
+    pool_bytes_max: usize,
+    /// How often each cluster is measured.
+    repetitions: usize,
+    /// How long each measurement of a cluster takes.
+    duration: Duration,
+}
 
-    /// Largest pool.
-    fn pool_bytes_max(self) -> usize {
-        match self {
-            Self::Full => 1 << 30,
-            Self::Quick => 1 << 20,
-        }
-    }
+impl Plan {
+    const FULL: Self = Self {
+        hubs: &[3, 4, 6, 8, 12, 16, 23, 32],
+        clients: &[2, 5, 10, 20, 50, 100, 200],
+        shares_max: 1_000_000,
+        pool_bytes_max: 1 << 30,
+        repetitions: 3,
+        duration: Duration::from_secs(1),
+    };
 
-    /// How often each cluster is measured, and how long.
-    fn clusters(self) -> (usize, Duration) {
-        match self {
-            Self::Full => (3, Duration::from_millis(1_000)),
-            Self::Quick => (1, Duration::from_millis(300)),
+    const QUICK: Self = Self {
+        hubs: &[3, 8],
+        clients: &[2, 10],
+        shares_max: 10_000,
+        pool_bytes_max: 1 << 20,
+        repetitions: 1,
+        duration: Duration::from_millis(300),
+    };
+
+    fn of(extent: Extent) -> Self {
+        match extent {
+            Extent::Full => Self::FULL,
+            Extent::Quick => Self::QUICK,
         }
     }
 }
 
-/// Measures everything. `progress` is told each result as a line. Has to be called on a running actix system.
+/// Measures everything, and gives `progress` a line for each result. Must be called on a running actix system.
 ///
 /// # Errors
-/// If something that is to be measured cannot be started. What goes wrong under a load is counted.
+/// If something cannot be started or does not report. Operations that fail under a load are counted instead.
 pub async fn run(
     extent: Extent,
     command: &str,
     dske: &Path,
     progress: impl Fn(&str),
 ) -> Result<Growth, GrowthError> {
+    let plan = Plan::of(extent);
+    let provenance = Provenance::starting(command, extent);
     let begun = Instant::now();
-    // Memory first: what has not been used before shows.
-    let (shares, store) = shares::measure(extent.shares_max(), &progress)?;
-    let pools = pools::measure(extent.pool_bytes_max(), &progress)?;
+    // Memory first: only memory that the process has never used shows as growth.
+    let (shares, store) = shares::measure(plan.shares_max, &progress)?;
+    let pools = pools::measure(plan.pool_bytes_max, &progress)?;
     drop(store);
-    let (mut hubs, mut clients): (Vec<ClusterPoint>, Vec<ClusterPoint>) = Default::default();
-    for subject in [Subject::Actors, Subject::Processes] {
-        for &n in extent.hubs() {
-            let cluster = clusters::Size {
-                subject,
-                hubs: n,
-                clients: BASE_CLIENTS,
-            };
-            hubs.extend(clusters::measure(cluster, dske, extent.clusters(), &progress).await?);
-        }
-    }
-    for &n in extent.clients() {
-        let cluster = clusters::Size {
-            // So many processes would measure how the system shares two cores among them.
-            subject: Subject::Actors,
-            hubs: BASE_HUBS,
-            clients: n,
-        };
-        clients.extend(clusters::measure(cluster, dske, extent.clusters(), &progress).await?);
-    }
-    Ok(Growth {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: command.to_owned(),
-        started: jiff::Timestamp::now()
-            .strftime("%Y-%m-%d %H:%M UTC")
-            .to_string(),
-        machine: machine::this(),
-        wall_s: begun.elapsed().as_secs_f64(),
-        hubs,
-        clients,
+    let times = (plan.repetitions, plan.duration);
+    let mut growth = Growth {
+        provenance,
+        hubs: Vec::new(),
+        clients: Vec::new(),
         shares,
         pools,
-    })
+    };
+    for subject in [Subject::Actors, Subject::Processes] {
+        for &hubs in plan.hubs {
+            let clients = BASE_CLIENTS;
+            let size = clusters::Size {
+                subject,
+                hubs,
+                clients,
+            };
+            let points = clusters::measure(size, dske, times, &progress).await?;
+            growth.hubs.extend(points);
+        }
+    }
+    for &clients in plan.clients {
+        let size = clusters::Size {
+            // So many processes would measure how the system divides two cores among them.
+            subject: Subject::Actors,
+            hubs: BASE_HUBS,
+            clients,
+        };
+        let points = clusters::measure(size, dske, times, &progress).await?;
+        growth.clients.extend(points);
+    }
+    growth.provenance.wall_s = begun.elapsed().as_secs_f64();
+    Ok(growth)
 }

@@ -13,16 +13,16 @@ use super::GrowthError;
 use super::data::PoolPoint;
 use super::shares::resident;
 
-/// As many as a pool may have.
+/// As many blocks as a pool may have.
 const BLOCKS_MAX: usize = 64;
 
 /// A MAC key, and the pad for a share of 256 bits.
 const MESSAGE_BYTES: usize = MAC_KEY_BYTES + TAG_SECRET_BYTES + 32;
 
-/// Messages that are measured. Small pools are filled again for them.
+/// Messages that are measured. A small pool is refilled until it has served as many.
 const MESSAGES: usize = 5_000;
 
-/// Below that, memory comes in pages that are too large to tell.
+/// Below this size, whole pages of memory make the figure unreliable.
 const TELLING_BYTES: usize = 4 << 20;
 
 pub(super) fn measure(
@@ -30,7 +30,7 @@ pub(super) fn measure(
     progress: &impl Fn(&str),
 ) -> Result<Vec<PoolPoint>, GrowthError> {
     let sizes = (10..).step_by(2).map(|power| 1_usize << power);
-    // Kept to the end, so that none has the memory of another.
+    // All are kept to the end, so that none reuses the memory of another.
     let (mut points, mut kept) = (Vec::new(), Vec::new());
     for pool_bytes in sizes.take_while(|bytes| *bytes <= most) {
         let point = measure_one(pool_bytes, &mut kept)?;

@@ -14,20 +14,20 @@ use tokio::time::Instant;
 
 use super::GrowthError;
 use super::data::SharesPoint;
-use crate::throughput::memory::resident_bytes;
+use crate::measure::machine::resident_bytes;
 
 const KEY_BYTES: usize = 32;
 
-/// Keys of one deposit have their terms in common.
+/// The keys of one deposit share their terms.
 const KEYS_PER_DEPOSIT: usize = 128;
 
-/// Below that many, memory comes in pages that are too large to tell.
+/// Below this number, whole pages of memory make the figure unreliable.
 const TELLING_SHARES: usize = 100_000;
 
-/// Shares that come and go while the others stay.
+/// Shares that are stored and erased while the others stay.
 const PASSING: usize = 5_000;
 
-/// The store comes back, too, so that its memory does not become that of what is measured next.
+/// Measures up to `most` shares. Also returns the store, so that the next measurement does not reuse its memory.
 pub(super) fn measure(
     most: usize,
     progress: &impl Fn(&str),
@@ -63,7 +63,7 @@ pub(super) fn measure(
     Ok((points, store))
 }
 
-/// Holds one more, hands it out and erases it, again and again.
+/// Stores one more share, hands it out and erases it, again and again. Returns the nanoseconds for each.
 fn pass_through(store: &mut ShareStore, source: &mut Source) -> f64 {
     let slave = source.terms.slave_saes[0].clone();
     let passing: Vec<_> = (0..PASSING).map(|_| source.draw()).collect();
@@ -84,11 +84,11 @@ fn pass_through(store: &mut ShareStore, source: &mut Source) -> f64 {
         store.expire(source.now);
     }
     let ns = begun.elapsed().as_nanos() as f64 / PASSING as f64;
-    assert_eq!(store.len(), stay, "what passes does not stay");
+    assert_eq!(store.len(), stay, "every passing share is erased");
     ns
 }
 
-/// Makes deposits.
+/// Draws the keys of deposits.
 struct Source {
     terms: Arc<Terms>,
     drawn: usize,

@@ -1,6 +1,6 @@
-//! A bare actix-web route in a process of its own: the most that any protocol behind this HTTP stack could reach.
+//! A bare actix-web route in a process of its own: no protocol behind this HTTP stack could be faster.
 //!
-//! It says the same as a client that is asked for a key, with the same number of workers, and does nothing for it.
+//! It gives the same answer as a client that is asked for a key, with the same number of workers, and does nothing else.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -12,7 +12,8 @@ use actix_web::{App, HttpServer, web};
 use dske::http::etsi::{ContainedKey, KeyContainer};
 
 use super::closed_loop;
-use super::data::{Condition, Run};
+use super::condition::Condition;
+use super::data::Run;
 use crate::EtsiClient;
 use crate::process::ChildGuard;
 
@@ -21,13 +22,13 @@ pub const ARGUMENT: &str = "bare-route";
 
 const PATH: &str = "/";
 
-/// No answer takes so long.
+/// Far more than any answer takes.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves the route on a free port that it prints, until it is told to end.
+/// Serves the route on a free port, which it prints, until the process is told to end.
 ///
 /// # Errors
-/// If there is no port to be had, or the server fails.
+/// If no port is free, or the server fails.
 pub fn serve() -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("{}", listener.local_addr()?);
@@ -42,7 +43,7 @@ pub fn serve() -> io::Result<()> {
     })
 }
 
-/// What a client answers with: one key of 256 bits.
+/// The answer of a client: one key of 256 bits.
 fn one_key() -> KeyContainer {
     KeyContainer {
         keys: vec![ContainedKey {
@@ -54,7 +55,7 @@ fn one_key() -> KeyContainer {
     }
 }
 
-/// The route, while it is served.
+/// A running bare route.
 pub(super) struct Bare {
     /// Killed when this is dropped.
     _process: ChildGuard,
@@ -62,7 +63,7 @@ pub(super) struct Bare {
 }
 
 impl Bare {
-    /// Starts `program`, which has to call [`serve`] when its first argument is [`ARGUMENT`].
+    /// Starts `program`, which must call [`serve`] when its first argument is [`ARGUMENT`].
     pub(super) fn start(program: &Path) -> io::Result<Self> {
         let mut child = Command::new(program)
             .arg(ARGUMENT)

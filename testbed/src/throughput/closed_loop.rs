@@ -1,23 +1,23 @@
-//! A closed loop over anything that can be asked for keys, for what the load generator of `dske` cannot reach: it speaks
-//! HTTP to the nodes of a topology.
+//! A closed loop over anything that gives keys. The load generator of `dske` reaches only nodes of a topology over HTTP; this
+//! one serves actors and bare routes.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use crate::load::Pair;
-use crate::load::report::Latencies;
 use futures_util::future::join_all;
 use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
 use super::data::Run;
+use crate::load::Pair;
+use crate::load::report::Latencies;
 use crate::{CallError, Cluster, KeyRequest};
 
-/// Longest latency that is told from longer ones, in microseconds: a minute.
+/// The longest latency that is recorded exactly, in microseconds: one minute.
 const LATENCY_MAX_US: u64 = 60_000_000;
 
-/// Performs `operation`, which gives `condition`'s keys, at so many places at the same time, and counts those that begin
-/// and end within the time.
+/// Keeps `concurrency` operations in flight, each of which gives `keys_per_operation` keys, and counts those that end within
+/// `duration` after the warm-up.
 pub(crate) async fn run(
     concurrency: usize,
     (keys_per_operation, size_bits): (usize, usize),
@@ -64,7 +64,7 @@ pub(crate) async fn run(
     }
 }
 
-/// The master gets keys, the slave gets the same ones.
+/// The master gets keys, the slave gets the same keys by their IDs, and both are compared.
 pub(crate) async fn both_calls(
     cluster: &impl Cluster,
     Pair { master, slave }: &Pair,
@@ -93,13 +93,13 @@ mod tests {
     const TIMES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
     #[tokio::test(start_paused = true)]
-    async fn what_ends_within_the_time_is_counted() {
+    async fn operations_that_end_within_the_time_are_counted() {
         let run = run(4, (2, 256), TIMES, async || {
             tokio::time::sleep(Duration::from_millis(10)).await;
             Ok(())
         })
         .await;
-        // 100 at each of 4 places, give or take the one at the end, of 2 keys.
+        // 100 operations at each of 4 places, give or take the last one, of 2 keys.
         assert!((780..=800).contains(&run.keys), "{}", run.keys);
         assert!((9.9..11.5).contains(&run.p50_ms), "{}", run.p50_ms);
         assert_eq!((run.errors, run.first_error), (0, None));

@@ -1,151 +1,104 @@
-//! What is measured, as data: all that the report shows comes from here, and so from `throughput.json`.
+//! The measured data, as `throughput.json` holds it. The page shows nothing else.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use crate::load::LoadReport;
-use crate::load::report::{Bucket, Latencies};
 use dske::topology::Role;
+use dske_report::statistics::Spread;
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Extent, Part};
+use super::condition::Condition;
+use super::plan::Part;
+use crate::load::LoadReport;
+use crate::load::report::{Bucket, Latencies};
+use crate::measure::Provenance;
 
-/// All of a sweep.
+/// Everything that a sweep measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Throughput {
-    /// Version of `dske`.
-    pub version: String,
-    /// The command that measures it again.
-    pub command: String,
-    /// When it began.
-    pub started: String,
-    /// How much was measured.
-    pub extent: Extent,
-    /// Where.
-    pub machine: Machine,
-    /// Seconds that it took.
-    pub wall_s: f64,
+    /// Where, when and how it was measured.
+    #[serde(flatten)]
+    pub provenance: Provenance,
     /// Every condition that was measured, in the order of the plan.
     pub measured: Vec<Measured>,
     /// Memory of a hub that holds many shares.
     pub memory: Vec<Held>,
     /// Where the CPU time of a key goes.
     pub profiles: Vec<Profile>,
-    /// What could not be measured, and why.
+    /// The parts that could not be measured, and why.
     pub left_out: Vec<LeftOut>,
 }
 
-/// The machine on which everything ran.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Machine {
-    /// Model of the processor.
-    pub cpu: String,
-    /// Cores that may be used.
-    pub cores: usize,
-    /// Release of the kernel.
-    pub kernel: String,
-}
-
-/// What answers the calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Subject {
-    /// One process for each node, over HTTP.
-    Processes,
-    /// Actors in one process, without HTTP.
-    Actors,
-    /// A bare actix-web route that says the same as a client, and does nothing for it. Two requests count as a key.
-    BareRoute,
-}
-
-/// What is wrong with one hub.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Trouble {
-    /// Nothing.
-    None,
-    /// Its process is killed.
-    Stopped,
-    /// Everything that is sent to it arrives a second late.
-    Slow,
-}
-
-/// One set of circumstances.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Condition {
-    /// What answers.
-    pub subject: Subject,
-    /// Hubs (N).
-    pub hubs: u8,
-    /// Threshold (K).
-    pub threshold: u8,
-    /// What is wrong with one hub.
-    pub trouble: Trouble,
-    /// Bits of each key.
-    pub size_bits: usize,
-    /// Keys in one call.
-    pub keys_per_call: usize,
-    /// Closed loop: operations at the same time.
-    pub concurrency: Option<usize>,
-    /// Open loop: its rate as a share of what the closed loop reached.
-    pub share_of_capacity: Option<f64>,
-    /// Open loop: operations that begin each second.
-    pub per_second: Option<f64>,
-}
-
-/// One condition, and each time that it was measured.
+/// One condition, and its runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// What it was measured for.
+    /// The part that it belongs to.
     pub part: Part,
-    /// The circumstances.
+    /// The condition.
     pub condition: Condition,
-    /// What came of it, time after time.
+    /// Each time that it was measured, in order.
     pub runs: Vec<Run>,
 }
 
-/// What came of measuring once. Latencies are of both calls together.
+/// A condition measured once. Latencies are of both calls together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// How long was measured, in seconds.
+    /// How long the measurement took, in seconds.
     pub elapsed_s: f64,
-    /// Keys that both sides got, and found to be the same.
+    /// Keys that both sides got, and that were the same.
     pub keys: u64,
-    /// The same for each second.
+    /// Keys for each second.
     pub keys_per_s: f64,
     /// Mbit of key for each second.
     pub mbit_per_s: f64,
-    /// 50 % took no longer, in milliseconds.
+    /// Median latency, in milliseconds.
     pub p50_ms: f64,
-    /// 90 %.
+    /// 90th percentile.
     pub p90_ms: f64,
-    /// 99 %.
+    /// 99th percentile.
     pub p99_ms: f64,
-    /// 99.9 %.
+    /// 99.9th percentile.
     pub p99_9_ms: f64,
-    /// The longest.
+    /// The longest latency.
     pub max_ms: f64,
     /// Operations that failed.
     pub errors: u64,
-    /// What the first one said.
+    /// The message of the first error.
     pub first_error: Option<String>,
     /// CPU time of all hubs for each key, in microseconds.
     pub hubs_cpu_us_per_key: Option<f64>,
     /// CPU time of both clients for each key, in microseconds.
     pub clients_cpu_us_per_key: Option<f64>,
-    /// CPU time of what makes the calls, in microseconds for each key.
+    /// CPU time of the load generator for each key, in microseconds.
     pub generator_cpu_us_per_key: Option<f64>,
-    /// PSRD used up for each key, with all hubs together.
+    /// PSRD used up for each key, over all hubs.
     pub psrd_bytes_per_key: Option<f64>,
     /// Resident memory of the largest hub.
     pub hub_rss_bytes: Option<u64>,
-    /// How latencies are distributed, where that is asked for.
+    /// The distribution of latencies, kept for [`Part::Latency`] only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buckets: Vec<Bucket>,
 }
 
+impl Measured {
+    /// A figure over all runs that gave any keys.
+    #[must_use]
+    pub fn spread(&self, figure: fn(&Run) -> f64) -> Option<Spread> {
+        let runs = self.runs.iter().filter(|run| run.keys > 0);
+        Spread::of(runs.map(figure))
+    }
+
+    /// The ratio of a figure to the same figure of another condition, over runs that were made one after the other. Pairs
+    /// in which one run gave no keys have no ratio.
+    #[must_use]
+    pub fn ratio_to(&self, other: &Self, figure: fn(&Run) -> f64) -> Option<Spread> {
+        let pairs = self.runs.iter().zip(&other.runs);
+        let pairs = pairs.filter(|(a, b)| a.keys > 0 && b.keys > 0);
+        Spread::of(pairs.map(|(a, b)| figure(a) / figure(b)))
+    }
+}
+
 impl Run {
-    /// Latencies, and how many keys came in which time.
+    /// A run that gave `keys` keys within `elapsed_s`.
     #[must_use]
     pub fn new(keys: u64, elapsed_s: f64, size_bits: usize, latencies: &Latencies) -> Self {
         let keys_per_s = keys as f64 / elapsed_s.max(f64::MIN_POSITIVE);
@@ -192,7 +145,7 @@ impl From<&LoadReport> for Run {
     }
 }
 
-/// What a hub took when it held so many shares.
+/// Memory of a hub that holds so many shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// Shares held, of keys of 256 bits.
@@ -204,13 +157,13 @@ pub struct Held {
 /// Where the CPU time of a key goes under one condition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
-    /// What load there was while it was taken.
+    /// The load under which it was taken.
     pub condition: Condition,
     /// Samples of all nodes.
     pub samples: u64,
-    /// Whether the kernel's share could be seen.
+    /// Whether `perf` could look into the kernel.
     pub kernel_seen: bool,
-    /// Each role's own.
+    /// The CPU time of each role.
     pub roles: Vec<RoleProfile>,
 }
 
@@ -219,18 +172,18 @@ pub struct Profile {
 pub struct RoleProfile {
     /// `hubs` (all of them), `initiator` or `responder`.
     pub role: String,
-    /// Microseconds for each key, by what they were for.
+    /// Microseconds for each key, by category.
     pub us_per_key: BTreeMap<String, f64>,
-    /// The functions in which most of it was spent.
+    /// The functions that took most of it.
     pub functions: Vec<Function>,
 }
 
-/// A function by itself, without those that it calls.
+/// The time in a function itself, without the functions that it calls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Function {
     /// Its name.
     pub name: String,
-    /// What its time counts as.
+    /// The category that its time counts as.
     pub category: String,
     /// Microseconds for each key.
     pub us_per_key: f64,
@@ -246,33 +199,8 @@ pub struct LeftOut {
 }
 
 impl Throughput {
-    /// What was measured for one part.
+    /// The conditions of one part.
     pub fn of(&self, part: Part) -> impl Iterator<Item = &Measured> {
         self.measured.iter().filter(move |m| m.part == part)
-    }
-}
-
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let subject = match self.subject {
-            Subject::Processes => "processes",
-            Subject::Actors => "actors",
-            Subject::BareRoute => "bare route",
-        };
-        let Self {
-            hubs, threshold, ..
-        } = self;
-        write!(f, "{subject}, {threshold} of {hubs} hubs")?;
-        match self.trouble {
-            Trouble::None => {}
-            Trouble::Stopped => write!(f, ", one stopped")?,
-            Trouble::Slow => write!(f, ", one slow")?,
-        }
-        write!(f, ", {} × {} bits", self.keys_per_call, self.size_bits)?;
-        match (self.concurrency, self.per_second) {
-            (Some(concurrency), _) => write!(f, ", concurrency {concurrency}"),
-            (None, Some(rate)) => write!(f, ", {rate:.0} calls/s"),
-            (None, None) => Ok(()),
-        }
     }
 }

@@ -1,19 +1,21 @@
-//! Starts what is measured, and measures it.
+//! Starts clusters and bare routes, and measures them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::load::{self, Arrivals, Load, LoadError, Pair};
 use dske::protocol::{NodeName, SaeId};
 use dske::topology::{Topology, TopologyError};
 use tokio::time::{Instant, sleep};
 
 use super::bare::Bare;
 use super::closed_loop;
-use super::data::{Condition, Run, Subject, Trouble};
+use super::condition::{Condition, Subject, Trouble};
+use super::data::Run;
 use super::plan::SIZE_BITS_MAX;
+use crate::load::{self, Arrivals, Load, LoadError, Pair};
 use crate::local::LocalCluster;
 use crate::process::{ProcessCluster, StartError};
 use crate::{CallError, Cluster, KeyRequest};
@@ -21,13 +23,13 @@ use crate::{CallError, Cluster, KeyRequest};
 /// How late everything arrives at a slow hub, in milliseconds.
 pub const SLOW_BY_MS: u64 = 1_000;
 
-/// How long clients may take to fill their pools after the start. What is missing then is brought while it is measured.
+/// How long clients may take to fill their pools after the start. What is missing then is delivered during the measurement.
 const PROVISIONED_WITHIN: Duration = Duration::from_secs(20);
 
-/// Operations of an open loop at the same time at most: what is due beyond them counts as failed.
+/// Most operations of an open loop in flight: one that is due beyond them counts as failed.
 const IN_FLIGHT_MAX: usize = 1024;
 
-/// Decides what actors in this process draw.
+/// Seed of the actors in this process.
 const SEED: u64 = 1;
 
 /// The SAE that gets new keys, at the client of the same name.
@@ -51,12 +53,12 @@ pub enum LabError {
     /// The bare route does not start.
     #[error("the bare route cannot be served: {0}")]
     Bare(io::Error),
-    /// A node does not say what it holds.
-    #[error("{node} does not say what it holds: {error}")]
+    /// A node does not report its status.
+    #[error("{node} does not report its status: {error}")]
     Status {
         /// The node.
         node: NodeName,
-        /// What came instead.
+        /// Why the call failed.
         error: CallError,
     },
     /// A node's memory cannot be read.
@@ -64,12 +66,12 @@ pub enum LabError {
     Memory {
         /// The node.
         node: NodeName,
-        /// What the system says.
+        /// What the system reports.
         error: io::Error,
     },
 }
 
-/// What is needed to start anything.
+/// The programs that are started.
 pub struct Programs {
     /// The `dske` command, built for release.
     pub dske: PathBuf,
@@ -77,7 +79,7 @@ pub struct Programs {
     pub bare: PathBuf,
 }
 
-/// What has to be started for a condition; conditions with the same share it.
+/// What a condition needs running. Conditions that need the same share it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Kind {
     subject: Subject,
@@ -97,7 +99,7 @@ impl Kind {
     }
 }
 
-/// What answers.
+/// Something that answers calls.
 enum Running {
     Processes(ProcessCluster),
     Actors(LocalCluster),
@@ -114,14 +116,14 @@ impl Lab {
     ) -> Result<Self, LabError> {
         let mut running = BTreeMap::new();
         for kind in conditions.iter().map(Kind::of) {
-            if let std::collections::btree_map::Entry::Vacant(vacant) = running.entry(kind) {
+            if let Entry::Vacant(vacant) = running.entry(kind) {
                 vacant.insert(start(programs, kind).await?);
             }
         }
         Ok(Self(running))
     }
 
-    /// Measures a condition once. It has to be one of those that this was started for.
+    /// Measures a condition once. It must be one of those that the lab was started with.
     pub(super) async fn measure(
         &self,
         condition: &Condition,
@@ -153,7 +155,7 @@ async fn start(programs: &Programs, kind: Kind) -> Result<Running, LabError> {
                 }
             };
             wait_until_provisioned(&cluster).await;
-            // Trouble comes when everything has been well.
+            // Trouble begins when the cluster is healthy: all nodes up and all pools full.
             match kind.trouble {
                 Trouble::None => {}
                 Trouble::Stopped => cluster.kill(&cluster.topology().hubs[0].name),
@@ -164,7 +166,7 @@ async fn start(programs: &Programs, kind: Kind) -> Result<Running, LabError> {
     })
 }
 
-/// Waits until all pools of all clients are as full as they will be.
+/// Waits until every pool of every client holds a whole block.
 pub(super) async fn wait_until_provisioned(cluster: &ProcessCluster) {
     let deadline = Instant::now() + PROVISIONED_WITHIN;
     for client in &cluster.topology().clients {
@@ -181,7 +183,7 @@ pub(super) async fn wait_until_provisioned(cluster: &ProcessCluster) {
     }
 }
 
-/// N hubs and two clients. Blocks of PSRD hold the largest key several times.
+/// N hubs and two clients. A block of PSRD holds the largest key several times.
 pub(super) fn topology(hubs: u8, threshold: u8) -> String {
     let hubs: Vec<String> = (1..=hubs)
         .map(|x| format!("{{ name = \"hub-{x}\" }}"))
@@ -201,7 +203,7 @@ max_bits = {SIZE_BITS_MAX}
     )
 }
 
-/// Bytes of a block of PSRD, and of what a pool has at least.
+/// Bytes of a block of PSRD. A pool that has fewer bytes left is refilled.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
 
 /// The one pair of SAEs, so that one client only establishes and the other only fetches.
@@ -251,7 +253,7 @@ async fn measure_actors(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::throughput::plan::Extent;
+    use crate::measure::Extent;
 
     #[test]
     fn the_topology_of_every_condition_is_accepted() {

@@ -1,22 +1,23 @@
-//! What a hub takes when it holds many shares: keys are established, and nobody fetches them.
+//! Memory of a hub that holds many shares: keys are established, and nobody fetches them.
 
 use std::io;
 use std::time::Duration;
 
-use crate::load::Pair;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::data::Held;
 use super::lab::{LabError, Programs, pair, topology, wait_until_provisioned};
 use super::plan::{BASE, BULK_CONCURRENCY, KEYS_PER_CALL_MAX};
+use crate::load::Pair;
+use crate::measure::machine::resident_bytes;
 use crate::process::ProcessCluster;
 use crate::{Cluster, KeyRequest};
 
-/// How often the memory is looked at until all shares are there.
+/// How often the memory is read until the hub holds all shares.
 const LOOKS: u64 = 20;
 
-/// Fills the hubs of a fresh cluster until each holds `shares`, or the time is over.
+/// Fills the hubs of a fresh cluster until each holds `shares`, or the time is over. The first entry is the empty hub.
 pub(super) async fn measure(
     programs: &Programs,
     shares: u64,
@@ -26,7 +27,7 @@ pub(super) async fn measure(
     let text = format!("{text}[timing]\nshare_ttl_ms = 86_400_000\n");
     let cluster = ProcessCluster::start(&programs.dske, &text).await?;
     let deadline = Instant::now() + within;
-    // What the pools take is there before the first share is counted.
+    // Pools are full before the first share is counted, so that their memory does not count.
     wait_until_provisioned(&cluster).await;
     establish(&cluster, 1).await;
     let mut held = vec![look(&cluster).await?];
@@ -42,8 +43,8 @@ pub(super) async fn measure(
     Ok(held)
 }
 
-/// So many calls for as many keys as one may ask for. A call that fails is not made again: what is counted are the
-/// shares that are there.
+/// Makes so many calls, each for as many keys as a call may ask for. A call that fails is not repeated: only the shares
+/// that the hub reports count.
 async fn establish(cluster: &ProcessCluster, calls: u64) {
     let Pair { master, slave } = pair();
     let request = KeyRequest {
@@ -53,7 +54,7 @@ async fn establish(cluster: &ProcessCluster, calls: u64) {
     };
     let place = async |calls: u64| {
         for _ in 0..calls {
-            // The status that is read next shows what came of it.
+            // The hub's status, which is read next, shows whether it succeeded.
             let _ = cluster.get_key(&master, &slave, &request).await;
         }
     };
@@ -62,7 +63,7 @@ async fn establish(cluster: &ProcessCluster, calls: u64) {
     join_all(each).await;
 }
 
-/// What the first hub holds, and takes.
+/// The number of shares in the first hub, and its memory.
 async fn look(cluster: &ProcessCluster) -> Result<Held, LabError> {
     let node = &cluster.topology().hubs[0].name;
     let status = cluster.hub_status(node).await;
@@ -81,30 +82,4 @@ async fn look(cluster: &ProcessCluster) -> Result<Held, LabError> {
             error,
         })?,
     })
-}
-
-/// Resident memory of a process, from proc(5).
-pub(crate) fn resident_bytes(pid: u32) -> io::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    kib.map(|kib| kib * 1024)
-        .ok_or_else(|| io::Error::other("there is no VmRSS"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn this_process_has_some_memory() {
-        let bytes = resident_bytes(std::process::id()).unwrap();
-        assert!(bytes > 100_000, "{bytes}");
-    }
-
-    #[test]
-    fn a_process_that_is_not_there_is_an_error() {
-        assert!(resident_bytes(u32::MAX).is_err());
-    }
 }

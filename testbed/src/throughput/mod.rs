@@ -1,43 +1,45 @@
-//! The throughput sweep: what a cluster of real processes does, beside what the machine allows, and its report.
+//! The throughput sweep: measures clusters of real processes beside what the machine allows, and writes a report.
 //!
-//! | file | idea |
+//! | file | what it does |
 //! |---|---|
-//! | [`plan`] | the parts, and the conditions of each |
-//! | [`data`] | what is measured, as it is in `throughput.json` |
-//! | [`lab`] | starts what is measured, and measures it |
-//! | [`bare`] | the route that does nothing: the limit |
-//! | `closed_loop` | calls for what the load generator of `dske` does not reach |
-//! | `memory` | hubs that hold many shares |
-//! | [`profile`] | where the CPU time goes |
-//! | [`stats`], [`targets`], `peers` | medians, what is aimed at, what others report |
-//! | [`table`], [`report`] | CSV, and the page |
+//! | [`condition`] | the conditions under which a cluster is measured |
+//! | [`plan`] | lists the parts, and the conditions of each |
+//! | [`data`] | holds the measured data, as `throughput.json` does |
+//! | [`lab`] | starts clusters and bare routes, and measures them |
+//! | [`bare`] | serves a route that does nothing: the limit |
+//! | `closed_loop` | drives what the load generator of `dske` does not reach |
+//! | `memory` | fills hubs with shares |
+//! | [`profile`] | samples where the CPU time goes |
+//! | [`targets`], `peers` | the targets, and what others report |
+//! | `table`, [`report`] | CSV, and the page |
 //! | [`cli`] | the command, for `benches/throughput.rs` |
 //!
-//! Loads are those of [`crate::load`]. Conditions of a part are measured in turn, again and again, so that what disturbs
-//! the machine disturbs all of them.
+//! Loads are those of [`crate::load`]. The conditions of a part are measured in turn, again and again, so that whatever
+//! disturbs the machine disturbs all of them.
 
 pub mod bare;
 pub mod cli;
 pub(crate) mod closed_loop;
+pub mod condition;
 pub mod data;
 pub mod lab;
-pub(crate) mod machine;
-pub(crate) mod memory;
+mod memory;
 mod peers;
 pub mod plan;
 pub mod profile;
 pub mod report;
-pub mod stats;
-pub mod table;
+mod table;
 pub mod targets;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use data::{Condition, LeftOut, Measured, Run, Throughput};
+use crate::measure::{Extent, Provenance};
+use condition::Condition;
+use data::{LeftOut, Measured, Run, Throughput};
 use lab::{Lab, LabError, Programs};
-use plan::{BASE, Experiment, Extent, Part, SHARES};
+use plan::{BASE, Experiment, Part, SHARES};
 
 /// What to measure.
 pub struct Sweep {
@@ -45,27 +47,20 @@ pub struct Sweep {
     pub extent: Extent,
     /// Which parts.
     pub parts: Vec<Part>,
-    /// The command, for the report.
+    /// The command line, for the report.
     pub command: String,
-    /// What is started.
+    /// The programs that are started.
     pub programs: Programs,
 }
 
-/// Measures everything. `progress` is told each result as a line. Has to be called on a running actix system.
+/// Measures everything, and gives `progress` a line for each result. Must be called on a running actix system.
 ///
 /// # Errors
-/// If something that is to be measured cannot be started. What goes wrong under a load is counted.
+/// If something cannot be started or does not report. Operations that fail under a load are counted instead.
 pub async fn run(sweep: &Sweep, progress: impl Fn(&str)) -> Result<Throughput, LabError> {
     let begun = Instant::now();
     let mut data = Throughput {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: sweep.command.clone(),
-        started: jiff::Timestamp::now()
-            .strftime("%Y-%m-%d %H:%M UTC")
-            .to_string(),
-        extent: sweep.extent,
-        machine: machine::this(),
-        wall_s: 0.0,
+        provenance: Provenance::starting(&sweep.command, sweep.extent),
         measured: Vec::new(),
         memory: Vec::new(),
         profiles: Vec::new(),
@@ -97,7 +92,7 @@ pub async fn run(sweep: &Sweep, progress: impl Fn(&str)) -> Result<Throughput, L
             progress(&format!("memory: {} shares in {mib} MiB", last.shares));
         }
     }
-    data.wall_s = begun.elapsed().as_secs_f64();
+    data.provenance.wall_s = begun.elapsed().as_secs_f64();
     Ok(data)
 }
 
@@ -133,13 +128,13 @@ async fn measure(
     Ok(all)
 }
 
-/// An open loop's rate follows from what the closed loop before it has reached.
+/// The rate of an open loop follows from the rate that the closed loop before it has reached.
 fn at_its_rate(condition: Condition, measured: &[Measured]) -> Condition {
     let capacity = measured.iter().find(|m| m.condition == BASE);
     let capacity = capacity.and_then(|m| m.spread(|run| run.keys_per_s));
     let rate = condition.share_of_capacity.zip(capacity);
     Condition {
-        // The least that a load may be, where the closed loop reached nothing.
+        // One call a second is the least that a load may be.
         per_second: rate.map(|(share, capacity)| (share * capacity.median).max(1.0)),
         ..condition
     }
@@ -161,17 +156,17 @@ fn line(part: Part, condition: &Condition, run: &Run) -> String {
 }
 
 impl Extent {
-    /// Warm-up, and samples. Until shares come and go at the same rate, every other page that is written to is one that
-    /// the system has to clear first: shares stay for ten seconds after they were fetched.
+    /// Warm-up and sampling time. Shares stay for ten seconds after they were fetched; until they come and go at the same
+    /// rate, the process writes to new pages of memory, which the system has to clear first.
     fn profile_times(self) -> (Duration, Duration) {
         match self {
             Self::Full => (Duration::from_secs(11), Duration::from_secs(3)),
-            // perf takes some tenths of a second to begin.
+            // perf takes some tenths of a second to start.
             Self::Quick => (Duration::from_millis(300), Duration::from_secs(1)),
         }
     }
 
-    /// Shares to hold, and how long it may take.
+    /// The shares to fill a hub with, and how long that may take.
     fn memory(self) -> (u64, Duration) {
         match self {
             Self::Full => (SHARES, Duration::from_secs(45)),

@@ -1,11 +1,12 @@
-//! What a sweep measures: parts, and the conditions of each.
+//! The plan of a sweep: its parts, and the conditions of each.
 
 use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::data::{Condition, Subject, Trouble};
+use super::condition::{Condition, Subject, Trouble};
+use crate::measure::Extent;
 
 /// A part of the sweep, in the order of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
@@ -13,19 +14,19 @@ use super::data::{Condition, Subject, Trouble};
 pub enum Part {
     /// The figures that have targets, beside a bare route
     Limit,
-    /// Keys a second and latency against operations at the same time
+    /// Keys a second and latency against operations in flight
     Concurrency,
-    /// Against keys in one call
+    /// Keys a second and latency against keys in one call
     KeysPerCall,
-    /// Against the number of hubs and the threshold
+    /// Keys a second and CPU time against the number of hubs and the threshold
     Clusters,
-    /// Against the size of a key
+    /// Mbit and keys a second against the size of a key
     KeySize,
-    /// How latencies are distributed, in closed and open loops
+    /// The distribution of latencies, in closed and open loops
     Latency,
     /// Actors in one process beside processes over HTTP
     Actors,
-    /// One hub stopped, or slow by a second
+    /// One hub stopped, or slow by one second
     Trouble,
     /// Where the CPU time of a key goes
     Profile,
@@ -33,34 +34,24 @@ pub enum Part {
     Memory,
 }
 
-/// How much is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Extent {
-    /// Enough for figures.
-    Full,
-    /// Enough to see that everything works.
-    Quick,
-}
-
-/// Conditions that are measured in turn, again and again, so that what disturbs the machine disturbs all of them.
+/// Conditions that are measured in turn, again and again, so that whatever disturbs the machine disturbs all of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Experiment {
-    /// What they are measured for.
+    /// The part that they belong to.
     pub part: Part,
     /// The conditions, each measured once before any is measured again.
     pub conditions: Vec<Condition>,
     /// How often each is measured.
     pub repetitions: usize,
-    /// How long the load goes on before it counts.
+    /// How long the load runs before it counts.
     pub warm_up: Duration,
-    /// How long is measured each time.
+    /// How long each measurement takes.
     pub duration: Duration,
     /// Whether the distribution of latencies is kept.
     pub keeps_buckets: bool,
 }
 
-/// What the figures are about unless something is varied: N = 5, K = 3, one key of 256 bits.
+/// The condition of all figures, but for what a part varies: N = 5, K = 3, one key of 256 bits.
 pub(super) const BASE: Condition = Condition {
     subject: Subject::Processes,
     hubs: 5,
@@ -79,27 +70,28 @@ pub(super) const KEYS_PER_CALL_MAX: usize = 128;
 /// Largest key in bits.
 pub(super) const SIZE_BITS_MAX: usize = 1 << 20;
 
-/// Calls at the same time that ask for many keys, or for a large one.
+/// Operations in flight where calls ask for many keys or for a large one.
 pub(super) const BULK_CONCURRENCY: usize = 4;
 
-/// As many keys in a call as may be.
+/// Calls for as many keys as nodes allow.
 pub(super) const MANY: Condition = Condition {
     keys_per_call: KEYS_PER_CALL_MAX,
     ..BASE
 };
 
-/// Keys as large as may be.
+/// Keys as large as nodes allow.
 pub(super) const LARGE: Condition = Condition {
     size_bits: SIZE_BITS_MAX,
     concurrency: Some(BULK_CONCURRENCY),
     ..BASE
 };
 
-/// Shares that a hub is to hold.
+/// Shares that a hub holds in the end.
 pub(super) const SHARES: u64 = 1_000_000;
 
 impl Extent {
-    /// All that is measured by loads, in the order of the report; `Profile` and `Memory` are no loads of their own.
+    /// The experiments in the order of the report. [`Part::Profile`] and [`Part::Memory`] are not among them: they do not
+    /// compare conditions.
     #[must_use]
     pub fn experiments(self) -> Vec<Experiment> {
         vec![
@@ -135,7 +127,7 @@ impl Extent {
         }
     }
 
-    /// All of them, or the first, a middle one and the last.
+    /// All values, or the first, a middle one and the last.
     fn some<T: Copy>(self, all: &[T]) -> Vec<T> {
         let last = all.len().saturating_sub(1);
         let kept = |i: &usize| self == Self::Full || [0, last / 2, last].contains(i);
@@ -159,7 +151,7 @@ impl Extent {
     fn clusters(self) -> Vec<Condition> {
         let all: &[(u8, u8)] = match self {
             Self::Full => &[(3, 2), (5, 3), (7, 4), (10, 7), (16, 11)],
-            // Sixteen hubs on a few cores are not warm within a second.
+            // Sixteen hubs on a few cores take longer than a second to warm up.
             Self::Quick => &[(3, 2), (7, 4)],
         };
         let condition = |&(hubs, threshold): &(u8, u8)| Condition {
@@ -206,7 +198,7 @@ fn closed(concurrency: usize) -> Condition {
     }
 }
 
-/// Each real condition beside the bare route that limits it.
+/// The conditions with targets, beside the bare route that limits them.
 fn limit() -> Vec<Condition> {
     let bare = |condition| Condition {
         subject: Subject::BareRoute,
@@ -239,21 +231,7 @@ fn trouble() -> Vec<Condition> {
 }
 
 impl Part {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Limit,
-        Self::Concurrency,
-        Self::KeysPerCall,
-        Self::Clusters,
-        Self::KeySize,
-        Self::Latency,
-        Self::Actors,
-        Self::Trouble,
-        Self::Profile,
-        Self::Memory,
-    ];
-
-    /// As it is written on the command line.
+    /// Its name on the command line.
     #[must_use]
     pub fn name(self) -> String {
         let value = self.to_possible_value();

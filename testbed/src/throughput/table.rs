@@ -1,16 +1,17 @@
-//! Everything that was measured as tables.
+//! The measured data as tables.
 
-use crate::load::report::Bucket;
+use dske_report::Table;
 use serde::Serialize;
 
-use super::data::{Condition, Run, Throughput};
+use super::condition::Condition;
+use super::data::{Run, Throughput};
 use super::plan::Part;
-use dske_report::Table;
+use crate::load::report::Bucket;
 
 /// Folder of the CSV files, beside the page.
-pub const FOLDER: &str = "throughput";
+pub(super) const FOLDER: &str = "throughput";
 
-/// A row for each time that a condition was measured.
+/// A row for each run.
 #[derive(Serialize)]
 struct RunRow {
     part: Part,
@@ -21,7 +22,7 @@ struct RunRow {
     run: Run,
 }
 
-/// A bar of a distribution of latencies.
+/// A bar of a histogram of latencies.
 #[derive(Serialize)]
 struct BucketRow {
     #[serde(flatten)]
@@ -31,9 +32,9 @@ struct BucketRow {
     bucket: Bucket,
 }
 
-/// A piece of the CPU time of a key.
+/// A part of the CPU time of a key.
 #[derive(Serialize)]
-struct CpuRow<'a> {
+pub(super) struct CpuRow<'a> {
     keys_per_call: usize,
     size_bits: usize,
     role: &'a str,
@@ -42,9 +43,8 @@ struct CpuRow<'a> {
     us_per_key: f64,
 }
 
-/// The tables of all that was measured; those without rows are left out.
-#[must_use]
-pub fn tables(data: &Throughput) -> Vec<Table> {
+/// All tables that have rows.
+pub(super) fn tables(data: &Throughput) -> Vec<Table> {
     let all = [
         Table::of("runs", &runs(data)),
         Table::of("latencies", &buckets(data)),
@@ -54,9 +54,8 @@ pub fn tables(data: &Throughput) -> Vec<Table> {
     all.into_iter().flatten().collect()
 }
 
-/// The rows of one part, for the page.
-#[must_use]
-pub fn part(data: &Throughput, part: Part) -> Option<Table> {
+/// The runs of one part, for the page.
+pub(super) fn part(data: &Throughput, part: Part) -> Option<Table> {
     let rows = runs(data).into_iter().filter(|row| row.part == part);
     Table::of("runs", &rows.collect::<Vec<_>>())
 }
@@ -69,7 +68,7 @@ fn runs(data: &Throughput) -> Vec<RunRow> {
                 part: measured.part,
                 condition: measured.condition,
                 repetition: i + 1,
-                // They have a table of their own.
+                // Buckets have a table of their own.
                 run: Run {
                     buckets: Vec::new(),
                     ..run.clone()
@@ -94,7 +93,7 @@ fn buckets(data: &Throughput) -> Vec<BucketRow> {
     rows
 }
 
-fn cpu(data: &Throughput) -> Vec<CpuRow<'_>> {
+pub(super) fn cpu(data: &Throughput) -> Vec<CpuRow<'_>> {
     let mut rows = Vec::new();
     for profile in &data.profiles {
         let Condition {
@@ -122,9 +121,10 @@ fn cpu(data: &Throughput) -> Vec<CpuRow<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::data::{Held, Machine, Measured};
-    use super::super::plan::{BASE, Extent};
+    use super::super::data::{Held, Measured};
+    use super::super::plan::BASE;
     use super::*;
+    use crate::measure::Provenance;
 
     fn data() -> Throughput {
         let run = Run {
@@ -137,12 +137,7 @@ mod tests {
             ..Run::default()
         };
         Throughput {
-            version: String::new(),
-            command: String::new(),
-            started: String::new(),
-            extent: Extent::Quick,
-            machine: Machine::default(),
-            wall_s: 0.0,
+            provenance: Provenance::sample(),
             measured: vec![Measured {
                 part: Part::Latency,
                 condition: BASE,

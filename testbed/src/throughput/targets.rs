@@ -1,37 +1,39 @@
-//! What is aimed at, and whether it is reached.
+//! The targets, and whether they are reached.
 
-use super::data::{Condition, Measured, Run, Subject, Throughput, Trouble};
+use dske_report::statistics::Spread;
+
+use super::condition::{Condition, Subject, Trouble};
+use super::data::{Measured, Run, Throughput};
 use super::plan::{BASE, LARGE, MANY, Part, SHARES};
-use super::stats::Spread;
 
-/// How a target stands.
+/// Whether a target is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Reached by the median.
+    /// The median reaches it.
     Reached,
-    /// Missed by the median.
+    /// The median misses it.
     Missed,
     /// Not measured.
     Unknown,
 }
 
-/// A target beside what was measured.
+/// A target beside the figure that was measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
-    /// What it is about.
+    /// What it demands.
     pub name: &'static str,
-    /// The least or the most that is aimed at.
+    /// The bound: the figure should be more or less.
     pub aim: f64,
     /// Whether more is better.
     pub more_is_better: bool,
     /// Unit of the figures.
     pub unit: &'static str,
-    /// What was measured.
+    /// The figure.
     pub figure: Option<Spread>,
 }
 
 impl Target {
-    /// How it stands.
+    /// Whether it is reached.
     #[must_use]
     pub fn standing(&self) -> Standing {
         match self.figure {
@@ -41,7 +43,7 @@ impl Target {
         }
     }
 
-    /// How many times as good as aimed at; below 1 it is missed.
+    /// How many times better than the target; below 1 the target is missed.
     #[must_use]
     pub fn factor(&self) -> Option<f64> {
         let factor = self.figure?.median / self.aim;
@@ -82,7 +84,7 @@ pub fn targets(data: &Throughput) -> Vec<Target> {
             figures.share_of_bare,
         ),
         less(
-            "Median of both calls together, concurrency 1",
+            "Median latency of both calls together, concurrency 1",
             2.0,
             "ms",
             figures.alone_ms,
@@ -100,18 +102,23 @@ pub fn targets(data: &Throughput) -> Vec<Target> {
             figures.bulk_mbit_per_s,
         ),
         less(
-            "Memory of a hub for each share held",
+            "Memory of a hub for each share",
             300.0,
             "bytes",
             figures.bytes_per_share,
         ),
         less(
-            "One hub stopped: median beside undisturbed",
+            "One hub stopped: median latency, times the undisturbed one",
             1.5,
             "×",
             figures.stopped,
         ),
-        less("One hub slow by a second: the same", 1.5, "×", figures.slow),
+        less(
+            "One hub slow by one second: the same",
+            1.5,
+            "×",
+            figures.slow,
+        ),
     ]
 }
 
@@ -120,26 +127,26 @@ pub fn targets(data: &Throughput) -> Vec<Target> {
 pub struct Figures {
     /// Keys a second at concurrency 32.
     pub keys_per_s: Option<Spread>,
-    /// The same of the bare route.
+    /// The same for the bare route.
     pub bare_keys_per_s: Option<Spread>,
-    /// Percent of what the bare route reached beside it.
+    /// The same in percent of what the bare route reached beside it.
     pub share_of_bare: Option<Spread>,
-    /// Median of a key at concurrency 1.
+    /// Median latency of a key at concurrency 1, in milliseconds.
     pub alone_ms: Option<Spread>,
-    /// Keys a second with as many keys in a call as may be.
+    /// Keys a second with 128 keys in a call.
     pub many_keys_per_s: Option<Spread>,
-    /// Mbit of key a second with the largest keys.
+    /// Mbit of key a second with keys of 1 Mbit.
     pub bulk_mbit_per_s: Option<Spread>,
-    /// What each further share takes.
+    /// Memory that each further share takes.
     pub bytes_per_share: Option<Spread>,
-    /// With one hub stopped: the larger of the ratios of medians.
+    /// Median latency with one hub stopped, as a multiple of the undisturbed one; the worst of all concurrencies.
     pub stopped: Option<Spread>,
-    /// With one hub slow.
+    /// The same with one hub slow.
     pub slow: Option<Spread>,
 }
 
 impl Figures {
-    /// Of what was measured.
+    /// Computes all figures that were measured.
     #[must_use]
     pub fn of(data: &Throughput) -> Self {
         let limit = |condition| find(data, Part::Limit, condition);
@@ -149,7 +156,7 @@ impl Figures {
         });
         let real = limit(BASE);
         let share = real.zip(bare);
-        let share = share.and_then(|(real, bare)| Spread::of_ratios(real, bare, keys_per_s));
+        let share = share.and_then(|(real, bare)| real.ratio_to(bare, keys_per_s));
         let of = |condition, figure| limit(condition).and_then(|m| m.spread(figure));
         let alone = Condition {
             concurrency: Some(1),
@@ -173,13 +180,13 @@ fn keys_per_s(run: &Run) -> f64 {
     run.keys_per_s
 }
 
-/// What was measured under a condition.
+/// The measurements under a condition.
 #[must_use]
 pub fn find(data: &Throughput, part: Part, condition: Condition) -> Option<&Measured> {
     data.of(part).find(|m| m.condition == condition)
 }
 
-/// What each share takes beyond an empty hub. Told only where the hub held enough of them for that to be seen.
+/// Memory of each share beyond that of an empty hub. `None` where the hub held too few shares for a reliable figure.
 fn bytes_per_share(data: &Throughput) -> Option<Spread> {
     let (first, last) = (data.memory.first()?, data.memory.last()?);
     let shares = last.shares.checked_sub(first.shares)?;
@@ -188,7 +195,7 @@ fn bytes_per_share(data: &Throughput) -> Option<Spread> {
     Spread::of([bytes as f64 / shares as f64])
 }
 
-/// How many times longer the median is than without trouble; the worst of all concurrencies.
+/// The median latency as a multiple of the undisturbed one; the worst of all concurrencies.
 fn slowdown(data: &Throughput, trouble: Trouble) -> Option<Spread> {
     let troubled = data
         .of(Part::Trouble)
@@ -199,7 +206,7 @@ fn slowdown(data: &Throughput, trouble: Trouble) -> Option<Spread> {
             ..measured.condition
         };
         let undisturbed = find(data, Part::Trouble, undisturbed)?;
-        Spread::of_ratios(measured, undisturbed, |run| run.p50_ms)
+        measured.ratio_to(undisturbed, |run| run.p50_ms)
     };
     let ratios = troubled.filter_map(ratio);
     ratios.max_by(|a, b| a.median.total_cmp(&b.median))

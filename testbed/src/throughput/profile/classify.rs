@@ -1,24 +1,26 @@
-//! What a sample counts as, by the functions that were under way.
+//! The category of a sample, by the functions on its stack.
 
 use super::rules::{KERNEL, KERNEL_RANDOM, OTHER, RANDOM, RULES};
-use super::samples::Frame;
+use super::stacks::is_kernel;
 
-/// What a sample counts as: the innermost function that a rule knows decides. Whatever is under way in the kernel is
-/// the kernel's, unless it makes random numbers.
-pub(super) fn category(stack: &[Frame]) -> &'static str {
-    let mut kernel = stack
-        .iter()
-        .take_while(|frame| frame.is_kernel())
-        .peekable();
-    if kernel.peek().is_some() {
-        let makes = |frame: &Frame| KERNEL_RANDOM.iter().any(|part| frame.name.contains(part));
-        return if kernel.any(makes) { RANDOM } else { KERNEL };
+/// The innermost function that a rule names decides. A sample inside the kernel belongs to the kernel, unless the kernel
+/// makes random numbers.
+pub(super) fn category(stack: &[impl AsRef<str>]) -> &'static str {
+    let mut names = stack.iter().map(AsRef::as_ref);
+    if names.clone().next().is_some_and(is_kernel) {
+        let makes_random = |name: &str| KERNEL_RANDOM.iter().any(|part| name.contains(part));
+        let mut kernel = names.take_while(|name| is_kernel(name));
+        return if kernel.any(makes_random) {
+            RANDOM
+        } else {
+            KERNEL
+        };
     }
-    let known = |frame: &Frame| {
-        let rule = RULES.iter().find(|(_, names)| fits(&frame.name, names));
+    let known = |name: &str| {
+        let rule = RULES.iter().find(|(_, patterns)| fits(name, patterns));
         rule.map(|(category, _)| *category)
     };
-    stack.iter().find_map(known).unwrap_or(OTHER)
+    names.find_map(known).unwrap_or(OTHER)
 }
 
 fn fits(name: &str, patterns: &[&str]) -> bool {
@@ -31,7 +33,7 @@ fn fits(name: &str, patterns: &[&str]) -> bool {
         })
 }
 
-/// Where the path begins: `<&mut serde_json::…` is `serde_json::…`.
+/// The path inside a name: `<&mut serde_json::…` is `serde_json::…`.
 fn path(mut name: &str) -> &str {
     loop {
         let inner = ["<", "&", "*", "(", "[", "mut ", "const ", "dyn "]
@@ -51,16 +53,8 @@ mod tests {
     };
     use super::*;
 
-    fn of(names: &[&str]) -> &'static str {
-        let frame = |name: &&str| Frame {
-            address: 0x1000,
-            name: (*name).to_owned(),
-        };
-        category(&names.iter().map(frame).collect::<Vec<_>>())
-    }
-
     #[test]
-    fn functions_count_as_what_they_are_for() {
+    fn functions_count_for_their_purpose() {
         for (name, expected) in [
             ("dske::crypto::shamir::split", CRYPTO),
             (
@@ -102,7 +96,7 @@ mod tests {
             ("__send", KERNEL),
             ("something_unheard_of", OTHER),
         ] {
-            assert_eq!(of(&[name]), expected, "{name}");
+            assert_eq!(category(&[name]), expected, "{name}");
         }
     }
 
@@ -113,25 +107,21 @@ mod tests {
             "dske::protocol::store::Store::get",
             "actix::mailbox::Mailbox<A>::poll",
         ];
-        assert_eq!(of(&stack), PROTOCOL);
-        assert_eq!(of(&stack[..1]), OTHER);
-        assert_eq!(of(&[]), OTHER);
+        assert_eq!(category(&stack), PROTOCOL);
+        assert_eq!(category(&stack[..1]), OTHER);
+        assert_eq!(category(&stack[..0]), OTHER);
     }
 
     #[test]
-    fn what_is_under_way_in_the_kernel_is_the_kernels() {
-        let of = |names: [&str; 2]| {
-            category(&names.map(|name| Frame {
-                address: 0xffff_ffff_8123_4567,
-                name: name.to_owned(),
-            }))
-        };
-        assert_eq!(of(["memcpy", "__x64_sys_sendto"]), KERNEL);
-        assert_eq!(of(["chacha_permute", "get_random_bytes_user"]), RANDOM);
+    fn a_sample_inside_the_kernel_belongs_to_the_kernel() {
+        let sends = ["memcpy_[k]", "__x64_sys_sendto_[k]", "__send"];
+        assert_eq!(category(&sends), KERNEL);
+        let draws = ["chacha_permute_[k]", "get_random_bytes_user_[k]"];
+        assert_eq!(category(&draws), RANDOM);
     }
 
     #[test]
-    fn every_rule_leads_to_a_category_that_is_shown_and_none_is_covered_by_an_earlier_one() {
+    fn every_rule_has_a_category_that_is_shown_and_no_earlier_rule_covers_it() {
         for (i, (category, names)) in RULES.iter().enumerate() {
             assert!(CATEGORIES.iter().any(|(name, _)| name == category));
             for name in *names {

@@ -1,40 +1,42 @@
-//! Where the CPU time of a key goes: samples of all node processes by `perf`, while a load is on them.
+//! Where the CPU time of a key goes: `perf` samples all node processes while they are under load.
 //!
-//! | file | idea |
+//! | file | what it does |
 //! |---|---|
-//! | `samples` | what `perf script` prints |
-//! | `classify` | what a sample counts as |
-//! | [`rules`] | the names of functions by which that is told |
+//! | `stacks` | folds what `perf script` prints |
+//! | `classify` | finds the category of a sample |
+//! | `rules` | lists the categories, and the functions of each |
 
 mod classify;
-pub mod rules;
-mod samples;
+pub(super) mod rules;
+mod stacks;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use crate::load::{self, LoadReport};
 use dske::protocol::NodeName;
 use dske::topology::Role;
 use futures_util::future::join;
 use tokio::time::sleep;
 
-use super::data::{Condition, Function, Profile, RoleProfile};
+use super::condition::Condition;
+use super::data::{Function, Profile, RoleProfile};
 use super::lab::{LabError, MASTER, Programs, load_of, topology, wait_until_provisioned};
 use super::plan::{BASE, LARGE, MANY};
 use crate::Cluster;
+use crate::load::{self, LoadReport};
 use crate::process::ProcessCluster;
-use samples::Sample;
+use stacks::{FIELDS, Stack, fold, is_kernel};
 
-/// Samples for each second of CPU time. Prime, so that it beats with nothing.
+/// Samples for each second of CPU time. A prime, so that samples do not fall in step with anything periodic.
 const FREQUENCY: &str = "997";
 
-/// Stacks are unwound by the tables that the compiler makes anyway, from a copy of so many bytes of them.
+/// Stacks are unwound with the tables that the compiler emits anyway, from a copy of their top 8 KiB.
 const CALL_GRAPH: &str = "dwarf,8192";
 
-/// Functions that are named for each role.
+/// Functions that the report names for each role.
 const FUNCTIONS: usize = 12;
 
 /// Why there is no profile.
@@ -42,11 +44,19 @@ const FUNCTIONS: usize = 12;
 pub(super) enum ProfileError {
     #[error(transparent)]
     Lab(#[from] LabError),
-    #[error("perf cannot be used: {0}")]
-    Perf(String),
+    #[error("perf cannot be started: {0}")]
+    Start(#[from] io::Error),
+    #[error("perf {what} ended with {status} and reports: {says}")]
+    Perf {
+        what: &'static str,
+        status: std::process::ExitStatus,
+        says: String,
+    },
+    #[error("perf took no samples")]
+    NoSamples,
 }
 
-/// What is looked into: what has a target, but for one call at a time, in which cores wait more than they work.
+/// The conditions with targets, except for concurrency 1, at which the cores mostly wait.
 const CONDITIONS: [Condition; 3] = [BASE, MANY, LARGE];
 
 /// Takes a profile of a fresh cluster under each condition.
@@ -83,7 +93,7 @@ async fn take_under(
     });
     let roles: BTreeMap<u32, &'static str> = nodes.collect();
     let load = load_of(&condition, times);
-    let folder = tempfile::tempdir().map_err(|e| ProfileError::Perf(e.to_string()))?;
+    let folder = tempfile::tempdir()?;
     let file = folder.path().join("perf.data");
     let recording = async {
         sleep(times.0).await;
@@ -91,12 +101,12 @@ async fn take_under(
     };
     let (report, recording) = join(load::run(topology, &load), recording).await;
     let report = report.map_err(LabError::from)?;
-    finish("perf record", recording?.wait_with_output())?;
-    let samples = samples::parse(&script(&file)?);
-    if samples.is_empty() {
-        return Err(ProfileError::Perf("it took no samples".to_owned()));
+    finish("record", recording?.wait_with_output()?)?;
+    let stacks = fold(&script(&file)?)?;
+    if stacks.is_empty() {
+        return Err(ProfileError::NoSamples);
     }
-    Ok(make(condition, &samples, &roles, &report))
+    Ok(make(condition, &stacks, &roles, &report))
 }
 
 const HUBS: &str = "hubs";
@@ -111,11 +121,7 @@ fn role_name(role: Role, name: &NodeName) -> &'static str {
     }
 }
 
-fn record(
-    pids: impl Iterator<Item = u32>,
-    time: Duration,
-    file: &Path,
-) -> Result<Child, ProfileError> {
+fn record(pids: impl Iterator<Item = u32>, time: Duration, file: &Path) -> io::Result<Child> {
     let pids: Vec<String> = pids.map(|pid| pid.to_string()).collect();
     Command::new("perf")
         .args(["record", "-q", "-e", "cpu-clock", "-F", FREQUENCY])
@@ -127,67 +133,65 @@ fn record(
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|e| ProfileError::Perf(e.to_string()))
 }
 
-fn script(file: &Path) -> Result<String, ProfileError> {
+fn script(file: &Path) -> Result<Vec<u8>, ProfileError> {
     let output = Command::new("perf")
-        .args(["script", "--no-inline", "-F", "pid,ip,sym", "-i"])
+        .args(["script", "--no-inline", "-F", FIELDS, "-i"])
         .arg(file)
         .stdin(Stdio::null())
-        .output();
-    let output = finish("perf script", output)?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        .output()?;
+    Ok(finish("script", output)?.stdout)
 }
 
-fn finish(what: &str, output: std::io::Result<Output>) -> Result<Output, ProfileError> {
-    let output = output.map_err(|e| ProfileError::Perf(e.to_string()))?;
+fn finish(what: &'static str, output: Output) -> Result<Output, ProfileError> {
     if output.status.success() {
         return Ok(output);
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.lines().find(|line| !line.trim().is_empty());
-    let said = said.unwrap_or("nothing");
-    let status = output.status;
-    Err(ProfileError::Perf(format!(
-        "{what} ended with {status} and says: {said}"
-    )))
+    Err(ProfileError::Perf {
+        what,
+        status: output.status,
+        says: said.unwrap_or("nothing").to_owned(),
+    })
 }
 
-/// CPU time is what the processes say that they have used; samples divide it up.
+/// The processes themselves report how much CPU time they used; samples only divide it up.
 fn make(
     condition: Condition,
-    samples: &[Sample],
+    stacks: &[Stack],
     roles: &BTreeMap<u32, &'static str>,
     report: &LoadReport,
 ) -> Profile {
     let of_role = |role: &str| {
-        let of = samples.iter().filter(|s| roles.get(&s.pid) == Some(&role));
+        let of = stacks.iter().filter(|s| roles.get(&s.pid) == Some(&role));
         let nodes = report.nodes.iter();
         let nodes = nodes.filter(|node| role_name(node.role, &node.name) == role);
         let cpu_s: f64 = nodes.filter_map(|node| node.cpu_s).sum();
         let cpu_us_per_key = cpu_s * 1e6 / report.keys.max(1) as f64;
         role_profile(role, &of.collect::<Vec<_>>(), cpu_us_per_key)
     };
-    let is_kernel = |sample: &Sample| sample.stack.first().is_some_and(|f| f.is_kernel());
     Profile {
         condition,
-        samples: samples.len() as u64,
-        kernel_seen: samples.iter().any(is_kernel),
+        samples: stacks.iter().map(|stack| stack.samples).sum(),
+        kernel_seen: stacks.iter().any(|s| s.frames.iter().any(|f| is_kernel(f))),
         roles: [HUBS, INITIATOR, RESPONDER].map(of_role).into(),
     }
 }
 
-fn role_profile(role: &str, samples: &[&Sample], cpu_us_per_key: f64) -> RoleProfile {
-    let us_each = cpu_us_per_key / samples.len().max(1) as f64;
+fn role_profile(role: &str, stacks: &[&Stack], cpu_us_per_key: f64) -> RoleProfile {
+    let samples: u64 = stacks.iter().map(|stack| stack.samples).sum();
+    let us_each = cpu_us_per_key / samples.max(1) as f64;
     let mut us_per_key = BTreeMap::new();
     let mut functions = BTreeMap::new();
-    for sample in samples {
-        let category = classify::category(&sample.stack);
-        *us_per_key.entry(category.to_owned()).or_insert(0.0) += us_each;
-        if let Some(innermost) = sample.stack.first() {
-            let key = (innermost.name.clone(), category);
-            *functions.entry(key).or_insert(0.0) += us_each;
+    for stack in stacks {
+        let us = us_each * stack.samples as f64;
+        let category = classify::category(&stack.frames);
+        *us_per_key.entry(category.to_owned()).or_insert(0.0) += us;
+        if let Some(innermost) = stack.frames.first() {
+            let key = (innermost.clone(), category);
+            *functions.entry(key).or_insert(0.0) += us;
         }
     }
     let functions = functions.into_iter();
@@ -210,25 +214,21 @@ fn role_profile(role: &str, samples: &[&Sample], cpu_us_per_key: f64) -> RolePro
 #[cfg(test)]
 mod tests {
     use super::rules::{CRYPTO, KERNEL};
-    use super::samples::Frame;
     use super::*;
 
     #[test]
     fn the_time_of_a_role_is_divided_by_its_samples() {
-        let sample = |address, name: &str| Sample {
+        let stack = |samples, name: &str| Stack {
             pid: 1,
-            stack: vec![Frame {
-                address,
-                name: name.to_owned(),
-            }],
+            samples,
+            frames: vec![name.to_owned()],
         };
-        let samples = [
-            sample(1, "dske::crypto::shamir::split"),
-            sample(1, "dske::crypto::shamir::split"),
-            sample(1, "dske::crypto::mac::tag"),
-            sample(u64::MAX - 1, "tcp_sendmsg"),
+        let stacks = [
+            stack(2, "dske::crypto::shamir::split"),
+            stack(1, "dske::crypto::mac::tag"),
+            stack(1, "tcp_sendmsg_[k]"),
         ];
-        let all: Vec<&Sample> = samples.iter().collect();
+        let all: Vec<&Stack> = stacks.iter().collect();
         let profile = role_profile(HUBS, &all, 100.0);
         assert_eq!(profile.us_per_key[CRYPTO], 75.0);
         assert_eq!(profile.us_per_key[KERNEL], 25.0);

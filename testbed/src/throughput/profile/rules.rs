@@ -1,45 +1,45 @@
-//! What the time in a function counts as.
+//! The categories of CPU time, and the functions by which they are told apart.
 
-/// What CPU time is for, in the order in which charts stack it.
-pub const CATEGORIES: [(&str, &str); 10] = [
+/// The categories of CPU time with their meaning, in the order in which charts stack them.
+pub(in crate::throughput) const CATEGORIES: [(&str, &str); 10] = [
     (CRYPTO, "sharing, MAC, key tag"),
-    (RANDOM, "random numbers, also those that the kernel makes"),
+    (RANDOM, "random numbers, including those from the kernel"),
     (PSRD, "pools and allocations of pre-shared random data"),
     (PROTOCOL, "state machines, and the hub's store"),
     (ENCODING, "messages to bytes and back: JSON, base64, binary"),
     (HTTP, "actix-web, awc, parsing and routing"),
     (RUNTIME, "actors, tasks, timers, waking up"),
     (MEMORY, "allocating, freeing, copying, comparing"),
-    (KERNEL, "system calls, most of them for sockets"),
-    (OTHER, "whatever no rule names"),
+    (KERNEL, "system calls, mostly for sockets"),
+    (OTHER, "everything that no rule names"),
 ];
 
 /// See [`CATEGORIES`].
-pub const CRYPTO: &str = "crypto";
+pub(in crate::throughput) const CRYPTO: &str = "crypto";
 /// See [`CATEGORIES`].
-pub const RANDOM: &str = "randomness";
+pub(in crate::throughput) const RANDOM: &str = "randomness";
 /// See [`CATEGORIES`].
-pub const PSRD: &str = "PSRD";
+pub(in crate::throughput) const PSRD: &str = "PSRD";
 /// See [`CATEGORIES`].
-pub const PROTOCOL: &str = "protocol";
+pub(in crate::throughput) const PROTOCOL: &str = "protocol";
 /// See [`CATEGORIES`].
-pub const ENCODING: &str = "encoding";
+pub(in crate::throughput) const ENCODING: &str = "encoding";
 /// See [`CATEGORIES`].
-pub const HTTP: &str = "HTTP";
+pub(in crate::throughput) const HTTP: &str = "HTTP";
 /// See [`CATEGORIES`].
-pub const RUNTIME: &str = "actors and runtime";
+pub(in crate::throughput) const RUNTIME: &str = "actors and runtime";
 /// See [`CATEGORIES`].
-pub const MEMORY: &str = "memory";
+pub(in crate::throughput) const MEMORY: &str = "memory";
 /// See [`CATEGORIES`].
-pub const KERNEL: &str = "kernel and sockets";
+pub(in crate::throughput) const KERNEL: &str = "kernel and sockets";
 /// See [`CATEGORIES`].
-pub const OTHER: &str = "other";
+pub(in crate::throughput) const OTHER: &str = "other";
 
-/// Parts of names of functions of the kernel that make random numbers.
+/// Parts of the names of kernel functions that make random numbers.
 pub(super) const KERNEL_RANDOM: &[&str] = &["getrandom", "get_random"];
 
-/// Beginnings of functions' names, without `<`, `&` and the like in front. With `*` in front, anywhere in the name. The
-/// first rule that fits decides; for a function that none fits, its caller does.
+/// Each category with the beginnings of its functions' names, without leading `<`, `&` and the like. With a leading `*` the
+/// pattern may stand anywhere in the name. The first rule that fits decides; where none fits, the caller decides.
 pub(super) const RULES: &[(&str, &[&str])] = &[
     (
         ENCODING,

@@ -1,62 +1,70 @@
 //! Where the CPU time of a key goes.
 
-use super::words::{keys_asked_for, number};
-use crate::throughput::data::{LeftOut, Profile, RoleProfile, Throughput};
+use dske_report::bars::{self, ROW};
+use dske_report::canvas::Ink;
+use dske_report::text::{count, shorten};
+use dske_report::{Section, Table};
+use maud::{Markup, html};
+
+use super::details;
+use super::words::keys_asked_for;
+use crate::measure::words::number;
+use crate::throughput::data::{Profile, RoleProfile, Throughput};
 use crate::throughput::plan::Part;
 use crate::throughput::profile::rules::{
     CATEGORIES, CRYPTO, ENCODING, HTTP, KERNEL, MEMORY, OTHER, PROTOCOL, PSRD, RANDOM, RUNTIME,
 };
-use crate::throughput::table::{FOLDER, tables};
-use dske_report::Section;
-use dske_report::bars::{self, ROW};
-use dske_report::canvas::Ink;
-use dske_report::text::{count, escape, shorten};
-use maud::PreEscaped;
+use crate::throughput::table::cpu;
+
+const TITLE: &str = "Where the CPU time of a key goes";
 
 /// Characters of a function's name that are shown.
 const NAME_MAX: usize = 90;
 
-/// The section, the reason why there is none, or an empty string where it was not asked for.
-pub(super) fn section(data: &Throughput) -> String {
+/// The section, or the reason why there is none; empty where no profile was asked for.
+pub(super) fn section(data: &Throughput) -> Markup {
     if data.profiles.is_empty() {
-        let reasons = data
-            .left_out
-            .iter()
-            .filter(|left| left.part == Part::Profile);
-        return reasons.map(left_out).collect();
+        return left_out(data);
     }
     let samples: u64 = data.profiles.iter().map(|profile| profile.samples).sum();
     let is_kernel_seen = data.profiles.iter().all(|profile| profile.kernel_seen);
-    let table = tables(data).into_iter().find(|table| table.name == "cpu");
+    let legend = CATEGORIES.map(|(name, _)| (name, ink(name)));
     Section {
         id: "profile",
-        title: "Where the CPU time of a key goes",
-        lead: PreEscaped(format!(
-            "N = 5, K = 3, under the loads that have targets. How much it is, the nodes say themselves (<code>/metrics</code>); {} \
-             samples by <code>perf</code> divide it up, each by the innermost function that is known to be for something.{}",
-            count(samples),
-            if is_kernel_seen {
-                ""
-            } else {
-                " The kernel could not be looked into: its time is spread over the rest."
-            }
-        )),
-        legend: PreEscaped(legend()),
-        panels: PreEscaped(data.profiles.iter().map(bars).collect::<String>() + &meanings()),
-        caption: PreEscaped("Each panel has its own scale. <b>What to see:</b> the longest piece is where the next gain is. The kernel's is the \
-                  price of a process for each node: it falls with the number and the size of messages."
-            .to_owned()),
-        tables: PreEscaped(functions(data) + &table.map_or_else(String::new, |t| t.details(FOLDER).into_string())),
+        title: TITLE,
+        lead: html! {
+            "N = 5, K = 3, under the loads that have targets. The nodes themselves report how much CPU time they use ("
+            code { "/metrics" } "); " (count(samples)) " samples by " code { "perf" } " divide it up, each by the innermost function \
+             with a known purpose."
+            @if !is_kernel_seen { " perf could not look into the kernel: the kernel's time is spread over the rest." }
+        },
+        legend: bars::legend(&legend),
+        panels: html! {
+            @for profile in &data.profiles { (bars(profile)) }
+            (meanings())
+        },
+        caption: html! {
+            "Each panel has its own scale. " b { "What to see:" } " the longest part is where the next gain is. The kernel's part is the \
+             price of a process for each node: it falls with the number and the size of messages."
+        },
+        tables: html! {
+            @for profile in &data.profiles { (functions(profile)) }
+            (details(Table::of("cpu", &cpu(data))))
+        },
     }
-    .html().into_string()
+    .html()
 }
 
-fn left_out(left: &LeftOut) -> String {
-    format!(
-        r#"<section id="profile"><h2>Where the CPU time of a key goes</h2><p>Left out: {}. It takes <code>perf</code>, and
-the right to use it.</p></section>"#,
-        escape(&left.reason)
-    )
+fn left_out(data: &Throughput) -> Markup {
+    let left_out = data.left_out.iter().find(|left| left.part == Part::Profile);
+    html! {
+        @if let Some(left_out) = left_out {
+            section id="profile" {
+                h2 { (TITLE) }
+                p { "Left out: " (left_out.reason) ". This part needs " code { "perf" } ", and permission to use it." }
+            }
+        }
+    }
 }
 
 fn ink(category: &str) -> Ink {
@@ -74,11 +82,7 @@ fn ink(category: &str) -> Ink {
     }
 }
 
-fn legend() -> String {
-    bars::legend(&CATEGORIES.map(|(name, _)| (name, ink(name)))).into_string()
-}
-
-fn bars(profile: &Profile) -> String {
+fn bars(profile: &Profile) -> Markup {
     let total = |role: &RoleProfile| role.us_per_key.values().sum::<f64>();
     let most = profile.roles.iter().map(total).fold(1.0, f64::max);
     let title = format!("{}: CPU time of a key", keys_asked_for(&profile.condition));
@@ -86,7 +90,7 @@ fn bars(profile: &Profile) -> String {
     bars::draw(&title, most, height, |rows| {
         let mut y = 40;
         for role in &profile.roles {
-            rows.label(y, &words(&role.role), Ink::Text);
+            rows.label(y, words(&role.role), Ink::Text);
             let mut from = 0.0;
             for (category, _) in CATEGORIES {
                 let us = role.us_per_key.get(category).copied().unwrap_or(0.0);
@@ -99,7 +103,6 @@ fn bars(profile: &Profile) -> String {
             y += 2 * ROW;
         }
     })
-    .into_string()
 }
 
 fn time(us: f64) -> String {
@@ -110,54 +113,44 @@ fn time(us: f64) -> String {
     }
 }
 
-fn words(role: &str) -> String {
+fn words(role: &str) -> &str {
     match role {
-        "hubs" => "all hubs".to_owned(),
-        other => other.to_owned(),
+        "hubs" => "all hubs",
+        other => other,
     }
 }
 
-/// What each category holds, and how much of all roles together it is.
-fn meanings() -> String {
-    let rows: String = CATEGORIES
-        .iter()
-        .filter(|(name, _)| *name != OTHER)
-        .map(|(name, meaning)| format!("<tr><td class=\"name\">{name}</td><td>{meaning}</td></tr>"))
-        .collect();
-    format!(r#"<div class="scroll"><table><tbody>{rows}</tbody></table></div>"#)
-}
-
-fn functions(data: &Throughput) -> String {
-    let of = |profile: &Profile| -> String {
-        let tables: String = profile.roles.iter().map(table).collect();
-        format!(
-            "<details><summary>The functions that take most: {}</summary>{tables}</details>",
-            keys_asked_for(&profile.condition)
-        )
-    };
-    data.profiles.iter().map(of).collect()
-}
-
-fn table(role: &RoleProfile) -> String {
-    if role.functions.is_empty() {
-        return String::new();
+/// What belongs to each category.
+fn meanings() -> Markup {
+    let known = CATEGORIES.iter().filter(|(name, _)| *name != OTHER);
+    html! {
+        div.scroll {
+            table { tbody { @for (name, meaning) in known { tr { td.name { (name) } td { (meaning) } } } } }
+        }
     }
-    let rows: String = role
-        .functions
-        .iter()
-        .map(|function| {
-            format!(
-                "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>\n",
-                escape(&shorten(&function.name, NAME_MAX)),
-                number(function.us_per_key),
-                escape(&function.category),
-            )
-        })
-        .collect();
-    format!(
-        r#"<h3>{}</h3><div class="scroll"><table>
-<thead><tr><th>function, without those that it calls</th><th>µs a key</th><th>counts as</th></tr></thead><tbody>
-{rows}</tbody></table></div>"#,
-        words(&role.role)
-    )
+}
+
+fn functions(profile: &Profile) -> Markup {
+    html! {
+        details {
+            summary { "The functions that take most: " (keys_asked_for(&profile.condition)) }
+            @for role in profile.roles.iter().filter(|role| !role.functions.is_empty()) {
+                h3 { (words(&role.role)) }
+                div.scroll {
+                    table {
+                        thead { tr { th { "function, without those that it calls" } th { "µs a key" } th { "category" } } }
+                        tbody {
+                            @for function in &role.functions {
+                                tr {
+                                    td { code { (shorten(&function.name, NAME_MAX)) } }
+                                    td { (number(function.us_per_key)) }
+                                    td { (function.category) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

@@ -1,43 +1,45 @@
-//! How latencies are distributed.
+//! The distribution of latencies.
 
-use crate::load::report::Bucket;
-
-use super::curves::details;
-use super::words::number;
-use crate::throughput::data::{Measured, Throughput};
-use crate::throughput::plan::Part;
 use dske_report::Section;
 use dske_report::plot::{Axis, Look, Plot, legend};
 use dske_report::text::millis;
-use maud::PreEscaped;
+use maud::{Markup, html};
+
+use super::runs_of;
+use crate::load::report::Bucket;
+use crate::measure::words::number;
+use crate::throughput::data::{Measured, Throughput};
+use crate::throughput::plan::Part;
 
 /// Nines that are shown: up to 99.99 %.
 const NINES: f64 = 4.0;
 
-/// The section, or an empty string where nothing was measured.
-pub(super) fn section(data: &Throughput) -> String {
+/// The section; empty where nothing was measured.
+pub(super) fn section(data: &Throughput) -> Markup {
     let all: Vec<&Measured> = data.of(Part::Latency).collect();
     if all.is_empty() {
-        return String::new();
+        return html! {};
     }
     let is_open = |m: &&Measured| m.condition.share_of_capacity.is_some();
     let (open, closed): (Vec<&Measured>, Vec<&Measured>) = all.iter().partition(|m| is_open(m));
     Section {
         id: "latency",
         title: "How latencies are distributed",
-        lead: PreEscaped("Left a <b>closed loop</b>: an operation begins when one has ended. Right an <b>open loop</b>: operations begin at a \
-               fixed rate, a share of what the closed loop reached at concurrency 32, and each is counted from when it was due. So \
-               what waits behind a slow one has been slow itself."
-            .to_owned()),
-        legend: PreEscaped(String::new()),
-        panels: PreEscaped(panel("Closed loop", &closed, &all) + &panel("Open loop", &open, &all)),
-        caption: PreEscaped("Across: the share of operations that took no longer; each step to the right is ten times rarer. Both scales are the \
-                  same. <b>What to see:</b> how far the tail lies above the median, and at which share of the capacity waiting \
-                  begins: there the curve leaves those below it."
-            .to_owned()),
-        tables: PreEscaped(details(data, Part::Latency)),
+        lead: html! {
+            "Left a " b { "closed loop" } ": each operation begins when another has ended. Right an " b { "open loop" } ": operations \
+             begin at a fixed rate, a share of the rate that the closed loop reached at concurrency 32, and each latency counts from \
+             when the operation was due. So an operation that waits behind a slow one counts as slow itself."
+        },
+        legend: html! {},
+        panels: html! { (panel("Closed loop", &closed, &all)) (panel("Open loop", &open, &all)) },
+        caption: html! {
+            "Horizontal: the share of operations that took no longer; each step to the right is ten times rarer. Both scales are the \
+             same. " b { "What to see:" } " how far the tail lies above the median, and at which share of the capacity operations \
+             begin to wait: there the curve rises away from those below it."
+        },
+        tables: runs_of(data, Part::Latency),
     }
-    .html().into_string()
+    .html()
 }
 
 fn name(measured: &Measured) -> String {
@@ -52,9 +54,9 @@ fn name(measured: &Measured) -> String {
     }
 }
 
-fn panel(title: &str, shown: &[&Measured], all: &[&Measured]) -> String {
+fn panel(title: &str, shown: &[&Measured], all: &[&Measured]) -> Markup {
     if shown.is_empty() {
-        return String::new();
+        return html! {};
     }
     let buckets = all
         .iter()
@@ -76,7 +78,7 @@ fn panel(title: &str, shown: &[&Measured], all: &[&Measured]) -> String {
         title: title.to_owned(),
         x: Axis::named(
             "percent of operations",
-            // A little more, so that the last name has room.
+            // A little more, so that the last name fits.
             (0.0, NINES + 0.2),
             ticks.map(|(x, name)| (x, name.to_owned())).collect(),
         ),
@@ -97,11 +99,10 @@ fn panel(title: &str, shown: &[&Measured], all: &[&Measured]) -> String {
     });
     let names: Vec<String> = shown.iter().map(|m| name(m)).collect();
     let entries: Vec<(&str, Look)> = names.iter().map(String::as_str).zip(Look::ALL).collect();
-    let chart = chart.into_string();
-    format!("<div>{}{chart}</div>", legend(&entries).into_string())
+    html! { div { (legend(&entries)) (chart) } }
 }
 
-/// Nines against milliseconds, as far as they can be told from so many operations.
+/// The latency in milliseconds against nines: 1 is 90 %, 2 is 99 %. It ends where the number of operations is too small.
 fn curve(buckets: &[Bucket]) -> Vec<(f64, f64)> {
     let total: u64 = buckets.iter().map(|bucket| bucket.count).sum();
     let mut below = 0;
@@ -111,7 +112,7 @@ fn curve(buckets: &[Bucket]) -> Vec<(f64, f64)> {
         let from = nines(below, total);
         below += bucket.count;
         let to = if below == total {
-            // The slowest of all is one in so many.
+            // The slowest operation is one of `total`.
             (total as f64).log10()
         } else {
             nines(below, total)

@@ -1,83 +1,74 @@
-//! The page's frame, in reading order.
+//! The page, in reading order.
 
-use super::summary::{banner, failures, machine, targets_table};
-use super::{beside, cpu, curves, latency, limit, memory, peers};
+use dske_report::frame;
+use maud::{Markup, html};
+
+use super::summary::{banner, failures, targets_table};
+use super::{cpu, curves, latency, limit, memory, peers, subjects, trouble};
+use crate::measure::report::footer;
 use crate::throughput::data::Throughput;
 use crate::throughput::lab::BLOCK_BYTES;
-use dske_report::frame;
-use dske_report::text::{escape, seconds};
-use maud::PreEscaped;
 
-/// The whole report as one HTML page that loads nothing. The same data gives the same bytes.
+/// The report as one HTML page that loads nothing. The same data gives the same bytes.
 #[must_use]
-pub fn html(data: &Throughput) -> String {
-    let sections = [
-        banner(data),
-        targets_table(data),
-        failures(data),
-        limit::section(data),
-        curves::against_concurrency(data),
-        curves::against_keys_per_call(data),
-        curves::against_clusters(data),
-        curves::against_key_size(data),
-        latency::section(data),
-        cpu::section(data),
-        beside::actors(data),
-        beside::troubles(data),
-        memory::section(data),
-        peers::section(data),
-        footer(data),
-    ];
-    frame("DSKE throughput", &PreEscaped(sections.join("\n"))).into_string()
+pub fn page(data: &Throughput) -> Markup {
+    let body = html! {
+        (banner(data))
+        (targets_table(data))
+        (failures(data))
+        (limit::section(data))
+        (curves::against_concurrency(data))
+        (curves::against_keys_per_call(data))
+        (curves::against_clusters(data))
+        (curves::against_key_size(data))
+        (latency::section(data))
+        (cpu::section(data))
+        (subjects::section(data))
+        (trouble::section(data))
+        (memory::section(data))
+        (peers::section(data))
+        (footer(&data.provenance, &explanation()))
+    };
+    frame("DSKE throughput", &body)
 }
 
-fn footer(data: &Throughput) -> String {
-    format!(
-        r#"<footer><h2>How to read this</h2>
-<p>Every node is a process of its own, built for release, and is called over HTTP on loopback by a load generator that shares the
-machine with them. An <b>operation</b> is both calls of ETSI GS QKD 014: the master gets keys, the slave gets the same ones by their
-IDs; a key counts when both sides have it and found it to be the same. Latencies are of both calls together. Nodes run with their
-default settings, but for blocks of {block} KiB of pre-shared random data (PSRD); its delivery, which is done by hand in real life, goes on all
-the while and is part of all figures. Conditions of a figure are measured in turn, so that what disturbs the machine disturbs all of
-them.</p>
-<p>All numbers are in <code>throughput.json</code> and, as CSV, in the directory <code>throughput</code> beside this page. What each field
-means is in <code>docs/throughput.md</code>.</p>
-<p>The same again: <code>{command}</code></p>
-<p class="digest">dske {version} · {machine} · {started} · {wall}</p></footer>"#,
-        block = BLOCK_BYTES >> 10,
-        command = escape(&data.command),
-        version = escape(&data.version),
-        machine = machine(data),
-        started = escape(&data.started),
-        wall = seconds(data.wall_s),
-    )
+fn explanation() -> Markup {
+    html! {
+        p {
+            "Every node is a process of its own, built for release. A load generator on the same machine calls it over HTTP on \
+             loopback. An " b { "operation" } " is both calls of ETSI GS QKD 014: the master gets keys, and the slave gets the same \
+             keys by their IDs. A key counts when both sides have it and both are the same. Latencies are of both calls together. Nodes \
+             run with their default settings, except for blocks of " (BLOCK_BYTES >> 10) " KiB of pre-shared random data (PSRD). Its \
+             delivery, which is manual in real life, continues all the time and is part of all figures. The conditions of a figure are \
+             measured in turn, so that whatever disturbs the machine disturbs all of them."
+        }
+        p {
+            "All numbers are in " code { "throughput.json" } " and, as CSV, in the directory " code { "throughput" } " beside this \
+             page. " code { "docs/throughput.md" } " explains every field."
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::load::report::Bucket;
+    use clap::ValueEnum;
 
     use super::*;
-    use crate::throughput::data::{
-        Function, Held, LeftOut, Machine, Measured, Profile, RoleProfile, Run,
-    };
-    use crate::throughput::plan::{BASE, Extent, Part};
+    use crate::load::report::Bucket;
+    use crate::measure::{Extent, Provenance};
+    use crate::throughput::data::{Function, Held, LeftOut, Measured, Profile, RoleProfile, Run};
+    use crate::throughput::plan::{BASE, Part};
+
+    fn html(data: &Throughput) -> String {
+        page(data).into_string()
+    }
 
     /// Nothing measured.
     fn empty() -> Throughput {
         Throughput {
-            version: "1.2.3".to_owned(),
-            command: "cargo bench --bench throughput".to_owned(),
-            started: "2026-11-25 12:00 UTC".to_owned(),
-            extent: Extent::Full,
-            machine: Machine {
-                cpu: "A <fast> one".to_owned(),
-                cores: 2,
-                kernel: "Linux 6".to_owned(),
-            },
-            wall_s: 1.0,
+            provenance: Provenance::sample(),
             measured: Vec::new(),
             memory: Vec::new(),
             profiles: Vec::new(),
@@ -85,7 +76,7 @@ mod tests {
         }
     }
 
-    /// Every condition of the plan, with made-up figures that differ.
+    /// Every condition of the plan, each with other made-up figures.
     fn full() -> Throughput {
         let mut data = empty();
         for experiment in Extent::Full.experiments() {
@@ -154,7 +145,7 @@ mod tests {
         let html = html(&full());
         let found = sections(&html);
         assert_eq!(found.first(), Some(&"targets"));
-        for part in Part::ALL {
+        for part in Part::value_variants() {
             assert!(found.contains(&part.name().as_str()), "{part:?}: {found:?}");
         }
         assert!(html.contains("<h1><span class=\"sign\" aria-hidden=\"true\">!</span> 1,002 keys"));
@@ -171,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_left_out_or_said() {
+    fn what_was_not_measured_is_left_out_or_named() {
         let mut data = empty();
         assert_eq!(sections(&html(&data)), ["targets", "peers"]);
         assert!(html(&data).contains("not measured"));
@@ -183,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_in_which_nothing_arrived_is_drawn_and_its_failures_are_told() {
+    fn a_part_without_keys_is_drawn_and_its_failures_are_listed() {
         let mut data = full();
         for run in data.measured.iter_mut().flat_map(|m| &mut m.runs) {
             *run = Run {
