@@ -1,7 +1,7 @@
-//! Sharing, MAC and key tag, beside `blahaj`, `sharks` and a plain copy of the same bytes; then what they are made of: the
+//! Sharing, MAC and key tag, compared with `blahaj`, `sharks` and a plain copy of the same bytes; then their parts: the
 //! kernels one by one, and the generators.
 //!
-//! What is made is dropped within the time that is measured, and dropping our secrets wipes them.
+//! The measured time includes dropping what was made, and dropping our secrets wipes them.
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::hint::black_box;
@@ -20,7 +20,7 @@ use rand::rand_core::UnwrapErr;
 use rand::rngs::{ChaCha12Rng, ChaCha20Rng, SysRng};
 use rand::{CryptoRng, Rng, SeedableRng};
 
-/// That of the command: with the system's, a long secret would take as long to find memory for as to share.
+/// The allocator of the command. With the system's, finding memory for a long secret would take as long as sharing it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -60,7 +60,7 @@ fn splitting(criterion: &mut Criterion) {
             let sharing = Sharing::new(k, n).expect("a valid sharing");
             let name = format!("{k} of {n}");
             group.sampling_mode(SamplingMode::Auto);
-            // As much memory as the shares take, got from the system and given back each time, where that is how it is.
+            // As much memory as the shares take, obtained and given back each time as theirs is.
             group.bench_function(BenchmarkId::new("copies", &name), |b| {
                 b.iter(|| (0..n).map(|_| secret.clone()).collect::<Vec<_>>());
             });
@@ -114,17 +114,23 @@ fn recovering(criterion: &mut Criterion) {
 }
 
 fn authentication(criterion: &mut Criterion) {
-    let key = MacKey::try_from(secret(32).as_slice()).expect("32 bytes");
+    let key = secret(32);
     let u = secret(TAG_SECRET_BYTES);
     for (size, bytes) in SIZES {
         let message = secret(bytes);
         let mut group = group(criterion, &format!("authenticate {size}"), bytes);
-        group.bench_function("MAC", |b| b.iter(|| key.tag(&[&message])));
+        // A key tags one message, so that making the key is part of it.
+        group.bench_function("MAC", |b| {
+            b.iter(|| {
+                let key = MacKey::try_from(key.as_slice()).expect("32 bytes");
+                key.tag(&[&message])
+            });
+        });
         group.bench_function("key tag", |b| b.iter(|| KeyTag::compute(&u, &message)));
     }
 }
 
-/// What splitting and recovering with K = 3 come down to.
+/// What splitting and recovering with K = 3 consist of.
 fn kernels(criterion: &mut Criterion) {
     for (size, bytes) in SIZES {
         let rows = [0xb7, 0x39, 0x5a].map(|weight| (secret(bytes), weight));
@@ -144,7 +150,8 @@ fn kernels(criterion: &mut Criterion) {
     }
 }
 
-/// The coefficients of 32 bytes with u and of 1 MiB, K = 3. Nodes draw from ours in production.
+/// Draws of a key ID, of the coefficients for a key of 32 bytes with u, and of those for 1 MiB, with K = 3. In production
+/// nodes draw from ours.
 fn generators(criterion: &mut Criterion) {
     let seeded = [7; 32];
     let mut generators: [(&str, Box<dyn CryptoRng>); 5] = [

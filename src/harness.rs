@@ -1,10 +1,10 @@
 //! What the test harness has inside the nodes: *marks* where rare, important situations happen, and *canaries*, bugs
-//! that are planted on purpose, to prove that the checks would see them.
+//! planted on purpose to prove that the checks would see them.
 //!
-//! Only with the feature `harness`, which the crates of the testbed switch on. Without it [`reached`] does nothing and
-//! [`canary`] is always false, so that nothing of either is left in a build for users.
+//! Both exist only with the feature `insecure-harness`, which the chaos crate alone switches on. Without it [`reached`]
+//! does nothing and [`canary`] is always false, so that a build for users contains neither.
 //!
-//! Both are kept for each thread, since a run has a thread of its own.
+//! Both are kept for each thread, since each run has a thread of its own.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ macro_rules! named {
         }
 
         impl $type {
-            /// All of them.
+            /// All of them, in the order of their declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// Its name, as the command and campaign files spell it.
@@ -113,7 +113,7 @@ named! {
     }
 }
 
-#[cfg(feature = "harness")]
+#[cfg(feature = "insecure-harness")]
 mod kept {
     use std::cell::{Cell, RefCell};
     use std::collections::BTreeMap;
@@ -130,34 +130,34 @@ mod kept {
         MARKS.with_borrow_mut(|marks| *marks.entry(mark).or_default() += 1);
     }
 
-    /// Whether this bug is to happen.
+    /// Whether this bug is planted.
     #[must_use]
     pub fn canary(canary: Canary) -> bool {
         RELEASED.get() == Some(canary)
     }
 
-    /// Plants a bug, or none, in the nodes of this thread, and forgets what was reached before.
+    /// Plants a bug, or none, in the nodes of this thread, and forgets which situations were reached before.
     pub fn begin(canary: Option<Canary>) {
         RELEASED.set(canary);
         MARKS.take();
     }
 
-    /// What was reached since [`begin`].
+    /// How often each situation was reached since [`begin`].
     #[must_use]
     pub fn marks() -> BTreeMap<Mark, u64> {
         MARKS.with_borrow(Clone::clone)
     }
 }
 
-#[cfg(not(feature = "harness"))]
+#[cfg(not(feature = "insecure-harness"))]
 mod kept {
     use super::{Canary, Mark};
 
-    /// Counts a situation as reached: with the feature `harness` only.
+    /// Counts a situation as reached, with the feature `insecure-harness` only.
     #[inline(always)]
     pub fn reached(_: Mark) {}
 
-    /// Whether this bug is to happen: never without the feature `harness`.
+    /// Whether this bug is planted: never without the feature `insecure-harness`.
     #[inline(always)]
     #[must_use]
     pub const fn canary(_: Canary) -> bool {
@@ -165,6 +165,6 @@ mod kept {
     }
 }
 
-#[cfg(feature = "harness")]
+#[cfg(feature = "insecure-harness")]
 pub use kept::{begin, marks};
 pub use kept::{canary, reached};

@@ -57,7 +57,7 @@ fn reserved(
         let mut end = ClientEnd::default();
         // The first bytes were spent before.
         while end.left(PoolOwner::Client) < bytes + 7 {
-            let block = Block::random(BLOCK_BYTES, rng).unwrap();
+            let (block, _) = Block::random_pair(BLOCK_BYTES, rng).unwrap();
             end.add(PoolOwner::Client, block).unwrap();
         }
         end.spend(7).unwrap();
@@ -129,6 +129,7 @@ proptest! {
         let request = request(size, number);
         let with: Vec<ShareIndex> =
             sharing.indices().filter(|x| !without.contains(&x.get())).collect();
+        let bytes = reserved(&with, request.deposit_cost(), &mut ChaCha12Rng::seed_from_u64(seed));
         let reserved = reserved(&with, request.deposit_cost(), &mut rng);
         // Enough for key IDs: the tape panics when anything else is drawn.
         let mut ids = vec![0; 16 * number];
@@ -140,9 +141,10 @@ proptest! {
 
         let k = usize::from(sharing.threshold());
         let length = TAG_SECRET_BYTES + size;
-        for (&x, spent) in reserved.iter().take(k) {
+        for (x, spent) in bytes.into_iter().take(k) {
+            let (_, bytes) = spent.into_parts();
             for (j, key) in deposits[&x].keys.iter().enumerate() {
-                let pad = &spent.bytes[MAC_KEY_BYTES + j * length..][..length];
+                let pad = &bytes[MAC_KEY_BYTES + j * length..][..length];
                 prop_assert_eq!(&key.share.0[..], pad, "hub {}, key {}", x, j);
             }
         }
@@ -212,7 +214,7 @@ fn too_few_and_too_short_reservations_make_no_key() {
     let mut short = reserved(&[x(1), x(2)], cost, &mut rng);
     short.extend(reserved(&[x(3)], cost - 1, &mut rng));
     let error = begin(&request, sharing, &short, &mut Tape::new(vec![0; 32])).err();
-    assert_eq!(error, Some(SharingError::Lengths));
+    assert_eq!(error, Some(SharingError::Length(x(3))));
 }
 
 #[test]

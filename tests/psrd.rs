@@ -161,9 +161,11 @@ impl World {
     }
 
     fn refill(&mut self, size: usize) {
-        let block = Block::random(size, &mut self.rng).unwrap();
-        let (id, bytes) = (block.id(), block.expose_bytes().to_vec());
-        let accepted = self.spending.add(block.copy_for_peer());
+        let (block, _) = Block::random_pair(size, &mut self.rng).unwrap();
+        let id = block.id();
+        let octets = block.into_octets();
+        let block = || Block::from_octets(&octets).unwrap();
+        let accepted = self.spending.add(block());
         if self.blocks.iter().filter(|block| !block.is_spent()).count() == BLOCKS_MAX {
             assert_eq!(
                 accepted,
@@ -178,7 +180,7 @@ impl World {
         let held: Vec<usize> = (0..self.blocks.len())
             .filter(|i| self.blocks[*i].gone.is_none())
             .collect();
-        let accepted = self.receiving.add(block.copy_for_peer());
+        let accepted = self.receiving.add(block());
         if held.len() < BLOCKS_MAX {
             accepted.unwrap();
         } else {
@@ -200,17 +202,17 @@ impl World {
                     })
                 );
                 assert_eq!(self.receiving.evict_oldest(), Some(oldest));
-                self.receiving.add(block.copy_for_peer()).unwrap();
+                self.receiving.add(block()).unwrap();
                 self.reached.insert("oldest block evicted by hand");
             }
         }
         let duplicate = Err(PoolError::Duplicate { block: id });
-        assert_eq!(self.spending.add(block.copy_for_peer()), duplicate);
-        assert_eq!(self.receiving.add(block), duplicate);
+        assert_eq!(self.spending.add(block()), duplicate);
+        assert_eq!(self.receiving.add(block()), duplicate);
         let (allocated, received) = (vec![false; size], vec![false; size]);
         self.blocks.push(ModelBlock {
             id,
-            bytes,
+            bytes: octets[16..].to_vec(),
             allocated,
             received,
             mac_failures: 0,
@@ -241,7 +243,7 @@ impl World {
             }
         };
         let mut bytes = Vec::new();
-        for fragment in spent.allocation.fragments() {
+        for fragment in spent.allocation().fragments() {
             let block = self
                 .blocks
                 .iter_mut()
@@ -259,12 +261,13 @@ impl World {
             block.allocated[range.clone()].fill(true);
             bytes.extend_from_slice(&block.bytes[range]);
         }
-        if spent.allocation.fragments().len() > 1 {
+        if spent.allocation().fragments().len() > 1 {
             self.reached.insert("allocation across blocks");
         }
         assert_eq!(bytes.len(), size);
-        assert_eq!(bytes, *spent.bytes);
-        let allocation = spent.allocation.to_string().parse().unwrap();
+        let (allocation, spent) = spent.into_parts();
+        assert_eq!(bytes, *spent);
+        let allocation = allocation.to_string().parse().unwrap();
         self.on_the_way.push(Message { allocation, bytes });
     }
 

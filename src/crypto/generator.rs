@@ -1,4 +1,4 @@
-//! The generators of a node.
+//! The random number generators of a node in production.
 
 use std::convert::Infallible;
 
@@ -8,24 +8,32 @@ use rand::rngs::SysRng;
 use rand::{CryptoRng, Rng, SeedableRng, TryCryptoRng, TryRng};
 use zeroize::Zeroizing;
 
-/// From here on a seed is drawn, and stretched. The system takes about as long for a seed as for anything this short.
+/// Draws of this length and above are stretched from a seed. For shorter ones the system takes about as long as for the
+/// seed itself.
 const STRETCHED_FROM_BYTES: usize = 64;
 
-/// The operating system's generator. Nothing is kept from one draw to the next, so that what this process holds tells
-/// nothing about what was drawn before, and no two copies of it draw the same.
+const SEED_BYTES: usize = 32;
+
+const _: () = assert!(
+    SEED_BYTES < STRETCHED_FROM_BYTES,
+    "a seed is itself not stretched"
+);
+
+/// The operating system's generator. Nothing is kept from one draw to the next. So the memory of this process tells
+/// nothing about what was drawn before, and no two copies of the process draw the same.
 ///
-/// Long draws are stretched by ChaCha20 from 32 fresh bytes. That is what Linux does itself for each of its calls, at a
-/// fifth of the speed.
+/// Long draws are stretched by ChaCha20 from 32 fresh bytes. Linux does the same for each of its calls, at a fifth of the
+/// speed.
 #[must_use]
 pub fn os_rng() -> Box<dyn CryptoRng> {
     Box::new(Stretching(UnwrapErr(SysRng)))
 }
 
-/// A generator for one task that makes many draws, and is wiped when the task is done: ChaCha20 under 32 fresh bytes of
-/// `rng`.
+/// A generator for one task that makes many draws: ChaCha20 under 32 fresh bytes of `rng`. It is wiped when it is
+/// dropped.
 #[must_use]
 pub fn for_one_task(rng: &mut dyn CryptoRng) -> ChaCha20Rng {
-    let mut seed = Zeroizing::new([0; 32]);
+    let mut seed = Zeroizing::new([0; SEED_BYTES]);
     rng.fill_bytes(&mut *seed);
     ChaCha20Rng::from_seed(*seed)
 }

@@ -1,16 +1,16 @@
-//! The key tag: tells whether a reconstructed secret is the one that was shared.
+//! The key tag, which tells whether a reconstructed secret is the one that was shared.
 //!
 //! What is shared is Y = u ‖ S: the user key S and 48 random bytes u = (c, d, e). The tag is
 //! o = d + c·e + Σ cʲ⁺¹·sⱼ + cⁿ⁺²·|S| over GF(2^128), where s1 … sn are S in 16-byte blocks. It is public.
 //!
 //! It detects every change of Y that wrong shares can cause, because Shamir's scheme is linear: whoever holds fewer
 //! than K shares can only add *known* shifts (δc, δd, δe, δs) to an *unknown* Y. If δc ≠ 0, the term δc·e makes the
-//! shifted equation hold for one value of the unknown e in 2^128. Otherwise it is a polynomial in the unknown c that
-//! is not zero, of degree at most n + 1. So the tag fits a wrong Y with probability at most (n + 2) / 2^128. And o
+//! shifted equation hold for one value of the unknown e in 2^128. Otherwise the equation is a non-zero polynomial in
+//! the unknown c, of degree at most n + 1. So the tag fits a wrong Y with probability at most (n + 2) / 2^128. The tag
 //! tells nothing about S, since d is uniform and occurs nowhere else.
 //!
-//! Secrets are read where they are, and what has to be copied is wiped, as is the state of `polyval` when it is
-//! dropped. What is *not* wiped: registers, and what the compiler moves about on the stack here and inside `polyval`.
+//! Secrets are read where they are. What has to be copied is wiped, as is the state of `polyval` when it is dropped.
+//! What is *not* wiped: registers, and what the compiler moves about on the stack here and inside `polyval`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,6 +28,11 @@ use super::{read_hex, write_hex};
 /// Length of u = c ‖ d ‖ e, in bytes.
 pub const TAG_SECRET_BYTES: usize = 48;
 
+const _: () = assert!(
+    TAG_SECRET_BYTES == 3 * 16,
+    "c, d and e are elements of GF(2^128)"
+);
+
 /// The public tag of a shared key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyTag([u8; 16]);
@@ -36,7 +41,7 @@ impl KeyTag {
     /// The tag of Y = u ‖ S.
     ///
     /// # Panics
-    /// If `u` has not [`TAG_SECRET_BYTES`] bytes.
+    /// If `u` does not have [`TAG_SECRET_BYTES`] bytes.
     #[must_use]
     pub fn compute(u: &[u8], key: &[u8]) -> Self {
         let u: &[u8; TAG_SECRET_BYTES] = u.try_into().expect("u has 48 bytes");
@@ -53,7 +58,7 @@ impl KeyTag {
         let (blocks, rest) = key.split_at(key.len() - key.len() % 16);
         hash.update_padded(blocks);
         if !rest.is_empty() {
-            // Padded here, where it is wiped: `update_padded` leaves its copy behind.
+            // Padded here, in a place that is wiped: `update_padded` leaves its copy behind.
             let mut last = Zeroizing::new([0; 16]);
             last.iter_mut().zip(rest).for_each(|(l, k)| *l = *k);
             hash.update_padded(last.as_slice());
@@ -64,7 +69,7 @@ impl KeyTag {
         Self(tag)
     }
 
-    /// Whether this is the tag of Y = u ‖ S, in constant time for its length. Too short a Y never fits.
+    /// Whether this is the tag of Y = u ‖ S, in constant time for its length. A Y that is too short never fits.
     #[must_use]
     pub fn fits(&self, secret: &[u8]) -> bool {
         match secret.split_at_checked(TAG_SECRET_BYTES) {

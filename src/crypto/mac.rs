@@ -1,13 +1,16 @@
 //! The one-time message authentication code: Carter–Wegman over GF(2^128).
 //!
-//! The key is (c, d), 32 fresh random bytes for each message; the tag is d + POLYVAL_c(lengths, parts). POLYVAL
+//! The key is (c, d), 32 fresh random bytes for each message. The tag is d + POLYVAL_c(lengths, parts). POLYVAL
 //! (RFC 8452 section 3) is a polynomial in c without constant term, up to a fixed factor for each power, which is a
 //! bijection of c. A forger who has seen one message with its tag knows d only as a function of c, which remains
-//! uniform; another message fits for the roots of a non-zero polynomial, of which there are at most as many as blocks
-//! plus one. So a forgery succeeds with probability at most (blocks + 1) / 2^128, whatever the forger computes.
+//! uniform. The tag fits another message only where c is a root of a non-zero polynomial, which has at most as many
+//! roots as there are blocks, plus one. So a forgery succeeds with probability at most (blocks + 1) / 2^128, whatever
+//! the forger computes.
+//!
+//! That holds for one message: two tags under one key give d away. So [`MacKey::tag`] consumes the key.
 //!
 //! A key is wiped when it is dropped, and `polyval` wipes its state. What is *not* wiped: registers, and what the
-//! compiler moves about on the stack here and inside `polyval`. Messages are what the network sees: no secrets.
+//! compiler moves about on the stack here and inside `polyval`. Messages are seen by the network and are no secrets.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,7 +27,19 @@ use super::{read_hex, write_hex};
 /// Length of a MAC key, in bytes.
 pub const MAC_KEY_BYTES: usize = 32;
 
-/// A key for one message.
+const _: () = assert!(
+    MAC_KEY_BYTES == 16 + 16,
+    "c and d are elements of GF(2^128)"
+);
+
+/// A key for one message. It cannot be cloned, and to tag a message consumes it.
+///
+/// ```compile_fail,E0382
+/// # fn twice(key: dske::crypto::mac::MacKey) {
+/// let tag = key.tag(&[b"a message"]);
+/// let another = key.tag(&[b"another message"]); // error: `key` was moved
+/// # }
+/// ```
 pub struct MacKey(Zeroizing<[u8; MAC_KEY_BYTES]>);
 
 impl fmt::Debug for MacKey {
@@ -33,7 +48,7 @@ impl fmt::Debug for MacKey {
     }
 }
 
-/// Bytes that are no MAC key: there must be 32.
+/// Bytes that are no MAC key: there must be 32. The caller's fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a MAC key has {MAC_KEY_BYTES} bytes, not {0}")]
 pub struct MacKeyLength(pub usize);
@@ -45,14 +60,14 @@ impl TryFrom<&[u8]> for MacKey {
         if bytes.len() != MAC_KEY_BYTES {
             return Err(MacKeyLength(bytes.len()));
         }
-        // Copied to where it is wiped, and nowhere else.
+        // The one copy, in a place that is wiped.
         let mut key = Zeroizing::new([0; MAC_KEY_BYTES]);
         key.copy_from_slice(bytes);
         Ok(Self(key))
     }
 }
 
-/// A tag. Public.
+/// A tag. It is public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MacTag([u8; 16]);
 
@@ -62,7 +77,7 @@ impl fmt::Display for MacTag {
     }
 }
 
-/// Text that is no tag.
+/// Text that is no tag. The fault of whoever wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a tag is 32 lower-case hexadecimal digits")]
 pub struct TagTextError;
@@ -75,7 +90,8 @@ impl FromStr for MacTag {
     }
 }
 
-/// The tag does not fit the message.
+/// The tag does not fit the message. Somebody changed or forged the message, or it is the peer's fault; which of the two,
+/// nobody can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the message authentication code does not fit")]
 pub struct MacMismatch;
@@ -83,11 +99,15 @@ pub struct MacMismatch;
 impl MacKey {
     /// The tag of a message in parts. Where one part ends and the next begins is authenticated too.
     #[must_use]
-    pub fn tag(&self, parts: &[&[u8]]) -> MacTag {
+    pub fn tag(self, parts: &[&[u8]]) -> MacTag {
+        self.compute(parts)
+    }
+
+    fn compute(&self, parts: &[&[u8]]) -> MacTag {
         let (c, d) = self.0.split_at(16);
         let mut hash = Polyval::new(c.try_into().expect("half of 32 bytes"));
-        // The number of parts, then each length before its part: no two messages give the same blocks. The first
-        // block is never zero and has the highest power of c, so that messages of different length differ too.
+        // The number of parts, then each length before its part: no two messages give the same blocks. The first block
+        // is never zero and has the highest power of c, so that messages of different length differ too.
         hash.update(&[block(parts.len() as u64, u64::MAX)]);
         for part in parts {
             hash.update(&[block(part.len() as u64, 0)]);
@@ -103,7 +123,7 @@ impl MacKey {
     /// # Errors
     /// If it does not.
     pub fn verify(&self, parts: &[&[u8]], tag: &MacTag) -> Result<(), MacMismatch> {
-        let expected = self.tag(parts);
+        let expected = self.compute(parts);
         if canary(Canary::MacPrefix) && expected.0.first() == tag.0.first() {
             return Ok(());
         }

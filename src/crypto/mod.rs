@@ -1,14 +1,14 @@
-//! Finite fields, Shamir sharing, robust reconstruction, one-time MAC and key tag. Nothing here knows of DSKE.
+//! Finite fields, Shamir sharing, robust reconstruction, the one-time MAC and the key tag. Nothing here knows of DSKE.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`gf256`] | the field GF(2^8), constant-time |
+//! | [`secret`] | bytes that are wiped when they are dropped |
+//! | [`generator`] | the random number generators of a node in production |
+//! | [`gf256`] | the field GF(2^8), in constant time |
 //! | [`shamir`] | splitting a secret into shares, and recovering it |
+//! | [`robust`] | recovering a secret from shares of which some are wrong, and naming those |
 //! | [`mac`] | the one-time MAC over GF(2^128) |
 //! | [`key_tag`] | the tag that a reconstructed key has to fit |
-//! | [`secret`] | bytes that are wiped when they are dropped |
-//! | [`generator`] | the generator of nodes in production |
-//! | [`robust`] | recovering from shares of which some are wrong, and naming those |
 
 #![deny(clippy::indexing_slicing)]
 
@@ -27,7 +27,7 @@ fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
-/// Reads exactly 16 bytes of lower-case hexadecimal: one text for each value.
+/// Reads exactly 16 bytes of lower-case hexadecimal, so that each value has one text.
 fn read_hex(text: &str) -> Option<[u8; 16]> {
     if text.len() != 32 {
         return None;

@@ -1,15 +1,16 @@
 //! Recovering a secret from shares of which some are wrong, and naming those.
 //!
-//! Whether a candidate is the secret is for the caller to say (a tag that fits). With M shares and threshold K:
+//! The caller says whether a candidate is the secret, for example because a tag fits. With M shares and threshold K, in
+//! this order:
 //!
 //! 1. the first K shares, in the hope that none is wrong;
-//! 2. error correction: up to ⌊(M − K) / 2⌋ wrong shares are located at once;
-//! 3. search: K-subsets, within a budget.
+//! 2. error correction, which locates up to ⌊(M − K) / 2⌋ wrong shares at once;
+//! 3. search through subsets of K shares, within a budget.
 //!
-//! Once the secret is known, the polynomial is not yet: wrong shares may cancel each other at zero, where the secret is,
+//! Knowing the secret is not yet knowing the polynomial: wrong shares may cancel each other at zero, where the secret is,
 //! and nowhere else. Another polynomial through the secret meets the right one at K − 2 shares at most, besides zero. So
-//! with fewer than K wrong shares, one on which 2K − 2 of them agree is the right one, and those off it are wrong beyond
-//! doubt. With fewer, who is right cannot be told from the shares alone, and nobody is named.
+//! with fewer than K wrong shares, a polynomial on which 2K − 2 shares agree is the right one, and the shares off it are
+//! wrong beyond doubt. Where fewer agree, the shares alone do not tell who is right, and nobody is named.
 
 mod locate;
 mod subsets;
@@ -26,7 +27,7 @@ use super::shamir::{LagrangeWeights, Share, ShareIndex, SharingError, check, int
 use locate::locate_wrong;
 use subsets::Subsets;
 
-/// How many subsets may be tried.
+/// How many subsets of the shares may be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SearchBudget {
     subsets_max: usize,
@@ -51,13 +52,14 @@ pub enum Method {
     SubsetSearch,
 }
 
-/// No secret that fits was found, or none could be.
+/// Why no secret was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReconstructError {
-    /// The shares do not go together, or are too few.
+    /// The shares do not go together, or are too few. The caller's fault.
     #[error(transparent)]
     Shares(#[from] SharingError),
-    /// Nothing that was tried fits.
+    /// Nothing that was tried fits: too many shares are wrong, or the budget is too small. The fault of their holders.
     #[error("no {threshold} of {shares} shares fit, after {tried} attempts")]
     NoFit {
         /// Shares given.
@@ -75,7 +77,7 @@ pub struct Reconstruction {
     pub secret: Secret,
     /// The given shares that are not on the polynomial.
     pub off: Vec<ShareIndex>,
-    /// Those of them that are wrong beyond doubt, if fewer than K are wrong: all, or none.
+    /// The shares that are wrong beyond doubt, provided that fewer than K are wrong: all of those that are off, or none.
     pub culprits: Vec<ShareIndex>,
     /// How it was found.
     pub method: Method,
@@ -85,7 +87,7 @@ pub struct Reconstruction {
 }
 
 impl Reconstruction {
-    /// Compares the shares that it has not seen yet with the polynomial.
+    /// Compares the shares that have not been compared yet with the polynomial.
     fn judge(&mut self, shares: &[Share]) {
         let determine = self.on.iter().take(self.threshold);
         let points: Vec<&Share> = determine
@@ -108,8 +110,8 @@ impl Reconstruction {
     }
 }
 
-/// Whether a share is on the polynomial through the points, in constant time for its length: what that polynomial is at its
-/// x, and what it has there, have to add up to zero.
+/// Whether a share is on the polynomial through the points, in constant time for its length: the value of the polynomial
+/// at the share's x, and the share's own value, have to add up to zero.
 fn are_on_one_polynomial(points: &[&Share], share: &Share) -> bool {
     if check(points) != Ok(share.y.len()) {
         return false;
@@ -122,15 +124,16 @@ fn are_on_one_polynomial(points: &[&Share], share: &Share) -> bool {
     bits.ct_eq(&0).into()
 }
 
-/// How many shares have to agree on a polynomial through the secret, so that those off it are wrong beyond doubt.
+/// How many shares have to agree on a polynomial through the secret so that those off it are wrong beyond doubt.
 fn agreement_needed(threshold: usize) -> usize {
     threshold.max((2 * threshold).saturating_sub(2))
 }
 
-/// Names the shares that are wrong beyond doubt, once the secret is known. `found` may be another polynomial through
-/// the secret than the right one; it is replaced by the right one if that can be told.
+/// Names the shares that are wrong beyond doubt, once the secret is known. `found` may hold a wrong polynomial through the
+/// secret. If the right one can be told, `found` is replaced by it.
 ///
-/// `shares` are those among which it was found, and what came since. Each is compared once, however often this is called.
+/// `shares` are those in which the secret was found, and those that came since. Each is compared once, however often this
+/// is called.
 pub fn name_culprits(shares: &[Share], found: &mut Reconstruction, budget: SearchBudget) {
     let k = found.threshold;
     found.judge(shares);
@@ -208,8 +211,8 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// A wrong share escapes one combination of its bytes with probability 1/256; four leave 2^-32, and after that
-    /// there is still the search.
+    /// A wrong share escapes one combination of its bytes with probability 1/256, and four with 2^-32. After that there is
+    /// still the search.
     const COMBINATIONS: usize = 4;
 
     fn correct_errors(&mut self, k: usize, rng: &mut dyn CryptoRng) -> Option<Reconstruction> {

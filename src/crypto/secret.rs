@@ -3,25 +3,25 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// Bytes that are wiped when they are dropped, and not shown by `Debug`.
+/// Bytes that are wiped when they are dropped, are not shown by `Debug`, and are compared in constant time.
 ///
-/// They never move to a longer place, so that none are left behind. And they are wiped as a whole, by what the processor
-/// has for it: `Zeroizing<Vec<u8>>` wipes byte by byte, which takes longer than to share a long secret.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// They never grow, since growing could move them and leave a copy behind. They are wiped as a whole, with the widest
+/// stores of the processor: `Zeroizing<Vec<u8>>` wipes byte by byte, which takes longer than sharing a long secret.
+#[derive(Clone, Default)]
 pub struct Secret(Box<[u8]>);
 
 impl Secret {
-    /// Zeros, to be written over.
+    /// Zeros, to be overwritten.
     #[must_use]
     pub fn zeros(length: usize) -> Self {
         Self(vec![0; length].into_boxed_slice())
     }
 
-    /// The bytes where they are, for what has been encrypted in place: nothing is wiped.
-    #[must_use]
-    pub fn into_public(mut self) -> Vec<u8> {
+    /// The bytes where they are, once they have been encrypted in place. Nothing is wiped.
+    pub(crate) fn into_public(mut self) -> Vec<u8> {
         std::mem::take(&mut self.0).into_vec()
     }
 }
@@ -45,7 +45,7 @@ impl From<Vec<u8>> for Secret {
         if bytes.len() == bytes.capacity() {
             return Self(bytes.into_boxed_slice());
         }
-        // To shrink it could move the bytes, and leave them behind.
+        // Shrinking could move the bytes, and leave a copy behind.
         let secret = Self::from(bytes.as_slice());
         bytes.clear();
         bytes.spare_capacity_mut().zeroize();
@@ -73,6 +73,15 @@ impl AsRef<[u8]> for Secret {
     }
 }
 
+/// In constant time for the length, which is public. Short-circuiting would tell how far a guess is right.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Secret {}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(<redacted>)")
@@ -92,5 +101,19 @@ mod tests {
         assert_eq!(secret, Secret::from(vec![1, 2, 3]));
         assert_eq!(secret, Secret::from([1, 2, 3].as_slice()));
         assert_eq!(format!("{secret:?}"), "Secret(<redacted>)");
+    }
+
+    #[test]
+    fn secrets_are_equal_if_all_bytes_are() {
+        let secret = Secret::from(vec![7; 40]);
+        assert_eq!(secret, secret.clone());
+        for bit in 0..40 * 8 {
+            let mut other = secret.clone();
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert_ne!(secret, other, "bit {bit}");
+        }
+        assert_ne!(secret, Secret::from(vec![7; 39]));
+        assert_ne!(secret, Secret::from(vec![7; 41]));
+        assert_eq!(Secret::default(), Secret::zeros(0));
     }
 }

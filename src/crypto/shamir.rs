@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::harness::{Canary, canary};
 
-use super::gf256::combine;
 use super::gf256::public::{powers, product_of_quotients};
+use super::gf256::{BLOCK_BYTES, combine};
 use super::secret::Secret;
 
-/// The x coordinate of a share: 1 to 255, fixed for each holder. At zero stands the secret.
+/// The x coordinate of a share: 1 to 255, fixed for each holder. The secret is at zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ShareIndex(NonZeroU8);
@@ -44,8 +44,10 @@ impl fmt::Display for ShareIndex {
     }
 }
 
-/// Parameters or shares that cannot be.
+/// Parameters or shares that cannot be. The fault lies with whoever chose the parameters or collected the shares: which
+/// share of several is wrong, this cannot tell (see [`robust`](super::robust)).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SharingError {
     /// The threshold is outside 1 to N, or is 1 without having been asked for.
     #[error(
@@ -70,12 +72,12 @@ pub enum SharingError {
     /// Two shares have the same x.
     #[error("two shares have x = {0}")]
     SameIndex(ShareIndex),
-    /// The shares are not all of one length.
-    #[error("the shares are of different lengths")]
-    Lengths,
+    /// A share is not as long as the others.
+    #[error("the share at x = {0} is not as long as the others")]
+    Length(ShareIndex),
 }
 
-/// How many shares there are (N), and how many are needed (K).
+/// How many shares there are (N), and how many of them are needed (K).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sharing {
     threshold: u8,
@@ -91,7 +93,7 @@ impl Sharing {
         Self::checked(threshold, 2, shares)
     }
 
-    /// 1 ≤ K ≤ N. With K = 1 every share *is* the secret.
+    /// 1 ≤ K ≤ N. With K = 1 each share *is* the secret.
     ///
     /// # Errors
     /// [`SharingError::Threshold`].
@@ -144,16 +146,19 @@ impl fmt::Debug for Share {
     }
 }
 
-/// How many bytes of a secret are split at a time: what belongs to them stays in the processor's first cache, and
-/// their coefficients need no more room than that.
+/// How many bytes of a secret are split at a time. What belongs to them stays in the processor's first cache, and the
+/// memory for coefficients is bounded.
 pub const WINDOW_BYTES: usize = 4_096;
+
+// Whole blocks of every kernel: only the last window has a rest.
+const _: () = assert!(WINDOW_BYTES.is_multiple_of(BLOCK_BYTES));
 
 /// Splits a secret into N shares of its own length.
 ///
-/// The coefficients are uniform over all 256 values: were zero left out, as in `sharks` 0.5.0, each share would rule
-/// out candidate secrets (RUSTSEC-2024-0398). They are drawn for one window of [`WINDOW_BYTES`] after the other, by one
-/// `fill_bytes` of (K − 1) · length bytes: first those of degree 1 for all bytes of the window, then those of degree 2,
-/// and so on.
+/// The coefficients are uniform over all 256 values. If zero were left out, as in `sharks` 0.5.0, each share would rule
+/// out candidate secrets (RUSTSEC-2024-0398). They are drawn for one window of [`WINDOW_BYTES`] after the other, each by
+/// one `fill_bytes` of (K − 1) · length bytes: first the coefficients of degree 1 for all bytes of the window, then those
+/// of degree 2, and so on.
 #[must_use]
 pub fn split(secret: &[u8], sharing: Sharing, rng: &mut dyn CryptoRng) -> Vec<Share> {
     let degrees = usize::from(sharing.threshold) - 1;
@@ -171,7 +176,7 @@ pub fn split(secret: &[u8], sharing: Sharing, rng: &mut dyn CryptoRng) -> Vec<Sh
         }
         let rows = iter::once(secret).chain(coefficients.chunks_exact(secret.len()));
         for (x, y) in &mut shares {
-            // Here, where it is cached, and from here to its place: memory there is written once, and not cleared before.
+            // Summed here, where it is cached, and copied to its place, so that the memory there is written just once.
             let sum = sum.get_mut(..secret.len()).unwrap_or_default();
             combine(sum, rows.clone().zip(powers(x.get())));
             y.extend_from_slice(sum);
@@ -181,9 +186,9 @@ pub fn split(secret: &[u8], sharing: Sharing, rng: &mut dyn CryptoRng) -> Vec<Sh
     shares.collect()
 }
 
-/// The sharing of which the first K shares are given: its secret, and all N shares.
+/// The secret and all N shares of the sharing whose first K shares are given.
 ///
-/// Nothing is drawn. Where one of the K given shares is uniform and independent of the others, so is the secret.
+/// No randomness is drawn. If one of the K given shares is uniform and independent of the others, so is the secret.
 ///
 /// # Errors
 /// If fewer than K are given, or they do not go together.
@@ -197,7 +202,8 @@ pub fn complete(given: &[Share], sharing: Sharing) -> Result<(Secret, Vec<Share>
     Ok((secret, shares.collect::<Result<_, SharingError>>()?))
 }
 
-/// The secret of which at least `threshold` correct shares are given: the first ones are used.
+/// The secret, from at least `threshold` shares. The first ones are used and have to be right: a wrong share gives a
+/// wrong secret, and no error (see [`robust`](super::robust)).
 ///
 /// # Errors
 /// If there are too few, or they do not go together.
@@ -213,10 +219,11 @@ fn first(shares: &[Share], threshold: u8) -> Result<&[Share], SharingError> {
     })
 }
 
-/// The value at `at` of the polynomial of least degree through the points. At zero it is the secret.
+/// The value at `at` of the polynomial of least degree through the points. With K right shares or more, the value at zero
+/// is the secret; with fewer it is unrelated to the secret, and there is no error: [`recover`] knows K.
 ///
 /// # Errors
-/// If there is no point, or they do not go together.
+/// If there is no point, or the points do not go together.
 pub fn interpolate(points: &[impl Borrow<Share>], at: u8) -> Result<Secret, SharingError> {
     let mut value = Secret::zeros(check(points)?);
     let weights = LagrangeWeights::new(points, at);
@@ -233,7 +240,7 @@ pub(super) fn check(points: &[impl Borrow<Share>]) -> Result<usize, SharingError
     let mut seen = [0_u64; 4];
     for Share { x, y } in points.iter().map(Borrow::borrow) {
         if y.len() != first.y.len() {
-            return Err(SharingError::Lengths);
+            return Err(SharingError::Length(*x));
         }
         let (word, bit) = (usize::from(x.get() / 64), 1 << (x.get() % 64));
         if let Some(seen) = seen.get_mut(word) {
@@ -246,11 +253,11 @@ pub(super) fn check(points: &[impl Borrow<Share>]) -> Result<usize, SharingError
     Ok(first.y.len())
 }
 
-/// The values of the Lagrange basis polynomials of the points' x, at `at`. They depend on public coordinates only.
+/// The Lagrange basis polynomials of the points' x, evaluated at one place. They depend on public coordinates only.
 pub(super) struct LagrangeWeights([u8; ShareIndex::MAX as usize]);
 
 impl LagrangeWeights {
-    /// Those of points that go together.
+    /// The weights of points that go together.
     pub(super) fn new(points: &[impl Borrow<Share>], at: u8) -> Self {
         let xs = || points.iter().map(|point| point.borrow().x);
         let mut weights = [0; _];

@@ -146,7 +146,7 @@ async fn deliver_psrd(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> H
         Ok(Ok(block)) if accepted == Some(OCTETS.as_bytes()) => HttpResponse::Ok()
             .content_type(OCTETS)
             // `from_owner`: wiped once it is written out.
-            .body(Bytes::from_owner(block.to_octets())),
+            .body(Bytes::from_owner(block.into_octets())),
         delivered => oob(delivered),
     }
 }

@@ -391,7 +391,7 @@ impl State {
 
     /// Whether what is reserved goes with a message of this cost, and the hub still has it too.
     fn accepts(&self, reserved: &Reservation, cost: usize) -> bool {
-        self.registration == Some(reserved.registration) && reserved.spent.bytes.len() == cost
+        self.registration == Some(reserved.registration) && reserved.spent.size() == cost
     }
 
     fn needs_provisioning(&self, low_water_bytes: usize) -> bool {

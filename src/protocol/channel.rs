@@ -95,7 +95,7 @@ impl ClientEnd {
     /// If the pool is full or knows the block.
     pub fn add(&mut self, owner: PoolOwner, block: Block) -> Result<(), PoolError> {
         if canary(Canary::PoolsShared) && owner == PoolOwner::Client {
-            self.down.add(block.copy_for_peer())?;
+            self.down.add(block.copy())?;
         }
         match owner {
             PoolOwner::Client => self.up.add(block),
@@ -344,7 +344,7 @@ impl HubEnd {
     /// If the pool is full or knows the block.
     pub fn add(&mut self, owner: PoolOwner, block: Block) -> Result<(), PoolError> {
         if canary(Canary::PoolsShared) && owner == PoolOwner::Client {
-            self.down.add(block.copy_for_peer())?;
+            self.down.add(block.copy())?;
         }
         match owner {
             PoolOwner::Client => self.up.add(block),
@@ -489,7 +489,7 @@ fn read_batch(
 /// If `spent` is not as long as a MAC key and the shares.
 #[must_use]
 pub fn seal_deposit(spent: Spent, deposit: &DepositBody<Plain>) -> (Request, Sent) {
-    let mut pads = Pads::after_key(&spent.bytes);
+    let mut pads = Pads::after_key(spent.bytes());
     let body = deposit
         .clone()
         .try_map(|share| pads.encrypt(share))
@@ -538,7 +538,7 @@ pub fn seal_batch(
     client: &NodeName,
     operations: Vec<Operation<Plain>>,
 ) -> (Request, Sent) {
-    let mut pads = Pads::after_key(&spent.bytes);
+    let mut pads = Pads::after_key(spent.bytes());
     let encrypt = |operation: Operation<Plain>| operation.try_map(|share| pads.encrypt(share));
     let operations = operations.into_iter().map(encrypt);
     let operations: Vec<Operation> = operations.collect::<Result<_, _>>().expect(SPENT_FOR_THESE);
@@ -557,7 +557,7 @@ pub fn seal_batch(
 /// If `spent` is not as long as a MAC key and the shares in the replies.
 #[must_use]
 pub fn seal_replies(spent: Spent, to: &Bound, replies: Replies) -> Response {
-    let mut pads = Pads::after_key(&spent.bytes);
+    let mut pads = Pads::after_key(spent.bytes());
     let mut encrypt = |reply: Reply<Plain>| {
         let encrypted = reply.try_map(|share| pads.encrypt(share));
         encrypted.expect(SPENT_FOR_THESE)
@@ -582,7 +582,7 @@ pub fn seal_replies(spent: Spent, to: &Bound, replies: Replies) -> Response {
         body: body.into(),
     };
     let key = key_of(&spent);
-    let signature = Signature::of_response(&key, spent.allocation, &to.signature, &response);
+    let signature = Signature::of_response(key, spent.into_parts().0, &to.signature, &response);
     response.signature = Some(signature.to_string());
     response
 }
@@ -616,7 +616,7 @@ pub fn unsigned_refusal(refusal: &Refusal) -> Response {
 #[must_use]
 pub fn sign(spent: Spent, mut request: Request) -> (Request, Sent) {
     let key = key_of(&spent);
-    let signature = Signature::of_request(&key, spent.allocation, &request);
+    let signature = Signature::of_request(key, spent.into_parts().0, &request);
     request.signature = Some(signature.to_string());
     (request, Sent(signature))
 }
@@ -626,7 +626,7 @@ fn mac_key(bytes: &[u8]) -> Option<MacKey> {
 }
 
 fn key_of(spent: &Spent) -> MacKey {
-    mac_key(&spent.bytes).expect("every allocation starts with a MAC key")
+    mac_key(spent.bytes()).expect("every allocation starts with a MAC key")
 }
 
 /// One-time pads, used up in order.

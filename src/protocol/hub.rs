@@ -235,14 +235,14 @@ impl Hub {
             .get_mut(&request.client)
             .filter(|peer| peer.registration == request.registration)
             .ok_or(OobError::StaleRegistration)?;
-        let block = Block::random(request.size, self.rng.as_mut())
+        let (ours, clients) = Block::random_pair(request.size, self.rng.as_mut())
             .map_err(|_| OobError::BlockSize { size: request.size })?;
         peer.end
-            .add(request.owner, block.copy_for_peer())
+            .add(request.owner, ours)
             .map_err(|e| OobError::PoolFull {
                 reason: e.to_string(),
             })?;
-        Ok(block)
+        Ok(clients)
     }
 
     /// Answers a request: opens it, executes what it asks for, seals the replies.

@@ -177,12 +177,12 @@ impl Initiator {
         let lowest = reserved.iter().take(sharing.threshold().into());
         // The same reader by which the deposit is encrypted: the pad at a key's place is the one that it will get.
         let mut pads: Vec<(ShareIndex, Pads<'_>)> = lowest
-            .map(|(&x, spent)| (x, Pads::after_key(&spent.bytes)))
+            .map(|(&x, spent)| (x, Pads::after_key(spent.bytes())))
             .collect();
         Self::begin_with(request, sharing, patience, rng, |_| {
             let shares = pads.iter_mut().map(|(x, pads)| {
                 let pad = pads.next(request.secret_bytes());
-                let pad = pad.map_err(|PadError| SharingError::Lengths)?;
+                let pad = pad.map_err(|PadError| SharingError::Length(*x))?;
                 let y = Secret::from(pad.to_vec());
                 Ok(Share { x: *x, y })
             });

@@ -13,7 +13,7 @@ use rand::CryptoRng;
 
 use crate::crypto::robust::Method;
 use crate::crypto::shamir::{ShareIndex, Sharing};
-#[cfg(feature = "harness")]
+#[cfg(feature = "insecure-harness")]
 use crate::harness::{Canary, canary};
 
 use super::initiator::{EstablishedKey, Progress};
@@ -234,7 +234,7 @@ impl Responder {
         }
         #[allow(unused_mut, reason = "changed by a canary only")]
         let mut reasons = Reasons::of(self.sharing, &self.outcomes);
-        #[cfg(feature = "harness")]
+        #[cfg(feature = "insecure-harness")]
         if canary(Canary::ShareInError) {
             reasons.0.extend(session.first_share());
         }

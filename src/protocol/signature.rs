@@ -69,7 +69,7 @@ impl Signature {
 
     /// Signs a request, whose `signature` is not looked at.
     #[must_use]
-    pub fn of_request(key: &MacKey, allocation: Allocation, request: &Request) -> Self {
+    pub fn of_request(key: MacKey, allocation: Allocation, request: &Request) -> Self {
         let tag = with_request_parts(&allocation, request, |parts| key.tag(parts));
         Self { allocation, tag }
     }
@@ -88,7 +88,7 @@ impl Signature {
     /// another.
     #[must_use]
     pub fn of_response(
-        key: &MacKey,
+        key: MacKey,
         allocation: Allocation,
         to: &Signature,
         response: &Response,

@@ -1,17 +1,24 @@
+//! Which bytes of which blocks a message uses, and how its header says so.
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::BlockId;
+use super::{BLOCK_BYTES_MIN, BlockId};
 
-/// Most fragments of one allocation: an honest one needs one or two (it crosses into the next block), and the text
-/// form must fit an HTTP header (servers commonly allow 8 KiB for all of them).
+/// Most fragments of one allocation. An honest one needs one, or two where it crosses into the next block.
 pub const FRAGMENTS_MAX: usize = 64;
 
-/// Most characters of an allocation's text form: 64 times 36 for the UUID, 10 for each number, 2 colons and a comma.
+/// Most characters of an allocation's text form: for each fragment 36 for the UUID, 10 for each number, 2 colons and a
+/// comma.
 pub const ALLOCATION_CHARS_MAX: usize = FRAGMENTS_MAX * (36 + 1 + 10 + 1 + 10 + 1) - 1;
+
+// The text form travels in an HTTP header, and servers commonly allow 8 KiB for all headers together.
+const _: () = assert!(ALLOCATION_CHARS_MAX <= 4 << 10);
+// Even of the smallest blocks an allocation can have the bytes of an ordinary message.
+const _: () = assert!(FRAGMENTS_MAX * BLOCK_BYTES_MIN >= 4 << 10);
 
 /// A run of bytes in one block: at least one, and their positions fit `u32`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +29,7 @@ pub struct Fragment {
 }
 
 impl Fragment {
-    /// The `size` bytes from position `start` (from 0) of `block`. Whether the block has them, only a pool knows.
+    /// The `size` bytes from position `start` (from 0) of `block`. Only a pool knows whether the block has them.
     ///
     /// # Errors
     /// [`AllocationError::ZeroSize`], or [`AllocationError::Overflow`] if `start + size` exceeds `u32::MAX`.
@@ -68,10 +75,10 @@ impl fmt::Display for Fragment {
 }
 
 /// Which bytes of the pre-shared data a message uses, in the order in which it uses them: 1 to [`FRAGMENTS_MAX`]
-/// fragments that don't overlap each other.
+/// fragments that do not overlap each other.
 ///
-/// The text form, for a header and in JSON, is `UUID:START:SIZE` for each fragment, joined by commas. It is
-/// canonical: each allocation has exactly one, and nothing else parses.
+/// The text form, in a header and in JSON, is `UUID:START:SIZE` for each fragment, joined by commas. It is canonical:
+/// each allocation has exactly one text form, and no other text parses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Allocation {
@@ -82,7 +89,7 @@ impl Allocation {
     /// An allocation of these fragments, in this order.
     ///
     /// # Errors
-    /// If there are none or too many, or if two of them overlap: that would use a byte twice within one message.
+    /// If there are none or too many, or if two of them overlap, which would use a byte twice within one message.
     pub fn new(fragments: Vec<Fragment>) -> Result<Self, AllocationError> {
         if fragments.is_empty() {
             return Err(AllocationError::Empty);
@@ -153,22 +160,12 @@ impl FromStr for Allocation {
     }
 }
 
-impl TryFrom<String> for Allocation {
-    type Error = AllocationError;
+serde_as_text!(Allocation, AllocationError);
 
-    fn try_from(text: String) -> Result<Self, AllocationError> {
-        text.parse()
-    }
-}
-
-impl From<Allocation> for String {
-    fn from(allocation: Allocation) -> Self {
-        allocation.to_string()
-    }
-}
-
-/// What is wrong with an allocation, before any pool is asked.
+/// What is wrong with an allocation, before any pool is asked. The fault lies with whoever made it: no honest peer makes
+/// such an allocation, though somebody on the network can.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum AllocationError {
     /// There is no fragment.
     #[error("an allocation has at least one fragment")]
@@ -193,7 +190,7 @@ pub enum AllocationError {
         /// Which fragment, from 0.
         index: usize,
         /// Which part of it.
-        part: &'static str,
+        part: FragmentPart,
     },
     /// A fragment has no bytes.
     #[error("the fragment at {start} of block {block} has no bytes")]
@@ -230,21 +227,45 @@ pub enum AllocationError {
     },
 }
 
+/// A part of a fragment's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FragmentPart {
+    /// The parts as a whole: there are not three of them.
+    Parts,
+    /// The block's ID.
+    Block,
+    /// The first position.
+    Start,
+    /// The size.
+    Size,
+}
+
+impl fmt::Display for FragmentPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Parts => "list of parts",
+            Self::Block => "block id",
+            Self::Start => "start",
+            Self::Size => "size",
+        })
+    }
+}
+
 fn parse_fragment(text: &str, index: usize) -> Result<Fragment, AllocationError> {
     let malformed = |part| AllocationError::Malformed { index, part };
     let mut parts = text.split(':');
-    let mut next = || parts.next().ok_or(malformed("list of parts"));
+    let mut next = || parts.next().ok_or(malformed(FragmentPart::Parts));
     let (block, start, size) = (next()?, next()?, next()?);
     if parts.next().is_some() {
-        return Err(malformed("list of parts"));
+        return Err(malformed(FragmentPart::Parts));
     }
-    let block = block.parse().map_err(|_| malformed("block id"))?;
-    let start = parse_canonical(start).ok_or(malformed("start"))?;
-    let size = parse_canonical(size).ok_or(malformed("size"))?;
+    let block = block.parse().map_err(|_| malformed(FragmentPart::Block))?;
+    let start = parse_canonical(start).ok_or(malformed(FragmentPart::Start))?;
+    let size = parse_canonical(size).ok_or(malformed(FragmentPart::Size))?;
     Fragment::new(block, start, size)
 }
 
-/// A decimal number as `Display` writes it: no sign, no leading zero, which the standard parser would take.
+/// A decimal number as `Display` writes it: without the sign and the leading zeros that the standard parser accepts.
 fn parse_canonical(text: &str) -> Option<u32> {
     let canonical =
         text == "0" || text.starts_with(|first: char| first.is_ascii_digit() && first != '0');
@@ -366,23 +387,23 @@ mod tests {
     fn only_canonical_text_parses() {
         let upper = ID.to_uppercase();
         for (text, part) in [
-            (format!("{ID}:1"), "list of parts"),
-            (format!("{ID}:1:2:3"), "list of parts"),
-            (format!("{ID}:1:2,"), "list of parts"),
-            (format!(",{ID}:1:2"), "list of parts"),
-            (format!("{upper}:1:2"), "block id"),
-            (format!(" {ID}:1:2"), "block id"),
-            (format!("{ID}:1:2, {ID}:3:2"), "block id"),
-            (format!("{ID}:01:2"), "start"),
-            (format!("{ID}:+1:2"), "start"),
-            (format!("{ID}:-1:2"), "start"),
-            (format!("{ID}::2"), "start"),
-            (format!("{ID}:00:2"), "start"),
-            (format!("{ID}:4294967296:2"), "start"),
-            (format!("{ID}:1:2 "), "size"),
-            (format!("{ID}:1:0x2"), "size"),
-            (format!("{ID}:1:٢"), "size"),
-            (format!("{ID}:1:02"), "size"),
+            (format!("{ID}:1"), FragmentPart::Parts),
+            (format!("{ID}:1:2:3"), FragmentPart::Parts),
+            (format!("{ID}:1:2,"), FragmentPart::Parts),
+            (format!(",{ID}:1:2"), FragmentPart::Parts),
+            (format!("{upper}:1:2"), FragmentPart::Block),
+            (format!(" {ID}:1:2"), FragmentPart::Block),
+            (format!("{ID}:1:2, {ID}:3:2"), FragmentPart::Block),
+            (format!("{ID}:01:2"), FragmentPart::Start),
+            (format!("{ID}:+1:2"), FragmentPart::Start),
+            (format!("{ID}:-1:2"), FragmentPart::Start),
+            (format!("{ID}::2"), FragmentPart::Start),
+            (format!("{ID}:00:2"), FragmentPart::Start),
+            (format!("{ID}:4294967296:2"), FragmentPart::Start),
+            (format!("{ID}:1:2 "), FragmentPart::Size),
+            (format!("{ID}:1:0x2"), FragmentPart::Size),
+            (format!("{ID}:1:٢"), FragmentPart::Size),
+            (format!("{ID}:1:02"), FragmentPart::Size),
         ] {
             let refused = text.parse::<Allocation>();
             assert!(

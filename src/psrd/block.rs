@@ -1,3 +1,5 @@
+//! A block of pre-shared random data and its ID, as they are delivered out of band.
+
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -12,25 +14,30 @@ use thiserror::Error;
 use uuid::Uuid;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::crypto::mac::MAC_KEY_BYTES;
 use crate::crypto::secret::Secret;
 
-/// Smallest block, in bytes: room for one MAC key (32 bytes) and one short share. Below that an allocation would
-/// run into its limit of fragments before it has the bytes for an ordinary message.
+/// Smallest block, in bytes: room for one MAC key (32 bytes) and one short share. With smaller blocks an allocation would
+/// reach its limit of fragments before it has the bytes for an ordinary message.
 pub const BLOCK_BYTES_MIN: usize = 64;
 
-/// Largest block, in bytes (64 MiB): positions fit `u32` with room to spare, and a block in base64 (86 MiB) can
-/// still be held in memory and sent in one body.
+/// Largest block, in bytes (64 MiB). Positions fit `u32` with room to spare, and a block in base64 (86 MiB) can still be
+/// held in memory and sent in one body.
 pub const BLOCK_BYTES_MAX: usize = 64 << 20;
 
-/// Names a block: a UUID, the same at both ends.
+const _: () = assert!(MAC_KEY_BYTES < BLOCK_BYTES_MIN && BLOCK_BYTES_MIN <= BLOCK_BYTES_MAX);
+// Positions, and the position after the last byte, are `u32` in fragments.
+const _: () = assert!(BLOCK_BYTES_MAX <= u32::MAX as usize);
+
+/// The name of a block: a UUID, the same at both ends.
 ///
-/// Its text form is the lower-case hyphenated one, and no other is accepted, so that equal ids have equal text.
+/// Its text form is the lower-case hyphenated one. No other is accepted, so that equal IDs have equal text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BlockId(Uuid);
 
 impl BlockId {
-    /// A random id (UUID version 4, 122 random bits). It is not secret: allocations carry it in the clear.
+    /// A random ID (UUID version 4, 122 random bits). It is not secret: allocations carry it in the clear.
     pub fn random(rng: &mut dyn CryptoRng) -> Self {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);
@@ -61,7 +68,7 @@ impl FromStr for BlockId {
 
     fn from_str(text: &str) -> Result<Self, BlockError> {
         let uuid = Uuid::try_parse(text).map_err(|_| BlockError::Id)?;
-        // The parser also takes upper case, braces, URNs and no hyphens.
+        // The parser also accepts upper case, braces, URNs and text without hyphens.
         let mut buffer = Uuid::encode_buffer();
         if *uuid.as_hyphenated().encode_lower(&mut buffer) != *text {
             return Err(BlockError::Id);
@@ -70,43 +77,35 @@ impl FromStr for BlockId {
     }
 }
 
-impl TryFrom<String> for BlockId {
-    type Error = BlockError;
-
-    fn try_from(text: String) -> Result<Self, BlockError> {
-        text.parse()
-    }
-}
-
-impl From<BlockId> for String {
-    fn from(id: BlockId) -> Self {
-        id.to_string()
-    }
-}
+serde_as_text!(BlockId, BlockError);
 
 /// Random bytes that a client and a hub share: [`BLOCK_BYTES_MIN`] to [`BLOCK_BYTES_MAX`] of them.
 ///
-/// In JSON: `{"block_id": UUID, "bytes": BASE64}`, for delivery out of band only. Not `Clone`, so that one block
-/// does not end up in two pools of the same end by accident; [`Block::copy_for_peer`] makes the one copy wanted.
+/// A block comes into being twice, once for each end ([`Block::random_pair`]), and cannot be cloned: a second copy at the
+/// same end could end up in a second pool, and its bytes would serve twice.
+///
+/// In JSON a block is `{"block_id": UUID, "bytes": BASE64}`, for delivery out of band only.
 pub struct Block {
     id: BlockId,
     bytes: Secret,
 }
 
 impl Block {
-    /// A fresh block of `size` bytes with a random id.
+    /// A fresh block of `size` bytes with a random ID: one for this end, and the same for the peer.
     ///
     /// # Errors
     /// [`BlockError::Size`] if `size` is out of bounds.
-    pub fn random(size: usize, rng: &mut dyn CryptoRng) -> Result<Self, BlockError> {
+    pub fn random_pair(size: usize, rng: &mut dyn CryptoRng) -> Result<(Self, Self), BlockError> {
         check_size(size)?;
         let id = BlockId::random(rng);
         let mut bytes = Secret::zeros(size);
         rng.fill_bytes(&mut bytes);
-        Ok(Self { id, bytes })
+        let ours = Self { id, bytes };
+        let peers = ours.copy();
+        Ok((ours, peers))
     }
 
-    /// The block that another end made and delivered.
+    /// The block that the other end made and delivered.
     ///
     /// # Errors
     /// [`BlockError::Size`] if there are too few or too many bytes.
@@ -115,18 +114,17 @@ impl Block {
         Ok(Self { id, bytes })
     }
 
-    /// The same block for the other end: one copy goes into our pool, one to the peer's.
-    #[must_use]
-    pub fn copy_for_peer(&self) -> Self {
+    /// The same block again. Outside of this crate a block cannot be copied.
+    pub(crate) fn copy(&self) -> Self {
         Self {
             id: self.id,
             bytes: self.bytes.clone(),
         }
     }
 
-    /// For delivery out of band between nodes: the 16 bytes of the id, then those of the block.
+    /// The block as it is delivered out of band between nodes: the 16 bytes of the ID, then its own.
     #[must_use]
-    pub fn to_octets(&self) -> Secret {
+    pub fn into_octets(self) -> Secret {
         let id = self.id.0.as_bytes();
         let mut octets = Vec::with_capacity(id.len() + self.len()); // exact: growing would leave copies behind
         octets.extend_from_slice(id);
@@ -134,10 +132,10 @@ impl Block {
         Secret::from(octets)
     }
 
-    /// Reads what [`Block::to_octets`] writes.
+    /// Reads what [`Block::into_octets`] writes.
     ///
     /// # Errors
-    /// [`BlockError::Id`] if there is not even an id, [`BlockError::Size`] if there are too few or too many bytes.
+    /// [`BlockError::Id`] if there are too few bytes for an ID, [`BlockError::Size`] if there are too few or too many bytes.
     pub fn from_octets(octets: &[u8]) -> Result<Self, BlockError> {
         let (id, bytes) = octets.split_first_chunk().ok_or(BlockError::Id)?;
         let id = BlockId(Uuid::from_bytes(*id));
@@ -150,14 +148,19 @@ impl Block {
         self.id
     }
 
-    /// How many bytes it has; never 0.
+    /// How many bytes it has: never 0.
     #[must_use]
     #[allow(clippy::len_without_is_empty)] // no block is empty
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The secret bytes, for delivery out of band.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The secret bytes, for an observer that sees everything.
+    #[cfg(feature = "insecure-harness")]
     #[must_use]
     pub fn expose_bytes(&self) -> &[u8] {
         &self.bytes
@@ -209,8 +212,9 @@ impl<'de> Deserialize<'de> for Block {
     }
 }
 
-/// What is wrong with a block or its id.
+/// What is wrong with a block or its ID. The fault lies with whoever chose the size, or wrote the text.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum BlockError {
     /// The size is outside [`BLOCK_BYTES_MIN`] to [`BLOCK_BYTES_MAX`].
     #[error("a PSRD block has {BLOCK_BYTES_MIN} to {BLOCK_BYTES_MAX} bytes, not {size}")]
@@ -218,7 +222,7 @@ pub enum BlockError {
         /// The size asked for or found, in bytes.
         size: usize,
     },
-    /// The text is not an id in its only accepted form.
+    /// The text is not an ID in its only accepted form.
     #[error("a PSRD block id is a UUID in lower-case hyphenated form")]
     Id,
     /// The bytes in JSON are not padded standard base64 (RFC 4648, section 4).
@@ -235,7 +239,7 @@ fn check_size(size: usize) -> Result<(), BlockError> {
 }
 
 fn decode(text: &str) -> Result<Secret, BlockError> {
-    // Decoded in place rather than by the call that returns a vector: that one drops what it has on an error, unwiped.
+    // Decoded in place: the call that returns a vector drops what it has decoded so far, unwiped, when it fails.
     let size_max = base64::decoded_len_estimate(text.len());
     if size_max > BLOCK_BYTES_MAX + 2 {
         return Err(BlockError::Size { size: size_max });
@@ -266,30 +270,27 @@ mod tests {
     fn sizes_are_bounded() {
         for size in [0, BLOCK_BYTES_MIN - 1, BLOCK_BYTES_MAX + 1] {
             let refused = Err(BlockError::Size { size });
-            assert_eq!(Block::random(size, &mut rng()).map(|_| ()), refused);
+            assert_eq!(Block::random_pair(size, &mut rng()).map(|_| ()), refused);
             let bytes = Secret::from(vec![7; size]);
             assert_eq!(
                 Block::from_parts(BlockId::random(&mut rng()), bytes).map(|_| ()),
                 refused
             );
         }
-        assert_eq!(
-            Block::random(BLOCK_BYTES_MIN, &mut rng()).unwrap().len(),
-            BLOCK_BYTES_MIN
-        );
+        let (smallest, _) = Block::random_pair(BLOCK_BYTES_MIN, &mut rng()).unwrap();
+        assert_eq!(smallest.len(), BLOCK_BYTES_MIN);
     }
 
     #[test]
-    fn blocks_are_random_and_ids_are_version_4() {
+    fn blocks_are_random_the_same_for_both_ends_and_ids_are_version_4() {
         let mut rng = rng();
-        let (one, two) = (
-            Block::random(64, &mut rng).unwrap(),
-            Block::random(64, &mut rng).unwrap(),
-        );
+        let (one, peers) = Block::random_pair(64, &mut rng).unwrap();
+        assert_eq!((one.id(), one.bytes()), (peers.id(), peers.bytes()));
+        let (two, _) = Block::random_pair(64, &mut rng).unwrap();
         assert_ne!(one.id(), two.id());
-        assert_ne!(one.expose_bytes(), two.expose_bytes());
+        assert_ne!(one.bytes(), two.bytes());
         assert_eq!(one.id().0.get_version(), Some(uuid::Version::Random));
-        assert!(one.expose_bytes().iter().any(|byte| *byte != 0));
+        assert!(one.bytes().iter().any(|byte| *byte != 0));
     }
 
     #[test]
@@ -324,15 +325,23 @@ mod tests {
 
     #[test]
     fn json_round_trip() {
-        let block = Block::random(100, &mut rng()).unwrap();
+        let (block, _) = Block::random_pair(100, &mut rng()).unwrap();
         let json = serde_json::to_value(&block).unwrap();
         assert_eq!(json["block_id"], block.id().to_string());
-        assert_eq!(json["bytes"], STANDARD.encode(block.expose_bytes()));
+        assert_eq!(json["bytes"], STANDARD.encode(block.bytes()));
         let back: Block = serde_json::from_value(json).unwrap();
-        assert_eq!(
-            (back.id(), back.expose_bytes()),
-            (block.id(), block.expose_bytes())
-        );
+        assert_eq!((back.id(), back.bytes()), (block.id(), block.bytes()));
+    }
+
+    #[test]
+    fn octets_round_trip_and_are_checked() {
+        let (block, peers) = Block::random_pair(100, &mut rng()).unwrap();
+        let octets = peers.into_octets();
+        let back = Block::from_octets(&octets).unwrap();
+        assert_eq!((back.id(), back.bytes()), (block.id(), block.bytes()));
+        let read = |octets: &[u8]| Block::from_octets(octets).map(|_| ());
+        assert_eq!(read(&octets[..15]), Err(BlockError::Id));
+        assert_eq!(read(&octets[..16]), Err(BlockError::Size { size: 0 }));
     }
 
     #[test]
@@ -377,7 +386,7 @@ mod tests {
         let mut block =
             Block::from_parts(BlockId::random(&mut rng()), Secret::from(vec![9; 64])).unwrap();
         block.erase(10..20);
-        for (position, byte) in block.expose_bytes().iter().enumerate() {
+        for (position, byte) in block.bytes().iter().enumerate() {
             assert_eq!(*byte, if (10..20).contains(&position) { 0 } else { 9 });
         }
     }

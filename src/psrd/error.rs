@@ -1,9 +1,19 @@
+//! What a pool refuses.
+
 use thiserror::Error;
 
 use super::{BlockId, FRAGMENTS_MAX};
 
-/// What a pool refuses, and why. Whoever gets one: the pool has not changed.
+/// What a pool refuses, and why. A pool that refuses has not changed.
+///
+/// | whose fault | errors |
+/// |---|---|
+/// | the caller's, at the end that allocates | [`Duplicate`](Self::Duplicate), [`Full`](Self::Full), [`NothingWanted`](Self::NothingWanted) |
+/// | nobody's: more PSRD or larger blocks are needed | [`Exhausted`](Self::Exhausted), [`TooManyFragments`](Self::TooManyFragments) |
+/// | the peer's, or of somebody who replays or makes up messages | [`OutOfBounds`](Self::OutOfBounds), [`AlreadyUsed`](Self::AlreadyUsed) |
+/// | nobody's for sure: one end has restarted, a message is very late, or somebody forges | [`UnknownBlock`](Self::UnknownBlock), [`Evicted`](Self::Evicted), [`Retired`](Self::Retired) |
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum PoolError {
     /// The pool has this block, or had it: its bytes may have been used.
     #[error("block {block} is or was in this pool already")]
@@ -17,7 +27,7 @@ pub enum PoolError {
         /// The limit.
         blocks_max: usize,
     },
-    /// Somebody asked for no bytes at all, which no allocation can express.
+    /// The caller asked for no bytes at all, which no allocation can express.
     #[error("cannot allocate 0 bytes")]
     NothingWanted,
     /// The pool has fewer bytes left than wanted: it needs another block.
@@ -34,7 +44,7 @@ pub enum PoolError {
         /// Bytes asked for.
         wanted: usize,
     },
-    /// The pool knows no such block (any more, if it was used up long ago).
+    /// The pool knows no such block. It may have known it once, if the block was used up long ago.
     #[error("block {block} is not in this pool")]
     UnknownBlock {
         /// The block named.
@@ -52,7 +62,7 @@ pub enum PoolError {
         /// Bytes of the block.
         len: usize,
     },
-    /// Some byte of the fragment has been used: a replay, or a peer that uses data twice.
+    /// Some byte of the fragment has been used: the message is a replay, or the peer uses bytes twice.
     #[error("{size} bytes at {start} of block {block} are used already, some or all of them")]
     AlreadyUsed {
         /// The block named.
@@ -62,7 +72,7 @@ pub enum PoolError {
         /// Its size in bytes.
         size: u32,
     },
-    /// Too many messages with wrong MACs named the block, so that its bytes were erased.
+    /// Too many messages with wrong MACs named the block, and its bytes were erased.
     #[error("block {block} is retired after too many wrong MACs")]
     Retired {
         /// The block named.

@@ -1,35 +1,55 @@
 //! Pre-shared random data (PSRD): blocks, allocations, and the pools that spend each byte once.
 //!
-//! A client and a hub hold the same random [`Block`]s, delivered out of band. They are kept in two pools, so that
-//! the two ends never race for a byte: from one only the client allocates, from the other only the hub. The end
-//! that allocates holds the pool as a [`SpendingPool`], the other end holds the same blocks as a [`ReceivingPool`].
-//! Only the [`Allocation`] travels: which bytes of which blocks, never the bytes.
+//! A client and a hub hold the same random [`Block`]s, delivered out of band. The blocks are kept in two pools, so that
+//! the two ends never race for a byte: only the client allocates from one, and only the hub from the other. The end
+//! that allocates holds the pool as a [`SpendingPool`], and the other end holds the same blocks as a [`ReceivingPool`].
+//! Only the [`Allocation`] travels, which says which bytes of which blocks are used; the bytes never do.
 //!
 //! ```text
 //!   allocator                                  receiver
 //!   SpendingPool::allocate ── Allocation ──▶ ReceivingPool::peek     (bytes to check the MAC with)
-//!        │ bytes gone at once                     │ MAC fits ▶ consume   (bytes gone)
-//!        ▼                                        └ MAC fails ▶ mac_failed (nothing gone, one more try counted)
+//!        │ bytes erased at once                   ├ MAC fits ──▶ consume    (bytes erased)
+//!        ▼                                        └ MAC fails ─▶ mac_failed (nothing erased, one more try counted)
 //!      Spent
 //! ```
 //!
-//! Each byte is used once, ever: the allocator overwrites what it hands out and takes nothing back, the receiver
-//! refuses whatever overlaps something used. Both hold only for as long as the pools live: they are volatile by
-//! design, die with the process, and are provisioned anew with fresh blocks.
+//! Each byte is used once, ever: the allocator overwrites what it hands out and takes nothing back, and the receiver
+//! refuses whatever overlaps something used. Both promises last as long as the pools do. Pools are volatile by design:
+//! they die with the process, and are provisioned anew with fresh blocks.
 //!
 //! | file | idea |
 //! |---|---|
-//! | `block` | a block and its id, as delivered out of band |
-//! | `allocation` | which bytes a message uses, and its text form in a header |
-//! | `spending` | the end that allocates |
-//! | `receiving` | the end that is told |
+//! | `block` | a block and its ID, as delivered out of band |
+//! | `allocation` | which bytes a message uses, and how its header says so |
+//! | `spending` | the end of a pool that allocates |
+//! | `receiving` | the end of a pool that is told |
 //! | `error` | what a pool refuses |
 //! | `used` | which bytes of one block have been used |
-//! | `remembered` | which blocks are gone, and why |
+//! | `remembered` | which blocks a pool no longer holds, and why |
 //!
-//! Pools hold secrets: their bytes are overwritten when used and when dropped, and no `Debug` shows them. What is
-//! *not* wiped: the text buffers of whoever delivers a block (JSON, HTTP, files).
+//! Pools hold secrets. Their bytes are overwritten when they are used and when they are dropped, and no `Debug` shows
+//! them. What is *not* wiped: the text buffers of whoever delivers a block (JSON, HTTP, files).
+
 #![deny(clippy::indexing_slicing)]
+
+/// The conversions through which serde writes and reads a type as its text: `try_from = "String", into = "String"`.
+macro_rules! serde_as_text {
+    ($type:ty, $error:ty) => {
+        impl TryFrom<String> for $type {
+            type Error = $error;
+
+            fn try_from(text: String) -> Result<Self, $error> {
+                text.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.to_string()
+            }
+        }
+    };
+}
 
 mod allocation;
 mod block;
@@ -39,7 +59,9 @@ mod remembered;
 mod spending;
 mod used;
 
-pub use allocation::{ALLOCATION_CHARS_MAX, Allocation, AllocationError, FRAGMENTS_MAX, Fragment};
+pub use allocation::{
+    ALLOCATION_CHARS_MAX, Allocation, AllocationError, FRAGMENTS_MAX, Fragment, FragmentPart,
+};
 pub use block::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Block, BlockError, BlockId};
 pub use error::PoolError;
 pub use receiving::{MAC_FAILURES_MAX, ReceivingPool};

@@ -1,3 +1,5 @@
+//! The end of a pool that is told what the peer has allocated.
+
 use std::collections::BTreeMap;
 
 use crate::crypto::secret::Secret;
@@ -7,27 +9,30 @@ use super::remembered::Remembered;
 use super::used::Used;
 use super::{Allocation, Block, BlockId, Fragment, PoolError};
 
-/// How many wrong MACs on one block to tolerate by default, 2¹⁶.
+/// How many wrong MACs on one block are tolerated by default: 2¹⁶.
 ///
 /// Each is another try of a forger, and succeeds with probability at most (m + 1)/2¹²⁸ for a message of m 16-byte
-/// blocks. With one try more than is tolerated, all of them together stay below (m + 1)/2¹¹¹ on any key of the
-/// block. The limit is as high as that, because whoever reaches it denies the honest peer the rest of the block.
+/// blocks. All tries together, one more than are tolerated, succeed with probability below (m + 1)/2¹¹¹ on any key of
+/// the block. The limit is no lower because whoever reaches it denies the honest peer the rest of the block.
 pub const MAC_FAILURES_MAX: u32 = 1 << 16;
 
-/// The receiver's end of a pool: finds the bytes that the peer has allocated, and accepts each once.
+// 2¹²⁸ over the number of tries is more than 2¹¹¹.
+const _: () = assert!(MAC_FAILURES_MAX as u64 + 1 < 1 << (128 - 111));
+
+/// The receiver's end of a pool: it finds the bytes that the peer has allocated, and accepts each once.
 ///
-/// A message is taken in two steps. [`peek`](Self::peek) gives the bytes to verify its MAC with and changes nothing,
-/// since anyone on the network can name any allocation. Then either [`consume`](Self::consume), or
+/// A message is received in two steps. [`peek`](Self::peek) gives the bytes to verify its MAC with and changes nothing,
+/// since anyone on the network can name any allocation. Then follows [`consume`](Self::consume) or
 /// [`mac_failed`](Self::mac_failed).
 #[derive(Debug)]
 pub struct ReceivingPool {
     blocks: BTreeMap<BlockId, Held>,
     gone: Remembered<Gone>,
-    /// The furthest position used so far.
+    /// The furthest position that has been used.
     mark: Option<Furthest>,
-    /// Bytes of the blocks behind the one in which the mark is: counted when blocks change, not for each message.
+    /// Bytes of the blocks behind the one that the mark is in: counted when blocks change, not for each message.
     behind: usize,
-    /// Number of the next block that is added.
+    /// The number of the next block.
     next_number: u64,
     blocks_max: usize,
     mac_failures_max: u32,
@@ -45,7 +50,7 @@ struct Furthest {
 #[derive(Debug)]
 struct Held {
     block: Block,
-    /// Which one it is in the order in which blocks were added, from 0.
+    /// Its place in the order in which blocks were added, from 0.
     number: u64,
     used: Used,
     mac_failures: u32,
@@ -60,7 +65,7 @@ enum Gone {
 }
 
 impl ReceivingPool {
-    /// An empty pool that will hold at most `blocks_max` blocks, and retires a block with the first wrong MAC beyond
+    /// An empty pool that will hold at most `blocks_max` blocks, and retires a block at the first wrong MAC beyond
     /// `mac_failures_max` of them (by default [`MAC_FAILURES_MAX`]).
     ///
     /// `blocks_max` must be at least that of the peer's [`SpendingPool`](super::SpendingPool).
@@ -78,11 +83,11 @@ impl ReceivingPool {
     }
 
     /// Adds a block behind the others. If the pool is full, the oldest block makes room, provided that a later one
-    /// has been used already: the peer allocates in order, so it has finished with the oldest. What was not used of
-    /// it belonged to messages that were lost or are very late.
+    /// has been used: the peer allocates in order, so it has finished with the oldest. What was not used of the oldest
+    /// belonged to messages that were lost or are very late.
     ///
     /// # Errors
-    /// [`PoolError::Duplicate`] if the pool has, or remembers that it had, a block of this id; [`PoolError::Full`]
+    /// [`PoolError::Duplicate`] if the pool has, or remembers having had, a block of this ID; [`PoolError::Full`]
     /// if no block can make room, see [`evict_oldest`](Self::evict_oldest).
     pub fn add(&mut self, block: Block) -> Result<(), PoolError> {
         let id = block.id();
@@ -114,18 +119,19 @@ impl ReceivingPool {
         Ok(())
     }
 
-    /// Gives up the oldest block, and returns its id, if there is any.
+    /// Gives up the oldest block, if there is any, and returns its ID.
     ///
-    /// For when [`add`](Self::add) says [`PoolError::Full`] to a block that the peer has taken into its own, no
-    /// larger pool: the peer has then spent the oldest block here, although none of its messages arrived (else a
-    /// peer that ran dry while cut off could never be refilled). It is always safe, and costs at most messages.
+    /// It is for a block that [`add`](Self::add) refuses as [`PoolError::Full`] although the peer's pool, which is no
+    /// larger, has taken it. The peer has then spent the oldest block here, and none of its messages has arrived. Without
+    /// this, a peer that ran dry while it was cut off could never be refilled. To give up a block is always safe, and
+    /// costs messages at most.
     pub fn evict_oldest(&mut self) -> Option<BlockId> {
         let (_, oldest) = self.oldest()?;
         self.remove(oldest, Gone::Evicted);
         Some(oldest)
     }
 
-    /// The bytes that `allocation` stands for, in its order, if all of them are there and unused. Uses nothing.
+    /// The bytes that `allocation` stands for, in its order, if all of them are there and unused. Nothing is used.
     ///
     /// # Errors
     /// For the first fragment in question: [`PoolError::UnknownBlock`], [`PoolError::OutOfBounds`],
@@ -144,11 +150,11 @@ impl ReceivingPool {
         Ok(Secret::from(bytes))
     }
 
-    /// Marks the bytes of `allocation` as used, for good, and overwrites them. To be called once the MAC has been
-    /// verified with the bytes from [`peek`](Self::peek), and before the message has any effect.
+    /// Marks the bytes of `allocation` as used, for good, and overwrites them. Call it once the MAC has been verified
+    /// with the bytes from [`peek`](Self::peek), and before the message has any effect.
     ///
     /// # Errors
-    /// As [`peek`](Self::peek); then nothing is used.
+    /// Those of [`peek`](Self::peek). Nothing is used then.
     pub fn consume(&mut self, allocation: &Allocation) -> Result<(), PoolError> {
         self.check(allocation)?;
         for fragment in allocation.fragments() {
@@ -181,11 +187,11 @@ impl ReceivingPool {
         Ok(())
     }
 
-    /// Counts a message whose MAC did not fit the bytes of `allocation`, against each block that it names, and
-    /// erases the blocks for which it was one too many. Returns those; from then on they are [`PoolError::Retired`].
+    /// Counts a message whose MAC did not fit the bytes of `allocation` against each block that it names. A block for
+    /// which it was one too many is erased and [`PoolError::Retired`] from then on. Returns those blocks.
     ///
-    /// Uses nothing otherwise. An allocation that [`peek`](Self::peek) refuses is not counted: it gave no bytes to
-    /// try a forgery on.
+    /// Nothing else is used. An allocation that [`peek`](Self::peek) refuses is not counted: it gave no bytes to try a
+    /// forgery on.
     pub fn mac_failed(&mut self, allocation: &Allocation) -> Vec<BlockId> {
         if self.check(allocation).is_err() {
             return Vec::new();
@@ -204,8 +210,8 @@ impl ReceivingPool {
         named
     }
 
-    /// How many bytes lie behind the furthest one used, thus how many the peer can still allocate as far as this end
-    /// can tell. What was skipped does not count: it belongs to messages that were lost or are on their way.
+    /// How many bytes lie behind the furthest one that was used: as far as this end can tell, what the peer can still
+    /// allocate. Skipped bytes do not count, since they belong to messages that were lost or are on their way.
     #[must_use]
     pub fn left(&self) -> usize {
         let rest = |mark: Furthest| {
@@ -240,7 +246,7 @@ impl ReceivingPool {
             });
         };
         let range = start as usize..fragment.end() as usize;
-        let bytes = held.block.expose_bytes().get(range);
+        let bytes = held.block.bytes().get(range);
         let bytes = bytes.ok_or(PoolError::OutOfBounds {
             block,
             start,
@@ -332,7 +338,7 @@ mod tests {
         let mut pool = pool([1]);
         pool.consume(&allocation(&[(1, 40, 4), (1, 10, 20)]))
             .unwrap();
-        for (position, byte) in pool.blocks[&id(1)].block.expose_bytes().iter().enumerate() {
+        for (position, byte) in pool.blocks[&id(1)].block.bytes().iter().enumerate() {
             let used = (10..30).contains(&position) || (40..44).contains(&position);
             assert_eq!(*byte == 0, used, "at {position}");
         }
@@ -502,10 +508,7 @@ mod tests {
                 size: 1
             }
         );
-        assert_eq!(
-            pool.blocks[&id(1)].block.expose_bytes()[..6],
-            [0, 0, 0, 0, 5, 0]
-        );
+        assert_eq!(pool.blocks[&id(1)].block.bytes()[..6], [0, 0, 0, 0, 5, 0]);
         pool.peek(&allocation(&[(1, 4, 1)])).unwrap();
     }
 

@@ -1,13 +1,16 @@
+//! Which blocks a pool no longer holds, and why.
+
 use std::collections::{BTreeMap, VecDeque};
 
 use super::BlockId;
 
-/// How many blocks that are gone a pool remembers. About 64 bytes each, so 64 KiB for a pool; with blocks of 1 MiB
-/// that looks back over 1 GiB of spent data. Safety does not rest on it: a block that is forgotten is unknown, and
-/// what names it is refused as well. It makes the reason exact, and catches a block that is delivered twice.
+/// How many blocks that are gone a pool remembers. Each takes about 64 bytes, so that a pool takes 64 KiB; with blocks
+/// of 1 MiB it looks back over 1 GiB of spent data. Safety does not rest on it: a forgotten block is unknown, and an
+/// allocation that names it is refused all the same. Remembering makes the reason exact, and catches a block that is
+/// delivered twice.
 pub(super) const REMEMBERED_MAX: usize = 1024;
 
-/// The last [`REMEMBERED_MAX`] blocks that left a pool, each with the reason.
+/// The last [`REMEMBERED_MAX`] blocks that left a pool, each with its reason.
 #[derive(Debug)]
 pub(super) struct Remembered<R> {
     reasons: BTreeMap<BlockId, R>,
@@ -22,7 +25,7 @@ impl<R: Copy> Remembered<R> {
         }
     }
 
-    /// Remembers `block`, which is not remembered yet: pools refuse duplicates.
+    /// Remembers `block`. It is not remembered yet, since pools refuse duplicates.
     pub(super) fn insert(&mut self, block: BlockId, reason: R) {
         let before = self.reasons.insert(block, reason);
         debug_assert!(before.is_none(), "a block leaves a pool once");

@@ -1,3 +1,5 @@
+//! The end of a pool that allocates, and what it hands out.
+
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -7,15 +9,15 @@ use crate::harness::{Canary, Mark, canary, reached};
 use super::remembered::Remembered;
 use super::{Allocation, Block, BlockId, FRAGMENTS_MAX, Fragment, PoolError};
 
-/// The allocator's end of a pool: hands out bytes in order, each once.
+/// The allocator's end of a pool: it hands out bytes in order, each once.
 ///
-/// There is no way to give bytes back: a message that was never sent has still used them. Nothing else could be
-/// safe, since the allocator cannot know what the network has seen.
+/// Bytes cannot be given back: a message that was never sent has still used them. Nothing else would be safe, since
+/// the allocator cannot know what the network has seen.
 #[derive(Debug)]
 pub struct SpendingPool {
-    /// In the order in which they were added; all but the first are untouched.
+    /// The blocks in the order in which they were added. All but the first are untouched.
     blocks: VecDeque<Unspent>,
-    /// The lengths of these blocks together, so that nothing is summed for each message.
+    /// The sum of their lengths, kept so that nothing is summed for each message.
     blocks_bytes: usize,
     spent: Remembered<()>,
     blocks_max: usize,
@@ -24,16 +26,56 @@ pub struct SpendingPool {
 #[derive(Debug)]
 struct Unspent {
     block: Block,
-    /// Position of the first byte not handed out yet; all bytes before it are zero.
+    /// Position of the first byte that has not been handed out. All bytes before it are zero.
     next: usize,
 }
 
-/// Bytes taken out of a [`SpendingPool`], and where the peer finds the same ones.
+/// Bytes taken out of a [`SpendingPool`] for one message, and where the peer finds the same ones.
+///
+/// They are the only copy at this end and serve once: a `Spent` cannot be cloned, and to get at the bytes is to give
+/// it away.
+///
+/// ```compile_fail,E0382
+/// # fn twice(spent: dske::psrd::Spent) {
+/// let (allocation, pad) = spent.into_parts();
+/// let again = spent.into_parts(); // error: `spent` was moved
+/// # }
+/// ```
 pub struct Spent {
-    /// What to tell the peer.
-    pub allocation: Allocation,
-    /// The secret bytes, in the order of the allocation. The only copy at this end.
-    pub bytes: Secret,
+    allocation: Allocation,
+    bytes: Secret,
+}
+
+impl Spent {
+    /// What to tell the peer. It is public.
+    #[must_use]
+    pub fn allocation(&self) -> &Allocation {
+        &self.allocation
+    }
+
+    /// How many bytes there are.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// What to tell the peer, and the secret bytes in the order of the allocation. Use them for one message only.
+    #[must_use]
+    pub fn into_parts(self) -> (Allocation, Secret) {
+        (self.allocation, self.bytes)
+    }
+
+    /// The bytes, for whoever seals the message and gives the `Spent` away with it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Bytes that may have been used before: how a test makes a peer that breaks the rules.
+    #[cfg(feature = "insecure-harness")]
+    #[must_use]
+    pub fn forge(allocation: Allocation, bytes: Secret) -> Self {
+        Self { allocation, bytes }
+    }
 }
 
 impl SpendingPool {
@@ -48,11 +90,11 @@ impl SpendingPool {
         }
     }
 
-    /// Adds a block behind the others. The peer must add the same blocks in the same order: it takes a block to be
-    /// finished once a later one is in use (safety does not depend on it, see [`super::ReceivingPool::left`]).
+    /// Adds a block behind the others. The peer must add the same blocks in the same order: it considers a block
+    /// finished once a later one is in use. Safety does not depend on that order, see [`super::ReceivingPool::left`].
     ///
     /// # Errors
-    /// [`PoolError::Duplicate`] if the pool has, or remembers that it had, a block of this id; [`PoolError::Full`].
+    /// [`PoolError::Duplicate`] if the pool has, or remembers having had, a block of this id; [`PoolError::Full`].
     pub fn add(&mut self, block: Block) -> Result<(), PoolError> {
         let id = block.id();
         if self.spent.get(id).is_some() || self.block_ids().any(|held| held == id) {
@@ -89,7 +131,7 @@ impl SpendingPool {
                 .expect("the plan counted this block");
             let fresh = unspent
                 .block
-                .expose_bytes()
+                .bytes()
                 .get(unspent.next..end)
                 .expect("the plan ends inside the block");
             bytes.extend_from_slice(fresh);
@@ -115,7 +157,7 @@ impl SpendingPool {
         self.blocks_bytes - self.blocks.front().map_or(0, |first| first.next)
     }
 
-    /// The blocks that are not used up, oldest first.
+    /// The blocks that are not used up, the oldest first.
     pub fn block_ids(&self) -> impl Iterator<Item = BlockId> {
         self.blocks.iter().map(|unspent| unspent.block.id())
     }
@@ -188,7 +230,7 @@ mod tests {
     fn text(spent: &Spent) -> Vec<(u128, u32, u32)> {
         let id = |block: BlockId| Uuid::parse_str(&block.to_string()).unwrap().as_u128();
         spent
-            .allocation
+            .allocation()
             .fragments()
             .iter()
             .map(|f| (id(f.block()), f.start(), f.size()))
@@ -202,10 +244,11 @@ mod tests {
         pool.add(block(2, 100)).unwrap();
         let first = pool.allocate(60).unwrap();
         assert_eq!(text(&first), [(1, 0, 60)]);
-        assert_eq!(*first.bytes, (1..=60).collect::<Vec<u8>>());
+        assert_eq!(first.size(), 60);
+        assert_eq!(*first.into_parts().1, (1..=60).collect::<Vec<u8>>());
         let second = pool.allocate(10).unwrap();
         assert_eq!(text(&second), [(1, 60, 4), (2, 0, 6)]);
-        assert_eq!(*second.bytes, [61, 62, 63, 64, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(*second.into_parts().1, [61, 62, 63, 64, 1, 2, 3, 4, 5, 6]);
         assert_eq!(pool.left(), 94);
         assert_eq!(pool.block_ids().collect::<Vec<_>>(), [block(2, 64).id()]);
         assert_eq!(text(&pool.allocate(94).unwrap()), [(2, 6, 94)]);
@@ -217,7 +260,7 @@ mod tests {
         let mut pool = SpendingPool::new(1);
         pool.add(block(1, 64)).unwrap();
         pool.allocate(20).unwrap();
-        let kept = pool.blocks[0].block.expose_bytes();
+        let kept = pool.blocks[0].block.bytes();
         assert!(kept[..20].iter().all(|byte| *byte == 0));
         assert!(kept[20..].iter().all(|byte| *byte != 0));
     }
@@ -243,9 +286,10 @@ mod tests {
         );
         assert_eq!(pool.left(), left);
         let most = pool.allocate(64 * 64 - 1).unwrap();
-        assert_eq!(most.allocation.fragments().len(), FRAGMENTS_MAX);
+        assert_eq!(most.allocation().fragments().len(), FRAGMENTS_MAX);
+        assert_eq!(most.size(), wanted - 1);
         assert_eq!(text(&most)[0], (0, 1, 63));
-        assert_eq!(most.bytes[0], 2);
+        assert_eq!(most.bytes()[0], 2);
     }
 
     #[test]

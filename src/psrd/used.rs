@@ -1,18 +1,23 @@
+//! Which bytes of one block have been used.
+
 use std::collections::BTreeMap;
 
-/// Most separate spans kept for one block (about 64 KiB of memory). A span beyond the first means that messages in
-/// between were lost or are late; a peer that leaves gaps on purpose costs itself the bytes in them, not us memory.
+/// Most separate spans that are kept for one block: about 64 KiB of memory. A span beyond the first means that messages
+/// in between were lost or are late. A peer that leaves gaps on purpose pays with the bytes in them, not with our memory.
 pub(super) const SPANS_MAX: usize = 4096;
 
-/// Which bytes of one block have been used, as spans that neither overlap nor touch.
+// Where there are too many spans, `insert` gives up what is below the second one.
+const _: () = assert!(SPANS_MAX > 1);
+
+/// The bytes of one block that have been used, as spans that neither overlap nor touch.
 #[derive(Debug, Default)]
 pub(super) struct Used {
-    /// First position of each span, and the position after its last.
+    /// The first position of each span, and the position after its last.
     spans: BTreeMap<u32, u32>,
 }
 
 impl Used {
-    /// Whether any byte from `start` up to but without `end` has been used.
+    /// Whether any byte from `start` to before `end` has been used.
     pub(super) fn overlaps(&self, start: u32, end: u32) -> bool {
         self.spans
             .range(..end)
@@ -20,20 +25,20 @@ impl Used {
             .is_some_and(|(_, span_end)| *span_end > start)
     }
 
-    /// Marks the bytes from `start` up to but without `end`. If there would be too many spans, it also gives up
-    /// everything below some position, and returns that position: those bytes now count as used (else 0).
+    /// Marks the bytes from `start` to before `end` as used. With too many spans it also gives up everything below some
+    /// position, which then counts as used, and returns that position. Otherwise it returns 0.
     pub(super) fn insert(&mut self, start: u32, end: u32) -> u32 {
         self.merge(start, end);
         if self.spans.len() <= SPANS_MAX {
             return 0;
         }
-        // The allocator goes upwards, so what is missing lowest has been missing longest.
+        // The allocator goes upwards, so the lowest gap is the oldest.
         let floor = self
             .spans
             .values()
             .nth(1)
             .copied()
-            .expect("SPANS_MAX is more than 1");
+            .expect("there are more than SPANS_MAX spans, which is more than 1");
         self.merge(0, floor);
         floor
     }
@@ -44,7 +49,7 @@ impl Used {
     }
 
     fn merge(&mut self, mut start: u32, mut end: u32) {
-        // From the back: every span that begins at or before our end and ends at or after our start becomes one with us.
+        // From the back: every span that begins at or before our end, and ends at or after our start, becomes part of ours.
         while let Some((&span_start, &span_end)) = self.spans.range(..=end).next_back()
             && span_end >= start
         {

@@ -114,14 +114,11 @@ impl Transport for Way {
         let wire = &self.0;
         let answer = match wire.hub.borrow_mut().as_mut() {
             None => down(),
-            Some(hub) => {
-                let block = hub.deliver_psrd(&request);
-                if let Ok(block) = &block {
-                    let bytes = block.expose_bytes().to_vec();
-                    wire.blocks.borrow_mut().insert(block.id(), bytes);
-                }
-                Ok(block)
-            }
+            Some(hub) => Ok(hub.deliver_psrd(&request).map(|block| {
+                let (id, octets) = (block.id(), block.into_octets());
+                wire.blocks.borrow_mut().insert(id, octets[16..].to_vec());
+                Block::from_octets(&octets).unwrap()
+            })),
         };
         ready(answer).boxed_local()
     }
@@ -278,8 +275,8 @@ fn the_first_attempt_spends_what_is_reserved_and_each_further_one_fresh_psrd() {
         wire.start_hub();
         let link = link(&wire);
         let reserved = reserve(&link, COST).await.unwrap();
-        let allocation = reserved.spent().allocation.clone();
-        let pad = reserved.spent().bytes[MAC_KEY_BYTES..].to_vec();
+        let allocation = reserved.spent().allocation().clone();
+        let pad = wire.bytes(&allocation)[MAC_KEY_BYTES..].to_vec();
         wire.lose.set(2);
         stored(deposit(&link, &pad, Some(reserved)).await);
         let allocations = wire.allocations();
@@ -305,8 +302,8 @@ fn what_is_reserved_under_a_registration_that_was_replaced_is_never_sent() {
         wire.start_hub();
         let link = link(&wire);
         let [one, two] = [reserve(&link, COST).await, reserve(&link, COST).await];
-        let pad = two.as_ref().unwrap().spent().bytes[MAC_KEY_BYTES..].to_vec();
-        let stale = [&one, &two].map(|r| r.as_ref().unwrap().spent().allocation.clone());
+        let stale = [&one, &two].map(|r| r.as_ref().unwrap().spent().allocation().clone());
+        let pad = wire.bytes(&stale[1])[MAC_KEY_BYTES..].to_vec();
         // The hub restarts, and the first deposit finds it out: what it has reserved is refused.
         wire.start_hub();
         stored(deposit(&link, &[1; SHARE_BYTES], one.ok()).await);
@@ -336,7 +333,7 @@ fn a_reservation_of_another_length_than_its_message_is_not_used() {
         let link = link(&wire);
         for bytes in [COST - 1, COST + 1] {
             let reserved = reserve(&link, bytes).await.unwrap();
-            let allocation = reserved.spent().allocation.clone();
+            let allocation = reserved.spent().allocation().clone();
             stored(deposit(&link, &[bytes as u8; SHARE_BYTES], Some(reserved)).await);
             let mut allocations = wire.allocations();
             allocations.push(allocation);
@@ -359,7 +356,7 @@ fn psrd_at_hand_is_reserved_without_the_hub_and_none_is_made_up() {
             let before = Instant::now();
             let reservation = reserve(&link, COST).await.unwrap();
             assert_eq!(before.elapsed(), Duration::ZERO);
-            allocations.push(reservation.spent().allocation.clone());
+            allocations.push(reservation.spent().allocation().clone());
             reserved.push(reservation);
         }
         are_disjoint(&allocations);

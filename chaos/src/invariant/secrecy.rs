@@ -421,10 +421,7 @@ impl Psrd<'_> {
                 *byte = *other;
             }
         }
-        Ok(Spent {
-            allocation: allocation.clone(),
-            bytes,
-        })
+        Ok(Spent::forge(allocation.clone(), bytes))
     }
 }
 
@@ -498,11 +495,8 @@ mod tests {
         let seen = scene.see();
         let body = open::deposits(&seen.blocks, &request).next().unwrap();
         let signature = Signature::from_header(request.signature.as_deref()).unwrap();
-        let spent = Spent {
-            bytes: seen.blocks.of(&signature.allocation).unwrap(),
-            allocation: signature.allocation,
-        };
-        (spent, body)
+        let bytes = seen.blocks.of(&signature.allocation).unwrap();
+        (Spent::forge(signature.allocation, bytes), body)
     }
 
     #[test]
@@ -555,10 +549,8 @@ mod tests {
                 }
                 let (signature, replies) = open::replies(&seen.blocks, to, response).unwrap();
                 let allocation = first.get_or_insert(signature.allocation).clone();
-                let spent = Spent {
-                    bytes: seen.blocks.of(&allocation).unwrap(),
-                    allocation,
-                };
+                let bytes = seen.blocks.of(&allocation).unwrap();
+                let spent = Spent::forge(allocation, bytes);
                 let bound = Bound {
                     signature: Signature::from_header(to.signature.as_deref()).unwrap(),
                     encoding: Encoding::of(to),

@@ -204,10 +204,7 @@ impl Scene {
             let fragment = Fragment::new(*id, start, u32::try_from(bytes).unwrap()).unwrap();
             let range = start as usize..start as usize + bytes;
             let bytes = Secret::from(block.bytes[range].to_vec());
-            Spent {
-                allocation: Allocation::new(vec![fragment]).unwrap(),
-                bytes,
-            }
+            Spent::forge(Allocation::new(vec![fragment]).unwrap(), bytes)
         };
         let (request, _) = seal_deposit(spent, body);
         let keys = body.keys.iter().map(|key| DepositResult {
@@ -344,10 +341,7 @@ impl Scene {
         let allocation = signature(&response.signature).allocation;
         let mut reply: DepositReply = serde_json::from_slice(&response.body).unwrap();
         reply.keys.iter_mut().for_each(change);
-        let spent = Spent {
-            bytes: blocks.of(&allocation).unwrap(),
-            allocation,
-        };
+        let spent = Spent::forge(allocation.clone(), blocks.of(&allocation).unwrap());
         *response = seal_replies(spent, &bound, Ok(vec![Reply::Deposit(reply)]));
     }
 

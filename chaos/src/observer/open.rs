@@ -129,7 +129,7 @@ pub fn is_signed(blocks: &impl Blocks, request: &Request) -> bool {
         let signature = Signature::from_header(request.signature.as_deref()).ok()?;
         let bytes = blocks.of(&signature.allocation)?;
         let key = MacKey::try_from(bytes.get(..MAC_KEY_BYTES)?).ok()?;
-        let right = Signature::of_request(&key, signature.allocation.clone(), request);
+        let right = Signature::of_request(key, signature.allocation.clone(), request);
         (right == signature).then_some(())
     };
     verified().is_some()
@@ -145,7 +145,7 @@ pub fn is_authentic(blocks: &impl Blocks, to: &Request, response: &Response) -> 
         let bytes = blocks.of(&signature.allocation)?;
         let key = MacKey::try_from(bytes.get(..MAC_KEY_BYTES)?).ok()?;
         // Made again and compared here: how nodes compare tags is among what is being tested.
-        let right = Signature::of_response(&key, signature.allocation.clone(), &to, response);
+        let right = Signature::of_response(key, signature.allocation.clone(), &to, response);
         (right == signature).then_some(())
     };
     verified().is_some()

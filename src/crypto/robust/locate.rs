@@ -1,8 +1,8 @@
 //! Locating wrong shares: error correction for generalised Reed–Solomon codes.
 //!
-//! M shares of a polynomial of degree below K are a codeword of such a code. All bytes of a share are collapsed into
-//! one by the same random combination, so that there is one word to decode instead of one for each byte. What is
-//! decoded are its *syndromes*: they depend on the errors alone, never on the secret, so that branching on them
+//! M shares of a polynomial of degree below K are a codeword of such a code. The same random combination collapses all
+//! bytes of each share into one byte, so that there is one word to decode instead of one for each byte. Decoding starts
+//! from the *syndromes* of that word. They depend on the errors alone, never on the secret, so that branching on them
 //! tells nothing.
 
 use rand::CryptoRng;

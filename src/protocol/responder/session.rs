@@ -14,7 +14,7 @@ use crate::protocol::initiator::EstablishedKey;
 use crate::protocol::limits::SUBSETS_MAX;
 use crate::protocol::message::{FetchAnswer, FetchQuery, FoundShare, Plain};
 use crate::protocol::names::{KeyId, SaeId};
-#[cfg(feature = "harness")]
+#[cfg(feature = "insecure-harness")]
 use crate::protocol::reasons::Reason;
 
 use super::{Blame, Event, Misbehaviour};
@@ -85,7 +85,7 @@ impl Session {
     }
 
     /// What an error must never quote.
-    #[cfg(feature = "harness")]
+    #[cfg(feature = "insecure-harness")]
     pub(super) fn first_share(&self) -> Option<Reason> {
         let share = self.groups.first()?.1.first()?;
         let digits = share.y.iter().map(|byte| format!("{byte:02x}"));

@@ -56,16 +56,16 @@ fn measure_one(pool_bytes: usize, kept: &mut Vec<Ends>) -> Result<PoolPoint, Gro
         let mut here = SpendingPool::new(BLOCKS_MAX);
         let mut there = ReceivingPool::new(BLOCKS_MAX, MAC_FAILURES_MAX);
         for _ in 0..blocks {
-            let block = Block::random(block_bytes, &mut rng)?;
-            here.add(block.copy_for_peer())?;
-            there.add(block)?;
+            let (ours, peers) = Block::random_pair(block_bytes, &mut rng)?;
+            here.add(ours)?;
+            there.add(peers)?;
         }
         let both = resident()?.saturating_sub(before) as f64;
         memory.get_or_insert(both / 2.0 / pool_bytes as f64);
         let begun = Instant::now();
         let mut allocations = Vec::new();
         while here.left() >= MESSAGE_BYTES && messages + allocations.len() < MESSAGES {
-            allocations.push(here.allocate(MESSAGE_BYTES)?.allocation);
+            allocations.push(here.allocate(MESSAGE_BYTES)?.into_parts().0);
         }
         allocating += begun.elapsed();
         let begun = Instant::now();

@@ -218,11 +218,9 @@ impl Attack {
             }
             Self::ReuseBytes => {
                 let spent = end.spend(MAC_KEY_BYTES).ok()?;
-                let again = Spent {
-                    allocation: spent.allocation.clone(),
-                    bytes: spent.bytes.clone(),
-                };
-                let first = seal_fetch(spent, &fetch(&own));
+                let (allocation, bytes) = spent.into_parts();
+                let again = Spent::forge(allocation.clone(), bytes.clone());
+                let first = seal_fetch(Spent::forge(allocation, bytes), &fetch(&own));
                 Some(vec![first, seal_fetch(again, &fetch(&victim.slave_sae))])
             }
             Self::TooManyKeys => {
