@@ -59,18 +59,7 @@ fn scene(block_bytes: usize) -> Scene {
         },
     };
     let mut hub = Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(rng.next_u64())));
-    let request = RegistrationRequest { client: client() };
-    let registration = hub.register(&request).unwrap().registration;
-    let mut end = ClientEnd::default();
-    for owner in [PoolOwner::Client, PoolOwner::Hub] {
-        let request = PsrdRequest {
-            client: client(),
-            registration,
-            owner,
-            size: block_bytes,
-        };
-        end.add(owner, hub.deliver_psrd(&request).unwrap()).unwrap();
-    }
+    let end = hub.enroll(&client(), block_bytes).unwrap();
     Scene { hub, end, rng }
 }
 

@@ -1,7 +1,8 @@
-//! Both ends of a pool against a plain model, under any interleaving of what a peer, a network and a forger can do.
+//! Both ends of a pool are compared with a plain model, under any interleaving of what a peer, a network and a forger can
+//! do.
 //!
 //! The model keeps two flags for each byte: whether the allocator has handed it out, and whether the receiver has
-//! taken it. All that the pools answer must follow from these flags.
+//! accepted it. Every answer of the pools must follow from these flags.
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
@@ -16,24 +17,24 @@ use rand::rngs::ChaCha12Rng;
 const BLOCKS_MAX: usize = 3;
 const MAC_FAILURES_MAX: u32 = 3;
 
-/// What happens next. An index picks among the messages there are.
+/// What happens next. An index picks one of the messages that exist.
 #[derive(Debug, Clone)]
 enum Step {
     /// A block of this size is delivered to both ends.
     Refill(usize),
     /// The allocator takes this many bytes for a message.
     Allocate(usize),
-    /// A message on its way arrives, be it out of order.
+    /// A message on its way arrives, possibly out of order.
     Deliver(prop::sample::Index),
-    /// A message that had arrived arrives again.
+    /// A message arrives for a second time.
     Replay(prop::sample::Index),
     /// A message on its way arrives with a wrong MAC, and may arrive intact later.
     Damage(prop::sample::Index),
     /// A message on its way never arrives.
     Lose(prop::sample::Index),
-    /// Somebody without the bytes names any allocation.
+    /// Somebody who does not have the bytes names an allocation.
     Forge(Vec<AnyFragment>),
-    /// The peer itself, which can compute the MAC, names any allocation.
+    /// The peer itself, which can compute MACs, names an allocation.
     Cheat(Vec<AnyFragment>),
 }
 
@@ -80,7 +81,7 @@ struct ModelBlock {
     allocated: Vec<bool>,
     received: Vec<bool>,
     mac_failures: u32,
-    /// Why the receiver holds it no more.
+    /// Why the receiver no longer holds it, if it does not.
     gone: Option<Gone>,
 }
 
@@ -103,7 +104,7 @@ struct World {
     on_the_way: Vec<Message>,
     arrived: Vec<Message>,
     blocks: Vec<ModelBlock>,
-    /// The peer allocates in order and nothing else: then it has finished with a block that makes room.
+    /// The peer only ever allocates in order. Then it has finished with a block that makes room.
     honest: bool,
     /// Rare events that happened.
     reached: BTreeSet<&'static str>,
@@ -300,7 +301,7 @@ impl World {
         }
     }
 
-    /// A message with the right MAC arrives. Whether it is taken must follow from the model.
+    /// A message with the right MAC arrives. Whether it is accepted must follow from the model.
     fn consume(&mut self, allocation: &Allocation) -> bool {
         let expected = self.peeked(allocation);
         let accepted = self.receiving.consume(allocation);
@@ -349,7 +350,7 @@ impl World {
         assert_eq!(retired.into_iter().collect::<BTreeSet<_>>(), expected);
     }
 
-    /// What the receiver must answer to a peek, by the flags.
+    /// What the receiver must answer to a peek, according to the flags.
     fn peeked(&self, allocation: &Allocation) -> Result<Vec<u8>, PoolError> {
         let mut bytes = Vec::new();
         for fragment in allocation.fragments() {
@@ -390,11 +391,11 @@ impl World {
             .find_map(|(index, block)| Some((index, furthest(block)?)))
     }
 
-    /// Fragments of the blocks there have been, or of one that neither end knows; `None` if they overlap.
+    /// An allocation of blocks that exist or existed, or of one that neither end knows. `None` if fragments overlap.
     fn allocation(&mut self, fragments: &[AnyFragment]) -> Option<Allocation> {
         let unknown = BlockId::random(&mut self.rng);
         let fragments = fragments.iter().map(|fragment| {
-            // Mostly recent ones: older blocks are gone.
+            // Mostly recent blocks, since older ones are gone.
             let recent = self.blocks.iter().rev().take(4).map(|block| block.id);
             let ids: Vec<BlockId> = recent
                 .cycle()
@@ -411,7 +412,7 @@ impl World {
         Allocation::new(fragments.collect()).ok()
     }
 
-    /// What must hold at any time.
+    /// What must hold after every step.
     fn check(&self) {
         let unspent: Vec<_> = self
             .blocks
@@ -460,7 +461,7 @@ impl World {
     }
 }
 
-/// Runs many sequences of steps, and demands that they reached all of `rare`: else the test tests too little.
+/// Runs many sequences of steps, and demands that they reach all of `rare`: otherwise the test would test too little.
 fn run(honest: bool, step: impl Strategy<Value = Step>, rare: &[&'static str]) {
     let reached = RefCell::new(BTreeSet::new());
     let config = Config {

@@ -14,7 +14,7 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use std::time::Duration;
 
-/// A secret that stands out, however it is printed.
+/// A byte that stands out, however it is printed.
 const SECRET: u8 = 0xA7;
 
 fn shows_nothing(shown: String) {

@@ -1,7 +1,7 @@
-//! Secrecy of the whole protocol, by construction: for what K − 1 corrupted hubs hold plus every byte on the wire, and
-//! any other key, PSRD for the honest hubs is exhibited under which a re-run of the production code gives the same
-//! view, byte for byte, while that other key is the one that is established. Wherever the key comes from, and also
-//! where deposits are lost and sent again.
+//! Secrecy of the whole protocol, by construction. Take what K − 1 corrupted hubs hold, every byte on the wire, and any
+//! other key. The test finds PSRD for the honest hubs under which a re-run of the production code shows the same view,
+//! byte for byte, and establishes that other key. This holds for both sources of keys, and where deposits are lost and
+//! sent again.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -17,7 +17,7 @@ use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::crypto::shamir::{Share, ShareIndex, Sharing, recover};
 use dske::protocol::channel::{ClientEnd, PoolOwner, seal_deposit};
-use dske::protocol::hub::{Hub, HubConfig, PsrdRequest, RegistrationRequest};
+use dske::protocol::hub::{Hub, HubConfig};
 use dske::protocol::initiator::{
     EstablishRequest, EstablishedKey, Initiator, KeySource, Patience, Progress,
 };
@@ -33,7 +33,7 @@ use rand::{CryptoRng, Rng, RngExt, SeedableRng};
 const BLOCK_BYTES: usize = 1024;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What is exchanged.
+/// The parameters of an exchange.
 #[derive(Debug, Clone)]
 struct Setting {
     source: KeySource,
@@ -41,7 +41,7 @@ struct Setting {
     size: usize,
     /// Keys in one message.
     number: usize,
-    /// Hubs at which the first deposit is lost, and sent again with fresh PSRD.
+    /// Hubs where the first deposit is lost, and sent again with fresh PSRD.
     lossy: Vec<u8>,
 }
 
@@ -64,8 +64,8 @@ fn name(name: &str) -> NodeName {
     name.parse().unwrap()
 }
 
-/// Keys from SAE a at client a to SAE b at client b, through all hubs. Generators are given for each hub and for
-/// the initiator; everything else is determined.
+/// Sends keys from SAE a at client a to SAE b at client b, through all hubs. The generators of the hubs and of the
+/// initiator are given, and everything else is determined.
 fn exchange(
     setting: &Setting,
     hub_rngs: Vec<Box<dyn CryptoRng>>,
@@ -93,22 +93,8 @@ fn exchange(
         };
         let mut hub = Hub::new(config, rng);
         for client in ["a", "b"] {
-            let registration = hub
-                .register(&RegistrationRequest {
-                    client: name(client),
-                })
-                .unwrap()
-                .registration;
-            let end = ends.entry((client, x)).or_default();
-            for owner in [PoolOwner::Client, PoolOwner::Hub] {
-                let request = PsrdRequest {
-                    client: name(client),
-                    registration,
-                    owner,
-                    size: BLOCK_BYTES,
-                };
-                end.add(owner, hub.deliver_psrd(&request).unwrap()).unwrap();
-            }
+            let end = hub.enroll(&name(client), BLOCK_BYTES).unwrap();
+            ends.insert((client, x), end);
         }
         hubs.insert(x, hub);
     }
@@ -224,8 +210,8 @@ fn replayed(setting: &Setting, tapes: &[Vec<u8>]) -> Run {
     run
 }
 
-/// Where a block's bytes are on its hub's tape. For each client the hub draws the registration, then for each pool the
-/// block's ID and bytes.
+/// Where the bytes of a block are on its hub's tape. For each client the hub draws the registration, then the ID and the
+/// bytes of a block for each pool.
 fn block_on_tape(client: usize, owner: PoolOwner) -> usize {
     let block = 16 + BLOCK_BYTES;
     let before = client * (16 + 2 * block) + 16;
@@ -236,15 +222,15 @@ fn block_on_tape(client: usize, owner: PoolOwner) -> usize {
 struct Polynomial {
     /// Y = u ‖ S.
     secret: Vec<u8>,
-    /// As `split` lays them out.
+    /// Laid out as `split` draws them.
     coefficients: Vec<u8>,
 }
 
 impl Polynomial {
-    /// The one that was shared for key number `key`.
+    /// The polynomial that was shared for key number `key`.
     ///
-    /// For each key the initiator's tape has the ID, and what else was drawn: Y and the coefficients, or nothing where
-    /// the first K shares are pads, at the beginning of the hubs' blocks.
+    /// For each key the initiator's tape holds the ID and whatever else was drawn: Y and the coefficients, or nothing
+    /// where the first K shares are pads, which are at the beginning of the hubs' blocks.
     fn of(setting: &Setting, tapes: &[Vec<u8>], key: usize) -> Self {
         let (initiator, hubs) = tapes.split_last().unwrap();
         let length = TAG_SECRET_BYTES + setting.size;
@@ -282,7 +268,7 @@ impl Polynomial {
     }
 }
 
-/// Where the initiator's tape has what was drawn for a key.
+/// Where the initiator's tape holds what was drawn for a key.
 fn initiator_tape(setting: &Setting, key: usize) -> std::ops::Range<usize> {
     let length = match setting.source {
         KeySource::Generator => {
@@ -321,8 +307,8 @@ fn keep_tag(secret: &mut [u8], original: &[u8]) {
     }
 }
 
-/// The tapes of the world in which `other` is key number `key`, and every other key is what it is, as seen by the
-/// corrupted hubs: theirs are unchanged.
+/// The tapes of the world in which `other` is key number `key` and all other keys stay the same. The tapes of the
+/// corrupted hubs are unchanged. `None` if there is no such world.
 fn other_world(
     setting: &Setting,
     run: &Run,
@@ -346,7 +332,7 @@ fn other_world(
         return None;
     }
     let mut world = tapes.to_vec();
-    // Every message that carries a share of an honest hub gets pads under which it carries the other one. Where a
+    // Every message that carries a share of an honest hub gets pads under which it carries the other share. Where a
     // share is its pad, this makes the pad the other share.
     for Exchanged {
         x,

@@ -1,5 +1,5 @@
-//! Secrecy and robustness of sharing: exhaustive where that is possible, by construction everywhere, and with the
-//! biased `sharks` 0.5.0 as the negative control that the same check has to catch.
+//! Secrecy and robustness of sharing. The tests are exhaustive where that is possible, and by construction everywhere. The
+//! biased `sharks` 0.5.0 is the negative control, which the same check has to catch.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -25,7 +25,7 @@ fn x(index: u8) -> ShareIndex {
     ShareIndex::new(index).unwrap()
 }
 
-/// How often each value of the shares at `indices` occurs, over the dealings that `deal` makes of one secret byte.
+/// How often each value of the shares at `indices` occurs in dealings of one secret byte.
 fn counts(dealings: impl Iterator<Item = Vec<Share>>, indices: &[u8]) -> Vec<u32> {
     let mut counts = vec![0; 256usize.pow(indices.len() as u32)];
     for shares in dealings {
@@ -38,7 +38,7 @@ fn counts(dealings: impl Iterator<Item = Vec<Share>>, indices: &[u8]) -> Vec<u32
     counts
 }
 
-/// All dealings of one byte with all coefficients, by the production code.
+/// The dealings of one byte with every choice of coefficients, by the production code.
 fn all_dealings(secret: u8, threshold: u8, shares: u8) -> impl Iterator<Item = Vec<Share>> {
     let sharing = Sharing::new(threshold, shares).unwrap();
     let degrees = u32::from(threshold) - 1;
@@ -169,7 +169,7 @@ proptest! {
         let known = some_of(usize::from(sharing.threshold()) - 1, &shares, &mut rng);
         let mut other = secret.clone();
         rng.fill_bytes(&mut other);
-        // A polynomial through the known shares, with the other secret at zero, and the production code run with it.
+        // The production code runs with the polynomial through the known shares that has the other secret at zero.
         let points: Vec<(u8, Vec<u8>)> = known.iter().map(|share| (share.x.get(), share.y.to_vec())).collect();
         let mut tape = Tape::new(coefficients(&other, &points, points.len()));
         let again = split(&other, sharing, &mut tape);
@@ -234,7 +234,7 @@ proptest! {
         match found {
             Ok(mut found) => {
                 prop_assert_eq!(&*found.secret, &secret, "the tag fits the right secret only");
-                // Wrong shares may cancel at zero: only so many right ones put it beyond doubt who is wrong.
+                // Wrong shares may cancel each other at zero: it takes so many right ones to tell beyond doubt who is wrong.
                 name_culprits(&shares, &mut found, SearchBudget::new(BUDGET));
                 let culprits: BTreeSet<_> = found.culprits.iter().copied().collect();
                 if n - liars >= k.max(2 * k - 2) && binomial(n, k) <= BUDGET as f64 {
@@ -248,7 +248,7 @@ proptest! {
                 }
             }
             Err(ReconstructError::NoFit { .. }) => {
-                // Only where too few are right, or there are more subsets than the budget allows.
+                // Only where too few shares are right, or the budget does not allow all subsets.
                 let located = liars <= (n - k) / 2;
                 prop_assert!(!located, "{liars} of {n} wrong, {k} needed");
                 prop_assert!(n - liars < k || binomial(n, k) > BUDGET as f64);
@@ -282,7 +282,7 @@ fn up_to_half_of_the_surplus_is_located_at_once_wherever_it_is() {
     let secret: Vec<u8> = (0..60).collect();
     let tag = KeyTag::compute(&secret[..TAG_SECRET_BYTES], &secret[TAG_SECRET_BYTES..]);
     let honest = split(&secret, sharing, &mut rng);
-    // Every set of one, two or three wrong shares out of nine; no search is allowed.
+    // Every set of one to three wrong shares out of nine. No search is allowed.
     for wrong in (1u32..1 << 9).filter(|set| set.count_ones() <= 3) {
         let mut shares = honest.clone();
         for (index, share) in shares

@@ -66,22 +66,8 @@ fn cluster() -> Cluster {
         };
         let mut hub = Hub::new(config, Box::new(rng(x.get().into())));
         for client in ["a", "b", "c"] {
-            let registration = hub
-                .register(&RegistrationRequest {
-                    client: name(client),
-                })
-                .unwrap()
-                .registration;
-            let end: &mut ClientEnd = ends.entry((client, x)).or_default();
-            for owner in [PoolOwner::Client, PoolOwner::Hub] {
-                let request = PsrdRequest {
-                    client: name(client),
-                    registration,
-                    owner,
-                    size: BLOCK_BYTES,
-                };
-                end.add(owner, hub.deliver_psrd(&request).unwrap()).unwrap();
-            }
+            let end = hub.enroll(&name(client), BLOCK_BYTES).unwrap();
+            ends.insert((client, x), end);
         }
         hubs.insert(x, hub);
     }

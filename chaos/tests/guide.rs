@@ -11,6 +11,7 @@ use dske_chaos::report::UNCOVERED;
 use dske_chaos::run::{RunOptions, run};
 use dske_chaos::runner::run_seeds;
 use dske_chaos::summarize::summarize;
+use dske_chaos::summary::CampaignSummary;
 use dske_chaos::{invariant, selftest};
 
 const GUIDE: &str = include_str!("../../docs/chaos.md");
@@ -42,15 +43,27 @@ fn the_campaign_holds_and_reaches_what_it_expects() {
     let campaigns = campaigns();
     assert_eq!(campaigns.len(), 1);
     for campaign in &campaigns {
-        let seeds = campaign.seeds_to_run(None, None);
-        let run = |plan: &Plan| run(plan, RunOptions::default());
-        let outcomes = run_seeds(campaign, &seeds, 2, run, |_| {});
-        let summary = summarize(campaign, &outcomes, 1.0);
-        assert!(summary.holds(), "{:?}", summary.violations);
-        assert_eq!(summary.weaknesses(), Vec::<String>::new());
+        let summary = holds(campaign);
         let cut = summary.effects["partition-to-clients"];
         assert!(cut.lost > 0 && cut.calls > 0, "{cut:?}");
     }
+}
+
+#[test]
+fn the_example_to_copy_holds_and_reaches_what_it_expects() {
+    let example = include_str!("../../examples/campaign.toml");
+    holds(&campaign::check::parse("campaign", "examples/campaign.toml", example).unwrap());
+}
+
+/// Runs a campaign with its own seeds, and demands that it holds and is not weak.
+fn holds(campaign: &Campaign) -> CampaignSummary {
+    let seeds = campaign.seeds_to_run(None, None);
+    let run = |plan: &Plan| run(plan, RunOptions::default());
+    let outcomes = run_seeds(campaign, &seeds, 2, run, |_| {});
+    let summary = summarize(campaign, &outcomes, 1.0);
+    assert!(summary.holds(), "{:?}", summary.violations);
+    assert_eq!(summary.weaknesses(), Vec::<String>::new());
+    summary
 }
 
 #[test]

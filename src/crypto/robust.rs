@@ -59,7 +59,8 @@ pub enum ReconstructError {
     /// The shares do not go together, or are too few. The caller's fault.
     #[error(transparent)]
     Shares(#[from] SharingError),
-    /// Nothing that was tried fits: too many shares are wrong, or the budget is too small. The fault of their holders.
+    /// Nothing that was tried fits: too many shares are wrong, which is the fault of their holders, or the budget is too
+    /// small.
     #[error("no {threshold} of {shares} shares fit, after {tried} attempts")]
     NoFit {
         /// Shares given.

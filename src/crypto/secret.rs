@@ -10,6 +10,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 ///
 /// They never grow, since growing could move them and leave a copy behind. They are wiped as a whole, with the widest
 /// stores of the processor: `Zeroizing<Vec<u8>>` wipes byte by byte, which takes longer than sharing a long secret.
+///
+/// Only secrets themselves are compared in constant time, not the slices that they dereference to.
 #[derive(Clone, Default)]
 pub struct Secret(Box<[u8]>);
 

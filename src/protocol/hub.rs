@@ -15,7 +15,9 @@ use crate::harness::{Canary, canary};
 use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Block, PoolError};
 
 use super::batch::{Operation, Reply};
-use super::channel::{Bound, HubEnd, Opened, PoolOwner, Replies, Unverified, unsigned_refusal};
+use super::channel::{
+    Bound, ClientEnd, HubEnd, Opened, PoolOwner, Replies, Unverified, unsigned_refusal,
+};
 use super::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, REPLY_BYTES_MAX, SLAVE_SAES_MAX};
 use super::message::{
     DepositBody, DepositReply, DepositResult, FetchAnswer, FetchQuery, FetchReply, FetchResult,
@@ -243,6 +245,30 @@ impl Hub {
                 reason: e.to_string(),
             })?;
         Ok(clients)
+    }
+
+    /// Registers a client and delivers a block of PSRD for each of its pools: the client's end of the channel, ready for
+    /// use. For hubs and clients in one process; between processes these are calls out of band.
+    ///
+    /// # Errors
+    /// If the hub does not know the client, or the size is outside the limits.
+    pub fn enroll(&mut self, client: &NodeName, block_bytes: usize) -> Result<ClientEnd, OobError> {
+        let client = client.clone();
+        let registration = self.register(&RegistrationRequest {
+            client: client.clone(),
+        })?;
+        let mut end = ClientEnd::default();
+        for owner in [PoolOwner::Client, PoolOwner::Hub] {
+            let block = self.deliver_psrd(&PsrdRequest {
+                client: client.clone(),
+                registration: registration.registration,
+                owner,
+                size: block_bytes,
+            })?;
+            end.add(owner, block)
+                .expect("new pools have room for a block each");
+        }
+        Ok(end)
     }
 
     /// Answers a request: opens it, executes what it asks for, seals the replies.

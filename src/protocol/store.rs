@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq;
 use crate::crypto::key_tag::KeyTag;
 use crate::harness::{Canary, Mark, canary, reached};
 
+use super::limits::{SHARE_BYTES_MAX, SHARES_MAX};
 use super::message::{DepositOutcome, DepositedKey, Plain};
 use super::names::{KeyId, SaeId};
 use slots::{Queue, SlotIndex, Slots};
@@ -93,6 +94,18 @@ pub struct StoreLimits {
     pub ttl: Duration,
     /// How long after its first fetch an SAE may ask again, since the answer may have been lost on its way.
     pub linger: Duration,
+}
+
+impl Default for StoreLimits {
+    /// What a topology file sets unless it says otherwise: shares live for ten minutes, and for ten seconds after a fetch.
+    fn default() -> Self {
+        Self {
+            shares_max: SHARES_MAX,
+            bytes_max: SHARE_BYTES_MAX,
+            ttl: Duration::from_secs(600),
+            linger: Duration::from_secs(10),
+        }
+    }
 }
 
 /// What the store says to a fetch.

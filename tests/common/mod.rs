@@ -1,4 +1,4 @@
-//! What several tests need.
+//! Generators and polynomials that several tests need.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::convert::Infallible;
@@ -9,7 +9,7 @@ use dske::crypto::shamir::{Share, ShareIndex, interpolate};
 use rand::rand_core::utils::next_word_via_fill;
 use rand::{TryCryptoRng, TryRng};
 
-/// A generator that yields bytes chosen beforehand, and panics when they are used up.
+/// A generator that yields given bytes, and panics when they are used up.
 pub(crate) struct Tape {
     bytes: Vec<u8>,
     at: usize,
@@ -45,7 +45,7 @@ impl TryRng for Tape {
 
 impl TryCryptoRng for Tape {}
 
-/// A generator that remembers what it has yielded.
+/// A generator that records what it yields.
 pub(crate) struct Recorder<R> {
     inner: R,
     tape: std::rc::Rc<std::cell::RefCell<Vec<u8>>>,
@@ -82,10 +82,10 @@ impl<R: TryRng<Error = Infallible>> TryRng for Recorder<R> {
 
 impl<R: TryCryptoRng<Error = Infallible>> TryCryptoRng for Recorder<R> {}
 
-/// The coefficients of the polynomial of this degree with these values at zero and at the first points, laid out as
-/// `split` draws them: all of degree 1 first.
+/// The coefficients of the polynomial of this degree that has these values at zero and at the first points, laid out as
+/// `split` draws them: those of degree 1 for all bytes first.
 pub(crate) fn coefficients(at_zero: &[u8], points: &[(u8, Vec<u8>)], degree: usize) -> Vec<u8> {
-    // (f(x) − f(0)) / x has one degree less and is known at the same points: its value at zero is the next coefficient.
+    // (f(x) − f(0)) / x has one degree less and is known at the same points. Its value at zero is the next coefficient.
     let mut values = points.to_vec();
     let mut low = at_zero.to_vec();
     let mut result = Vec::new();
