@@ -1,5 +1,5 @@
-//! A client that is asked for more than it can have under way refuses what is too much, at once and before anything is
-//! drawn or spent, and serves again as soon as there is room.
+//! A client with too many calls in flight refuses further ones at once, before anything is drawn or spent, and serves
+//! again as soon as there is room.
 #![allow(clippy::unwrap_used)]
 
 use std::rc::Rc;
@@ -17,7 +17,7 @@ const TOPOLOGY: &str = "threshold = 2\n\
     hubs = [{ name = \"hank\" }, { name = \"helen\" }]\n\
     clients = [{ name = \"carol\" }, { name = \"celia\" }]\n";
 
-/// What a client takes on at the same time, as docs/architecture.md says.
+/// Calls that a client has in flight at most, as docs/architecture.md says.
 const CALLS_MAX: usize = 1_024;
 
 fn call(number: usize, size_bits: usize) -> GetKey {
@@ -36,7 +36,7 @@ fn calls_beyond_the_limit_are_refused_at_once_and_later_ones_are_not() {
         let topology = Topology::parse("x", TOPOLOGY).unwrap();
         let config = topology.client(&"carol".parse().unwrap()).unwrap();
         let rng = Box::new(ChaCha12Rng::seed_from_u64(1));
-        // No hub is there: every call takes until it has tried them often enough.
+        // No hub is there: every call lasts until it has tried them often enough.
         let client = ClientNode::start(config, rng, |_| Rc::new(Switch::default()));
         let flood = |calls: usize, number: usize, size_bits: usize| {
             let client = client.clone();
@@ -48,9 +48,9 @@ fn calls_beyond_the_limit_are_refused_at_once_and_later_ones_are_not() {
             }
         };
         assert_eq!(flood(CALLS_MAX + 100, 1, 256).await, 100);
-        // All are over: there is room again, for as many.
+        // All calls are over: there is room again for as many.
         assert_eq!(flood(CALLS_MAX, 1, 256).await, 0);
-        // Fewer calls, of which each is large: what counts is memory.
+        // Fewer calls are admitted if each is large: memory is what counts.
         let refused = flood(CALLS_MAX, 60, 8 * 4_096).await;
         assert!((1..CALLS_MAX).contains(&refused), "{refused}");
         let status = client.send(GetClientStatus).await.unwrap();

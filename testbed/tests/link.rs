@@ -1,5 +1,5 @@
-//! A client's link to one hub, against the production hub behind a transport that can lose messages: what is reserved
-//! is spent once or never, and the link looks after itself.
+//! A client's link to one hub, against the production hub behind a transport that can lose messages. What is reserved is
+//! spent once or never, and the link looks after itself.
 #![allow(clippy::unwrap_used)]
 
 use std::cell::{Cell, RefCell};
@@ -49,7 +49,7 @@ struct Wire {
     lives: Cell<u64>,
     /// How long an answer takes.
     takes: Cell<Duration>,
-    /// So many answers get lost.
+    /// How many answers are still to be lost.
     lose: Cell<u32>,
     sent: RefCell<Vec<Request>>,
     blocks: RefCell<BTreeMap<BlockId, Vec<u8>>>,
@@ -82,7 +82,7 @@ impl Transport for Way {
         };
         let takes = wire.takes.get();
         async move {
-            // A timer of no time waits for the next tick all the same.
+            // Even a timer of zero length waits for the next tick.
             if !takes.is_zero() {
                 sleep(takes).await;
             }
@@ -304,7 +304,7 @@ fn what_is_reserved_under_a_registration_that_was_replaced_is_never_sent() {
         let [one, two] = [reserve(&link, COST).await, reserve(&link, COST).await];
         let stale = [&one, &two].map(|r| r.as_ref().unwrap().spent().allocation().clone());
         let pad = wire.bytes(&stale[1])[MAC_KEY_BYTES..].to_vec();
-        // The hub restarts, and the first deposit finds it out: what it has reserved is refused.
+        // The hub restarts. The first deposit finds that out: its reservation is refused.
         wire.start_hub();
         stored(deposit(&link, &[1; SHARE_BYTES], one.ok()).await);
         assert_eq!(wire.registered.get(), 2);
@@ -362,14 +362,14 @@ fn psrd_at_hand_is_reserved_without_the_hub_and_none_is_made_up() {
         are_disjoint(&allocations);
         let error = reserve(&link, COST).await.unwrap_err();
         assert_eq!(error, down::<()>().unwrap_err().into());
-        // There again: delivered first.
+        // The hub is back, and PSRD is delivered first.
         wire.start_hub();
         assert!(reserve(&link, 3 * BLOCK_BYTES).await.is_ok());
         assert!(status(&link).await.refills > refills);
     });
 }
 
-/// Of several exchanges at the same time each may spend what was brought for another.
+/// Each of several exchanges at the same time may spend what was brought for another.
 #[test]
 fn as_much_psrd_is_brought_as_the_answers_to_several_fetches_take() {
     run(async |wire: Rc<Wire>| {
@@ -436,7 +436,7 @@ fn a_link_does_not_bother_a_hub_that_is_away_nor_one_that_it_does_not_need() {
         sleep(60 * SECOND).await;
         assert_eq!(status(&link).await, provisioned);
         assert_eq!(wire.tried_to_register.get(), 11);
-        // Away again, and found as soon as before.
+        // The hub goes away again, and is found again as soon as before.
         reserve(&link, BLOCK_BYTES - 1).await.unwrap();
         wire.stop_hub();
         sleep(2 * SECOND).await;
@@ -489,12 +489,12 @@ fn what_waits_for_a_hub_leaves_together_and_what_does_not_leaves_at_once() {
         for reply in deposit_at_once(&link, 9).await {
             stored(reply);
         }
-        // The first leaves with whatever was there in the same moment, the others while it is under way.
+        // The first leaves with whatever was there at the same moment. The others wait while it is in flight.
         let sent = operations_sent(&wire);
         assert_eq!(sent.iter().sum::<usize>(), 10);
         assert!(sent.len() <= 3, "{sent:?}");
         are_disjoint(&wire.allocations());
-        // However many are in it, a batch has one MAC key.
+        // A batch has one MAC key, however many operations are in it.
         let spent: u64 = wire.allocations().iter().map(Allocation::total).sum();
         assert_eq!(
             spent as usize,
@@ -509,7 +509,7 @@ fn a_request_that_is_lost_does_not_hold_the_next_one_up() {
         wire.start_hub();
         let link = link(&wire);
         sleep(SECOND).await;
-        // Its answer comes when nobody waits for it any more.
+        // Its answer comes after nobody waits for it any more.
         wire.takes.set(60 * SECOND);
         let hanging = {
             let link = link.clone();

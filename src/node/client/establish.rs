@@ -119,7 +119,8 @@ impl Kme {
         }
     }
 
-    /// Contacts all hubs at once. What has not arrived when the call returns keeps going out until `deadline`.
+    /// Contacts all hubs at once. Shares that have not arrived when the call returns are late: they keep going out until
+    /// `deadline`.
     fn deposit_at_all_hubs(
         self: &Rc<Self>,
         deposits: Deposits,

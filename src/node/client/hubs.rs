@@ -24,7 +24,7 @@ pub(super) type Answer<T> = (ShareIndex, Result<T, LinkError>);
 /// The links to all hubs.
 pub(super) struct Hubs {
     links: BTreeMap<ShareIndex, Addr<Link>>,
-    /// Hubs that made the last call that they were part of wait in vain, once it had its K.
+    /// Hubs for which a call that had its K waited in vain, and which have not answered in time since.
     slow: RefCell<BTreeSet<ShareIndex>>,
 }
 
@@ -88,7 +88,7 @@ impl Hubs {
         }
     }
 
-    /// Asks all links at once. What they say once nobody listens any more is dropped.
+    /// Asks all links at once. Answers that come after nobody listens any more are dropped.
     pub(super) fn ask_all<M, T>(&self, message: impl Fn() -> M) -> Answers<T>
     where
         M: Message<Result = Result<T, LinkError>> + Send + 'static,
@@ -111,7 +111,7 @@ impl Hubs {
 pub(super) struct Answers<T>(mpsc::UnboundedReceiver<Answer<T>>);
 
 impl<T: 'static> Answers<T> {
-    /// Lets every answer come in, in a task of its own, also after nobody listens any more: then `unheard` gets it.
+    /// Collects each answer in a task of its own, even after nobody listens any more: `unheard` gets those answers.
     pub(super) fn gather<F>(
         asked: impl Iterator<Item = (ShareIndex, F)>,
         unheard: impl Fn(Result<T, LinkError>) + Clone + 'static,
