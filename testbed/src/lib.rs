@@ -4,13 +4,25 @@
 //! |---|---|
 //! | [`local`] | as actors in this process; messages between actors, no HTTP |
 //! | [`process`] | as one operating-system process each; real HTTP on loopback |
-//! | [`sim`] | in a deterministic simulation (turmoil); the same HTTP over simulated TCP |
+//! | `sim` | in a deterministic simulation (turmoil); the same HTTP over simulated TCP |
 //!
-//! [`throughput`] measures such clusters, [`growth`] the cost of more of everything; what both share is in [`measure`].
-//! [`check`] compares the current build with a revision. [`load`] is the load generator, and [`delay`] a proxy that makes a
-//! node slow.
+//! Around them:
 //!
-//! [`EtsiClient`], from `dske`, is an SAE's side of ETSI GS QKD 014, over whatever carries HTTP.
+//! | module | what it holds | feature |
+//! |---|---|---|
+//! | [`over_http`] | what clusters whose nodes are reached over HTTP have in common | |
+//! | [`load`] | the load generator of `dske bench` | |
+//! | [`latencies`] | percentiles and histograms | |
+//! | [`delay`] | a proxy that makes a node slow | |
+//! | [`seed`] | generators of nodes that are run from a seed | |
+//! | `throughput` | measures what clusters can do | `measure` |
+//! | `growth` | measures what more hubs, clients and keys cost | `measure` |
+//! | `measure` | what both of these share | `measure` |
+//! | `check` | compares the current build with a revision | `measure` |
+//!
+//! Without features this crate holds what the command `dske` needs. The feature `sim` adds the simulation.
+//!
+//! [`EtsiClient`], from `dske`, is an SAE's side of ETSI GS QKD 014.
 
 #[cfg(feature = "measure")]
 pub mod check;
