@@ -208,7 +208,7 @@ fn a_run_leaves_a_page_and_the_numbers() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stdout(&output).contains("report: a/b/index.html"));
     let page = fs::read_to_string(dir.path().join("a/b/index.html")).unwrap();
-    assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
+    assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"));
     let report = numbers(&dir.path().join("a/b"));
     let [calm] = report["campaigns"].as_array().unwrap().as_slice() else {
         panic!("one campaign ran")

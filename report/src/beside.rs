@@ -24,21 +24,21 @@ pub struct Page {
 /// The page of the self-test.
 pub const SELFTEST: Page = Page {
     file: "selftest.html",
-    shows: "Do these checks see bugs that are planted on purpose?",
+    shows: "Whether these checks see bugs that are planted on purpose",
     command: "cargo chaos selftest",
 };
 
 /// The page of a sweep.
 pub const SWEEP: Page = Page {
     file: "sweep.html",
-    shows: "How far does it go: where keys stop arriving, how long they take, what they cost",
+    shows: "How far it goes: where keys stop arriving, how long they take, what they cost",
     command: "cargo chaos sweep",
 };
 
 /// The page of the measured throughput.
 pub const THROUGHPUT: Page = Page {
     file: "throughput.html",
-    shows: "How fast is it: keys a second over real HTTP, and what limits them",
+    shows: "How fast it goes: keys a second over real HTTP, and what limits them",
     command: "cargo bench --bench throughput",
 };
 
