@@ -2,25 +2,20 @@
 
 mod wire;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix::{Actor, Addr};
 use anstream::println;
 use anstyle::{AnsiColor, Style};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
 use dske::crypto::generator::os_rng;
-use dske::node::client::{ClientNode, GetKey, GetKeyWithIds, HubPeer, KmeError};
-use dske::node::hub::HubNode;
-use dske::node::switch::Switch;
+use dske::http::etsi::{ContainedKey, KeyContainer};
 use dske::node::transport::Transport;
-use dske::protocol::hub::Hub;
-use dske::protocol::initiator::EstablishedKey;
+use dske::protocol::names::NameError;
 use dske::protocol::{NodeName, SaeId};
 use dske::topology::Topology;
+use dske_testbed::local::LocalCluster;
+use dske_testbed::{CallError, Cluster, KeyRequest};
 
 use super::CliError;
 use super::print::{BAD, FAINT, GOOD};
@@ -28,7 +23,7 @@ use wire::{Ladder, Wire};
 
 const TOPOLOGY: &str = include_str!("../../topology.toml");
 
-/// The cluster's own time-outs are made for networks; in one process nobody has to wait that long.
+/// The time-outs of the example are made for networks. In one process nobody has to wait that long.
 const TIMING: &str = "\n[timing]\ncall_deadline_ms = 1500\n";
 
 /// The clients start with the demonstration, and have to register first.
@@ -38,42 +33,41 @@ const TITLE: Style = AnsiColor::Cyan.on_default().bold();
 
 pub(super) fn demo() -> Result<(), CliError> {
     actix_rt::System::new().block_on(async {
-        let cluster = Cluster::start()?;
+        let demo = Demo::start()?;
         tokio::time::sleep(SETTLE).await;
-        cluster.play().await
+        demo.play().await
     })
 }
 
-struct Cluster {
-    topology: Topology,
-    hubs: BTreeMap<NodeName, Switch>,
+struct Demo {
+    cluster: LocalCluster,
     carol: Party,
     celia: Party,
 }
 
-/// A client with the SAE that it serves, and what went between it and the hubs.
+/// An SAE that takes part, and what went between its client and the hubs.
 struct Party {
     sae: SaeId,
-    client: Addr<ClientNode>,
     ladder: Ladder,
 }
 
-impl Cluster {
+impl Demo {
     fn start() -> Result<Self, CliError> {
         let topology = Topology::parse("the demonstration", &format!("{TOPOLOGY}{TIMING}"))?;
-        let mut hubs = BTreeMap::new();
-        for hub in &topology.hubs {
-            let switch = Switch::default();
-            if let Some(config) = topology.hub(&hub.name) {
-                switch.on(HubNode::new(Hub::new(config, os_rng())).start().into());
-            }
-            hubs.insert(hub.name.clone(), switch);
-        }
+        let (carol, celia) = (Party::new("carol")?, Party::new("celia")?);
+        let tap =
+            |client: &NodeName, hub: &NodeName, way: Rc<dyn Transport>| -> Rc<dyn Transport> {
+                let mut parties = [&carol, &celia].into_iter();
+                match parties.find(|party| party.sae == SaeId::from(client)) {
+                    Some(party) => Rc::new(Wire::new(way, hub.clone(), party.ladder.clone())),
+                    None => way,
+                }
+            };
+        let cluster = LocalCluster::start_tapped(topology, |_, _| os_rng(), tap);
         Ok(Self {
-            carol: Party::start(&topology, &hubs, "carol")?,
-            celia: Party::start(&topology, &hubs, "celia")?,
-            topology,
-            hubs,
+            cluster,
+            carol,
+            celia,
         })
     }
 
@@ -81,23 +75,25 @@ impl Cluster {
         title("1. Five hubs, any three of which are enough for a key");
         println!(
             "SAE carol asks its client for a key with SAE celia. The client splits the key into five shares, one for\n\
-             each hub, and encrypts each with random data that only it and that hub have."
+             each hub, and encrypts each share with random data that only the client and that hub have."
         );
         self.exchange().await?;
         title("2. Two hubs are stopped");
-        self.stop(&["hank", "hugo"]);
+        self.stop(&["hank", "hugo"]).await?;
         println!("Three are left, which is enough.");
         self.exchange().await?;
         title("3. One more is stopped");
-        self.stop(&["holly"]);
-        println!("Two are left. What two hubs hold says nothing about a key, not even to celia.");
+        self.stop(&["holly"]).await?;
+        println!(
+            "Two are left. Two hubs together know nothing about a key, so not even celia could get it from them."
+        );
         match self.get_key().await {
-            Err(error) => println!("   {BAD}no key for carol{BAD:#}: {error}"),
+            Err(error) => println!("   {BAD}no key for carol{BAD:#}: {}", reason(error)),
             Ok(_) => return Err(CliError::Demo("two hubs were enough for a key".to_owned())),
         }
         println!(
-            "\nThat was all in one process. `dske start` starts the same nodes as a process each, over HTTP; `cargo chaos`\n\
-             shows what they stand."
+            "\nAll of this ran in one process. `dske start` starts every node as a process of its own, over HTTP.\n\
+             `cargo chaos` shows what faults and lies the nodes withstand."
         );
         Ok(())
     }
@@ -108,79 +104,67 @@ impl Cluster {
         println!("   {GOOD}carol has key{GOOD:#} {}", shown(&given));
         let fetched = self.fetch(&given).await.map_err(failed)?;
         println!("   {GOOD}celia has key{GOOD:#} {}", shown(&fetched));
-        if given.bytes == fetched.bytes {
-            Ok(())
-        } else {
-            Err(CliError::Demo("the keys differ".to_owned()))
+        match given.key == fetched.key {
+            true => Ok(()),
+            false => Err(CliError::Demo("the keys differ".to_owned())),
         }
     }
 
-    async fn get_key(&self) -> Result<EstablishedKey, KmeError> {
-        let message = GetKey {
-            caller: self.carol.sae.clone(),
-            slave_saes: vec![self.celia.sae.clone()],
-            number: None,
-            size_bits: None,
-        };
-        let answer = self.carol.client.send(message).await;
-        self.carol.ladder.print(&self.topology);
-        one(answer)
+    async fn get_key(&self) -> Result<ContainedKey, CallError> {
+        let (carol, celia) = (&self.carol.sae, &self.celia.sae);
+        let request = KeyRequest::default();
+        let answer = self.cluster.get_key(carol, celia, &request).await;
+        self.carol.ladder.print(self.cluster.topology());
+        answer.map(one)
     }
 
-    async fn fetch(&self, key: &EstablishedKey) -> Result<EstablishedKey, KmeError> {
-        let message = GetKeyWithIds {
-            caller: self.celia.sae.clone(),
-            master_sae: self.carol.sae.clone(),
-            key_ids: vec![key.key_id],
-        };
-        let answer = self.celia.client.send(message).await;
-        // Answers beyond the third are on their way still.
+    async fn fetch(&self, key: &ContainedKey) -> Result<ContainedKey, CallError> {
+        let (carol, celia) = (&self.carol.sae, &self.celia.sae);
+        let id = key.key_ID.parse().expect("the client made it");
+        let answer = self.cluster.get_key_with_ids(celia, carol, &[id]).await;
+        // The answers beyond the third are still on their way.
         tokio::time::sleep(SETTLE).await;
-        self.celia.ladder.print(&self.topology);
-        one(answer)
+        self.celia.ladder.print(self.cluster.topology());
+        answer.map(one)
     }
 
-    fn stop(&self, names: &[&str]) {
-        for (name, switch) in &self.hubs {
-            if names.contains(&name.as_str()) {
-                switch.off();
-            }
+    async fn stop(&self, hubs: &[&str]) -> Result<(), CliError> {
+        for hub in hubs {
+            self.cluster.stop_hub(&hub.parse().map_err(unnamed)?).await;
         }
+        Ok(())
     }
 }
 
 impl Party {
-    fn start(
-        topology: &Topology,
-        hubs: &BTreeMap<NodeName, Switch>,
-        name: &str,
-    ) -> Result<Self, CliError> {
-        let unknown = || CliError::Demo(format!("there is no client {name}"));
-        let name: NodeName = name.parse().map_err(|_| unknown())?;
-        let config = topology.client(&name).ok_or_else(unknown)?;
-        let ladder = Ladder::new(name.to_string());
-        let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
-            let switch = hubs.get(&hub.name).cloned().unwrap_or_default();
-            Rc::new(Wire::new(switch, hub.name.clone(), ladder.clone()))
-        };
+    fn new(name: &str) -> Result<Self, CliError> {
         Ok(Self {
-            sae: SaeId::from(&name),
-            client: ClientNode::start(config, os_rng(), reach),
-            ladder,
+            sae: name.parse().map_err(unnamed)?,
+            ladder: Ladder::new(name.to_owned()),
         })
     }
 }
 
 /// The one key that was asked for.
-fn one(
-    answer: Result<Result<Vec<EstablishedKey>, KmeError>, actix::MailboxError>,
-) -> Result<EstablishedKey, KmeError> {
-    let mut keys = answer.expect("the client lives as long as the demonstration")?;
-    Ok(keys.pop().expect("one key was asked for"))
+fn one(answer: KeyContainer) -> ContainedKey {
+    let mut keys = answer.keys.into_iter();
+    keys.next().expect("one key was asked for")
 }
 
-fn failed(error: KmeError) -> CliError {
+fn unnamed(error: NameError) -> CliError {
     CliError::Demo(error.to_string())
+}
+
+fn failed(error: CallError) -> CliError {
+    CliError::Demo(reason(error))
+}
+
+/// There is no HTTP here: its status would only puzzle.
+fn reason(error: CallError) -> String {
+    match error {
+        CallError::Refused { message, .. } => message,
+        CallError::Unknown(_) => error.to_string(),
+    }
 }
 
 fn title(text: &str) {
@@ -188,8 +172,7 @@ fn title(text: &str) {
 }
 
 /// A key of the demonstration protects nothing: it may be shown.
-fn shown(key: &EstablishedKey) -> String {
-    let id = key.key_id;
-    let bytes = STANDARD.encode(&*key.bytes);
-    format!("{bytes} {FAINT}(ID {id}){FAINT:#}")
+fn shown(key: &ContainedKey) -> String {
+    let (value, id) = (key.key.as_str(), &key.key_ID);
+    format!("{value} {FAINT}(ID {id}){FAINT:#}")
 }

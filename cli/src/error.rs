@@ -55,8 +55,8 @@ pub(crate) enum CliError {
     /// The server ended badly.
     #[error("the server failed: {0}")]
     Server(io::Error),
-    /// The node runs already.
-    #[error("{node} already runs{}; stop it first", .pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    /// The node is already running.
+    #[error("{node} is already running{}; stop it first", .pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
     AlreadyRuns {
         /// The node.
         node: String,
@@ -73,6 +73,9 @@ pub(crate) enum CliError {
         /// What the system says.
         reason: io::Error,
     },
+    /// The file of this very program, which runs the nodes, cannot be found.
+    #[error("cannot find the file of this program, which runs the nodes: {0}")]
+    OwnProgram(io::Error),
     /// A process cannot be started.
     #[error("cannot start a process for {node}: {reason}")]
     Spawn {
@@ -174,6 +177,7 @@ impl CliError {
             | Self::Server(_)
             | Self::AlreadyRuns { .. }
             | Self::File { .. }
+            | Self::OwnProgram(_)
             | Self::Spawn { .. }
             | Self::PortsInUse(_)
             | Self::Elsewhere { .. }

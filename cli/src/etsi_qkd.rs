@@ -1,7 +1,5 @@
 //! Calls clients over ETSI GS QKD 014, as SAEs would.
 
-use std::time::Duration;
-
 use anstream::{eprintln, println};
 use serde::Serialize;
 
@@ -9,13 +7,11 @@ use dske::http::etsi::KeyContainer;
 use dske::http::etsi_client::{CallError, EtsiClient, KeyRequest};
 use dske::protocol::{KeyId, SaeId};
 use dske::topology::{Role, Topology};
+use dske_testbed::over_http::answer_within;
 
 use super::nodes::{Node, find, names};
 use super::print::{FAINT, GOOD};
 use super::{CliError, EtsiCall, EtsiQkd};
-
-/// How long to wait beyond the client's own deadline.
-const MARGIN: Duration = Duration::from_secs(1);
 
 pub(super) fn call(topology: &Topology, call: &EtsiQkd) -> Result<(), CliError> {
     check_options(call)?;
@@ -55,7 +51,7 @@ pub(super) fn call(topology: &Topology, call: &EtsiQkd) -> Result<(), CliError> 
     })
 }
 
-/// What would be ignored is refused.
+/// Refuses options that the call would ignore.
 fn check_options(call: &EtsiQkd) -> Result<(), CliError> {
     let name = match call.call {
         EtsiCall::Status => "status",
@@ -106,7 +102,7 @@ impl Saes<'_> {
         Ok(fetched)
     }
 
-    /// The KME that serves an SAE, and what it is about to be asked.
+    /// The KME that serves an SAE, and a description of the call for messages.
     fn kme(&self, method: &str, caller: &SaeId) -> Result<(EtsiClient, String), CliError> {
         let topology = self.topology;
         let home = topology.saes.get(caller);
@@ -117,13 +113,12 @@ impl Saes<'_> {
         let node: Node = find(topology, Role::Client, home)?;
         let what = format!("{method} for SAE {caller} at {node}");
         eprintln!("{FAINT}{what}{FAINT:#}");
-        let timeout = Duration::from_millis(topology.timing.call_deadline_ms) + MARGIN;
-        let http = awc::Client::default();
-        Ok((EtsiClient::new(http, &node.address, timeout), what))
+        let (http, within) = (awc::Client::default(), answer_within(topology));
+        Ok((EtsiClient::new(http, &node.address, within), what))
     }
 }
 
-/// The answer goes to standard output, everything else to standard error, so that it can be piped.
+/// Prints an answer to standard output. Everything else goes to standard error, so that answers can be piped.
 fn print_answer(answer: &impl Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(answer).map_err(|error| CliError::Call {
         what: "printing the answer".to_owned(),

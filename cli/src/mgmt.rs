@@ -6,27 +6,26 @@ use std::time::Duration;
 use awc::error::{ConnectError, SendRequestError};
 use serde_json::Value;
 
-use dske::http::{client_routes, hub_routes};
-use dske::topology::Role;
+use dske_testbed::over_http::{status_path, stop_path};
 
 use super::nodes::Node;
 
 /// How long a node may take to answer. It is on the same machine, or near.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// Largest status that is read, in bytes: 255 peers fit many times.
+/// Largest status that is read, in bytes. The status of a node with 255 peers takes a small part of it.
 const STATUS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What is found at a node's address.
+/// What answers at the address of a node.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// The node. Its status, as its management route returned it.
+    /// The node, with the status that its management route returned.
     Node(Value),
     /// Nobody listens there.
     Nobody,
     /// Something that is not the node.
     Other,
-    /// Something that does not answer in time.
+    /// Something that does not answer within two seconds.
     Silence,
 }
 
@@ -38,11 +37,7 @@ impl Mgmt {
     }
 
     pub(super) async fn status(&self, node: &Node) -> Found {
-        let path = match node.role {
-            Role::Hub => hub_routes::STATUS_PATH,
-            Role::Client => client_routes::STATUS_PATH,
-        };
-        let url = format!("http://{}{path}", node.address);
+        let url = format!("http://{}{}", node.address, status_path(node.role));
         let mut response = match self.0.get(url).send().await {
             Ok(response) => response,
             Err(SendRequestError::Timeout | SendRequestError::Connect(ConnectError::Timeout)) => {
@@ -69,13 +64,9 @@ impl Mgmt {
         }
     }
 
-    /// Tells a node to stop. Whether it heard is seen by whether it ends.
+    /// Tells a node to stop. Whether it has heard shows when it ends.
     pub(super) async fn stop(&self, node: &Node) {
-        let path = match node.role {
-            Role::Hub => hub_routes::STOP_PATH,
-            Role::Client => client_routes::STOP_PATH,
-        };
-        let url = format!("http://{}{path}", node.address);
+        let url = format!("http://{}{}", node.address, stop_path(node.role));
         let _ = self.0.post(url).send().await;
     }
 }

@@ -1,4 +1,4 @@
-//! Which nodes a command is about.
+//! The nodes that a command is about.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use dske::protocol::NodeName;
 use dske::topology::{NodeAddress, Role, Topology};
 
 use super::CliError;
+use super::run_file::{RunState, look};
 
 /// A node of the topology. Shown as `hub hank on port 8100`.
 #[derive(Debug, Clone)]
@@ -31,14 +32,27 @@ impl Node {
         self.address.rsplit_once(':').map_or("", |(_, port)| port)
     }
 
-    /// What it writes when it runs in the background.
+    /// The file that it writes to when it runs in the background.
     pub(super) fn log(&self) -> PathBuf {
         self.file("log")
     }
 
-    /// Its run state.
+    /// The file of its run state.
     pub(super) fn run_file(&self) -> PathBuf {
         self.file("run")
+    }
+
+    /// Whether it runs, by its run file.
+    ///
+    /// # Errors
+    /// If its run file cannot be read.
+    pub(super) fn state(&self) -> Result<RunState, CliError> {
+        let path = self.run_file();
+        look(&path).map_err(|reason| CliError::File {
+            path,
+            what: "the run state cannot be read",
+            reason,
+        })
     }
 
     fn file(&self, extension: &str) -> PathBuf {
@@ -54,7 +68,7 @@ impl fmt::Display for Node {
     }
 }
 
-/// The nodes named by `--hub` and `--client`; none named means all.
+/// The nodes that `--hub` and `--client` name. If they name none, all nodes are meant.
 pub(super) struct Selection<'a> {
     pub(super) hubs: &'a [NodeName],
     pub(super) clients: &'a [NodeName],
@@ -68,7 +82,7 @@ impl Selection<'_> {
     /// The nodes, hubs first, then clients, in topology order.
     ///
     /// # Errors
-    /// If there is no node of a name.
+    /// If there is no node of one of the names.
     pub(super) fn of(&self, topology: &Topology) -> Result<Vec<Node>, CliError> {
         for (role, names) in [(Role::Hub, self.hubs), (Role::Client, self.clients)] {
             for name in names {
@@ -96,7 +110,7 @@ pub(super) fn all(topology: &Topology) -> Vec<Node> {
 /// A node by its name.
 ///
 /// # Errors
-/// If there is none: the names there are.
+/// If there is none. The error lists the names that there are.
 pub(super) fn find(topology: &Topology, role: Role, name: &NodeName) -> Result<Node, CliError> {
     let nodes = match role {
         Role::Hub => &topology.hubs,
@@ -112,7 +126,7 @@ pub(super) fn find(topology: &Topology, role: Role, name: &NodeName) -> Result<N
     }
 }
 
-/// Names for a message.
+/// Names in one line, for a message.
 pub(super) fn names<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
     names.join(", ")

@@ -20,7 +20,6 @@ use super::mgmt::{Found, Mgmt};
 use super::nodes::{Node, Selection, names};
 use super::print::{BAD, plain};
 use super::run_file::RunState;
-use super::start::state_of;
 
 pub(super) fn status(
     topology: &Topology,
@@ -79,7 +78,7 @@ fn table(topology: &Topology, found: &[(Node, Found)]) -> Result<(), CliError> {
     for (node, found) in found {
         let row = match found {
             Found::Node(status) => row(topology, node, status, &mut left),
-            Found::Nobody => Err(match state_of(node)? {
+            Found::Nobody => Err(match node.state()? {
                 RunState::Runs { .. } => "starting or stopping".to_owned(),
                 RunState::Crashed => {
                     format!("crashed; see {}", node.log().display())

@@ -13,15 +13,14 @@ use super::mgmt::{Found, Mgmt};
 use super::nodes::{Node, Selection, names};
 use super::print::{BAD, spinner};
 use super::run_file::RunState;
-use super::start::state_of;
 
-/// How long a node may take to end after it was told to: it lets requests under way finish.
+/// How long a node may take to end after it was told to: it finishes the requests that it has begun to serve.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long the system may take to end a process that was killed.
 const KILL_WITHIN: Duration = Duration::from_secs(2);
 
-/// Between two looks.
+/// Between two looks at the nodes.
 const POLL: Duration = Duration::from_millis(20);
 
 pub(super) fn stop(topology: &Topology, selection: &Selection<'_>) -> Result<(), CliError> {
@@ -51,13 +50,13 @@ pub(super) fn stop(topology: &Topology, selection: &Selection<'_>) -> Result<(),
     })
 }
 
-/// By its run file; or by its answer, if it runs on another machine or keeps its run state elsewhere.
+/// Its run file tells; or its answer does, if it runs on another machine or keeps its run state elsewhere.
 async fn is_running(mgmt: &Mgmt, node: &Node) -> Result<bool, CliError> {
-    Ok(matches!(state_of(node)?, RunState::Runs { .. })
+    Ok(matches!(node.state()?, RunState::Runs { .. })
         || matches!(mgmt.status(node).await, Found::Node(_)))
 }
 
-/// Returns those that are still there.
+/// Returns those that are still running.
 async fn wait_until_gone(
     mgmt: &Mgmt,
     mut nodes: Vec<Node>,
@@ -83,12 +82,12 @@ async fn wait_until_gone(
     Ok(nodes)
 }
 
-/// Kills what does not listen to reason. Returns what was killed, and what cannot be.
+/// Kills the nodes that did not stop when asked. Returns those that were killed, and those that cannot be.
 fn kill(nodes: Vec<Node>) -> Result<(Vec<Node>, Vec<Node>), CliError> {
     let (mut killed, mut unreachable) = (Vec::new(), Vec::new());
     for node in nodes {
         // The lock on its run file shows that the process ID is still the node's.
-        let pid = match state_of(&node)? {
+        let pid = match node.state()? {
             RunState::Runs { pid } => pid.and_then(Pid::from_raw),
             RunState::Crashed | RunState::Stopped => None,
         };

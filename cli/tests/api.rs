@@ -16,7 +16,6 @@ use actix_web::{App, HttpRequest};
 use dske::http::{OnStop, client_routes, hub_routes, metrics, openapi};
 use dske::node::client::ClientNode;
 use dske::node::hub::{HubHandle, HubNode};
-use dske::node::switch::Switch;
 use dske::protocol::Refusal;
 use dske::protocol::hub::{Hub, OobError};
 use dske::protocol::message::{
@@ -24,6 +23,7 @@ use dske::protocol::message::{
 };
 use dske::protocol::wire::{KEY_SHARE_PATH, KEY_SHARES_PATH};
 use dske::topology::Topology;
+use dske_testbed::local::Switch;
 use dske_testbed::process::ProcessCluster;
 use dske_testbed::seed::node_rng;
 use dske_testbed::{Cluster, KeyRequest};

@@ -34,7 +34,7 @@ fn a_cluster_is_started_shown_used_and_stopped() {
     assert_eq!(started.lines().collect::<Vec<_>>(), expected);
 
     let again = lab.ok(&["start"]);
-    for (line, expected) in again.lines().zip(lines("Already runs:")) {
+    for (line, expected) in again.lines().zip(lines("Already running:")) {
         assert!(line.starts_with(&format!("{expected} (process ")), "{line}");
     }
     assert_eq!(again.lines().count(), 10);
@@ -249,7 +249,7 @@ fn a_node_in_the_foreground_ends_in_order_on_a_signal_and_runs_once() {
         let mut node = lab.spawn(&["hub", "hank"]);
         lab.wait_for("hub", "hank");
         let twice = lab.fails(1, &["hub", "hank"]);
-        assert!(twice.contains("already runs (process "), "{twice}");
+        assert!(twice.contains("is already running (process "), "{twice}");
         lab.signal("hub-hank", signal);
         assert!(node.wait().unwrap().success(), "{signal:?}");
         let down = lab.dske(&["status", "--hub", "hank"]);

@@ -4,7 +4,6 @@
 //! |---|---|
 //! | [`hub`] | the hub's actor, and [`hub::HubHandle`], by which others reach it |
 //! | [`transport`] | how a client reaches a hub: as an actor in the same process, or over HTTP |
-//! | [`switch`] | a hub in the same process that can be switched off |
 //! | [`link`] | the client's link to one hub: registration, refill, time-outs, retries with fresh PSRD |
 //! | [`client`] | the client's actor, the key management entity (KME) that SAEs talk to |
 //! | [`workload`] | how much is under way, and when that is too much |
@@ -14,6 +13,5 @@ pub mod client;
 pub mod handed_out;
 pub mod hub;
 pub mod link;
-pub mod switch;
 pub mod transport;
 pub mod workload;

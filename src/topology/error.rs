@@ -19,7 +19,7 @@ pub struct TopologyError {
     pub line: Option<usize>,
     /// What is wrong.
     #[source]
-    pub problem: TopologyProblem,
+    pub problem: Box<TopologyProblem>,
 }
 
 /// What is wrong with a topology.

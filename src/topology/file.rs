@@ -57,7 +57,7 @@ impl Topology {
         let text = read_text(path).map_err(|problem| TopologyError {
             file: file.clone(),
             line: None,
-            problem,
+            problem: Box::new(problem),
         })?;
         let mut topology = Self::parse(&file, &text)?;
         // Commands that are typed in another folder have to find the same logs and run state.
@@ -209,7 +209,7 @@ impl Reader<'_> {
         TopologyError {
             file: self.file.to_owned(),
             line: span.map(|span| self.line(&span)),
-            problem,
+            problem: Box::new(problem),
         }
     }
 }

@@ -132,7 +132,7 @@ impl TopologyParts {
             .map_err(|(place, problem)| TopologyError {
                 file: file.to_owned(),
                 line: lines.of(place),
-                problem,
+                problem: Box::new(problem),
             })
     }
 

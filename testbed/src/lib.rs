@@ -19,8 +19,10 @@ mod cluster;
 pub mod delay;
 #[cfg(feature = "measure")]
 pub mod growth;
+pub mod latencies;
 pub mod load;
 pub mod local;
+pub mod over_http;
 pub mod process;
 pub mod seed;
 #[cfg(feature = "sim")]

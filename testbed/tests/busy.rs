@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dske::node::client::{ClientNode, GetClientStatus, GetKey, KmeError};
-use dske::node::switch::Switch;
 use dske::topology::Topology;
+use dske_testbed::local::Switch;
 use dske_testbed::sim::WorldOptions;
 use futures_util::future::join_all;
 use rand::SeedableRng;

@@ -7,7 +7,8 @@ use tabled::builder::Builder;
 use tabled::settings::Alignment;
 use tabled::settings::object::Columns;
 
-use dske_testbed::load::report::{Latencies, LoadReport, NodeFigures};
+use dske_testbed::latencies::Latencies;
+use dske_testbed::load::report::{LoadReport, NodeFigures};
 use dske_testbed::load::{Arrivals, Load};
 
 use super::super::nodes::names;

@@ -1,4 +1,4 @@
-//! What goes between a client and the hubs, to be shown as a ladder.
+//! What a client and the hubs send each other, shown as a ladder.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,7 +9,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 
-use dske::node::switch::Switch;
 use dske::node::transport::{Transport, Unreachable};
 use dske::protocol::batch::{Operation, Reply, operations_of, replies_of};
 use dske::protocol::hub::{OobError, PsrdRequest, Registration, RegistrationRequest};
@@ -25,7 +24,7 @@ use super::super::print::{BAD, FAINT, GOOD};
 /// Characters of a ciphertext that are shown.
 const SHOWN: usize = 24;
 
-/// The last thing that went between a client and each hub.
+/// The last message between a client and each hub.
 #[derive(Clone)]
 pub(super) struct Ladder {
     client: String,
@@ -55,15 +54,15 @@ impl Ladder {
     }
 }
 
-/// A way to a hub that writes down what goes over it.
+/// The way from a client to a hub, which notes what is sent over it.
 pub(super) struct Wire {
-    inner: Switch,
+    inner: Rc<dyn Transport>,
     hub: NodeName,
     ladder: Ladder,
 }
 
 impl Wire {
-    pub(super) fn new(inner: Switch, hub: NodeName, ladder: Ladder) -> Self {
+    pub(super) fn new(inner: Rc<dyn Transport>, hub: NodeName, ladder: Ladder) -> Self {
         Self { inner, hub, ladder }
     }
 }

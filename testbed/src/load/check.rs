@@ -1,8 +1,8 @@
-//! What cannot be asked for, and whether the cluster is there and is the one of the topology.
+//! Checks a load before it is put on a cluster: its numbers, and whether the cluster runs and is the one of the topology.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
@@ -13,31 +13,30 @@ use dske::http::etsi::Status;
 use dske::http::etsi_client::{CallError, EtsiClient};
 use dske::protocol::{NodeName, SaeId};
 use dske::topology::Topology;
+use dske::topology::range::{OutOfRange, within};
 
 use super::{Arrivals, Load, Pair};
+use crate::over_http::HttpNodes;
 
-/// Operations at the same time at most: each keeps a connection, and what a cluster can do shows with far fewer.
+/// Most operations at the same time. Each keeps a connection, and far fewer already show what a cluster can do.
 pub const CONCURRENCY_MAX: usize = 4096;
 
-/// Operations per second of an open loop: a thousand times fewer or more than any machine can do.
+/// Operations per second of an open loop. The bounds are far below and far above what any machine does.
 pub const PER_SECOND: RangeInclusive<f64> = 0.001..=1_000_000.0;
 
-/// A measurement ends within a day, so that one that was forgotten does.
+/// Longest measurement, a day: one that was forgotten comes to an end.
 pub const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Shortest time that is measured: below, nothing could finish.
+/// Shortest time that is measured. In less, no operation could end.
 pub const DURATION_MIN: Duration = Duration::from_millis(1);
 
-/// Files that are open besides the connections of operations.
+/// Files that this process has open besides the connections of operations.
 const OTHER_FILES: usize = 32;
-
-/// How long to wait beyond a client's own deadline.
-const MARGIN: Duration = Duration::from_secs(1);
 
 /// Why no load was put on the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    /// Nobody is to get keys.
+    /// No pair of SAEs is to get keys.
     #[error(
         "there is no pair of SAEs: the topology has one client only; name a pair of SAEs with --pair"
     )]
@@ -53,17 +52,10 @@ pub enum LoadError {
         /// The IDs there are.
         known: String,
     },
-    /// A number that cannot be.
-    #[error("{what} must be {allowed}; it is {value}")]
-    OutOfRange {
-        /// What it is the number of.
-        what: &'static str,
-        /// What was asked for.
-        value: String,
-        /// What may be.
-        allowed: String,
-    },
-    /// The system does not let the process have so many connections.
+    /// A number that is outside of its bounds.
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
+    /// The system does not let this process have so many connections.
     #[error(
         "{wanted} connections are more than this process may open ({limit}); raise the limit with `ulimit -n`, or ask for fewer at the same time"
     )]
@@ -95,27 +87,27 @@ pub enum LoadError {
         /// How it differs.
         reason: String,
     },
-    /// Stopped in the warm-up.
+    /// The load was stopped during the warm-up.
     #[error("it was stopped before anything was measured")]
     StoppedEarly,
 }
 
 impl LoadError {
-    /// Whether it is the caller who has to ask for something else.
+    /// Whether the caller asked for something that cannot be.
     #[must_use]
     pub fn is_bad_use(&self) -> bool {
         match self {
             Self::NoPair
             | Self::PairedWithItself(_)
             | Self::UnknownSae { .. }
-            | Self::OutOfRange { .. }
+            | Self::OutOfRange(_)
             | Self::OpenFiles { .. } => true,
             Self::NotRunning { .. } | Self::AnotherTopology { .. } | Self::StoppedEarly => false,
         }
     }
 }
 
-/// A pair with the ways to its KMEs.
+/// A pair of SAEs, and their KMEs.
 pub(super) struct Route {
     pub(super) pair: Pair,
     pub(super) master_kme: EtsiClient,
@@ -140,8 +132,8 @@ pub(super) async fn check(topology: &Topology, load: &Load) -> Result<Vec<Route>
         let (master, slave) = (homes[&pair.master], homes[&pair.slave]);
         let route = Route {
             pair: pair.clone(),
-            master_kme: kmes.of(master),
-            slave_kme: kmes.of(slave),
+            master_kme: kmes.0.node(master),
+            slave_kme: kmes.0.node(slave),
         };
         let status = route.master_kme.status(&pair.master, &pair.slave).await;
         let status = status.map_err(|error| kmes.complaint(master, &error))?;
@@ -169,22 +161,8 @@ fn check_numbers(load: &Load) -> Result<(), LoadError> {
     let (duration, warm_up) = (seconds(load.duration), seconds(load.warm_up));
     let allowed = seconds(DURATION_MIN)..=seconds(TIME_MAX);
     within("the duration in seconds", duration, allowed)?;
-    within("the warm-up in seconds", warm_up, 0.0..=seconds(TIME_MAX))
-}
-
-fn within<T: PartialOrd + Display>(
-    what: &'static str,
-    value: T,
-    allowed: RangeInclusive<T>,
-) -> Result<(), LoadError> {
-    if allowed.contains(&value) {
-        return Ok(());
-    }
-    Err(LoadError::OutOfRange {
-        what,
-        value: value.to_string(),
-        allowed: format!("{} to {}", allowed.start(), allowed.end()),
-    })
+    within("the warm-up in seconds", warm_up, 0.0..=seconds(TIME_MAX))?;
+    Ok(())
 }
 
 /// Every SAE of the pairs, with its client.
@@ -213,7 +191,7 @@ fn homes<'a>(
 }
 
 fn check_open_files(connections: usize) -> Result<(), LoadError> {
-    // No limit is no limit.
+    // Where the system sets no limit, there is none.
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let wanted = connections + OTHER_FILES;
     match u64::try_from(wanted) {
@@ -222,22 +200,23 @@ fn check_open_files(connections: usize) -> Result<(), LoadError> {
     }
 }
 
-/// What the KME would refuse, by what it says itself.
+/// Checks what is asked of a KME against what its own status allows.
 fn check_keys(status: &Status, load: &Load) -> Result<(), LoadError> {
     let bits = status.min_key_size..=status.max_key_size;
     within("the size of a key in bits", load.size_bits, bits)?;
     if !load.size_bits.is_multiple_of(8) {
-        return Err(LoadError::OutOfRange {
-            what: "the size of a key in bits",
-            value: load.size_bits.to_string(),
+        return Err(LoadError::OutOfRange(OutOfRange {
+            what: "the size of a key in bits".to_owned(),
             allowed: "a multiple of 8".to_owned(),
-        });
+            value: load.size_bits.to_string(),
+        }));
     }
     let number = 1..=status.max_key_per_request;
-    within("the number of keys in a call", load.keys_per_call, number)
+    within("the number of keys in a call", load.keys_per_call, number)?;
+    Ok(())
 }
 
-/// What a client's status has to tell: little, so that nodes of another version can be measured.
+/// What a client's status has to tell. It is little, so that nodes of another version can be measured.
 #[derive(Deserialize)]
 struct Who {
     name: NodeName,
@@ -250,43 +229,27 @@ struct WhichHub {
 }
 
 /// The clients of a topology, over HTTP.
-struct Kmes<'a> {
-    topology: &'a Topology,
-    http: awc::Client,
-    timeout: Duration,
-}
+struct Kmes(HttpNodes);
 
-impl<'a> Kmes<'a> {
-    fn new(topology: &'a Topology, connections: usize) -> Self {
-        // A server closes what has been idle for five seconds: a connection that is nearly as old is not used again. One
-        // in use stays open for as long as it takes.
+impl Kmes {
+    fn new(topology: &Topology, connections: usize) -> Self {
+        // A server closes connections that have been idle for five seconds. One that is nearly as old is not used again.
+        // One in use stays open for as long as it takes.
         let connector = awc::Connector::new()
             .limit(connections)
             .conn_keep_alive(Duration::from_secs(4))
             .conn_lifetime(TIME_MAX * 3);
-        let timeout = Duration::from_millis(topology.timing.call_deadline_ms) + MARGIN;
-        Self {
-            topology,
-            // An answer that is not the KME's own is an error.
-            http: awc::Client::builder()
-                .connector(connector)
-                .disable_redirects()
-                .finish(),
-            timeout,
-        }
-    }
-
-    fn address(&self, name: &NodeName) -> &'a str {
-        self.topology.address(name).unwrap_or_default()
-    }
-
-    fn of(&self, name: &NodeName) -> EtsiClient {
-        EtsiClient::new(self.http.clone(), self.address(name), self.timeout)
+        // An answer that is not the KME's own is an error.
+        let http = awc::Client::builder()
+            .connector(connector)
+            .disable_redirects()
+            .finish();
+        Self(HttpNodes::new(Rc::new(topology.clone()), http))
     }
 
     /// Whether the client at an address is the one of the topology, with the same hubs.
     async fn check_client(&self, name: &NodeName) -> Result<(), LoadError> {
-        let status: Result<Who, _> = self.of(name).get(STATUS_PATH, None).await;
+        let status: Result<Who, _> = self.0.node(name).get(STATUS_PATH, None).await;
         let status = status.map_err(|error| self.complaint(name, &error))?;
         if status.name != *name {
             return Err(self.another(name, format!("it is {}", client(&status.name))));
@@ -296,7 +259,7 @@ impl<'a> Kmes<'a> {
             names.join(", ")
         };
         let running = names(status.hubs.iter().map(|hub| &hub.name).collect());
-        let expected = names(self.topology.hubs.iter().map(|hub| &hub.name).collect());
+        let expected = names(self.0.topology().hubs.iter().map(|hub| &hub.name).collect());
         if running != expected {
             let reason = format!("its hubs are {running}, not {expected}");
             return Err(self.another(name, reason));
@@ -308,7 +271,7 @@ impl<'a> Kmes<'a> {
         match error {
             CallError::Unknown(reason) => LoadError::NotRunning {
                 node: client(name),
-                address: self.address(name).to_owned(),
+                address: self.0.address(name).to_owned(),
                 reason: reason.clone(),
             },
             CallError::Refused { .. } => self.another(name, error.to_string()),
@@ -318,7 +281,7 @@ impl<'a> Kmes<'a> {
     fn another(&self, name: &NodeName, reason: String) -> LoadError {
         LoadError::AnotherTopology {
             node: client(name),
-            address: self.address(name).to_owned(),
+            address: self.0.address(name).to_owned(),
             reason,
         }
     }

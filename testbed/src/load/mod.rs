@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`check`] | what cannot be asked for, and whether the cluster is there |
 //! | `arrivals` | when operations begin: closed loop, open loop |
-//! | `operation` | one operation, and what can go wrong with it |
+//! | `operation` | one operation: two calls, and the comparison of their answers |
+//! | `failure` | how an operation can fail |
 //! | `tally` | what is counted within the measured time |
 //! | `nodes` | what the nodes say of themselves before and after |
 //! | [`report`] | what came of it |
@@ -17,6 +18,7 @@
 
 mod arrivals;
 pub mod check;
+mod failure;
 mod nodes;
 mod operation;
 pub mod report;

@@ -6,51 +6,13 @@ use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
 use dske::http::etsi::{ContainedKey, KeyContainer};
-use dske::http::etsi_client::{CallError, KeyRequest};
+use dske::http::etsi_client::KeyRequest;
 use dske::protocol::KeyId;
 
 use super::Load;
 use super::check::Route;
+use super::failure::{Failure, KEYS_DIFFER, OVERLOADED, WRONG_IDS, WRONG_NUMBER, WRONG_SIZE};
 use super::tally::{Latency, Tally};
-
-/// Both sides have keys, but not the same ones, or not those that were asked for. Everything else is a matter of
-/// capacity; this must never be.
-pub(super) const WRONG: [&str; 4] = [KEYS_DIFFER, WRONG_IDS, WRONG_NUMBER, WRONG_SIZE];
-
-const KEYS_DIFFER: &str = "keys-differ";
-const WRONG_IDS: &str = "wrong-key-ids";
-const WRONG_NUMBER: &str = "wrong-number-of-keys";
-const WRONG_SIZE: &str = "wrong-size-of-a-key";
-
-/// An operation of an open loop that did not begin.
-const OVERLOADED: &str = "generator-overloaded";
-
-/// Why an operation failed.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Failure {
-    /// What it is counted as.
-    pub(super) kind: String,
-    /// What it was this time.
-    pub(super) message: String,
-}
-
-impl Failure {
-    fn new(kind: &str, message: impl Into<String>) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            message: message.into(),
-        }
-    }
-
-    /// `method` as the command `dske etsi-qkd` calls it.
-    fn call(method: &str, error: &CallError) -> Self {
-        let what = match error {
-            CallError::Refused { status, .. } => status.to_string(),
-            CallError::Unknown(_) => "no-answer".to_owned(),
-        };
-        Self::new(&format!("{method}-{what}"), error.to_string())
-    }
-}
 
 /// The operation has failed, which has been counted.
 pub(super) struct Failed;
@@ -182,6 +144,7 @@ fn same_keys(given: &KeyContainer, fetched: &KeyContainer) -> Result<(), Failure
 mod tests {
     use zeroize::Zeroizing;
 
+    use super::super::failure::WRONG;
     use super::*;
 
     const IDS: [&str; 2] = [
@@ -239,21 +202,5 @@ mod tests {
         }
         assert_eq!(found(&[]).as_deref(), Some(WRONG_NUMBER));
         assert_eq!(found(&[("x", "AAAAAA==")]).as_deref(), Some(WRONG_IDS));
-    }
-
-    #[test]
-    fn calls_that_fail_are_counted_by_method_and_status() {
-        let refused = CallError::Refused {
-            status: 503,
-            message: "not enough hubs".to_owned(),
-        };
-        let failure = Failure::call("get-key", &refused);
-        assert_eq!(failure.kind, "get-key-503");
-        assert_eq!(failure.message, "status 503: not enough hubs");
-        let unknown = CallError::Unknown("timeout".to_owned());
-        assert_eq!(
-            Failure::call("get-key-with-key-ids", &unknown).kind,
-            "get-key-with-key-ids-no-answer"
-        );
     }
 }

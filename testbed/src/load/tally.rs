@@ -9,7 +9,8 @@ use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
 use super::Load;
-use super::operation::{Failure, WRONG};
+use super::failure::{Failure, WRONG};
+use crate::latencies::histogram;
 
 /// The time that is measured.
 #[derive(Debug)]
@@ -61,15 +62,6 @@ pub(super) enum Latency {
     GetKeyWithIds,
     /// The whole operation.
     Both,
-}
-
-/// Longest latency that is told from longer ones: no call takes an hour.
-const LATENCY_MAX: Duration = Duration::from_secs(60 * 60);
-
-/// A histogram of microseconds, exact to three digits.
-pub(super) fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LATENCY_MAX.as_micros() as u64, 3)
-        .expect("one to an hour of microseconds with three digits is what the library takes")
 }
 
 /// Counts what happens within the window: throughput by when operations ended, latencies and errors by when operations

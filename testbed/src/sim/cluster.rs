@@ -6,27 +6,17 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
-use dske::http::etsi::{KeyContainer, Status};
-use dske::http::{client_routes, hub_routes};
-use dske::node::client::ClientStatus;
-use dske::protocol::hub::HubStatus;
-use dske::protocol::{KeyId, NodeName, SaeId};
+use dske::protocol::NodeName;
 use dske::topology::Topology;
 
 use super::net::{PORT, http_client};
 use super::nodes::{Hooks, Plain, add_nodes};
 use super::world::WorldOptions;
-use crate::cluster::home_of;
-use crate::{CallError, Cluster, EtsiClient, KeyRequest};
-
-/// How long an SAE waits for its KME, beyond the KME's own deadline.
-const MARGIN: Duration = Duration::from_secs(1);
+use crate::over_http::{HttpNodes, OverHttp, answer_within};
 
 /// Simulated nodes, as seen from the host on which the scenario runs.
 pub struct SimCluster {
-    topology: Rc<Topology>,
-    http: awc::Client,
-    timeout: Duration,
+    nodes: HttpNodes,
     commands: Rc<RefCell<VecDeque<Command>>>,
 }
 
@@ -64,14 +54,14 @@ where
     let mut sim = options.build();
     let hooks: Rc<dyn Hooks> = Rc::new(Plain);
     add_nodes(&mut sim, &topology, options.seed, &hooks);
-    let timeout = Duration::from_millis(topology.timing.call_deadline_ms) + MARGIN;
+    let timeout = answer_within(&topology);
     let (inside, queue) = (Rc::clone(&topology), Rc::clone(&commands));
     sim.client("saes", async move {
         // Made here, since an HTTP client belongs to the host on which it is made.
         let cluster = SimCluster {
-            topology: inside,
-            http: http_client(timeout),
-            timeout,
+            nodes: HttpNodes::at(inside, http_client(timeout), |node| {
+                format!("{}:{PORT}", node.name)
+            }),
             commands: queue,
         };
         scenario(cluster).await;
@@ -93,14 +83,6 @@ where
 }
 
 impl SimCluster {
-    fn node(&self, name: &NodeName) -> EtsiClient {
-        EtsiClient::new(self.http.clone(), &format!("{name}:{PORT}"), self.timeout)
-    }
-
-    fn home(&self, sae: &SaeId) -> Result<EtsiClient, CallError> {
-        home_of(&self.topology, sae).map(|home| self.node(home))
-    }
-
     async fn command(&self, command: Command) {
         self.commands.borrow_mut().push_back(command);
         // Carried out before the next step.
@@ -110,43 +92,9 @@ impl SimCluster {
     }
 }
 
-impl Cluster for SimCluster {
-    fn topology(&self) -> &Topology {
-        &self.topology
-    }
-
-    async fn status(&self, caller: &SaeId, slave: &SaeId) -> Result<Status, CallError> {
-        self.home(caller)?.status(caller, slave).await
-    }
-
-    async fn get_key(
-        &self,
-        caller: &SaeId,
-        slave: &SaeId,
-        request: &KeyRequest,
-    ) -> Result<KeyContainer, CallError> {
-        self.home(caller)?.get_key(caller, slave, request).await
-    }
-
-    async fn get_key_with_ids(
-        &self,
-        caller: &SaeId,
-        master: &SaeId,
-        key_ids: &[KeyId],
-    ) -> Result<KeyContainer, CallError> {
-        self.home(caller)?
-            .get_key_with_ids(caller, master, key_ids)
-            .await
-    }
-
-    async fn hub_status(&self, hub: &NodeName) -> Result<HubStatus, CallError> {
-        self.node(hub).get(hub_routes::STATUS_PATH, None).await
-    }
-
-    async fn client_status(&self, client: &NodeName) -> Result<ClientStatus, CallError> {
-        self.node(client)
-            .get(client_routes::STATUS_PATH, None)
-            .await
+impl OverHttp for SimCluster {
+    fn nodes(&self) -> &HttpNodes {
+        &self.nodes
     }
 
     async fn stop_hub(&self, hub: &NodeName) {

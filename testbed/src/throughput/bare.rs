@@ -14,7 +14,7 @@ use dske::http::etsi::{ContainedKey, KeyContainer};
 use super::closed_loop;
 use super::data::{Condition, Run};
 use crate::EtsiClient;
-use crate::process::Node;
+use crate::process::ChildGuard;
 
 /// The argument with which the benchmark serves the route and does nothing else.
 pub const ARGUMENT: &str = "bare-route";
@@ -57,7 +57,7 @@ fn one_key() -> KeyContainer {
 /// The route, while it is served.
 pub(super) struct Bare {
     /// Killed when this is dropped.
-    _process: Node,
+    _process: ChildGuard,
     address: String,
 }
 
@@ -70,7 +70,7 @@ impl Bare {
             .stdout(Stdio::piped())
             .spawn()?;
         let stdout = child.stdout.take();
-        let process = Node(child);
+        let process = ChildGuard::new(child);
         let stdout = stdout.ok_or_else(|| io::Error::other("it has no standard output"))?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;

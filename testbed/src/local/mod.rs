@@ -11,20 +11,27 @@ use dske::node::client::{
     ClientNode, ClientStatus, GetClientStatus, GetKey, GetKeyWithIds, GetStatus, HubPeer, KmeError,
 };
 use dske::node::hub::{GetHubStatus, HubNode};
-use dske::node::switch::Switch;
 use dske::node::transport::Transport;
 use dske::protocol::hub::{Hub, HubStatus};
 use dske::protocol::{KeyId, NodeName, SaeId};
 use dske::topology::Topology;
+use rand::CryptoRng;
 
 use crate::cluster::home_of;
 use crate::seed::node_rng;
 use crate::{CallError, Cluster, KeyRequest};
 
+mod switch;
+
+pub use switch::Switch;
+
+/// Makes the generator of a node. It is given the node's name, and how often the node was started before.
+type Generators = dyn Fn(&NodeName, u32) -> Box<dyn CryptoRng>;
+
 /// A cluster of actors in this process. Has to be made and used on a running actix system or a tokio `LocalSet`.
 pub struct LocalCluster {
     topology: Topology,
-    seed: u64,
+    generators: Box<Generators>,
     hubs: BTreeMap<NodeName, LocalHub>,
     clients: BTreeMap<NodeName, Addr<ClientNode>>,
 }
@@ -40,28 +47,42 @@ impl LocalCluster {
     /// Starts all nodes, with generators drawn from `seed`.
     #[must_use]
     pub fn start(topology: Topology, seed: u64) -> Self {
+        let generators = move |node: &NodeName, life| -> Box<dyn CryptoRng> {
+            Box::new(node_rng(seed, node.as_str(), life))
+        };
+        Self::start_tapped(topology, generators, |_, _, hub| hub)
+    }
+
+    /// Starts all nodes. `generators` makes the generator of a node, given its name and how often it was started before.
+    /// `tap` is given each client with each hub and the way between them, and returns the way that the client takes.
+    #[must_use]
+    pub fn start_tapped(
+        topology: Topology,
+        generators: impl Fn(&NodeName, u32) -> Box<dyn CryptoRng> + 'static,
+        tap: impl Fn(&NodeName, &NodeName, Rc<dyn Transport>) -> Rc<dyn Transport>,
+    ) -> Self {
         let names = topology.hubs.iter().map(|hub| hub.name.clone());
         let mut cluster = Self {
             hubs: names.map(|name| (name, LocalHub::default())).collect(),
             clients: BTreeMap::new(),
+            generators: Box::new(generators),
             topology,
-            seed,
         };
         for hub in cluster.hubs.keys() {
             cluster.switch_on(hub);
         }
         for node in &cluster.topology.clients {
-            let config = cluster
-                .topology
-                .client(&node.name)
-                .expect("it is in its own topology");
-            let rng = Box::new(node_rng(seed, node.name.as_str(), 0));
-            let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
-                let hub = cluster.hubs.get(&hub.name);
-                Rc::new(hub.map(|hub| hub.switch.clone()).unwrap_or_default())
+            let client = &node.name;
+            let config = cluster.topology.client(client);
+            let config = config.expect("it is in its own topology");
+            let reach = |hub: &HubPeer| {
+                let local = cluster.hubs.get(&hub.name);
+                let switch = local.map(|hub| hub.switch.clone()).unwrap_or_default();
+                tap(client, &hub.name, Rc::new(switch))
             };
-            let client = ClientNode::start(config, rng, reach);
-            cluster.clients.insert(node.name.clone(), client);
+            let rng = (cluster.generators)(client, 0);
+            let started = ClientNode::start(config, rng, reach);
+            cluster.clients.insert(client.clone(), started);
         }
         cluster
     }
@@ -71,7 +92,7 @@ impl LocalCluster {
             return;
         };
         let life = local.lives.replace(local.lives.get() + 1);
-        let rng = Box::new(node_rng(self.seed, name.as_str(), life));
+        let rng = (self.generators)(name, life);
         let hub = HubNode::new(Hub::new(config, rng)).start();
         local.switch.on(hub.into());
     }

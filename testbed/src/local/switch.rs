@@ -1,16 +1,14 @@
-//! A hub in this process that can be switched off and on again.
+//! A hub in this process that can be switched off and on again, as if its machine were.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use dske::node::hub::HubHandle;
+use dske::node::transport::{Transport, Unreachable};
+use dske::protocol::hub::{OobError, PsrdRequest, Registration, RegistrationRequest};
+use dske::protocol::{Request, Response};
+use dske::psrd::Block;
 use futures_util::future::{FutureExt, LocalBoxFuture};
-
-use crate::protocol::hub::{OobError, PsrdRequest, Registration, RegistrationRequest};
-use crate::protocol::{Request, Response};
-use crate::psrd::Block;
-
-use super::hub::HubHandle;
-use super::transport::{Transport, Unreachable};
 
 /// A way to a hub in this process. Clones share the switch, which is off at first.
 #[derive(Clone, Default)]
@@ -22,7 +20,7 @@ impl Switch {
         self.0.replace(Some(hub));
     }
 
-    /// Switches the hub off. Nobody can reach it any more; what is switched on later holds nothing of it.
+    /// Switches the hub off: nobody can reach it any more. A hub that is switched on later has none of what it held.
     pub fn off(&self) {
         self.0.take();
     }
