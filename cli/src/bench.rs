@@ -1,4 +1,4 @@
-//! Puts a load on a running cluster and prints what came of it.
+//! Puts a load on a running cluster, and prints what was measured.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -19,26 +19,26 @@ mod table;
 
 const EXAMPLES: &str = "\
 Examples:
-  dske bench                                       32 operations at a time, one key each, for ten seconds
-  dske bench --concurrency 1                       one at a time: how long a key takes when nothing else is done
+  dske bench                                       32 concurrent operations of one key each, for ten seconds
+  dske bench --concurrency 1                       one operation at a time: the latency without other load
   dske bench --number 128                          128 keys in each call
-  dske bench --size 65536 --pair carol:celia       large keys, for one pair of SAEs
-  dske bench --rate 1000 --duration 60             1,000 operations begin each second, for a minute
+  dske bench --size 65536 --pair carol:celia       large keys for one pair of SAEs
+  dske bench --rate 1000 --duration 60             start 1,000 operations per second, for a minute
   dske bench --json - 2>/dev/null | jq .keys_per_s
 
 An operation is Get key as the master and Get key with key IDs as the slave; both must get the same keys.
-docs/bench.md explains every figure. Ctrl-C ends the measuring early.
+docs/bench.md explains every figure. Ctrl-C ends the measurement early.
 
-Exit code: 0 if every operation went well, 1 if not or if nothing could be measured, 2 for bad use.";
+Exit code: 0 if every operation succeeded, 1 if one failed or nothing could be measured, 2 for bad usage.";
 
 /// Options of `dske bench`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Bench {
-    /// Two SAEs that get keys; may be repeated [default: every client's first SAE, with the next client's].
+    /// A pair of SAEs that get keys; may be repeated [default: every client's first SAE with that of the next client].
     #[arg(long = "pair", value_name = "MASTER:SLAVE", value_parser = pair)]
     pairs: Vec<Pair>,
-    /// Closed loop: so many operations at a time, each followed by the next.
+    /// Closed loop: the number of concurrent operations; each one that ends is followed by the next.
     #[arg(
         long,
         value_name = "N",
@@ -46,7 +46,7 @@ pub(super) struct Bench {
         allow_negative_numbers = true
     )]
     concurrency: usize,
-    /// Open loop: so many operations begin each second, whatever becomes of those before.
+    /// Open loop: the number of operations started each second, even if earlier ones have not ended.
     #[arg(
         long,
         value_name = "PER_S",
@@ -54,7 +54,7 @@ pub(super) struct Bench {
         allow_negative_numbers = true
     )]
     rate: Option<f64>,
-    /// With --rate: operations under way at most; one that is due beyond them is an error.
+    /// With --rate: the most operations in flight; one that is due beyond them counts as an error.
     #[arg(
         long,
         value_name = "N",
@@ -74,16 +74,16 @@ pub(super) struct Bench {
         allow_negative_numbers = true
     )]
     number: usize,
-    /// How long the load goes on before anything is counted.
+    /// How long the load runs before anything is counted.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds, allow_negative_numbers = true)]
     warm_up: Duration,
-    /// How long is measured.
+    /// How long to measure.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, allow_negative_numbers = true)]
     duration: Duration,
-    /// Write everything that was measured to this file, as JSON; `-` is standard output.
+    /// Write all measurements to this file as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Exit with 0 although operations failed, as long as some went well and no keys were wrong.
+    /// Exit with 0 even if operations failed, as long as some succeeded and no keys were wrong.
     #[arg(long)]
     allow_errors: bool,
 }
@@ -111,12 +111,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 pub(super) fn bench(topology: &Topology, options: &Bench) -> Result<(), CliError> {
     let load = options.load(topology);
-    // Before the run, so that a minute of measuring is not lost.
+    // Opened before the run, so that no measurement is lost because its file cannot be written.
     let json = options.json.as_deref().map(Json::open).transpose()?;
     let report = measure(topology, &load)?;
     let shown = table::show(&report);
     match json {
-        // What is piped must be JSON alone.
+        // Standard output may be piped: it must hold JSON alone.
         Some(Json::Stdout) => eprint!("{shown}"),
         Some(Json::File(..)) | None => print!("{shown}"),
     }
@@ -137,9 +137,9 @@ fn measure(topology: &Topology, load: &Load) -> Result<LoadReport, CliError> {
     ));
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_ok() {
-            eprintln!("Stopping; what is under way is waited for");
+            eprintln!("Stopping; waiting for the operations in flight");
         } else {
-            // There is no way to hear of it: the time has to pass.
+            // Ctrl-C cannot be noticed here: the measurement goes on until its time is over.
             std::future::pending().await
         }
     };
@@ -148,7 +148,7 @@ fn measure(topology: &Topology, load: &Load) -> Result<LoadReport, CliError> {
     Ok(report?)
 }
 
-/// Wrong keys are never to be tolerated, and a run in which nothing went well has measured nothing.
+/// Wrong keys are never tolerated, and a run without a single success has measured nothing.
 fn verdict(report: &LoadReport, allow_errors: bool) -> Result<(), CliError> {
     let failed = report.errors_total();
     if report.mismatches > 0 {
@@ -202,7 +202,7 @@ impl Json {
         if path == Path::new("-") {
             return Ok(Self::Stdout);
         }
-        // What is there is kept until there is something to replace it with.
+        // An older report is kept until there is a new one to replace it with.
         let mut options = File::options();
         let file = options.write(true).create(true).truncate(false).open(path);
         let file = file.map_err(|reason| unwritable(path, reason))?;

@@ -1,4 +1,4 @@
-//! Reads a topology of dske-python (YAML) and writes ours.
+//! Converts a topology of dske-python (YAML) to a topology file (TOML).
 //!
 //! Its fields, after the project's own example file: `base_port`, `start_request_psrd_threshold`,
 //! `stop_request_psrd_threshold`, `get_psrd_block_size`, `min_nr_shares`, `hubs` with a `name`, `clients` with a `name`
@@ -20,7 +20,7 @@ use super::print::FAINT;
 /// Largest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// What dske-python takes if the file does not say.
+/// The threshold of dske-python where the file names none.
 const MIN_NR_SHARES: u8 = 3;
 
 #[derive(Deserialize)]
@@ -63,7 +63,7 @@ pub(super) fn convert(yaml: &Path, out: Option<&Path>) -> Result<(), CliError> {
     let text = read(yaml).map_err(|message| fail(None, message))?;
     let topology = parse(&text).map_err(|(line, message)| fail(line, message))?;
     let toml = to_toml(&topology);
-    // What cannot be said in a topology of ours, such as a threshold above the number of hubs.
+    // Refuses what dske-python allows and this project does not, such as a threshold above the number of hubs.
     Topology::parse("the converted topology", &toml)
         .map_err(|e| fail(None, e.problem.to_string()))?;
     if topology.stop_request_psrd_threshold.is_some() {
@@ -96,7 +96,7 @@ fn read(path: &Path) -> Result<String, String> {
 }
 
 /// # Errors
-/// The line, if it is about one, and what is wrong.
+/// The line, if the error is about one, and what is wrong.
 fn parse(text: &str) -> Result<Yaml, (Option<u64>, String)> {
     serde_saphyr::from_str(text).map_err(|error| {
         let line = error.location().map(|location| location.line());

@@ -15,25 +15,25 @@ pub(crate) enum CliError {
     /// The topology cannot be used.
     #[error("{0}")]
     Topology(#[from] TopologyError),
-    /// There is no node with this name.
+    /// The topology has no node with this name.
     #[error("there is no {role} {name} in the topology; there are {known}")]
     UnknownNode {
         /// `hub` or `client`.
         role: &'static str,
         /// The name.
         name: NodeName,
-        /// The names there are.
+        /// The names that there are.
         known: String,
     },
-    /// There is no SAE with this ID.
+    /// The topology has no SAE with this ID.
     #[error("there is no SAE {sae} in the topology; there are {known}")]
     UnknownSae {
         /// The ID.
         sae: SaeId,
-        /// The IDs there are.
+        /// The IDs that there are.
         known: String,
     },
-    /// `--hub` or `--client` with a command that is not about single nodes.
+    /// `--hub` or `--client` with a command that does not take them.
     #[error("--hub and --client go with start, stop and status only")]
     SelectionUnused,
     /// An option with an ETSI call that does not take it.
@@ -52,7 +52,7 @@ pub(crate) enum CliError {
         /// What the system says.
         reason: io::Error,
     },
-    /// The server ended badly.
+    /// The server ended with an error.
     #[error("the server failed: {0}")]
     Server(io::Error),
     /// The node is already running.
@@ -90,32 +90,32 @@ pub(crate) enum CliError {
         .0.join("; ")
     )]
     PortsInUse(Vec<String>),
-    /// A node lives elsewhere.
-    #[error("{node} lives at {address}, which is not an address of this machine; start it there")]
+    /// The address of a node is on another machine.
+    #[error("{node} belongs at {address}, which is not an address of this machine; start it there")]
     Elsewhere {
         /// The node.
         node: String,
         /// Its address.
         address: String,
     },
-    /// Nodes that did not become ready. They were named before.
-    #[error("not ready: {0}; `dske stop` stops what runs")]
+    /// Nodes that did not become ready. The reasons were printed before.
+    #[error("not ready: {0}; `dske stop` stops the nodes that are running")]
     NotReady(String),
-    /// Nodes that do not run. They were named before.
+    /// Nodes that are not running. The reasons were printed before.
     #[error("not running: {0}; start with `dske start`")]
     NotRunning(String),
     /// Nodes that could not be stopped.
     #[error("still running: {0}; stop them where they were started")]
     NotStopped(String),
-    /// An ETSI call was not answered as it should be.
+    /// An ETSI call failed.
     #[error("{what}: {error}{}", hint(.error))]
     Call {
-        /// Who was asked for what.
+        /// What was asked of which node.
         what: String,
         /// What came back.
         error: CallError,
     },
-    /// Two sides got different keys.
+    /// Master and slave got different keys.
     #[error("key values differ between {master} and {slave}")]
     KeysDiffer {
         /// The master.
@@ -136,12 +136,12 @@ pub(crate) enum CliError {
     /// No load can be put on the cluster.
     #[error("{0}")]
     Load(#[from] LoadError),
-    /// Keys that were not the same on both sides, or not those asked for.
+    /// Keys that differ between the two sides, or that are not those asked for.
     #[error(
-        "in {0} operations the keys were not the same on both sides, or not as many or as long as asked for"
+        "in {0} operations, the keys differed between the two sides, or their number or size was not the one asked for"
     )]
     WrongKeys(u64),
-    /// Not one operation went well.
+    /// Not one operation succeeded.
     #[error("nothing was measured: {}", match .0 {
         0 => "no operation ended in time; measure for longer with --duration, or see `dske status`".to_owned(),
         failed => format!("all {failed} operations failed; see above, and `dske status`"),
@@ -149,21 +149,21 @@ pub(crate) enum CliError {
     NothingMeasured(u64),
     /// Some operations failed.
     #[error(
-        "{failed} of {all} operations failed; with --allow-errors that is no failure of the command"
+        "{failed} of {all} operations failed; with --allow-errors the command succeeds all the same"
     )]
     OperationsFailed {
-        /// Those that failed.
+        /// How many failed.
         failed: u64,
-        /// All of them.
+        /// How many there were.
         all: u64,
     },
-    /// The demonstration did not go as it always should.
+    /// The demonstration did not go as it should.
     #[error("the demonstration failed: {0}")]
     Demo(String),
 }
 
 impl CliError {
-    /// 2 for bad use, 1 for everything else.
+    /// 2 for bad usage, 1 for everything else.
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Load(error) if error.is_bad_use() => ExitCode::from(2),
@@ -197,7 +197,7 @@ impl CliError {
 
 fn hint(error: &CallError) -> &'static str {
     match error {
-        CallError::Unknown(_) => "; does it run? `dske status` tells",
+        CallError::Unknown(_) => "; is the node running? `dske status` tells",
         CallError::Refused { .. } => "",
     }
 }

@@ -5,12 +5,12 @@
 //! | `run` | runs one node in the foreground: `hub`, `client` |
 //! | `start`, `stop`, `status` | manages nodes in the background |
 //! | `etsi_qkd` | calls clients as an SAE would |
-//! | `bench` | puts a load on a running cluster, and measures |
+//! | `bench` | puts a load on a running cluster, and measures it |
 //! | `demo` | shows a cluster at work, in one process |
-//! | `convert` | reads a topology of dske-python |
-//! | `nodes` | which nodes a command is about |
-//! | `mgmt` | talks to the management routes of nodes |
-//! | `run_file` | the run state of a node, which outlives a crash |
+//! | `convert` | converts a topology of dske-python |
+//! | `nodes` | the nodes that a command is about |
+//! | `mgmt` | calls the management routes of nodes |
+//! | `run_file` | the run state of a node, which is right even after a crash |
 //! | `print` | colours, tables and progress |
 
 mod bench;
@@ -39,8 +39,8 @@ use dske::topology::{Role, Topology};
 use error::CliError;
 use nodes::Selection;
 
-/// The system's allocator gives large buffers back after each use, and every page of them has to be cleared again: with
-/// keys of 1 Mbit that would cost more than the protocol.
+/// The system's allocator gives large buffers back after each use, and the system has to clear every page of them again.
+/// With keys of 1 Mbit, that would cost more than the protocol.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -48,17 +48,17 @@ const EXAMPLES: &str = "\
 Examples:
   dske demo                                        a first look: no files, no ports, ten seconds
   dske start                                       start all nodes of topology.toml in the background
-  dske status                                      what they do
-  dske etsi-qkd carol celia get-key-pair           a key for SAE carol and SAE celia
-  dske bench                                       how many keys a second, and how long they take
-  dske stop --hub hank                             stop one hub; keys are set up all the same
+  dske status                                      show the state of all nodes
+  dske etsi-qkd carol celia get-key-pair           get a key for SAE carol and SAE celia
+  dske bench                                       measure keys per second and latency
+  dske stop --hub hank                             stop one hub; the others still suffice for keys
   dske stop                                        stop all nodes
   dske --topology lab.toml hub hank                run one hub of another topology in the foreground
 
 SAEs call a client over ETSI GS QKD 014, for example:
   curl -H 'Authorization: carol' http://127.0.0.1:8105/api/v1/keys/celia/enc_keys
 
-Exit code: 0 if all went well, 1 if not, 2 for bad use or a bad topology file.";
+Exit code: 0 on success, 1 on failure, 2 for bad usage or a bad topology file.";
 
 /// Distributed Symmetric Key Establishment: clients agree on keys through security hubs.
 #[derive(Debug, Parser)]
@@ -72,7 +72,7 @@ struct Cli {
         default_value = "topology.toml"
     )]
     topology: PathBuf,
-    /// Only this client, with start, stop and status; may be repeated.
+    /// Restrict start, stop and status to this client; may be repeated.
     #[arg(
         long = "client",
         id = "only_client",
@@ -80,7 +80,7 @@ struct Cli {
         value_name = "NAME"
     )]
     clients: Vec<NodeName>,
-    /// Only this hub, with start, stop and status; may be repeated.
+    /// Restrict start, stop and status to this hub; may be repeated.
     #[arg(long = "hub", id = "only_hub", global = true, value_name = "NAME")]
     hubs: Vec<NodeName>,
     #[command(subcommand)]
@@ -93,7 +93,7 @@ enum Command {
     Start,
     /// Stop nodes, in reverse order, and wait until they are gone.
     Stop,
-    /// Show what nodes do; exit code 1 if one does not run.
+    /// Show the state of nodes; exit code 1 if one is not running.
     Status {
         /// Print what the management routes return, as JSON.
         #[arg(long)]
@@ -101,21 +101,21 @@ enum Command {
     },
     /// Call clients over ETSI GS QKD 014, as SAEs would.
     EtsiQkd(EtsiQkd),
-    /// Measure how many keys a second a running cluster sets up, and how long they take.
+    /// Measure how many keys per second a running cluster sets up, and how long they take.
     Bench(bench::Bench),
-    /// Show a cluster at work, hubs that fail included: in this process, without files or ports.
+    /// Show a cluster at work, with hubs that fail; it needs no files and no ports.
     Demo,
-    /// Check a topology file, or make one.
+    /// Check a topology file, or convert one.
     Topology {
         #[command(subcommand)]
         command: TopologyCommand,
     },
-    /// Run one hub in the foreground, until Ctrl-C, SIGTERM or its stop route.
+    /// Run one hub in the foreground, until Ctrl-C, SIGTERM or a call to its stop route.
     Hub {
         /// Its name in the topology.
         name: NodeName,
     },
-    /// Run one client (KME) in the foreground, until Ctrl-C, SIGTERM or its stop route.
+    /// Run one client (KME) in the foreground, until Ctrl-C, SIGTERM or a call to its stop route.
     Client {
         /// Its name in the topology.
         name: NodeName,
@@ -130,13 +130,13 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum TopologyCommand {
-    /// Say what is wrong with the topology file, or what it describes.
+    /// Print what the topology file describes, or what is wrong with it.
     Check,
-    /// Read a topology of dske-python (YAML) and write ours.
+    /// Convert a topology of dske-python (YAML) to a topology file (TOML).
     Convert {
         /// The YAML file.
         yaml: PathBuf,
-        /// Write to this file, which must not exist, instead of standard output.
+        /// Write to this file, which must not exist yet, instead of standard output.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
@@ -144,9 +144,9 @@ enum TopologyCommand {
 
 #[derive(Debug, Args)]
 struct EtsiQkd {
-    /// The SAE that asks for keys first.
+    /// The master SAE, which asks for new keys.
     master: SaeId,
-    /// The SAE that gets the same keys by their IDs.
+    /// The slave SAE, which gets the same keys by their IDs.
     slave: SaeId,
     /// Bits of each key [default: what the topology says].
     #[arg(long, global = true, value_name = "BITS")]
@@ -173,7 +173,7 @@ enum EtsiCall {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<KeyId>,
     },
-    /// Both, and compare: get keys as the master, then the same keys as each slave.
+    /// Get keys as the master, then the same keys as each slave, and compare them.
     GetKeyPair,
 }
 
@@ -207,7 +207,7 @@ fn execute(cli: &Cli) -> Result<(), CliError> {
     if !manages && !selection.is_everything() {
         return Err(CliError::SelectionUnused);
     }
-    // Read only where it is needed: a first look and a conversion need none.
+    // Read only by the commands that need it: the demonstration and a conversion need none.
     let topology = || Topology::read(&cli.topology);
     match &cli.command {
         Command::Start => start::start(&cli.topology, &topology()?, &selection),

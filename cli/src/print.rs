@@ -1,4 +1,4 @@
-//! What the commands print: colours where the terminal has them and `NO_COLOR` is not set, progress for what takes long.
+//! What the commands print. Colours appear only where the terminal has them and `NO_COLOR` is not set.
 
 use std::path::Path;
 use std::time::Duration;
@@ -22,14 +22,14 @@ pub(super) fn error(error: &CliError) {
     eprintln!("{BAD}error{BAD:#}: {error}");
 }
 
-/// A spinner on a terminal; nothing elsewhere.
+/// A spinner for what takes long. It shows on a terminal only.
 pub(super) fn spinner(message: String) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(message);
     spinner.enable_steady_tick(Duration::from_millis(100));
     spinner
 }
 
-/// Columns set apart by space alone: easy to read, and to cut in a shell.
+/// A table whose columns are separated by spaces alone: easy to read, and to cut in a shell.
 pub(super) fn plain(table: Builder) -> Table {
     let mut table = table.build();
     table
@@ -38,7 +38,7 @@ pub(super) fn plain(table: Builder) -> Table {
     table
 }
 
-/// What a topology describes.
+/// Prints what a topology describes.
 pub(super) fn summary(file: &Path, topology: &Topology) {
     println!(
         "{}: {GOOD}ok{GOOD:#}: {} hubs, of which any {} are enough for a key; {} clients with {} SAEs",

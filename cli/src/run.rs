@@ -24,11 +24,11 @@ use super::CliError;
 use super::nodes::Node;
 use super::run_file::{RunFile, RunFileError};
 
-/// How long running requests may take to finish when the node is stopped, in seconds.
+/// How long a node that is stopped waits for the requests that it is serving, in seconds.
 const SHUTDOWN_S: u64 = 2;
 
-/// Connections of a client to all hubs together at most. awc counts every request under way, so that with its
-/// default of 100 one hub that hangs would keep the others waiting.
+/// Most connections of a client, to all hubs together. awc counts every request that has no answer yet: with its default
+/// of 100, one hub that hangs would keep the others waiting.
 const CONNECTIONS_MAX: usize = 4096;
 
 pub(super) fn hub(topology: &Topology, node: Node) -> Result<(), CliError> {
@@ -89,7 +89,7 @@ fn http_client(request_timeout: Duration) -> awc::Client {
         .finish()
 }
 
-/// Before anything else is started, so that a port in use stops nothing half way.
+/// Takes the port before anything else is started, so that no node is left half started because its port is in use.
 fn listen(address: &str) -> Result<TcpListener, CliError> {
     TcpListener::bind(address).map_err(|reason| CliError::Listen {
         address: address.to_owned(),
@@ -98,7 +98,7 @@ fn listen(address: &str) -> Result<TcpListener, CliError> {
 }
 
 /// Serves until told to stop. `start` starts the node and adds its routes. It is called on the thread that will serve
-/// them: so the node and its routes share a thread, and a message between them wakes no other one up.
+/// them, so that a message between the node and its routes wakes no other thread.
 fn serve(
     name: &NodeName,
     listener: TcpListener,

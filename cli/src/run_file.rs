@@ -1,7 +1,7 @@
-//! The run state of a node: a file with its process ID, which it keeps locked for as long as it lives.
+//! The run state of a node: a file with its process ID, which the node keeps locked for as long as it runs.
 //!
-//! The system releases the lock however the process ends, so that the state is right after a crash, too, and a process
-//! ID that was given to another program since is not mistaken for the node. A node that ends in order empties its file.
+//! The system releases the lock however the process ends. So the state is right even after a crash, and a process ID that
+//! was given to another program since is not mistaken for the node. A node that ends in order empties its file.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-/// Somebody who only looks holds the lock for an instant: a node that starts at that moment tries again.
+/// How often a node tries to lock its file: whoever only looks at the file holds the lock for an instant, too.
 const ATTEMPTS: u32 = 20;
 
 /// Between two attempts.
@@ -72,9 +72,9 @@ impl Drop for RunFile {
 pub(super) enum RunState {
     /// A process runs the node.
     Runs { pid: Option<i32> },
-    /// The process that ran the node did not end in order.
+    /// The process that ran the node ended without emptying its file.
     Crashed,
-    /// Nobody runs the node.
+    /// No process runs the node.
     Stopped,
 }
 

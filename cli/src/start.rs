@@ -82,7 +82,7 @@ fn retain_local(nodes: &mut Vec<Node>, selection: &Selection<'_>) -> Result<(), 
                 node.name
             )),
             Port::Elsewhere if selection.is_everything() => {
-                println!("Elsewhere: {node} is started at {}", node.address);
+                println!("Elsewhere: {node} belongs at {}", node.address);
             }
             Port::Elsewhere => {
                 return Err(CliError::Elsewhere {

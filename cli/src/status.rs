@@ -1,4 +1,4 @@
-//! Shows what nodes do: a table for people, or what the management routes return.
+//! Shows the state of nodes: a table for people, or the JSON of the management routes.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ pub(super) fn status(
     }
 }
 
-/// `{"hubs": {NAME: STATUS, …}, "clients": {…}}`, with `null` for a node that does not run.
+/// `{"hubs": {NAME: STATUS, …}, "clients": {…}}`, with `null` for a node that is not running.
 fn json(found: &[(Node, Found)]) -> Value {
     let of = |role: Role| {
         let nodes = found.iter().filter(|(node, _)| node.role == role);
@@ -115,10 +115,10 @@ fn table(topology: &Topology, found: &[(Node, Found)]) -> Result<(), CliError> {
     Ok(())
 }
 
-/// PSRD that is left: title of the table → node → peer → what to show.
+/// The PSRD that is left: by the title of the table, a row for each node.
 type Left = BTreeMap<&'static str, Vec<Pools>>;
 
-/// A node, and for each peer what is left of the two pools.
+/// A node, and for each of its peers what is left of the two pools.
 type Pools = (String, Vec<(String, String)>);
 
 const CLIENT_TITLE: &str = "PSRD bytes left at clients, for requests / responses";

@@ -68,7 +68,9 @@ fn a_running_cluster_is_measured() {
     for part in ["closed loop, 4 at a time", "p99.99", "hugo", "(generator)"] {
         assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
     }
-    let warns = output.stderr.contains("warning: not optimised");
+    let warns = output
+        .stderr
+        .contains("warning: built without optimisation");
     assert_eq!(warns, cfg!(debug_assertions), "{}", output.stderr);
 
     std::fs::write(lab.folder().join("report.json"), "x".repeat(100_000)).unwrap();
@@ -345,7 +347,7 @@ fn wrong_keys_fail_the_command_whatever_else_is_allowed() {
         assert_eq!(output.code, Some(code), "{}", output.stderr);
         let said = output
             .stderr
-            .contains("the keys were not the same on both sides");
+            .contains("the keys differed between the two sides");
         assert_eq!(said, kind.is_some(), "{}", output.stderr);
         // KMEs that are not ours have no metrics.
         assert!(report.nodes.iter().all(|node| node.cpu_s.is_none()));

@@ -30,7 +30,7 @@ pub struct TopologyParts {
     pub threshold: u8,
     /// Whether a threshold of 1 is wanted.
     pub allow_threshold_one: bool,
-    /// Port of the first node. Nodes without an address take one port after the other from there, hubs first.
+    /// Port of the first node. The n-th node, hubs first, has the n-th port from there, unless it has an address.
     pub base_port: u16,
     /// The hubs: the first has x = 1.
     pub hubs: Vec<HubParts>,
@@ -57,7 +57,7 @@ pub struct TopologyParts {
 pub struct HubParts {
     /// Its name.
     pub name: NodeName,
-    /// `host:port`, if it is not the next port of this machine.
+    /// `host:port`. Without one, the node listens at 127.0.0.1, at its port from `base_port` on.
     pub address: Option<String>,
 }
 
@@ -66,7 +66,7 @@ pub struct HubParts {
 pub struct ClientParts {
     /// Its name.
     pub name: NodeName,
-    /// `host:port`, if it is not the next port of this machine.
+    /// `host:port`. Without one, the node listens at 127.0.0.1, at its port from `base_port` on.
     pub address: Option<String>,
     /// The SAEs that it serves. If there are none, it serves one that has its own name.
     pub saes: Vec<SaeId>,

@@ -36,13 +36,13 @@ pub trait Cluster {
         key_ids: &[KeyId],
     ) -> Result<KeyContainer, CallError>;
 
-    /// What a hub says of itself.
+    /// The status that a hub reports.
     async fn hub_status(&self, hub: &NodeName) -> Result<HubStatus, CallError>;
 
-    /// What a client says of itself.
+    /// The status that a client reports.
     async fn client_status(&self, client: &NodeName) -> Result<ClientStatus, CallError>;
 
-    /// Stops a hub. All that it holds is gone.
+    /// Stops a hub. Everything that it holds is lost.
     async fn stop_hub(&self, hub: &NodeName);
 
     /// Starts a hub that was stopped.

@@ -24,7 +24,7 @@ pub struct SlowProxy {
     _stop: oneshot::Sender<()>,
 }
 
-/// How much later pieces arrive, in milliseconds.
+/// How much later data arrives, in milliseconds.
 #[derive(Clone, Default)]
 struct Delay(Arc<AtomicU64>);
 
@@ -56,8 +56,8 @@ impl SlowProxy {
         Ok(Self { delay, _stop: stop })
     }
 
-    /// From now on what is sent arrives so many milliseconds after it came; what is answered passes at once. However much
-    /// is sent in that time, nothing waits longer than that.
+    /// From now on, what is sent to the node is passed on this many milliseconds after it came. Answers pass at once. The
+    /// delay does not add up, however much is sent in that time.
     pub fn set_delay_ms(&self, delay_ms: u64) {
         self.delay.0.store(delay_ms, Ordering::Relaxed);
     }
@@ -99,7 +99,7 @@ async fn collect(
     }
 }
 
-/// Writes each piece when it is due. No bytes are the end.
+/// Writes each piece when it is due. An empty piece marks the end.
 async fn deliver(
     mut due: mpsc::UnboundedReceiver<(Instant, Vec<u8>)>,
     mut to: OwnedWriteHalf,

@@ -4,14 +4,24 @@
 //! |---|---|
 //! | [`local`] | as actors in this process; messages between actors, no HTTP |
 //! | [`process`] | as one operating-system process each; real HTTP on loopback |
-//! | [`sim`] | in a deterministic simulation (turmoil); the same HTTP over simulated TCP |
+//! | `sim` | in a deterministic simulation (turmoil); the same HTTP over simulated TCP |
 //!
-//! [`throughput`] measures what such clusters can do; what its report and those of the chaos share is in [`report`], and a
-//! proxy that makes a node slow in [`delay`].
-//! [`growth`] measures what more of everything costs.
-//! [`check`] compares the current build with a revision, by the load generator of `dske`.
+//! Around them:
 //!
-//! [`EtsiClient`], from `dske`, is an SAE's side of ETSI GS QKD 014, over whatever carries HTTP.
+//! | module | what it holds | feature |
+//! |---|---|---|
+//! | [`over_http`] | what clusters whose nodes are reached over HTTP have in common | |
+//! | [`load`] | the load generator of `dske bench` | |
+//! | [`latencies`] | percentiles and histograms | |
+//! | [`delay`] | a proxy that makes a node slow | |
+//! | [`seed`] | generators of nodes that are run from a seed | |
+//! | `throughput` | measures what clusters can do | `measure` |
+//! | `growth` | measures what more hubs, clients and keys cost | `measure` |
+//! | `check` | compares the current build with a revision | `measure` |
+//!
+//! Without features this crate holds what the command `dske` needs. The feature `sim` adds the simulation.
+//!
+//! [`EtsiClient`], from `dske`, is an SAE's side of ETSI GS QKD 014.
 
 #[cfg(feature = "measure")]
 pub mod check;

@@ -14,7 +14,7 @@ use dske_testbed::load::{Arrivals, Load};
 use super::super::nodes::names;
 use super::super::print::{BAD, plain};
 
-/// More pairs are counted: a line has an end.
+/// Most pairs that are named. If there are more, only their number is shown, so that the line stays short.
 const PAIRS_NAMED_MAX: usize = 8;
 
 pub(super) fn show(report: &LoadReport) -> String {
@@ -206,7 +206,7 @@ fn numbers(table: Builder, from: usize) -> Table {
     table
 }
 
-/// Figures of programs that are not optimised say nothing about DSKE.
+/// A warning that figures of programs built without optimisation say nothing about DSKE.
 pub(super) fn warning(report: &LoadReport) -> Option<String> {
     let own = (report.generator_profile == "debug").then_some("this program");
     let slow = report.nodes.iter();
@@ -217,7 +217,7 @@ pub(super) fn warning(report: &LoadReport) -> Option<String> {
         .collect();
     (!slow.is_empty()).then(|| {
         format!(
-            "not optimised, so that the figures mean little: {}; build with `cargo build --release`",
+            "built without optimisation, so that the figures mean little: {}; build with `cargo build --release`",
             names(slow)
         )
     })

@@ -1,4 +1,4 @@
-//! A folder with a topology of its own, on free ports, in which the `dske` command is typed.
+//! A folder with a topology of its own, on free ports, in which tests run the `dske` command.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::path::Path;
@@ -70,7 +70,7 @@ impl Lab {
         }
     }
 
-    /// What a command prints that succeeds.
+    /// Runs a command that has to succeed, and returns its standard output.
     #[track_caller]
     pub(crate) fn ok(&self, args: &[&str]) -> String {
         let output = self.dske(args);
@@ -84,7 +84,7 @@ impl Lab {
         output.stdout
     }
 
-    /// What a command says on standard error that fails.
+    /// Runs a command that has to fail with this exit code, and returns its standard error.
     #[track_caller]
     pub(crate) fn fails(&self, code: i32, args: &[&str]) -> String {
         let output = self.dske(args);
@@ -98,7 +98,7 @@ impl Lab {
         output.stderr
     }
 
-    /// Starts a command that goes on.
+    /// Starts a command that keeps running.
     pub(crate) fn spawn(&self, args: &[&str]) -> Child {
         let mut command = self.command(args);
         command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -145,7 +145,7 @@ impl Lab {
 }
 
 impl Drop for Lab {
-    /// Nothing that was started outlives the test, however it ends.
+    /// Stops all nodes, however the test ends.
     fn drop(&mut self) {
         let topology = self.folder().join("topology.toml");
         if topology.exists() {

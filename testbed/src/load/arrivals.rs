@@ -1,8 +1,8 @@
 //! When operations begin.
 //!
-//! In the closed loop each of so many loops begins an operation when its last one has ended. In the open loop operations
-//! begin at a fixed rate, and what each took is counted from when it was due: an operation that had to wait because those
-//! before it were slow has been slow itself.
+//! In the closed loop a fixed number of loops run side by side, and each begins an operation when its last one has ended.
+//! In the open loop operations begin at a fixed rate, and the latency of each counts from when it was due: an operation
+//! that had to wait because earlier ones were slow was slow itself.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -20,12 +20,12 @@ use super::Arrivals;
 use super::operation::Worker;
 use super::tally::Window;
 
-/// A loop whose operation has failed waits this long, so that a cluster that refuses everything at once is not asked as
-/// fast as the processor can.
+/// How long a loop waits after an operation that failed. Without it, a cluster that refuses everything at once would be
+/// asked as fast as the processor can.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(10);
 
-/// Begins operations until the window closes. What is returned is ready when the last of them has ended; dropped, it ends
-/// them.
+/// Begins operations until the window closes. The future that is returned is ready when the last of them has ended. When it
+/// is dropped, they are aborted.
 pub(super) fn start(
     arrivals: Arrivals,
     worker: &Rc<Worker>,
@@ -66,28 +66,28 @@ async fn closed(next: Rc<Cell<u64>>, worker: Rc<Worker>, window: Rc<Window>) {
 
 async fn open(schedule: Schedule, in_flight_max: usize, worker: Rc<Worker>, window: Rc<Window>) {
     let pacer = Pacer::start(schedule);
-    let mut under_way = JoinSet::new();
+    let mut in_flight = JoinSet::new();
     for number in 0.. {
         let due = schedule.due(number);
         while Instant::now() < due && !window.is_over() {
             pacer.tick.notified().await;
         }
-        // Whatever was due in time is accounted for, also where it could not begin in time.
+        // An operation that was due in time counts, even if it could not begin in time.
         if due >= window.until() {
             break;
         }
-        while under_way.try_join_next().is_some() {}
-        if under_way.len() < in_flight_max {
+        while in_flight.try_join_next().is_some() {}
+        if in_flight.len() < in_flight_max {
             let worker = Rc::clone(&worker);
-            // Whatever comes of it is counted.
-            under_way.spawn_local(async move { drop(worker.operate(number, due).await) });
+            // The worker counts how it ends.
+            in_flight.spawn_local(async move { drop(worker.operate(number, due).await) });
         } else {
             worker.overloaded(due);
         }
-        // However many are due at once, those under way go on.
+        // However many operations are due at once, those in flight have to make progress.
         consume_budget().await;
     }
-    under_way.join_all().await;
+    in_flight.join_all().await;
 }
 
 /// Evenly spaced instants.
@@ -102,7 +102,7 @@ impl Schedule {
         Self { from, per_second }
     }
 
-    /// Computed from the start each time, so that errors of rounding do not add up.
+    /// Computed from the start each time, so that rounding errors do not add up.
     fn due(&self, number: u64) -> Instant {
         self.from + Duration::from_secs_f64(number as f64 / self.per_second)
     }
@@ -114,15 +114,15 @@ impl Schedule {
     }
 }
 
-/// A thread that says when an operation is due. Timers of the runtime go in milliseconds, which is more than many
-/// operations take; the system's go in microseconds.
+/// A thread that tells when an operation is due. The runtime's timers have a resolution of milliseconds, which is longer
+/// than many operations take. The system's timers have one of microseconds.
 struct Pacer {
     tick: Arc<Notify>,
     /// Dropped with this, it ends the thread.
     _alive: mpsc::Sender<()>,
 }
 
-/// How long the thread sleeps at most: how soon an open loop sees that its time is over.
+/// Longest sleep of the thread, and so how late an open loop may see that its time is over.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
 
 impl Pacer {

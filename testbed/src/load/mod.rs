@@ -1,20 +1,20 @@
-//! A load generator: SAEs in pairs that get keys from a running cluster, and what that took.
+//! A load generator: pairs of SAEs get keys from a running cluster, and the generator measures what that took.
 //!
-//! One operation is what two SAEs do to have keys in common: the master gets keys, the slave gets the same ones by their
-//! IDs, and both are compared. `docs/bench.md` tells what the figures mean.
+//! In one operation two SAEs get the same keys: the master gets new keys, the slave gets them by their IDs, and the
+//! generator compares both. `docs/bench.md` explains the figures.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`check`] | what cannot be asked for, and whether the cluster is there |
+//! | [`check`] | checks a load before it starts, and whether the cluster is there |
 //! | `arrivals` | when operations begin: closed loop, open loop |
 //! | `operation` | one operation: two calls, and the comparison of their answers |
 //! | `failure` | how an operation can fail |
 //! | `tally` | what is counted within the measured time |
-//! | `nodes` | what the nodes say of themselves before and after |
-//! | [`report`] | what came of it |
+//! | `nodes` | what the nodes report before and after |
+//! | [`report`] | what was measured |
 //!
-//! It shares the machine with the nodes more often than not, so it has to be cheap: one thread, with one more that only
-//! keeps time in the open loop, and connections that stay open.
+//! The generator often shares the machine with the nodes, so it has to be cheap: it has one thread, a second one in the
+//! open loop that only keeps time, and connections that stay open.
 
 mod arrivals;
 pub mod check;
@@ -40,10 +40,10 @@ use dske::topology::{NodeAddress, Topology};
 pub use check::LoadError;
 pub use report::LoadReport;
 
-/// What is asked of a cluster.
+/// The load to put on a cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Load {
-    /// Who wants keys with whom; operations take turns.
+    /// The SAEs that get keys with each other. Operations go through the pairs in turn.
     pub pairs: Vec<Pair>,
     /// When operations begin.
     pub arrivals: Arrivals,
@@ -51,15 +51,15 @@ pub struct Load {
     pub size_bits: usize,
     /// Keys in one call.
     pub keys_per_call: usize,
-    /// How long the load goes on before anything is counted.
+    /// How long the load runs before anything is counted.
     #[serde(rename = "warm_up_s", with = "seconds")]
     pub warm_up: Duration,
-    /// How long is measured.
+    /// How long to measure.
     #[serde(rename = "duration_s", with = "seconds")]
     pub duration: Duration,
 }
 
-/// Two SAEs. The topology knows their KMEs.
+/// Two SAEs. The topology names their KMEs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
     /// Gets new keys.
@@ -91,16 +91,16 @@ impl Pair {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "loop", rename_all = "kebab-case")]
 pub enum Arrivals {
-    /// So many at the same time; each is followed by the next one.
+    /// A fixed number at the same time. Each one that ends is followed by the next.
     Closed {
         /// Operations at the same time.
         concurrency: usize,
     },
-    /// At a fixed rate, evenly spaced, whatever becomes of those before.
+    /// A fixed rate, evenly spaced, even if earlier operations have not ended.
     Open {
         /// Operations that begin each second.
         per_second: f64,
-        /// Operations under way at most. One that is due beyond them is an error.
+        /// Most operations in flight. One that is due beyond them is an error.
         in_flight_max: usize,
     },
 }
@@ -108,12 +108,13 @@ pub enum Arrivals {
 /// Puts a load on a running cluster. Has to be called on a current-thread runtime, such as an actix system.
 ///
 /// # Errors
-/// If the load cannot be asked for, or the cluster is not the one of the topology. What goes wrong later is counted.
+/// If the load is out of bounds, or the cluster is not the one of the topology. Failures after the start are counted in the
+/// report.
 pub async fn run(topology: &Topology, load: &Load) -> Result<LoadReport, LoadError> {
     run_until(topology, load, pending()).await
 }
 
-/// The same, but measures only until `stop` is ready.
+/// The same, but the measurement ends early when `stop` is ready.
 ///
 /// # Errors
 /// As [`run`], and if `stop` was ready before anything was measured.

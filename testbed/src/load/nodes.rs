@@ -1,4 +1,4 @@
-//! What the nodes say of themselves, before and after: `/metrics` of each.
+//! What the nodes report before and after a load, by `/metrics` of each.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use super::report::NodeFigures;
 /// How long a node may take to answer, connecting included: one that is down must not hold up the report.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// Largest answer that is read, in bytes: 255 hubs fit many times.
+/// Largest answer that is read, in bytes. The answer of a client with 255 hubs takes a small part of it.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What one node says. A metric with labels is summed up over them.
+/// What one node reports. A metric with labels is summed up over them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Sample {
     values: BTreeMap<String, f64>,
@@ -73,8 +73,8 @@ impl Sample {
     }
 }
 
-/// What each node used between two looks. A node that did not answer both times, or was started anew in between, has
-/// no figures.
+/// What each node used between two samples. A node that did not answer both times, or was restarted in between, has no
+/// figures.
 pub(super) fn compare(topology: &Topology, before: &Samples, after: &Samples) -> Vec<NodeFigures> {
     let figures = topology.nodes().map(|(role, node)| {
         let mut figures = NodeFigures {
@@ -104,8 +104,8 @@ fn cpu_used(before: &Sample, after: &Sample) -> Option<f64> {
     (used >= 0.0).then_some(used)
 }
 
-/// PSRD that a client has used up with all hubs, for requests and responses: what was delivered, and is not there any
-/// more. What is lost when a hub forgets the client is used up, too.
+/// PSRD that a client has used up with all hubs, for requests and responses: what was delivered and is no longer there.
+/// PSRD that is lost because a hub forgets the client counts as used up, too.
 fn psrd_used(topology: &Topology, before: &Sample, after: &Sample) -> Option<u64> {
     let (blocks, left) = (
         "dske_client_link_refills_total",

@@ -1,4 +1,4 @@
-//! One operation: keys for the master, the same keys for the slave, and a look at both.
+//! One operation: keys for the master, the same keys for the slave, and the comparison of both.
 
 use std::rc::Rc;
 
@@ -14,10 +14,10 @@ use super::check::Route;
 use super::failure::{Failure, KEYS_DIFFER, OVERLOADED, WRONG_IDS, WRONG_NUMBER, WRONG_SIZE};
 use super::tally::{Latency, Tally};
 
-/// The operation has failed, which has been counted.
+/// The operation has failed, and was counted as failed.
 pub(super) struct Failed;
 
-/// Carries out operations, one by one or at the same time.
+/// Performs operations, one after another or at the same time.
 pub(super) struct Worker {
     routes: Vec<Route>,
     request: KeyRequest,
@@ -54,7 +54,7 @@ impl Worker {
 
     /// An operation that was due could not begin.
     pub(super) fn overloaded(&self, due: Instant) {
-        let message = "as many operations as allowed were under way when it was due";
+        let message = "too many operations in flight when it was due";
         self.tally.failed(due, Failure::new(OVERLOADED, message));
     }
 
@@ -84,14 +84,14 @@ impl Worker {
     }
 }
 
-/// What every answer has to hold.
+/// What every answer has to contain.
 struct Expected {
     number: usize,
     bytes: usize,
 }
 
 impl Expected {
-    /// The IDs of the keys, if they are as many and as long as asked for.
+    /// The IDs of the keys, if their number and size are as asked for.
     fn ids(&self, given: &KeyContainer) -> Result<Vec<KeyId>, Failure> {
         if given.keys.len() != self.number {
             let message = format!("{} keys instead of {}", given.keys.len(), self.number);
@@ -110,14 +110,14 @@ impl Expected {
     }
 }
 
-/// How many bytes a base64 text with padding stands for.
+/// The number of bytes that a base64 text with padding encodes.
 fn base64_bytes(text: &str) -> Option<usize> {
     let padding = text.bytes().rev().take_while(|byte| *byte == b'=').count();
     let groups = text.len() / 4;
     (text.len().is_multiple_of(4) && padding <= 2).then(|| (groups * 3).saturating_sub(padding))
 }
 
-/// The slave has to have the keys that the master has, in whatever order.
+/// Whether the slave has the same keys as the master, in any order.
 fn same_keys(given: &KeyContainer, fetched: &KeyContainer) -> Result<(), Failure> {
     if given.keys.len() != fetched.keys.len() {
         let message = format!("{} keys of {}", fetched.keys.len(), given.keys.len());
@@ -125,7 +125,7 @@ fn same_keys(given: &KeyContainer, fetched: &KeyContainer) -> Result<(), Failure
     }
     for (at, key) in given.keys.iter().enumerate() {
         let same_id = |other: &&ContainedKey| other.key_ID == key.key_ID;
-        // The order is the same, but where a KME is not ours.
+        // Our KMEs keep the order. Others may not.
         let beside = fetched.keys.get(at).filter(same_id);
         let other = beside.or_else(|| fetched.keys.iter().find(same_id));
         let other = other.ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! What came of a load.
+//! What a load measured.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,45 +13,45 @@ use super::Load;
 use super::tally::{self, Tally};
 pub use crate::latencies::{Bucket, Latencies};
 
-/// What came of a load. `docs/bench.md` explains each field.
+/// What a load measured. `docs/bench.md` explains each field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadReport {
-    /// What was asked for.
+    /// The load.
     pub load: Load,
     /// Whether it was stopped before its time.
     pub interrupted: bool,
-    /// How long was measured, in seconds.
+    /// How long the measurement took, in seconds.
     pub elapsed_s: f64,
-    /// Operations that ended within that time, and did what they should. Each is two calls.
+    /// Operations that succeeded and ended within that time. Each is two calls.
     pub operations: u64,
     /// Keys that both sides got in these operations.
     pub keys: u64,
-    /// The same for each second.
+    /// The same, per second.
     pub keys_per_s: f64,
-    /// Mbit of key for each second.
+    /// Mbit of keys per second.
     pub mbit_per_s: f64,
-    /// Of Get key, as the master.
+    /// Latencies of Get key, as the master.
     pub get_key: Latencies,
-    /// Of Get key with key IDs, as the slave.
+    /// Latencies of Get key with key IDs, as the slave.
     pub get_key_with_ids: Latencies,
-    /// Of both calls together.
+    /// Latencies of both calls together.
     pub both: Latencies,
     /// Operations that failed, by kind.
     pub errors: BTreeMap<String, u64>,
     /// What the first error of each kind said.
     pub first_errors: BTreeMap<String, String>,
-    /// Operations in which the two sides did not get the same keys, as many and as long as asked for. They are among
-    /// the errors.
+    /// Operations in which the two sides got different keys, or keys of another number or size than asked for. The errors
+    /// include them.
     pub mismatches: u64,
-    /// What the nodes used meanwhile, hubs first.
+    /// What each node used during the measurement, hubs first.
     pub nodes: Vec<NodeFigures>,
-    /// CPU time that this process used meanwhile, in seconds.
+    /// CPU time that this process used during the measurement, in seconds.
     pub generator_cpu_s: f64,
     /// How this program was built: `release`, or `debug`.
     pub generator_profile: String,
 }
 
-/// What one node used. What it did not tell is absent.
+/// What one node used. Figures that it did not tell are absent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeFigures {
     /// Its name.
@@ -60,9 +60,9 @@ pub struct NodeFigures {
     pub role: Role,
     /// CPU time of its process, in seconds.
     pub cpu_s: Option<f64>,
-    /// Resident memory of its process in the end.
+    /// Resident memory of its process at the end, in bytes.
     pub rss_bytes: Option<u64>,
-    /// At a client: pre-shared random data used up with all hubs, for requests and responses.
+    /// At a client: bytes of pre-shared random data used up with all hubs, for requests and responses.
     pub psrd_bytes: Option<u64>,
     /// How it was built: `release`, or `debug`.
     pub profile: Option<String>,
@@ -75,7 +75,7 @@ impl LoadReport {
         self.errors.values().sum()
     }
 
-    /// CPU time for each key in microseconds, of all nodes of a role that told. Nothing if none told, or without keys.
+    /// CPU time per key in microseconds, of all nodes of a role that told theirs. `None` if none did, or without keys.
     #[must_use]
     pub fn cpu_us_per_key(&self, role: Role) -> Option<f64> {
         let nodes = self.nodes.iter().filter(|node| node.role == role);

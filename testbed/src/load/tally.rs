@@ -1,4 +1,4 @@
-//! What is counted, and within which time.
+//! What is counted, and in which span of time.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use super::Load;
 use super::failure::{Failure, WRONG};
 use crate::latencies::histogram;
 
-/// The time that is measured.
+/// The span of time that is measured.
 #[derive(Debug)]
 pub(super) struct Window {
     from: Instant,
@@ -35,7 +35,7 @@ impl Window {
         self.until.get()
     }
 
-    /// Nothing is measured from now on.
+    /// Ends the span now: nothing is measured any more.
     pub(super) fn close(&self) {
         self.until.set(self.until.get().min(Instant::now()));
     }
@@ -53,7 +53,7 @@ impl Window {
     }
 }
 
-/// What a latency is of.
+/// What a latency was measured of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Latency {
     /// Get key.
@@ -64,8 +64,8 @@ pub(super) enum Latency {
     Both,
 }
 
-/// Counts what happens within the window: throughput by when operations ended, latencies and errors by when operations
-/// were due.
+/// Counts what happens within the window. For throughput it matters when an operation ended; for latencies and errors,
+/// when it was due.
 pub(super) struct Tally {
     window: Rc<Window>,
     keys_per_call: u64,
@@ -92,7 +92,7 @@ impl Tally {
         }
     }
 
-    /// Something took so long, as part of an operation that was due at this time.
+    /// Counts a latency that is part of an operation that was due at this time.
     pub(super) fn took(&self, what: Latency, due: Instant, latency: Duration) {
         if self.window.contains(due) {
             let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
@@ -100,14 +100,14 @@ impl Tally {
         }
     }
 
-    /// An operation has ended as it should.
+    /// Counts an operation that has succeeded.
     pub(super) fn completed(&self, at: Instant) {
         if self.window.contains(at) {
             self.operations.set(self.operations.get() + 1);
         }
     }
 
-    /// An operation that was due at this time has failed.
+    /// Counts an operation that was due at this time and has failed.
     pub(super) fn failed(&self, due: Instant, failure: Failure) {
         if self.window.contains(due) {
             let mut errors = self.errors.borrow_mut();
@@ -135,7 +135,7 @@ impl Tally {
         self.errors.borrow().clone()
     }
 
-    /// Operations whose keys were not right.
+    /// How many operations had wrong keys.
     pub(super) fn mismatches(&self) -> u64 {
         let errors = self.errors.borrow();
         let wrong = WRONG.iter().filter_map(|kind| errors.get(*kind));

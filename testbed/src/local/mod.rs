@@ -1,4 +1,4 @@
-//! A cluster of actors in this process. Messages go from actor to actor, authenticated like those on a network.
+//! A cluster of actors in this process. Messages go from actor to actor, and are authenticated like those on a network.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

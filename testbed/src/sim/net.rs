@@ -21,14 +21,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Port on which every simulated node listens.
 pub const PORT: u16 = 8100;
 
-/// Idle connections stay open this long in the pools. awc compares ages with the *real* clock, so that it must be
-/// longer than any simulation takes.
+/// How long idle connections stay open in the pools. awc compares ages with the *real* clock, so this must be longer than
+/// any simulation takes.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Connections of one HTTP client at most.
+/// Most connections of one HTTP client.
 const CONNECTIONS_MAX: usize = 4096;
 
-/// A simulated TCP stream, as actix wants it.
+/// A simulated TCP stream with the interface that actix needs.
 pub struct Stream(turmoil::net::TcpStream);
 
 impl fmt::Debug for Stream {
@@ -108,7 +108,7 @@ where
         let (stream, peer) = listener.accept().await?;
         let handler = std::rc::Rc::clone(&handler);
         tokio::task::spawn_local(async move {
-            // A broken connection is the peer's business, which sees it too.
+            // The peer sees a broken connection itself, and deals with it.
             let _ = handler
                 .call((Stream(stream), Protocol::Http1, Some(peer)))
                 .await;
@@ -118,9 +118,8 @@ where
 
 /// An HTTP client on simulated TCP. `timeout` bounds connecting and every request, in simulated time.
 ///
-/// Who may go away before the run ends needs one for *each* host that it talks to: awc keeps connections in a
-/// `HashMap` by host, so that they would be closed in an order that differs from run to run, and closing draws
-/// latencies.
+/// A caller that may end before the run does needs one client for *each* host that it talks to. awc keeps connections in a
+/// `HashMap` by host: it would close them in an order that differs from run to run, and each closing draws a latency.
 #[must_use]
 pub fn http_client(timeout: Duration) -> awc::Client {
     let connector = awc::Connector::new()
@@ -137,9 +136,9 @@ pub fn http_client(timeout: Duration) -> awc::Client {
 
 /// Connects, or waits until the caller's timer runs out.
 ///
-/// Where a partition drops the opening segment, the simulator fails the call at once with "connection refused": the
-/// client would learn of the partition in no time, which no network tells. A real one answers with silence. (The
-/// price: a host that is up but does not listen yet is silent, too.)
+/// Where a partition drops the opening segment, the simulator fails the call at once with "connection refused". The client
+/// would learn of the partition in no time, while in a real network it hears nothing. So a refused connection is silence
+/// here. (The price: a host that is up but does not listen yet is silent, too.)
 async fn connect(info: ConnectInfo<Uri>) -> Result<Connection<Uri, Stream>, ConnectError> {
     let host = info.hostname().to_owned();
     match turmoil::net::TcpStream::connect((host, info.port())).await {

@@ -10,21 +10,21 @@ use std::time::Duration;
 /// A fault of the network between sets of hosts, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetFault {
-    /// Whatever is sent from the first to the second is lost, what is under way included.
+    /// Everything sent from the first to the second is lost, including what is in flight.
     Cut {
         /// Senders.
         from: Vec<String>,
         /// Receivers.
         to: Vec<String>,
     },
-    /// Whatever is sent between the two is held back, and delivered when the fault is over.
+    /// Everything sent between the two is held back, and delivered when the fault is over.
     Hold {
         /// One side.
         a: Vec<String>,
         /// The other side.
         b: Vec<String>,
     },
-    /// Whatever is sent between the two takes this long.
+    /// Everything sent between the two takes this long.
     Slow {
         /// One side.
         a: Vec<String>,
@@ -48,18 +48,18 @@ struct LinkState {
     latency: Option<Duration>,
 }
 
-/// Shortest and longest way through the network, one way.
+/// Shortest and longest latency, one way.
 pub type Latency = (Duration, Duration);
 
-/// The faults that are active, and what they make of the links.
+/// The faults that are active, and the link states that follow from them.
 #[derive(Debug)]
 pub struct Network {
     latency: Latency,
-    /// Of links that are longer or shorter than others.
+    /// The latencies of links that have their own.
     own_latency: BTreeMap<(String, String), Latency>,
     next: u64,
     active: BTreeMap<FaultId, NetFault>,
-    /// What has been applied; links that are not listed are healthy.
+    /// The states that have been applied. Links that are not listed are healthy.
     applied: BTreeMap<(String, String), LinkState>,
 }
 
@@ -76,8 +76,8 @@ impl Network {
         }
     }
 
-    /// Gives the link between two hosts a latency of its own, to which it comes back after faults. Whole milliseconds
-    /// between the shortest and the longest.
+    /// Gives the link between two hosts a latency of its own, to which it returns after faults. The shortest and the longest
+    /// are a whole number of milliseconds apart.
     pub fn set_latency(&mut self, sim: &turmoil::Sim<'_>, a: &str, b: &str, latency: Latency) {
         set_latency(sim, (a, b), latency);
         let (first, second) = if a < b { (a, b) } else { (b, a) };
@@ -94,7 +94,7 @@ impl Network {
         id
     }
 
-    /// Ends a fault. Others that share its links go on.
+    /// Ends a fault. Other faults on the same links stay active.
     pub fn stop(&mut self, sim: &turmoil::Sim<'_>, id: FaultId) {
         self.active.remove(&id);
         self.apply(sim);
@@ -140,7 +140,7 @@ impl Network {
     }
 }
 
-/// Sets both bounds to the lower one, then the upper one.
+/// Sets both bounds of a link. The first call sets both to the lower one, the second raises the upper one.
 fn set_latency(sim: &turmoil::Sim<'_>, (a, b): (&str, &str), (shortest, longest): Latency) {
     sim.set_link_latency(a, b, shortest);
     sim.set_link_max_message_latency(a, b, longest);

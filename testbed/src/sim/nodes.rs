@@ -21,7 +21,7 @@ use crate::seed::node_rng;
 
 use super::net::{PORT, http_client, serve};
 
-/// Where the chaos puts itself between the nodes. The default puts nothing.
+/// Where the chaos harness gets between the nodes. By default, nothing does.
 pub trait Hooks {
     /// Starts a hub. `life` counts its starts, from 0.
     fn start_hub(&self, config: HubConfig, rng: Box<dyn CryptoRng>, life: u32) -> HubHandle {
@@ -29,7 +29,7 @@ pub trait Hooks {
         HubHandle::from(HubNode::new(Hub::new(config, rng)).start())
     }
 
-    /// A client's way to a hub.
+    /// How a client reaches a hub: `inner`, or something around it.
     fn transport(
         &self,
         client: &NodeName,
@@ -40,7 +40,7 @@ pub trait Hooks {
         inner
     }
 
-    /// A client starts. `life` counts its starts, from 0.
+    /// Is told that a client starts. `life` counts its starts, from 0.
     fn client_starts(&self, client: &NodeName, life: u32) {
         let _ = (client, life);
     }

@@ -7,16 +7,16 @@ use std::time::{Duration, SystemTime};
 pub struct WorldOptions {
     /// Decides everything random in the network and in tokio.
     pub seed: u64,
-    /// Shortest and longest way of a message through the network. Whole milliseconds.
+    /// Shortest and longest latency of a message, one way, in whole milliseconds.
     pub latency: (Duration, Duration),
-    /// How finely time is cut. Messages arrive at ticks, so coarser is faster and less exact.
+    /// The step of simulated time. Messages arrive at ticks: a longer tick is faster and less exact.
     pub tick: Duration,
-    /// Backstop: a simulation that does not end fails after this.
+    /// A simulation that has not ended after this fails.
     pub duration_max: Duration,
 }
 
 impl WorldOptions {
-    /// A local network: 1 to 5 ms one way, cut into 2 ms.
+    /// A local network: 1 to 5 ms one way, with ticks of 2 ms.
     #[must_use]
     pub fn with_seed(seed: u64) -> Self {
         Self {
