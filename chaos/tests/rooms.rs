@@ -124,7 +124,7 @@ fn sources(src: &Path) -> BTreeMap<Module, String> {
         for entry in fs::read_dir(&directory).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            let child = [&parent[..], &[name.clone()]].concat();
+            let child = [&parent[..], std::slice::from_ref(&name)].concat();
             if path.is_dir() {
                 directories.push((path, child));
             } else if path.extension().is_some_and(|extension| extension == "rs")
@@ -161,7 +161,7 @@ fn uses(sources: &BTreeMap<Module, String>) -> Uses {
         .iter()
         .flat_map(|(module, file)| {
             let children = file.for_tests.iter();
-            children.map(|child| [&module[..], &[child.clone()]].concat())
+            children.map(|child| [&module[..], std::slice::from_ref(child)].concat())
         })
         .collect();
     files.retain(|module, _| !for_tests.contains(module));
