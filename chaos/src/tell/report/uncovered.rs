@@ -11,8 +11,8 @@ pub const UNCOVERED: [(&str, &str); 11] = [
     ),
     (
         "Real networks",
-        "loss comes as whole messages that are late, as TCP shows it to those who use it. No congestion, no reordering \
-         within a stream.",
+        "loss appears as whole messages that are late, as TCP shows it to its users. There is no congestion and no \
+         reordering within a stream.",
     ),
     ("Clocks that drift", "all nodes share one clock."),
     ("Disks", "nodes keep nothing on disk."),
@@ -35,11 +35,11 @@ pub const UNCOVERED: [(&str, &str); 11] = [
     ),
     (
         "Secrets elsewhere",
-        "statuses, metrics, logs, and what a client's routes other than those of the SAEs say, are not searched for them.",
+        "statuses, metrics, logs, and answers of a client's routes other than those for SAEs are not searched for secrets.",
     ),
     (
         "Runs that no seed drew",
-        "simulation finds violations; that it found none is evidence, not proof.",
+        "simulation finds violations; finding none is evidence, not proof.",
     ),
 ];
 
