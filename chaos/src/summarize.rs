@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dske_report::statistics::quantile;
 use sha2::{Digest, Sha256};
 
 use crate::campaign::Campaign;
@@ -201,10 +202,7 @@ pub fn merge_boundary(points: impl IntoIterator<Item = BoundaryPoint>) -> Vec<Bo
 fn distribution<'a>(samples: impl Iterator<Item = &'a f64>) -> Distribution {
     let mut samples: Vec<f64> = samples.copied().collect();
     samples.sort_by(f64::total_cmp);
-    let percentile = |p: f64| {
-        let rank = (p * samples.len() as f64).ceil() as usize;
-        samples.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
-    };
+    let percentile = |p| quantile(&samples, p).unwrap_or(0.0);
     // From 1 ms up, four buckets for each doubling.
     let edges: Vec<f64> = std::iter::once(0.0)
         .chain((0..56).map(|i| 2f64.powf(f64::from(i) / 4.0)))

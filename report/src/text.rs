@@ -2,22 +2,6 @@
 
 use maud::{Markup, html};
 
-/// Escapes text for HTML content and quoted attributes. For pages that are still made of strings.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
-}
-
 /// A whole number with commas between thousands.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -122,14 +106,6 @@ pub fn trim(value: f64, decimals: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_in_the_data_becomes_markup() {
-        assert_eq!(
-            escape(r#"<a href="x" b='&'>"#),
-            "&lt;a href=&quot;x&quot; b=&#39;&amp;&#39;&gt;"
-        );
-    }
 
     #[test]
     fn names_are_listed_as_a_sentence_does() {

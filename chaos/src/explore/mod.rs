@@ -8,9 +8,7 @@
 //! | [`soak`](mod@soak) | draws runs for as long as it is told, and searches near rare ones |
 //! | [`selftest`] | whether the invariants see bugs that are planted on purpose |
 //! | [`sweep`] | one thing changed at a time, until a curve can be drawn |
-//! | `rates` | intervals for measured rates |
 
-pub(crate) mod rates;
 pub mod run;
 pub mod runner;
 pub mod selftest;

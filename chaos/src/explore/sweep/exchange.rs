@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use dske_report::statistics::{self, Estimate, wilson};
 use serde::Serialize;
 
-use crate::explore::rates::wilson;
 use crate::judge::Facts;
 use crate::world::observer::record::{Call, CallKind, Outcome};
 
@@ -66,11 +66,17 @@ pub struct Rate {
 
 impl Rate {
     pub(super) fn of(succeeded: u64, tried: u64) -> Self {
-        let (low, high) = wilson(succeeded, tried).unwrap_or((0.0, 1.0));
+        // Without a trial everything is possible.
+        let nothing = Estimate {
+            value: 0.0,
+            low: 0.0,
+            high: 1.0,
+        };
+        let Estimate { value, low, high } = wilson(succeeded, tried).unwrap_or(nothing);
         Self {
             tried,
             succeeded,
-            rate: succeeded as f64 / tried.max(1) as f64,
+            rate: value,
             low,
             high,
         }
@@ -89,9 +95,7 @@ impl Rate {
 /// A quantile in milliseconds, by nearest rank: always a value that was measured. Zero without values.
 pub(super) fn quantile_ms(values_us: &mut [u64], quantile: f64) -> f64 {
     values_us.sort_unstable();
-    let rank = (quantile * values_us.len() as f64).ceil() as usize;
-    let value = values_us.get(rank.max(1) - 1);
-    value.copied().unwrap_or_default() as f64 / 1000.0
+    statistics::quantile(values_us, quantile).unwrap_or_default() as f64 / 1000.0
 }
 
 #[cfg(test)]

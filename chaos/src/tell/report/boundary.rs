@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use dske_report::number_table;
+use dske_report::statistics::{Estimate, wilson};
 use dske_report::text::{count, percent};
 use maud::{Markup, html};
 
 use super::boundary_chart::{FAR, Panel, Tally, legend};
-use crate::explore::rates::wilson;
 use crate::summary::{BoundaryPoint, Resilience};
 
 /// Clusters with a panel of their own; the table has all of them.
@@ -59,7 +59,7 @@ fn found(charted: &[&BoundaryPoint]) -> Markup {
 fn rate(place: &str, tally: Tally) -> Markup {
     html! {
         (place) ": "
-        @if let Some((low, high)) = wilson(tally.succeeded, tally.tried) {
+        @if let Some(Estimate { low, high, .. }) = wilson(tally.succeeded, tally.tried) {
             b { (count(tally.succeeded)) " of " (count(tally.tried)) } " succeeded ("
             (percent(tally.succeeded, tally.tried)) ", 95 % confidence " (interval(low, high)) ")."
         } @else {
@@ -152,7 +152,7 @@ fn table(points: &[BoundaryPoint]) -> Markup {
     };
     let rows = html! {
         @for p in points {
-            @let (low, high) = wilson(p.succeeded, p.tried).unwrap_or((0.0, 1.0));
+            @let (low, high) = wilson(p.succeeded, p.tried).map_or((0.0, 1.0), |rate| (rate.low, rate.high));
             tr {
                 td { (p.hubs) }
                 td { (p.threshold) }

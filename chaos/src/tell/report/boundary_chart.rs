@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use dske_report::canvas::{Align, Canvas, Fit, Ink, key};
+use dske_report::statistics::{Estimate, wilson};
 use dske_report::text::short;
 use maud::{Markup, html};
 
-use crate::explore::rates::wilson;
 use crate::summary::BoundaryPoint;
 
 /// Hubs to each side of the boundary of all clusters together; what is farther off is counted with the last.
@@ -140,7 +140,7 @@ impl Panel {
     }
 
     fn draw_point(&self, canvas: &Canvas<'_>, x: i32, tally: Tally, lying: bool) {
-        let Some((low, high)) = wilson(tally.succeeded, tally.tried) else {
+        let Some(Estimate { low, high, .. }) = wilson(tally.succeeded, tally.tried) else {
             return;
         };
         let (offset, ink, row) = if lying {

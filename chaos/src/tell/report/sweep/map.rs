@@ -2,11 +2,11 @@
 
 use dske_report::Section;
 use dske_report::canvas::{Align, Canvas, Fit, Ink};
+use dske_report::statistics::wilson;
 use dske_report::text::{count, counted};
 use maud::{Markup, html};
 
 use super::numbers;
-use crate::explore::rates::wilson;
 use crate::explore::sweep::Sweep;
 use crate::explore::sweep::map::Cell;
 
@@ -52,8 +52,8 @@ fn interval(samples: u64) -> String {
     format!(
         "With {} in each cell, 100 means {:.0}–100 % and 0 means 0–{:.0} % with 95 % confidence",
         counted(samples, "key"),
-        all.map_or(0.0, |(low, _)| 100.0 * low),
-        none.map_or(100.0, |(_, high)| 100.0 * high),
+        all.map_or(0.0, |rate| 100.0 * rate.low),
+        none.map_or(100.0, |rate| 100.0 * rate.high),
     )
 }
 
