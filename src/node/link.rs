@@ -2,7 +2,7 @@
 //!
 //! An exchange that fails is tried again with fresh PSRD until its deadline, so that no byte is used twice even if
 //! nobody knows whether the first message arrived. Whatever a response shows of a hub that has forgotten the client (a
-//! restart, a lost delivery) leads to a new registration with new PSRD. Between exchanges the link looks after itself:
+//! restart, a lost delivery) leads to a new registration with new PSRD. Between exchanges the link maintains itself:
 //! it registers and refills when necessary, even if nobody asks for keys.
 //!
 //! Each layer uses the ones below it:

@@ -1,5 +1,5 @@
 //! A client's link to one hub, against the production hub behind a transport that can lose messages. What is reserved is
-//! spent once or never, and the link looks after itself.
+//! spent once or never, and the link maintains itself.
 #![allow(clippy::unwrap_used)]
 
 use std::cell::{Cell, RefCell};

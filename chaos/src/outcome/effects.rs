@@ -10,7 +10,7 @@
 //! | `slow-hub` | requests that reach the hub |
 //! | `crash-hub` | messages to and from the hub that never arrive; links that register anew afterwards |
 //! | `crash-client` | messages to and from the client that never arrive; calls to it |
-//! | `cut-refill` | refills that are refused |
+//! | `cut-refill` | refills that the hub leaves unanswered |
 //! | `flood`, `rogue-client` | hostile messages that reach a hub |
 //!
 //! A loss on a link with two faults counts for both.
@@ -35,7 +35,7 @@ pub struct Effect {
     pub lost: u64,
     /// Messages that arrived, or were looked at, late.
     pub late: u64,
-    /// Refills that were refused.
+    /// Refills that were left unanswered.
     pub refused: u64,
     /// Links that had to register anew.
     pub anew: u64,

@@ -16,7 +16,7 @@ use super::config::LinkConfig;
 use super::error::{LinkError, NoPsrd};
 use super::supply::Supply;
 
-/// How often a link looks after itself. Often enough that a hub which starts after its clients serves them within a
+/// How often a link maintains itself. Often enough that a hub which starts after its clients serves them within a
 /// second or two; seldom enough to cost nothing beside a single exchange.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 

@@ -36,7 +36,13 @@ pub(super) fn section(summary: &Resilience) -> Markup {
             h2 { "What the faults did" }
             (number_table(&heads, &rows))
             p.note {
-                "The observer outside the nodes counts four things: messages between clients and hubs that were under way                  on the links of a fault while it lasted, and never arrived or came late; refills of PSRD that were refused;                  links that had to register anew after a crash; and hostile messages that reached a hub. A call is affected                  if a message of its client was touched while the call was under way. It counts once for each such fault.                  Where two faults meet on a link, what happened there counts for both. Floods and the rogue client must not                  affect any call. A single short fault may touch nothing; if " em { "all" } " faults of a kind touched                  nothing, their campaign is weak."
+                "The observer outside the nodes counts four things: messages between clients and hubs that were \
+                 under way on the links of a fault while it lasted, and never arrived or came late; refills of \
+                 PSRD that were left unanswered; links that had to register anew after a crash; and hostile messages that \
+                 reached a hub. A call is affected if a message of its client was touched while the call was \
+                 under way. It counts once for each such fault. Where two faults meet on a link, what happened \
+                 there counts for both. Floods and the rogue client must not affect any call. A single short \
+                 fault may touch nothing; if " em { "all" } " faults of a kind touched nothing, their campaign is weak."
             }
         }
     }

@@ -69,8 +69,11 @@ pub fn page(summary: &Resilience, before: &Before) -> String {
 fn how_to_read(summary: &Resilience) -> Markup {
     let explanation = html! {
         p {
-            "Every number comes from deterministic simulation: the production code of hubs and clients runs on a simulated              network in simulated time. A " b { "campaign" } " describes a cluster, a workload, and faults or lies. A "
-            b { "run" } " is a campaign with a seed, and the same seed always takes the same course. First faults and lies              happen; then everything heals and recovery is demanded. All the while, an observer outside the nodes checks the "
+            "Every number comes from deterministic simulation: the production code of hubs and clients runs \
+                 on a simulated network in simulated time. A " b { "campaign" } " describes a cluster, a workload, and faults or lies. A "
+            b { "run" } " is a campaign with a seed, and the same seed always takes the same course. First faults and \
+                 lies happen; then everything heals and recovery is demanded. All the while, an observer outside \
+                 the nodes checks the "
             b { "invariants" } ". A campaign that did not reach what it promises to reach is " b { "weak" }
             ": it broke nothing, and proves less. The numbers are also in " code { "resilience.json" } ", beside this page."
         }
