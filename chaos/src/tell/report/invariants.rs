@@ -12,7 +12,7 @@ pub(super) const KNOWN: [(&str, &str); 12] = [
     ),
     (
         "secrecy",
-        "Fewer than K hubs, even with the whole network traffic, learn nothing: every key remains equally likely.",
+        "Fewer than K hubs learn nothing, even with the whole network traffic.",
     ),
     (
         "one-time",
