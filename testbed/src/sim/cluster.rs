@@ -1,4 +1,4 @@
-//! The [`Cluster`] interface on simulated nodes: a scenario runs on a host of its own, as the SAEs would.
+//! The [`Cluster`](crate::Cluster) interface on simulated nodes: a scenario runs on a host of its own, as the SAEs would.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
