@@ -46,7 +46,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const EXAMPLES: &str = "\
 Examples:
-  dske demo                                        a first look: no files, no ports, ten seconds
+  dske demo                                        a first look: no files, no ports, two seconds
   dske start                                       start all nodes of topology.toml in the background
   dske status                                      show the state of all nodes
   dske etsi-qkd carol celia get-key-pair           get a key for SAE carol and SAE celia

@@ -105,7 +105,7 @@ fn parameters<'a>(http: &'a HttpRequest, body: &'a [u8]) -> Result<Parameters<'a
     if *http.method() == Method::POST {
         if !query.is_empty() {
             return Err(MessageBody::new(
-                "with POST, parameters belong into the body",
+                "with POST, parameters belong in the body",
             ));
         }
         etsi_body::check_type(http)?;
@@ -113,7 +113,7 @@ fn parameters<'a>(http: &'a HttpRequest, body: &'a [u8]) -> Result<Parameters<'a
     }
     if !body.is_empty() {
         return Err(MessageBody::new(
-            "with GET, parameters belong into the URI; use POST to send a body",
+            "with GET, parameters belong in the URI; use POST to send a body",
         ));
     }
     Ok(Parameters::Query(query))

@@ -35,7 +35,7 @@ pub enum TopologyProblem {
         /// Its size.
         bytes: u64,
     },
-    /// The text is no TOML, or has fields that a topology does not have. This is what the parser says, in one line.
+    /// The text is not TOML, or has fields that a topology does not have. This is what the parser says, in one line.
     #[error("{0}")]
     Syntax(String),
     /// `sae_identity` names a way that does not exist.
@@ -69,7 +69,7 @@ pub enum TopologyProblem {
     #[error("base_port leaves no port for this node")]
     NoPortLeft,
     /// The address of a node is not `host:port`.
-    #[error("{0:?} is no address; write host:port, such as 127.0.0.1:8100")]
+    #[error("{0:?} is not an address; write host:port, such as 127.0.0.1:8100")]
     Address(String),
     /// Two nodes have the same name, or the same address.
     #[error("the {what} {value} is taken by {}; every node needs its own", first_node(.first))]

@@ -98,7 +98,7 @@ fn what_cannot_be_is_refused_with_its_line() {
         (
             "\"celia\"",
             "\"celia\", address = \"here\"",
-            format!("t.toml:{celia}: \"here\" is no address"),
+            format!("t.toml:{celia}: \"here\" is not an address"),
         ),
     ] {
         let error = with(from, to).unwrap_err();

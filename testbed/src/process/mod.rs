@@ -66,8 +66,8 @@ pub enum StartError {
     /// The topology cannot be used.
     #[error(transparent)]
     Topology(#[from] TopologyError),
-    /// The topology is no TOML.
-    #[error("the topology is no TOML: {0}")]
+    /// The topology is not TOML.
+    #[error("the topology is not TOML: {0}")]
     Toml(#[from] toml::de::Error),
     /// A node cannot be started.
     #[error("{node} cannot be started by {}: {error}", .program.display())]

@@ -38,7 +38,7 @@ pub(super) fn section(summary: &Resilience) -> Markup {
             p.note {
                 "The observer outside the nodes counts four things: messages between clients and hubs that were \
                  under way on the links of a fault while it lasted, and never arrived or came late; refills of \
-                 PSRD that were left unanswered; links that had to register anew after a crash; and hostile messages that \
+                 PSRD that were left unanswered; links that had to register again after a crash; and hostile messages that \
                  reached a hub. A call is affected if a message of its client was touched while the call was \
                  under way. It counts once for each such fault. Where two faults meet on a link, what happened \
                  there counts for both. Floods and the rogue client must not affect any call. A single short \
@@ -66,7 +66,7 @@ fn what(effect: &Effect) -> String {
         (effect.lost, "message", "lost"),
         (effect.late, "message", "late"),
         (effect.refused, "refill", "refused"),
-        (effect.anew, "link", "registered anew"),
+        (effect.anew, "link", "registered again"),
         (effect.hostile, "hostile message", "arrived"),
     ];
     let parts: Vec<String> = parts

@@ -45,7 +45,7 @@ pub(super) const KNOWN: [(&str, &str); 12] = [
     ),
     (
         "bounds",
-        "Stores and queues stay within their limits, and empty again.",
+        "Stores and queues stay within their limits, and drain.",
     ),
 ];
 

@@ -37,7 +37,7 @@ pub(super) fn section(sweep: &Sweep) -> Markup {
              of 256 bits, " (count(first.arrived.tried)) " in each row, and the share of the bytes that is waste. "
             b { "What to learn:" } " exchanges that are carried through never cost more than theory says. A hub slower than the \
              time-out of 500 ms is asked again and again, with fresh PSRD each time. A restart, or a delivery of PSRD that is \
-             lost, makes a client register anew: what is left of its blocks, here of 16 KiB, is then worth nothing. That \
+             lost, makes a client register again: what is left of its blocks, here of 16 KiB, is then worth nothing. That \
              happens once, whatever the number of keys. So smaller blocks waste less, and more keys make the waste a smaller \
              share."
         },
