@@ -104,9 +104,7 @@ fn parameters<'a>(http: &'a HttpRequest, body: &'a [u8]) -> Result<Parameters<'a
     let query = http.query_string();
     if *http.method() == Method::POST {
         if !query.is_empty() {
-            return Err(MessageBody::new(
-                "with POST, parameters belong in the body",
-            ));
+            return Err(MessageBody::new("with POST, parameters belong in the body"));
         }
         etsi_body::check_type(http)?;
         return Ok(Parameters::Body(body));
