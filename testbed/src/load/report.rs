@@ -11,7 +11,7 @@ use dske::topology::Role;
 
 use super::Load;
 use super::tally::{self, Tally};
-pub use crate::latencies::{Bucket, Latencies};
+use crate::latencies::Latencies;
 
 /// What a load measured. `docs/bench.md` explains each field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,16 +5,12 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
 use super::data::Run;
+use crate::latencies::{self, Latencies};
 use crate::load::Pair;
-use crate::load::report::Latencies;
 use crate::{CallError, Cluster, KeyRequest};
-
-/// The longest latency that is recorded exactly, in microseconds: one minute.
-const LATENCY_MAX_US: u64 = 60_000_000;
 
 /// Keeps `concurrency` operations in flight, each of which gives `keys_per_operation` keys, and counts those that end within
 /// `duration` after the warm-up.
@@ -24,9 +20,7 @@ pub(crate) async fn run(
     (warm_up, duration): (Duration, Duration),
     operation: impl AsyncFn() -> Result<(), String>,
 ) -> Run {
-    let histogram = Histogram::new_with_bounds(1, LATENCY_MAX_US, 3)
-        .expect("one to a minute of microseconds with three digits is what the library takes");
-    let histogram = RefCell::new(histogram);
+    let histogram = RefCell::new(latencies::histogram());
     let (done, errors, first_error) = (Cell::new(0_u64), Cell::new(0_u64), RefCell::new(None));
     let from = Instant::now() + warm_up;
     let until = from + duration;

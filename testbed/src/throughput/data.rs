@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::plan::Part;
+use crate::latencies::{Bucket, Latencies};
 use crate::load::LoadReport;
-use crate::load::report::{Bucket, Latencies};
 use crate::measure::Provenance;
 
 /// Everything that a sweep measured.

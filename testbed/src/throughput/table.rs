@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::condition::Condition;
 use super::data::{Run, Throughput};
 use super::plan::Part;
-use crate::load::report::Bucket;
+use crate::latencies::Bucket;
 
 /// Folder of the CSV files, beside the page.
 pub(super) const FOLDER: &str = "throughput";

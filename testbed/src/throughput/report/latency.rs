@@ -6,7 +6,7 @@ use dske_report::text::millis;
 use maud::{Markup, html};
 
 use super::runs_of;
-use crate::load::report::Bucket;
+use crate::latencies::Bucket;
 use crate::measure::words::number;
 use crate::throughput::data::{Measured, Throughput};
 use crate::throughput::plan::Part;

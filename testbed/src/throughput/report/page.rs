@@ -56,7 +56,7 @@ mod tests {
     use clap::ValueEnum;
 
     use super::*;
-    use crate::load::report::Bucket;
+    use crate::latencies::Bucket;
     use crate::measure::{Extent, Provenance};
     use crate::throughput::data::{Function, Held, LeftOut, Measured, Profile, RoleProfile, Run};
     use crate::throughput::plan::{BASE, Part};
