@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | [`names`] | node names, SAE IDs, key IDs | §2 |
 //! | [`limits`] | every limit, with its reason | §9 |
+//! | [`accounts`] | what is bounded and shared has an account for each of those who share it | §9 |
 //! | [`wire`] | a request and a response as the network carries them | §4 |
 //! | [`signature`] | the `DSKE-Signature` header and what it authenticates | §4 |
 //! | [`message`] | the bodies | §5, §6 |
@@ -23,6 +24,7 @@
 
 #![deny(clippy::indexing_slicing)]
 
+pub mod accounts;
 pub mod batch;
 pub mod channel;
 pub mod hub;
