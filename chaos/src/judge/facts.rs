@@ -11,7 +11,7 @@ use dske::protocol::{KeyId, Request, Response, SaeId};
 
 use crate::world::observer::Observation;
 use crate::world::observer::open;
-use crate::world::observer::record::{Call, CallKind, Seen};
+use crate::world::observer::record::{Call, CallKind, Key, Seen};
 
 /// What was seen, with conclusions.
 pub struct Facts<'a> {
@@ -111,11 +111,19 @@ impl<'a> Facts<'a> {
         self.seen.calls.iter().filter(move |call| call.kind == kind)
     }
 
-    /// The master's call that belongs to another.
+    /// The master's first call that belongs to another.
     #[must_use]
     pub fn master_of(&self, call: &Call) -> Option<&'a Call> {
         self.calls(CallKind::Master)
             .find(|master| master.id == call.id)
+    }
+
+    /// The keys that the master was given in the call or the calls that another belongs to.
+    pub fn keys_of_master(&self, call: &Call) -> impl Iterator<Item = &'a Key> {
+        let id = call.id;
+        let calls = self.calls(CallKind::Master);
+        let keys = calls.filter_map(move |call| call.outcome.keys().filter(|_| call.id == id));
+        keys.flatten()
     }
 
     /// How long before a call the network and the nodes have to be undisturbed, in milliseconds: a request that was

@@ -174,6 +174,23 @@ impl Scene {
         self.call(id, CallKind::Slave, SLAVE, (at_ms, at_ms + 4), outcome);
     }
 
+    /// The last deposit that the master sent to a hub.
+    pub(super) fn last_deposit(&self, hub: usize) -> DepositBody<Plain> {
+        let seen = self.see();
+        let facts = Facts::new(&seen);
+        let mut deposits = facts.deposits.iter().rev();
+        let last = deposits.find(|deposit| (deposit.client, deposit.hub) == (MASTER, hub));
+        last.unwrap().body.clone()
+    }
+
+    /// The same for one key of which nobody has heard.
+    pub(super) fn deposit_of_another_key(&mut self, hub: usize) -> DepositBody<Plain> {
+        let mut body = self.last_deposit(hub);
+        body.keys.truncate(1);
+        body.keys[0].key_id = unheard_of(&mut self.rng).id;
+        body
+    }
+
     /// The master sends a deposit to a hub once more, with fresh PSRD.
     pub(super) fn deposit_again(&mut self, hub: usize, at_ms: u64, body: &DepositBody<Plain>) {
         let end = self.ends.get_mut(&(MASTER, hub)).unwrap();

@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use dske::protocol::limits::{KEY_BYTES_MAX, SHARE_BYTES_MAX, SHARES_MAX};
+
 use super::{CLIENT_NAMES, HUB_NAMES};
 
 /// From and to, both allowed.
@@ -54,7 +56,19 @@ pub const FIRST_CALL_MS: u64 = 1_000;
 pub const NUMBER: Limit = 1..=128;
 
 /// Bits of a key, in steps of 8.
-pub const BITS: Limit = 64..=65_536;
+pub const BITS: Limit = 64..=8 * KEY_BYTES_MAX as u64;
+
+/// A slave asks once more after so long at most: when the longest life of a share is over, it can be told that.
+pub const AGAIN_AFTER_MS: Limit = 0..=*SHARE_TTL_MS.end();
+
+/// Calls by the master whose keys are fetched at once.
+pub const TOGETHER: Limit = 1..=16;
+
+/// Shares of a hub.
+pub const SHARES_PER_HUB: Limit = 1..=SHARES_MAX as u64;
+
+/// Bytes of a hub's shares, from what a topology allows.
+pub const SHARE_BYTES_PER_HUB: Limit = 1 << 20..=SHARE_BYTES_MAX as u64;
 
 /// Strength of a fault: milliseconds, or messages a second.
 pub const STRENGTH: Limit = 1..=10_000;

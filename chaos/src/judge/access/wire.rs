@@ -130,7 +130,8 @@ fn may_be_taken(
     let client = facts.seen.plan.client_name(deposit.client);
     let actual = (cluster.hubs, cluster.threshold, message.hub + 1);
     let claimed = (body.hubs, body.threshold, usize::from(body.x));
-    let why = if body.master_sae.as_str() != client {
+    let saes = facts.seen.plan.saes_of(deposit.client);
+    let why = if saes.iter().all(|sae| sae != body.master_sae.as_str()) {
         Some(Untakable::ForeignMaster(body.master_sae.clone()))
     } else if claimed != actual {
         Some(Untakable::OtherTopology { claimed, actual })

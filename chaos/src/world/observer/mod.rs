@@ -57,7 +57,7 @@ pub struct Observation {
     pub blocks_twice: Vec<BlockId>,
     /// Every message, at every place where it was seen, in order of time.
     pub messages: Vec<Message>,
-    /// What else passed between clients and hubs: time in microseconds, hub, client.
+    /// What else passed between clients and hubs, or did not: time in microseconds, hub, client.
     pub out_of_band: Vec<(u64, usize, usize, OutOfBand)>,
     /// Every call by an SAE.
     pub calls: Vec<Call>,
@@ -183,9 +183,18 @@ impl Observer {
 
     /// Records what passed outside of the protocol.
     pub(crate) fn out_of_band(&self, hub: usize, client: Option<usize>, what: OutOfBand) {
+        self.out_of_band_at(now_us(), hub, client, what);
+    }
+
+    pub(crate) fn out_of_band_at(
+        &self,
+        at_us: u64,
+        hub: usize,
+        client: Option<usize>,
+        what: OutOfBand,
+    ) {
         if let Some(client) = client {
-            let mut seen = self.see();
-            seen.out_of_band.push((now_us(), hub, client, what));
+            self.see().out_of_band.push((at_us, hub, client, what));
         }
     }
 
