@@ -139,6 +139,7 @@ impl Wire {
                 bytes_max: 1 << 30,
                 ttl: 60 * SECOND,
                 linger: SECOND,
+                background: SECOND,
             },
         };
         let life = self.lives.replace(self.lives.get() + 1);

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
-use dske::protocol::batch::{Reply, replies_of};
-use dske::protocol::message::{DepositBody, DepositOutcome, DepositResult, Plain};
-use dske::protocol::{KeyId, Request, Response, SaeId};
+use dske::protocol::batch::{Operation, Reply, operations_of, replies_of};
+use dske::protocol::message::{DepositBody, DepositOutcome, DepositResult, Plain, Withdrawal};
+use dske::protocol::{KeyId, KeyName, Request, Response, SaeId};
 
 use crate::world::observer::Observation;
 use crate::world::observer::open;
@@ -203,12 +203,34 @@ pub(crate) fn stored(to: &Request, response: &Response) -> Vec<KeyId> {
     results.into_iter().map(|result| result.key_id).collect()
 }
 
+/// The keys that are withdrawn, according to an answer.
+pub(crate) fn withdrawn(to: &Request, response: &Response) -> Vec<KeyName> {
+    let replies = replies_of(to, response).into_iter().flatten();
+    let operations = operations_of(to).unwrap_or_default().into_iter();
+    let withdrawals = operations.zip(replies).filter_map(|pair| match pair {
+        (Operation::Withdraw(withdrawal), Reply::Withdraw) => Some(withdrawal),
+        _ => None,
+    });
+    let keys = withdrawals.flat_map(|withdrawal| {
+        let Withdrawal {
+            master_sae,
+            key_ids,
+            ..
+        } = withdrawal;
+        key_ids.into_iter().map(move |key_id| KeyName {
+            master_sae: master_sae.clone(),
+            key_id,
+        })
+    });
+    keys.collect()
+}
+
 /// What an answer says of each key that was deposited.
 pub(crate) fn deposit_results(to: &Request, response: &Response) -> Vec<DepositResult> {
     let replies = replies_of(to, response).into_iter().flatten();
     let results = replies.filter_map(|reply| match reply {
         Reply::Deposit(reply) => Some(reply.keys),
-        Reply::Fetch(_) | Reply::Refused(_) => None,
+        Reply::Fetch(_) | Reply::Refused(_) | Reply::Withdraw => None,
     });
     results.flatten().collect()
 }

@@ -10,6 +10,7 @@ use dske::protocol::batch::{Operation, Reply, operations_of, replies_of};
 use dske::protocol::message::DepositOutcome;
 
 use super::availability::excuse;
+use super::facts::withdrawn;
 use super::{Facts, Verdict, Violation};
 use crate::plan::Fault;
 use crate::world::observer::record::{Call, CallKind, Outcome, Seen};
@@ -57,6 +58,11 @@ fn room(facts: &Facts<'_>, verdict: &mut Verdict) {
         };
         if lying.contains(&message.hub) {
             continue;
+        }
+        // A key that was withdrawn takes a place for a while, so that it cannot be deposited.
+        for name in withdrawn(to, response) {
+            let held = all.entry((message.hub, name.master_sae)).or_default();
+            held.add(message.at_us, 0);
         }
         let operations = operations_of(to).unwrap_or_default();
         for (operation, reply) in operations

@@ -4,16 +4,18 @@
 //! |---|---|
 //! | a deposit of keys that the master was given | the background lasts, counted from the beginning of the call |
 //! | a deposit of keys that the master was not given | the call lasts |
+//! | a withdrawal | the background of a call that failed lasts |
 //! | a fetch | the deadline of the call is not over: answers are checked after the key was delivered, too |
 
 use std::collections::BTreeMap;
 
 use dske::protocol::KeyId;
 use dske::protocol::batch::{Operation, operations_of};
+use dske::protocol::message::Withdrawal;
 
 use super::facts::SentDeposit;
 use super::{Facts, Verdict, Violation};
-use crate::world::observer::record::{Call, CallKind, Outcome, Seen};
+use crate::world::observer::record::{self, Call, CallKind, Outcome, Seen};
 
 /// Checks the invariant.
 #[must_use]
@@ -40,15 +42,15 @@ fn deposits(facts: &Facts<'_>, verdict: &mut Verdict) {
             given.insert(key.id, call);
         }
     }
-    let mut first_sent: BTreeMap<KeyId, u64> = BTreeMap::new();
+    let mut first_sent: BTreeMap<KeyId, &SentDeposit<'_>> = BTreeMap::new();
     for deposit in facts.deposits.iter().filter(|d| plan.is_honest(d.client)) {
         let Some(key) = deposit.body.keys.first() else {
             continue;
         };
-        let first_us = *first_sent.entry(key.key_id).or_insert(deposit.at_us);
+        let first = *first_sent.entry(key.key_id).or_insert(deposit);
         let until_us = match given.get(&key.key_id) {
             Some(call) => Some(call.from_us + background_us),
-            None => last_failed(facts, deposit, first_us),
+            None => failed(facts, first).map(|call| call.until_us).max(),
         };
         // The run ended before the call.
         let Some(until_us) = until_us else { continue };
@@ -64,22 +66,72 @@ fn deposits(facts: &Facts<'_>, verdict: &mut Verdict) {
             },
         );
     }
+    for (message, withdrawal) in withdrawals(facts) {
+        let (Some(client), Some(&key)) = (message.client, withdrawal.key_ids.first()) else {
+            continue;
+        };
+        let Some(first) = first_sent.get(&key) else {
+            continue;
+        };
+        // A call whose SAE has gone may have been done, for nobody.
+        let ended = failed(facts, first).map(|call| call.from_us).max();
+        let Some(from_us) = ended else { continue };
+        expect_by(
+            verdict,
+            from_us + background_us + slack_us,
+            message.at_us,
+            Message {
+                client,
+                hub: message.hub,
+                what: "withdrawal",
+                key,
+            },
+        );
+    }
+}
+
+/// The withdrawals that honest clients sent, each with the message that it was in.
+fn withdrawals<'a>(
+    facts: &Facts<'a>,
+) -> impl Iterator<Item = (&'a record::Message, Withdrawal)> + use<'a> {
+    let seen = facts.seen;
+    let honest = |message: &&record::Message| {
+        let client = message.client;
+        client.is_some_and(|client| seen.plan.is_honest(client))
+    };
+    let messages = seen.messages.iter().filter(honest);
+    messages.flat_map(|message| {
+        let operations = match &message.what {
+            Seen::Sent(request) => operations_of(request).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let withdrawals = operations
+            .into_iter()
+            .filter_map(|operation| match operation {
+                Operation::Withdraw(withdrawal) => Some(withdrawal),
+                Operation::Deposit(_) | Operation::Fetch(_) => None,
+            });
+        withdrawals.map(move |withdrawal| (message, withdrawal))
+    })
 }
 
 fn establishes(call: &Call) -> bool {
     matches!(call.kind, CallKind::Master | CallKind::Greedy)
 }
 
-/// When the call ended whose keys nobody was given. IDs of such keys are told to no SAE: of the failed calls that were
-/// under way at the client when the first share was sent, it is taken to be the one that ended last.
-fn last_failed(facts: &Facts<'_>, deposit: &SentDeposit<'_>, first_us: u64) -> Option<u64> {
-    let failed = facts.seen.calls.iter().filter(|call| {
+/// The calls that may have drawn keys which nobody was given. IDs of such keys are told to no SAE: it is one of the failed
+/// calls that were under way at the client when the first share was sent.
+fn failed<'a>(
+    facts: &Facts<'a>,
+    first: &SentDeposit<'_>,
+) -> impl Iterator<Item = &'a Call> + use<'a> {
+    let (client, at_us) = (first.client, first.at_us);
+    facts.seen.calls.iter().filter(move |call| {
         establishes(call)
-            && call.client == deposit.client
+            && call.client == client
             && !matches!(call.outcome, Outcome::Keys(_))
-            && (call.from_us..=call.until_us).contains(&first_us)
-    });
-    failed.map(|call| call.until_us).max()
+            && (call.from_us..=call.until_us).contains(&at_us)
+    })
 }
 
 fn fetches(facts: &Facts<'_>, verdict: &mut Verdict) {

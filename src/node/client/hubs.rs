@@ -149,7 +149,7 @@ impl<T: 'static> Answers<T> {
 pub(super) fn answers_otherwise(reply: Reply<Plain>) -> LinkError {
     LinkError::Response(match reply {
         Reply::Refused(refusal) => OpenError::Refused(refusal),
-        Reply::Deposit(_) | Reply::Fetch(_) => {
+        Reply::Deposit(_) | Reply::Fetch(_) | Reply::Withdraw => {
             OpenError::AuthenticMalformed(Malformed::OtherQuestion)
         }
     })

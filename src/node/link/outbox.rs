@@ -171,7 +171,7 @@ impl Queue {
     /// Bytes of the shares that the answer is expected to hold.
     fn answer_bytes(&self, operation: &Operation<Plain>) -> usize {
         match operation {
-            Operation::Deposit(_) => 0,
+            Operation::Deposit(_) | Operation::Withdraw(_) => 0,
             Operation::Fetch(query) => query.key_ids.len() * self.fetched_share_bytes,
         }
     }
@@ -179,7 +179,7 @@ impl Queue {
     fn learn_size(&mut self, replies: &[Reply<Plain>]) {
         let fetched = replies.iter().filter_map(|reply| match reply {
             Reply::Fetch(reply) => Some(&reply.keys),
-            Reply::Deposit(_) | Reply::Refused(_) => None,
+            Reply::Deposit(_) | Reply::Refused(_) | Reply::Withdraw => None,
         });
         let sizes = fetched.flatten().filter_map(|key| match &key.answer {
             FetchAnswer::Found(found) => Some(found.share.0.len()),

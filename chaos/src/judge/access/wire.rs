@@ -4,7 +4,7 @@
 //! deposited there. It takes a deposit only from a client that serves the master, does not let another one of the same
 //! key replace it, and refuses none because of what other masters deposit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dske::protocol::limits::KEYS_PER_MESSAGE_MAX;
 use dske::protocol::message::{
@@ -13,7 +13,7 @@ use dske::protocol::message::{
 use dske::protocol::{KeyId, KeyName};
 
 use super::super::availability::was_down;
-use super::super::facts::{SentDeposit, deposit_results};
+use super::super::facts::{SentDeposit, deposit_results, withdrawn};
 use super::super::violation::Untakable;
 use super::super::{Facts, Verdict, Violation};
 use crate::world::observer::open;
@@ -43,6 +43,9 @@ pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
             for result in &reply.keys {
                 handed_out(facts, &deposits, message, &query, result, verdict);
             }
+        }
+        for name in withdrawn(to, response) {
+            taken.1.insert((message.hub, name));
         }
         for result in deposit_results(to, response) {
             let deposits = deposits.get(&(message.hub, result.key_id));
@@ -147,9 +150,12 @@ fn may_be_taken(
     });
 }
 
-/// Which deposit of each key each hub has taken, and when.
+/// Which deposit of each key each hub has taken, and when; and which keys were withdrawn there.
 #[derive(Default)]
-struct Taken<'a>(BTreeMap<(usize, KeyName), (u64, &'a SentDeposit<'a>)>);
+struct Taken<'a>(
+    BTreeMap<(usize, KeyName), (u64, &'a SentDeposit<'a>)>,
+    BTreeSet<(usize, KeyName)>,
+);
 
 impl<'a> Taken<'a> {
     fn take(
@@ -183,7 +189,8 @@ impl<'a> Taken<'a> {
         self.0.insert(place, (message.at_us, deposit));
     }
 
-    /// What a hub refuses as a conflict, it refuses because it has taken another deposit of the same key before.
+    /// What a hub refuses as a conflict, it refuses because it has taken another deposit of the same key before, or
+    /// because the key was withdrawn.
     fn stands_in_the_way(
         &self,
         message: &Message,
@@ -191,13 +198,16 @@ impl<'a> Taken<'a> {
         deposit: &SentDeposit<'_>,
         verdict: &mut Verdict,
     ) {
-        let first = self.0.get(&place(message, key_id, deposit));
+        let place = place(message, key_id, deposit);
+        let first = self.0.get(&place);
         let another = first.is_some_and(|(_, first)| !same(first, deposit, key_id));
-        verdict.expect(another, message.at_us, || Violation::FalseConflict {
-            hub: message.hub,
-            key: key_id,
-            client: deposit.client,
-            master: deposit.body.master_sae.clone(),
+        verdict.expect(another || self.1.contains(&place), message.at_us, || {
+            Violation::FalseConflict {
+                hub: message.hub,
+                key: key_id,
+                client: deposit.client,
+                master: deposit.body.master_sae.clone(),
+            }
         });
     }
 }
