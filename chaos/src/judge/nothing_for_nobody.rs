@@ -267,6 +267,21 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_failed_is_withdrawn_in_its_background() {
+        for (after_ms, is_right) in [(BACKGROUND_MS, true), (BACKGROUND_MS + 1, false)] {
+            let mut scene = Scene::new(|_| {});
+            scene.establish(0, 1_000);
+            let body = scene.last_deposit(3);
+            scene.see().calls[0].outcome = refused();
+            scene.withdraw(3, 1_000 + after_ms, &body);
+            match is_right {
+                true => scene.judge(check).must_hold(),
+                false => scene.judge(check).must_break("a withdrawal of key"),
+            }
+        }
+    }
+
+    #[test]
     fn the_rogue_may_send_what_it_likes() {
         let mut scene = Scene::new(|_| {});
         scene.establish(0, 1_000);

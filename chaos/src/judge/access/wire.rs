@@ -398,4 +398,21 @@ mod tests {
         judge(&|body| body.threshold = 2).must_break("with N, K, x = (5, 2, 4)");
         judge(&|body| body.x = 5).must_break("with N, K, x = (5, 3, 5)");
     }
+
+    #[test]
+    fn a_key_that_was_withdrawn_may_be_refused_and_another_may_not() {
+        for (withdrawn, is_right) in [(true, true), (false, false)] {
+            let (mut scene, _) = exchanged(|_| {});
+            let mut body = deposited(&scene, 3);
+            if withdrawn {
+                scene.withdraw(3, 2_500, &body);
+            }
+            body.keys.truncate(1);
+            scene.deposit_answered(3, 3_000, &body, DepositOutcome::Conflict);
+            match is_right {
+                true => scene.judge(check_wire).must_hold(),
+                false => scene.judge(check_wire).must_break("as a conflict"),
+            }
+        }
+    }
 }

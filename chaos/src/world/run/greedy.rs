@@ -22,9 +22,9 @@ use crate::world::observer::record::CallKind;
 /// Between two rounds of calls, which are made at the same moment.
 const ROUND_MS: u64 = 1_000;
 
-/// Keys that it asks for in a round: fewer in each call, the more calls there are. Ten calls ask for as many keys as one
+/// Keys that it asks for in a round: fewer in each call, the more calls there are. Five calls ask for as many keys as one
 /// message may name.
-const KEYS_PER_ROUND: u64 = 1_280;
+const KEYS_PER_ROUND: u64 = 640;
 
 /// Sizes of its keys: many shares, and many bytes.
 const BITS: [u32; 2] = [256, 4_096];
