@@ -18,7 +18,8 @@ use dske::protocol::channel::{
 use dske::protocol::hub::{Hub, HubConfig, PsrdRequest, RegistrationRequest};
 use dske::protocol::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, OPERATIONS_PER_BATCH_MAX};
 use dske::protocol::message::{
-    DepositBody, DepositOutcome, DepositedKey, FetchAnswer, FetchQuery, Plain,
+    DepositBody, DepositOutcome, DepositResult, DepositedKey, FetchAnswer, FetchQuery, FetchResult,
+    Plain, Withdrawal,
 };
 use dske::protocol::signature::Signature;
 use dske::protocol::store::StoreLimits;
@@ -56,6 +57,7 @@ fn scene(block_bytes: usize) -> Scene {
             bytes_max: 1 << 30,
             ttl: Duration::from_secs(60),
             linger: Duration::from_secs(5),
+            background: Duration::from_secs(20),
         },
     };
     let mut hub = Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(rng.next_u64())));
@@ -150,6 +152,45 @@ fn refusal(result: Result<Vec<Reply<Plain>>, OpenError>) -> Refusal {
         OpenError::Refused(refusal) => refusal,
         error => panic!("{error}"),
     }
+}
+
+#[test]
+fn what_is_withdrawn_is_gone_and_a_foreign_sae_cannot_be_withdrawn_for() {
+    let mut scene = scene(65_536);
+    let deposit = scene.deposit(2, 32);
+    let query = query_for(&deposit);
+    let withdrawal = |master: &str| {
+        Operation::Withdraw(Withdrawal {
+            client: client(),
+            master_sae: master.parse().unwrap(),
+            key_ids: query_for(&deposit).key_ids,
+        })
+    };
+    let replies = scene.ask(vec![
+        Operation::Deposit(deposit.clone()),
+        withdrawal("c"),
+        withdrawal("a"),
+        withdrawal("a"),
+        Operation::Fetch(query),
+        Operation::Deposit(deposit.clone()),
+    ]);
+    let replies = replies.unwrap();
+    let [
+        Reply::Deposit(_),
+        Reply::Refused(refused),
+        Reply::Withdraw,
+        Reply::Withdraw,
+        Reply::Fetch(fetched),
+        Reply::Deposit(again),
+    ] = replies.as_slice()
+    else {
+        panic!("{replies:?}")
+    };
+    assert_eq!(refused.kind(), "foreign-sae");
+    let is_gone = |key: &FetchResult<_>| matches!(key.answer, FetchAnswer::NotFound);
+    assert!(fetched.keys.iter().all(is_gone));
+    let is_refused = |key: &DepositResult| key.outcome == DepositOutcome::Conflict;
+    assert!(again.keys.iter().all(is_refused));
 }
 
 #[test]

@@ -89,6 +89,7 @@ fn exchange(
                 bytes_max: 1 << 30,
                 ttl: 60 * SECOND,
                 linger: SECOND,
+                background: SECOND,
             },
         };
         let mut hub = Hub::new(config, rng);

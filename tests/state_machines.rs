@@ -64,6 +64,7 @@ fn cluster() -> Cluster {
                 bytes_max: 1 << 30,
                 ttl: Duration::from_secs(60),
                 linger: NOW,
+                background: NOW,
             },
         };
         let mut hub = Hub::new(config, Box::new(rng(x.get().into())));

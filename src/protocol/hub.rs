@@ -31,7 +31,7 @@ use super::channel::{
 };
 use super::message::{
     DepositBody, DepositReply, DepositResult, FetchAnswer, FetchQuery, FetchReply, FetchResult,
-    FoundShare, Plain,
+    FoundShare, Plain, Withdrawal,
 };
 use super::names::{KeyId, NodeName};
 use super::refusal::Refusal;
@@ -205,6 +205,9 @@ impl Hub {
                 Operation::Fetch(query) => {
                     self.fetch(now, client, &query, &mut room).map(Reply::Fetch)
                 }
+                Operation::Withdraw(withdrawal) => self
+                    .withdraw(now, client, &withdrawal)
+                    .map(|()| Reply::Withdraw),
             };
             room.limit_body();
             result.unwrap_or_else(|refusal| {
@@ -281,6 +284,20 @@ impl Hub {
         Ok(DepositReply {
             keys: keys.collect(),
         })
+    }
+
+    /// What only this client can have deposited: no other serves the master SAE.
+    fn withdraw(
+        &mut self,
+        now: Duration,
+        client: &NodeName,
+        withdrawal: &Withdrawal,
+    ) -> Result<(), Refusal> {
+        self.config.check_withdrawal(client, withdrawal)?;
+        *self.served.entry("withdraw").or_default() += 1;
+        self.store
+            .withdraw(now, &withdrawal.master_sae, &withdrawal.key_ids);
+        Ok(())
     }
 
     fn fetch(

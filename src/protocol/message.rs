@@ -116,10 +116,22 @@ pub struct DepositResult {
 pub enum DepositOutcome {
     /// Held until it is fetched or expires. This is also the answer if the same deposit is made again.
     Stored,
-    /// Refused: the hub holds another share of this key, from the same master.
+    /// Refused: the hub holds another share of this key, from the same master, or the key was withdrawn.
     Conflict,
     /// Refused: the hub's store is full.
     Full,
+}
+
+/// What an initiator takes back: the shares of a call that failed. It travels in batches only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Withdrawal {
+    /// The client that sends it.
+    pub client: NodeName,
+    /// The SAE that asked for the keys.
+    pub master_sae: SaeId,
+    /// The keys.
+    pub key_ids: Vec<KeyId>,
 }
 
 /// Body of the answer to a GET.

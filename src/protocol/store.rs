@@ -37,16 +37,21 @@ pub struct StoreLimits {
     pub ttl: Duration,
     /// How long after its first fetch an SAE may ask again, since the answer may have been lost on its way.
     pub linger: Duration,
+    /// How long shares of a call that is over may still arrive: for so long a withdrawn key stays refused, though no
+    /// longer than a share would live.
+    pub background: Duration,
 }
 
 impl Default for StoreLimits {
-    /// What a topology file sets unless it says otherwise: shares live for ten minutes, and for ten seconds after a fetch.
+    /// What a topology file sets unless it says otherwise: shares live for ten minutes, and for ten seconds after a fetch;
+    /// what is late arrives within half a minute.
     fn default() -> Self {
         Self {
             shares_max: SHARES_MAX,
             bytes_max: SHARE_BYTES_MAX,
             ttl: Duration::from_secs(600),
             linger: Duration::from_secs(10),
+            background: Duration::from_secs(30),
         }
     }
 }
@@ -106,12 +111,12 @@ impl ShareStore {
     /// Erases what has expired by `now`.
     pub fn expire(&mut self, now: Duration) {
         let mut expired = Vec::new();
-        for queue in [Queue::Waiting, Queue::Lingering] {
+        for queue in [Queue::Waiting, Queue::Lingering, Queue::Withdrawn] {
             while let Some((slot, entry)) = self.slots.first(queue) {
                 if entry.expires > now.into() || canary(Canary::ExpiryForgotten) {
                     break;
                 }
-                if entry.fetched.is_empty() {
+                if entry.fetched.is_empty() && !entry.held.is_withdrawn() {
                     reached(Mark::ShareExpired);
                 }
                 expired.extend(self.slots.remove(slot).map(|entry| (slot, entry)));
@@ -160,6 +165,31 @@ impl ShareStore {
         deposits.collect()
     }
 
+    /// Erases a master's keys, and refuses them for the background time: their shares may still be on their way.
+    ///
+    /// The refused key IDs take the place of shares. Where there is no room for one, it can be deposited again.
+    pub fn withdraw(&mut self, now: Duration, master_sae: &SaeId, key_ids: &[KeyId]) {
+        self.expire(now);
+        let withdrawn = HeldShare::withdrawn(master_sae);
+        let expires = Time::from(now + self.limits.background.min(self.limits.ttl));
+        for &key_id in key_ids {
+            let hash = self.index.hash(key_id);
+            if let Some(slot) = self.index.find(&self.slots, hash, master_sae, key_id) {
+                let erased = self.slots.remove(slot).map(|entry| (slot, entry));
+                self.forget(erased.as_slice());
+            }
+            if self.has_room_for(&withdrawn) {
+                let entry = Entry {
+                    key_id,
+                    held: withdrawn.clone(),
+                    expires,
+                    fetched: Box::default(),
+                };
+                self.insert(hash, Queue::Withdrawn, entry);
+            }
+        }
+    }
+
     fn deposit_at(&mut self, hash: u64, known: Option<SlotIndex>, entry: Entry) -> DepositOutcome {
         let held = known.and_then(|slot| Some((slot, &self.slots.get(slot)?.held)));
         match held {
@@ -180,10 +210,14 @@ impl ShareStore {
             None if !self.has_room_for(&entry.held) => return DepositOutcome::Full,
             None => {}
         }
-        self.bytes += entry.held.share.0.len();
-        let slot = self.slots.push(Queue::Waiting, entry);
-        self.index.insert(hash, slot);
+        self.insert(hash, Queue::Waiting, entry);
         DepositOutcome::Stored
+    }
+
+    fn insert(&mut self, hash: u64, queue: Queue, entry: Entry) {
+        self.bytes += entry.held.share.0.len();
+        let slot = self.slots.push(queue, entry);
+        self.index.insert(hash, slot);
     }
 
     fn has_room_for(&self, held: &HeldShare) -> bool {
@@ -212,6 +246,9 @@ impl ShareStore {
             reached(Mark::FetchOfForgotten);
             return Lookup::NotFound;
         };
+        if entry.held.is_withdrawn() {
+            return Lookup::NotFound;
+        }
         if !entry.held.terms.slave_saes.contains(slave_sae) && !canary(Canary::AnyoneMayFetch) {
             return Lookup::Forbidden;
         }
@@ -274,6 +311,7 @@ mod tests {
         bytes_max: 100,
         ttl: Duration::from_secs(60),
         linger: Duration::from_secs(5),
+        background: Duration::from_secs(20),
     };
 
     #[derive(Debug, PartialEq, Eq)]
@@ -474,6 +512,40 @@ mod tests {
             }
         }
         assert_eq!(erased, [15, 25, 61, 62, 64, 65]);
+    }
+
+    #[test]
+    fn a_withdrawn_key_is_erased_and_stays_refused_for_the_background_time() {
+        let mut scene = scene();
+        let withdraw = |scene: &mut Scene, at_s, master, n| {
+            scene.0.withdraw(secs(at_s), &sae(master), &[id(n)]);
+        };
+        scene.deposit(0, 1, 7, &["b"]);
+        withdraw(&mut scene, 1, "mallory", 1);
+        assert_eq!(scene.look_up(1, 1, "b"), Found(7), "another master's key");
+        scene.0.expire(secs(21));
+        withdraw(&mut scene, 30, "carol", 1);
+        assert_eq!(scene.look_up(30, 1, "b"), NotFound);
+        assert_eq!(scene.0.bytes(), 0);
+        // Also what comes only afterwards.
+        withdraw(&mut scene, 30, "carol", 2);
+        for n in [1, 2] {
+            assert_eq!(scene.deposit(49, n, 7, &["b"]), Conflict);
+        }
+        assert_eq!(scene.deposit(50, 1, 7, &["b"]), Stored);
+        assert_eq!(scene.0.len(), 1);
+    }
+
+    #[test]
+    fn a_full_store_erases_what_is_withdrawn_all_the_same() {
+        let mut scene = scene();
+        scene.deposit(0, 1, 7, &["b"]);
+        scene.deposit(0, 2, 7, &["b"]);
+        let all: Vec<KeyId> = (0..10).map(id).collect();
+        scene.0.withdraw(secs(1), &sae("carol"), &all);
+        assert_eq!((scene.0.len(), scene.0.bytes()), (2, 0));
+        scene.0.expire(secs(21));
+        assert!(scene.0.is_empty());
     }
 
     #[test]

@@ -123,6 +123,7 @@ impl Topology {
                 bytes_max: self.share_bytes_per_hub_max,
                 ttl: Duration::from_millis(self.timing.share_ttl_ms),
                 linger: Duration::from_millis(self.timing.linger_ms),
+                background: Duration::from_millis(self.timing.background_ms),
             },
         })
     }

@@ -200,7 +200,7 @@ pub(crate) fn deposit_results(to: &Request, response: &Response) -> Vec<DepositR
     let replies = replies_of(to, response).into_iter().flatten();
     let results = replies.filter_map(|reply| match reply {
         Reply::Deposit(reply) => Some(reply.keys),
-        Reply::Fetch(_) | Reply::Refused(_) => None,
+        Reply::Fetch(_) | Reply::Refused(_) | Reply::Withdraw => None,
     });
     results.flatten().collect()
 }

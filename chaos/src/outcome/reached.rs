@@ -90,7 +90,7 @@ fn shares_that_are_pads(facts: &Facts<'_>) -> u64 {
         operations_of(request)
     });
     let is_pad = |operation: &Operation| match operation {
-        Operation::Fetch(_) => false,
+        Operation::Fetch(_) | Operation::Withdraw(_) => false,
         Operation::Deposit(body) => {
             let mut keys = body.keys.iter();
             keys.any(|key| key.share.0.iter().all(|byte| *byte == 0))

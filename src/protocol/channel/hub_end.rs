@@ -238,7 +238,8 @@ pub fn seal_replies(spent: Spent, to: &Bound, replies: Replies) -> Response {
             Some(Reply::Deposit(reply)) => (200, to_json(&reply)),
             Some(Reply::Fetch(reply)) => (200, to_json(&reply)),
             Some(Reply::Refused(refusal)) => refuse(&refusal),
-            None => (200, Vec::new()),
+            // Withdrawals come in batches only.
+            Some(Reply::Withdraw) | None => (200, Vec::new()),
         },
     };
     let mut response = Response {

@@ -6,7 +6,7 @@ use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::shamir::{ShareIndex, Sharing};
 use crate::harness::{Canary, canary};
 use crate::protocol::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, SLAVE_SAES_MAX};
-use crate::protocol::message::{DepositBody, FetchQuery, Plain};
+use crate::protocol::message::{DepositBody, FetchQuery, Plain, Withdrawal};
 use crate::protocol::names::{NodeName, SaeId};
 use crate::protocol::refusal::{Refusal, within};
 use crate::protocol::store::StoreLimits;
@@ -65,6 +65,16 @@ impl HubConfig {
     pub(super) fn check_fetch(&self, client: &NodeName, query: &FetchQuery) -> Result<(), Refusal> {
         self.check_served(client, &query.slave_sae)?;
         check_number_of_keys(query.key_ids.len())
+    }
+
+    /// Refuses a withdrawal for an SAE of another client, or outside of the limits.
+    pub(super) fn check_withdrawal(
+        &self,
+        client: &NodeName,
+        withdrawal: &Withdrawal,
+    ) -> Result<(), Refusal> {
+        self.check_served(client, &withdrawal.master_sae)?;
+        check_number_of_keys(withdrawal.key_ids.len())
     }
 
     fn check_served(&self, client: &NodeName, sae: &SaeId) -> Result<(), Refusal> {

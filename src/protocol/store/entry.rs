@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
-use crate::crypto::key_tag::KeyTag;
+use crate::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
+use crate::crypto::secret::Secret;
 use crate::protocol::message::Plain;
 use crate::protocol::names::{KeyId, SaeId};
 
@@ -32,6 +33,24 @@ pub struct HeldShare {
 }
 
 impl HeldShare {
+    /// What is left of a key that was withdrawn: nothing, which no SAE may fetch. No deposit is the same.
+    pub(super) fn withdrawn(master_sae: &SaeId) -> Self {
+        Self {
+            terms: Arc::new(Terms {
+                master_sae: master_sae.clone(),
+                slave_saes: Vec::new(),
+                size: 0,
+            }),
+            tag: KeyTag::compute(&[0; TAG_SECRET_BYTES], &[]),
+            share: Plain(Secret::from(Vec::new())),
+        }
+    }
+
+    /// Whether the key was withdrawn.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.terms.slave_saes.is_empty()
+    }
+
     /// Whether the same deposit was made again: every part is equal. The share is compared in constant time.
     pub(super) fn same_as(&self, other: &Self) -> bool {
         self.terms == other.terms

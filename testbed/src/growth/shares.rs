@@ -37,6 +37,7 @@ pub(super) fn measure(
         bytes_max: usize::MAX,
         ttl: Duration::from_secs(86_400),
         linger: Duration::ZERO,
+        background: Duration::ZERO,
     });
     let mut source = Source::new()?;
     let mut points = Vec::new();

@@ -192,7 +192,7 @@ fn deposit_ahead(newest: &Request, like: Request, rng: &mut ChaCha12Rng) -> Opti
     let mut operations = operations_of(&like)?.into_iter();
     let mut body = operations.find_map(|operation| match operation {
         Operation::Deposit(deposit) => Some(deposit),
-        Operation::Fetch(_) => None,
+        Operation::Fetch(_) | Operation::Withdraw(_) => None,
     })?;
     for key in &mut body.keys {
         key.key_id = KeyId::random(rng);

@@ -324,6 +324,7 @@ mod tests {
                 answer => format!("{answer:?}"),
             },
             Reply::Refused(refusal) => format!("signed {}", refusal.kind()),
+            Reply::Withdraw => "Withdraw".to_owned(),
         }
     }
 
