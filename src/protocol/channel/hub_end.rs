@@ -105,8 +105,11 @@ impl HubEnd {
             signature,
             body,
         } = unverified;
-        if let UnverifiedBody::Json(operation) = &body {
-            check_pads(&signature, operation.share_bytes())?;
+        match &body {
+            UnverifiedBody::Json(operation) => check_pads(&signature, operation.share_bytes())?,
+            UnverifiedBody::Binary { operations, .. } => {
+                check_pads_at_most(&signature, operations.len())?;
+            }
         }
         let fits = |key: &_| {
             signature.verify_request(key, request).is_ok() || canary(Canary::MacNotVerified)
@@ -175,6 +178,17 @@ fn check_pads(signature: &Signature, share_bytes: usize) -> Result<(), Refusal> 
     }
     Err(Refusal::BadAllocation {
         reason: format!("the message needs {needed} bytes and names {named}"),
+    })
+}
+
+/// The same for a batch that is not to be read before it is verified: its shares are no longer than its body.
+fn check_pads_at_most(signature: &Signature, body_bytes: usize) -> Result<(), Refusal> {
+    let (most, named) = (MAC_KEY_BYTES + body_bytes, signature.allocation.total());
+    if named <= most as u64 {
+        return Ok(());
+    }
+    Err(Refusal::BadAllocation {
+        reason: format!("the message needs {most} bytes at most and names {named}"),
     })
 }
 
