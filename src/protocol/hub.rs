@@ -38,9 +38,10 @@ use super::refusal::Refusal;
 use super::store::{Lookup, ShareStore, Terms};
 use super::wire::{Request, Response};
 pub use config::HubConfig;
+use config::foreign_sae;
 pub use out_of_band::{OobError, PsrdRequest, Registration, RegistrationRequest};
 use room::Room;
-pub use status::{HubStatus, PeerStatus};
+pub use status::{Holding, HubStatus, PeerStatus};
 
 /// The hub's state machine.
 pub struct Hub {
@@ -63,7 +64,7 @@ impl Hub {
     #[must_use]
     pub fn new(config: HubConfig, rng: Box<dyn CryptoRng>) -> Self {
         Self {
-            store: ShareStore::new(config.store),
+            store: ShareStore::new(config.store, &config.clients),
             config,
             peers: BTreeMap::new(),
             rng,
@@ -250,6 +251,16 @@ impl Hub {
             up_bytes_left: peer.end.left(PoolOwner::Client),
             down_bytes_left: peer.end.left(PoolOwner::Hub),
         });
+        let holdings = self.config.clients.iter().map(|(client, saes)| {
+            let held = self.store.held(saes);
+            Holding {
+                client: client.clone(),
+                shares_held: held.shares,
+                shares_guaranteed: held.shares_guaranteed,
+                share_bytes_held: held.bytes,
+                share_bytes_guaranteed: held.bytes_guaranteed,
+            }
+        });
         HubStatus {
             name: self.config.name.clone(),
             x: self.config.x,
@@ -258,6 +269,7 @@ impl Hub {
             shares_max: self.config.store.shares_max,
             share_bytes_held: self.store.bytes(),
             share_bytes_max: self.config.store.bytes_max,
+            holdings: holdings.collect(),
             peers: peers.collect(),
             served: owned(&self.served),
             refused: owned(&self.refused),
@@ -271,8 +283,11 @@ impl Hub {
         deposit: DepositBody<Plain>,
     ) -> Result<DepositReply, Refusal> {
         self.config.check_deposit(client, &deposit)?;
+        let account = self.store.account(&deposit.master_sae);
+        let account = account.ok_or_else(|| foreign_sae(client, &deposit.master_sae))?;
         *self.served.entry("deposit").or_default() += 1;
         let terms = Arc::new(Terms {
+            account,
             master_sae: deposit.master_sae,
             slave_saes: deposit.slave_saes,
             size: deposit.size,

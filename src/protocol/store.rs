@@ -1,4 +1,4 @@
-//! The shares that a hub holds: their number is bounded, each has a time to live, and each named SAE is handed it once.
+//! The shares that a hub holds: their number is bounded for each master SAE, each has a time to live, and each named SAE is handed it once.
 //!
 //! To look a share up and to hand it out are two steps, since a request for several keys succeeds or fails as a whole: see
 //! the hub.
@@ -8,11 +8,14 @@
 //! | `entry` | a share with what belongs to it |
 //! | `slots` | where entries lie, in the order in which they expire |
 //! | `index` | which slot a key's share lies in |
+//! | `holdings` | how much room each master SAE takes, and may take |
 
 mod entry;
+mod holdings;
 mod index;
 mod slots;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,9 +23,11 @@ use crate::harness::{Canary, Mark, canary, reached};
 
 use super::limits::{SHARE_BYTES_MAX, SHARES_MAX};
 use super::message::{DepositOutcome, DepositedKey, Plain};
-use super::names::{KeyId, SaeId};
+use super::names::{KeyId, NodeName, SaeId};
 use entry::{Entry, Time};
 pub use entry::{HeldShare, Terms};
+pub use holdings::Held;
+use holdings::Holdings;
 use index::Index;
 use slots::{Queue, SlotIndex, Slots};
 
@@ -75,14 +80,16 @@ pub struct ShareStore {
     limits: StoreLimits,
     slots: Slots<Entry>,
     index: Index,
+    holdings: Holdings,
     bytes: usize,
 }
 
 impl ShareStore {
-    /// An empty store.
+    /// An empty store for the keys of these clients' SAEs.
     #[must_use]
-    pub fn new(limits: StoreLimits) -> Self {
+    pub fn new(limits: StoreLimits, clients: &BTreeMap<NodeName, BTreeSet<SaeId>>) -> Self {
         Self {
+            holdings: Holdings::new(&limits, clients),
             limits,
             slots: Slots::new(),
             index: Index::new(),
@@ -108,6 +115,17 @@ impl ShareStore {
         self.bytes
     }
 
+    /// The number of an SAE's account. Nothing is held for an SAE that has none.
+    #[must_use]
+    pub fn account(&self, master_sae: &SaeId) -> Option<usize> {
+        self.holdings.account(master_sae)
+    }
+
+    /// How much room the shares of these master SAEs take, and are guaranteed.
+    pub fn held<'a>(&self, master_saes: impl IntoIterator<Item = &'a SaeId>) -> Held {
+        self.holdings.held(master_saes)
+    }
+
     /// Erases what has expired by `now`.
     pub fn expire(&mut self, now: Duration) {
         let mut expired = Vec::new();
@@ -128,8 +146,11 @@ impl ShareStore {
     /// Forgets entries that have been taken out of their slots.
     fn forget(&mut self, taken: &[(SlotIndex, Entry)]) {
         self.index.remove_all(taken);
-        let bytes = taken.iter().map(|(_, entry)| entry.held.share.0.len());
-        self.bytes -= bytes.sum::<usize>();
+        for (_, entry) in taken {
+            let bytes = entry.held.share.0.len();
+            self.holdings.give_back(entry.held.terms.account, bytes);
+            self.bytes -= bytes;
+        }
     }
 
     /// Holds shares, and says what became of each.
@@ -170,7 +191,10 @@ impl ShareStore {
     /// The refused key IDs take the place of shares. Where there is no room for one, it can be deposited again.
     pub fn withdraw(&mut self, now: Duration, master_sae: &SaeId, key_ids: &[KeyId]) {
         self.expire(now);
-        let withdrawn = HeldShare::withdrawn(master_sae);
+        let Some(account) = self.account(master_sae) else {
+            return;
+        };
+        let withdrawn = HeldShare::withdrawn(account, master_sae);
         let expires = Time::from(now + self.limits.background.min(self.limits.ttl));
         for &key_id in key_ids {
             let hash = self.index.hash(key_id);
@@ -178,15 +202,13 @@ impl ShareStore {
                 let erased = self.slots.remove(slot).map(|entry| (slot, entry));
                 self.forget(erased.as_slice());
             }
-            if self.has_room_for(&withdrawn) {
-                let entry = Entry {
-                    key_id,
-                    held: withdrawn.clone(),
-                    expires,
-                    fetched: Box::default(),
-                };
-                self.insert(hash, Queue::Withdrawn, entry);
-            }
+            let entry = Entry {
+                key_id,
+                held: withdrawn.clone(),
+                expires,
+                fetched: Box::default(),
+            };
+            self.insert(hash, Queue::Withdrawn, entry);
         }
     }
 
@@ -207,22 +229,24 @@ impl ShareStore {
             {
                 return DepositOutcome::Conflict;
             }
-            None if !self.has_room_for(&entry.held) => return DepositOutcome::Full,
             None => {}
         }
-        self.insert(hash, Queue::Waiting, entry);
-        DepositOutcome::Stored
+        match self.insert(hash, Queue::Waiting, entry) {
+            true => DepositOutcome::Stored,
+            false => DepositOutcome::Full,
+        }
     }
 
-    fn insert(&mut self, hash: u64, queue: Queue, entry: Entry) {
-        self.bytes += entry.held.share.0.len();
+    /// Holds an entry if there is room for it.
+    fn insert(&mut self, hash: u64, queue: Queue, entry: Entry) -> bool {
+        let bytes = entry.held.share.0.len();
+        if !self.holdings.take(entry.held.terms.account, bytes) {
+            return false;
+        }
+        self.bytes += bytes;
         let slot = self.slots.push(queue, entry);
         self.index.insert(hash, slot);
-    }
-
-    fn has_room_for(&self, held: &HeldShare) -> bool {
-        self.len() < self.limits.shares_max
-            && held.share.0.len() <= self.limits.bytes_max.saturating_sub(self.bytes)
+        true
     }
 
     /// What there is of a master's keys for a slave SAE, key by key. Looking uses nothing up.
@@ -327,7 +351,15 @@ mod tests {
     struct Scene(ShareStore);
 
     fn scene() -> Scene {
-        Scene(ShareStore::new(LIMITS))
+        scene_with(LIMITS, &[&["carol"]])
+    }
+
+    /// With the SAEs of each client.
+    fn scene_with(limits: StoreLimits, clients: &[&[&str]]) -> Scene {
+        let names = (0..).map(|n| format!("client{n}").parse().unwrap());
+        let saes = |saes: &&[&str]| saes.iter().map(|name| sae(name)).collect();
+        let clients = names.zip(clients.iter().map(saes)).collect();
+        Scene(ShareStore::new(limits, &clients))
     }
 
     fn sae(name: &str) -> SaeId {
@@ -339,12 +371,13 @@ mod tests {
         key_id.parse().unwrap()
     }
 
-    fn terms(master: &str, slaves: &[&str]) -> Arc<Terms> {
-        Arc::new(Terms {
+    fn terms(master: &str, slaves: &[&str]) -> Terms {
+        Terms {
+            account: 0,
             master_sae: sae(master),
             slave_saes: slaves.iter().map(|s| sae(s)).collect(),
             size: 1,
-        })
+        }
     }
 
     fn key(n: u8, share: Vec<u8>) -> DepositedKey<Plain> {
@@ -372,8 +405,11 @@ mod tests {
             key: DepositedKey<Plain>,
             slaves: &[&str],
         ) -> DepositOutcome {
-            self.0
-                .deposit(secs(at_s), &terms(master, slaves), vec![key])[0]
+            let terms = Terms {
+                account: self.0.account(&sae(master)).unwrap(),
+                ..terms(master, slaves)
+            };
+            self.0.deposit(secs(at_s), &Arc::new(terms), vec![key])[0]
         }
 
         /// What there is of one of carol's keys.
@@ -417,7 +453,7 @@ mod tests {
     fn a_key_that_comes_twice_in_one_deposit_is_held_once() {
         let Scene(mut store) = scene();
         let keys = [(1, 7), (1, 7), (1, 8), (2, 7), (3, 7)].map(|(n, share)| key(n, vec![share]));
-        let outcomes = store.deposit(secs(0), &terms("carol", &["b"]), keys.into());
+        let outcomes = store.deposit(secs(0), &Arc::new(terms("carol", &["b"])), keys.into());
         assert_eq!(outcomes, [Stored, Stored, Conflict, Stored, Full]);
         assert_eq!((store.len(), store.bytes()), (2, 2));
     }
@@ -443,6 +479,50 @@ mod tests {
         assert_eq!(scene.0.bytes(), 100);
         scene.0.expire(secs(60));
         assert_eq!(scene.0.bytes(), 40);
+    }
+
+    #[test]
+    fn what_one_sae_holds_leaves_the_guaranteed_part_of_the_others() {
+        // 40 shares: 20 are guaranteed, 10 to each client. Mallory shares the part of her client.
+        let limits = StoreLimits {
+            shares_max: 40,
+            bytes_max: 1 << 20,
+            ..LIMITS
+        };
+        let mut scene = scene_with(limits, &[&["mallory", "marvin"], &["carol"]]);
+        let fill = |scene: &mut Scene, master: &str| {
+            let keys = (0..100).map(|n| key(n, vec![7]));
+            let outcomes = keys.map(|key| scene.deposit_for(master, 0, key, &["b"]));
+            outcomes.filter(|outcome| *outcome == Stored).count()
+        };
+        assert_eq!(fill(&mut scene, "mallory"), 5 + 20);
+        assert_eq!(fill(&mut scene, "carol"), 10);
+        assert_eq!(fill(&mut scene, "marvin"), 5);
+        assert_eq!(scene.0.len(), 40);
+        let held = scene.0.held(&[sae("mallory"), sae("marvin")]);
+        assert_eq!((held.shares, held.shares_guaranteed), (30, 10));
+        // What expires is lent again.
+        scene.0.expire(secs(60));
+        assert_eq!(scene.0.held(&[sae("mallory")]).shares, 0);
+        assert_eq!(fill(&mut scene, "carol"), 10 + 20);
+    }
+
+    #[test]
+    fn bytes_are_guaranteed_too_and_a_share_that_is_refused_takes_nothing() {
+        let limits = StoreLimits {
+            shares_max: 100,
+            bytes_max: 400,
+            ..LIMITS
+        };
+        let mut scene = scene_with(limits, &[&["mallory"], &["carol"]]);
+        for (n, length, outcome) in [(1, 300, Stored), (2, 1, Full), (3, 0, Stored)] {
+            let key = key(n, vec![0; length]);
+            assert_eq!(scene.deposit_for("mallory", 0, key, &["b"]), outcome);
+        }
+        assert_eq!(scene.0.held(&[sae("mallory")]).shares, 2);
+        assert_eq!(scene.deposit_for("carol", 0, key(1, vec![0; 101]), &["b"]), Full);
+        assert_eq!(scene.deposit_for("carol", 0, key(1, vec![0; 100]), &["b"]), Stored);
+        assert_eq!(scene.0.bytes(), 400);
     }
 
     #[test]
@@ -472,7 +552,7 @@ mod tests {
 
     #[test]
     fn masters_do_not_get_in_each_others_way_under_the_same_key_id() {
-        let mut scene = scene();
+        let mut scene = scene_with(LIMITS, &[&["carol"], &["mallory"]]);
         scene.deposit_for("mallory", 0, key(1, vec![8]), &["b"]);
         assert_eq!(scene.fetch(1, 1, "b"), NotFound);
         assert_eq!(scene.deposit(1, 1, 7, &["b"]), Stored);
@@ -492,10 +572,11 @@ mod tests {
 
     #[test]
     fn shares_are_erased_in_the_order_of_their_times_however_they_came_by_them() {
-        let mut scene = Scene(ShareStore::new(StoreLimits {
+        let limits = StoreLimits {
             shares_max: 10,
             ..LIMITS
-        }));
+        };
+        let mut scene = scene_with(limits, &[&["carol"]]);
         for n in 0..6 {
             scene.deposit(n.into(), n, n, &["b"]);
         }
@@ -516,7 +597,7 @@ mod tests {
 
     #[test]
     fn a_withdrawn_key_is_erased_and_stays_refused_for_the_background_time() {
-        let mut scene = scene();
+        let mut scene = scene_with(LIMITS, &[&["carol"], &["mallory"]]);
         let withdraw = |scene: &mut Scene, at_s, master, n| {
             scene.0.withdraw(secs(at_s), &sae(master), &[id(n)]);
         };

@@ -82,10 +82,14 @@ impl HubConfig {
         if served.is_some_and(|saes| saes.contains(sae)) || canary(Canary::AnyoneMaySpeak) {
             return Ok(());
         }
-        Err(Refusal::ForeignSae {
-            client: client.to_string(),
-            sae: sae.to_string(),
-        })
+        Err(foreign_sae(client, sae))
+    }
+}
+
+pub(super) fn foreign_sae(client: &NodeName, sae: &SaeId) -> Refusal {
+    Refusal::ForeignSae {
+        client: client.to_string(),
+        sae: sae.to_string(),
     }
 }
 

@@ -13,6 +13,8 @@ use crate::protocol::names::{KeyId, SaeId};
 /// What all keys of a deposit have in common. They share one copy, since a hub holds very many.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Terms {
+    /// The master SAE's account, as the store numbers it.
+    pub account: usize,
     /// The SAE that asked for the keys.
     pub master_sae: SaeId,
     /// The SAEs that may fetch.
@@ -34,9 +36,10 @@ pub struct HeldShare {
 
 impl HeldShare {
     /// What is left of a key that was withdrawn: nothing, which no SAE may fetch. No deposit is the same.
-    pub(super) fn withdrawn(master_sae: &SaeId) -> Self {
+    pub(super) fn withdrawn(account: usize, master_sae: &SaeId) -> Self {
         Self {
             terms: Arc::new(Terms {
+                account,
                 master_sae: master_sae.clone(),
                 slave_saes: Vec::new(),
                 size: 0,

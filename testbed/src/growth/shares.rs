@@ -1,5 +1,6 @@
 //! Time and memory against the number of shares that a hub holds.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,13 +33,15 @@ pub(super) fn measure(
     most: usize,
     progress: &impl Fn(&str),
 ) -> Result<(Vec<SharesPoint>, ShareStore), GrowthError> {
-    let mut store = ShareStore::new(StoreLimits {
+    let limits = StoreLimits {
         shares_max: most + 1,
         bytes_max: usize::MAX,
         ttl: Duration::from_secs(86_400),
         linger: Duration::ZERO,
         background: Duration::ZERO,
-    });
+    };
+    let master = BTreeSet::from(["carol".parse()?]);
+    let mut store = ShareStore::new(limits, &BTreeMap::from([("carol".parse()?, master)]));
     let mut source = Source::new()?;
     let mut points = Vec::new();
     let before = resident()?;
@@ -101,6 +104,7 @@ impl Source {
     fn new() -> Result<Self, NameError> {
         Ok(Self {
             terms: Arc::new(Terms {
+                account: 0,
                 master_sae: "carol".parse()?,
                 slave_saes: vec!["celia".parse()?],
                 size: KEY_BYTES,
@@ -115,6 +119,7 @@ impl Source {
         if self.drawn.is_multiple_of(KEYS_PER_DEPOSIT) {
             self.now += Duration::from_millis(1);
             self.terms = Arc::new(Terms {
+                account: 0,
                 master_sae: self.terms.master_sae.clone(),
                 slave_saes: self.terms.slave_saes.clone(),
                 size: KEY_BYTES,
