@@ -35,7 +35,7 @@ use super::message::{
 };
 use super::names::{KeyId, NodeName};
 use super::refusal::Refusal;
-use super::store::{Lookup, ShareStore, Terms};
+use super::store::{Asker, Lookup, ShareStore, Terms};
 use super::wire::{Request, Response};
 pub use config::HubConfig;
 use config::foreign_sae;
@@ -188,9 +188,11 @@ impl Hub {
         client: &NodeName,
         operations: Vec<Operation<Plain>>,
     ) -> Vec<Reply<Plain>> {
-        let peer = self.peers.get(client);
-        let left = peer.map_or(0, |peer| peer.end.left(PoolOwner::Hub));
-        let Some(pad_bytes) = left.checked_sub(MAC_KEY_BYTES) else {
+        let peer = self.peers.get(client).and_then(|peer| {
+            let left = peer.end.left(PoolOwner::Hub);
+            Some((peer.registration, left.checked_sub(MAC_KEY_BYTES)?))
+        });
+        let Some((registration, pad_bytes)) = peer else {
             // Not even a word can be answered, so nothing is done either.
             let refused = operations
                 .iter()
@@ -204,7 +206,12 @@ impl Hub {
                     self.deposit(now, client, deposit).map(Reply::Deposit)
                 }
                 Operation::Fetch(query) => {
-                    self.fetch(now, client, &query, &mut room).map(Reply::Fetch)
+                    let asker = Asker {
+                        sae: &query.slave_sae,
+                        registration,
+                    };
+                    let fetched = self.fetch(now, client, &query, asker, &mut room);
+                    fetched.map(Reply::Fetch)
                 }
                 Operation::Withdraw(withdrawal) => self
                     .withdraw(now, client, &withdrawal)
@@ -320,6 +327,7 @@ impl Hub {
         now: Duration,
         client: &NodeName,
         query: &FetchQuery,
+        asker: Asker<'_>,
         room: &mut Room,
     ) -> Result<FetchReply<Plain>, Refusal> {
         self.config.check_fetch(client, query)?;
@@ -327,11 +335,10 @@ impl Hub {
         self.store.expire(now);
         let FetchQuery {
             master_sae,
-            slave_sae,
             key_ids,
             ..
         } = query;
-        let lookups = self.store.look_up(now, master_sae, key_ids, slave_sae);
+        let lookups = self.store.look_up(now, master_sae, key_ids, asker);
         let keys = key_ids.iter().zip(lookups).map(|(&key_id, lookup)| {
             let answer = match lookup {
                 Lookup::NotFound => FetchAnswer::NotFound,
@@ -356,7 +363,7 @@ impl Hub {
         // ETSI GS QKD 014 clause 5.4: only keys that are provided are used up. A request for a key that is not there
         // fails as a whole (clause 6.4). A request for whose shares PSRD is missing has just been refused.
         if reply.is_complete() {
-            self.store.hand_out(now, master_sae, key_ids, slave_sae);
+            self.store.hand_out(now, master_sae, key_ids, asker);
         }
         Ok(reply)
     }

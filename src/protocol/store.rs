@@ -1,4 +1,5 @@
-//! The shares that a hub holds: their number is bounded for each master SAE, each has a time to live, and each named SAE is handed it once.
+//! The shares that a hub holds: their number is bounded for each master SAE, each has a time to live, and each named SAE
+//! is handed it once.
 //!
 //! To look a share up and to hand it out are two steps, since a request for several keys succeeds or fails as a whole: see
 //! the hub.
@@ -24,8 +25,8 @@ use crate::harness::{Canary, Mark, canary, reached};
 use super::limits::{SHARE_BYTES_MAX, SHARES_MAX};
 use super::message::{DepositOutcome, DepositedKey, Plain};
 use super::names::{KeyId, NodeName, SaeId};
-use entry::{Entry, Time};
-pub use entry::{HeldShare, Terms};
+use entry::{Entry, HandedOut, Time};
+pub use entry::{Asker, HeldShare, Terms};
 pub use holdings::Held;
 use holdings::Holdings;
 use index::Index;
@@ -40,7 +41,8 @@ pub struct StoreLimits {
     pub bytes_max: usize,
     /// Time to live of a share that is not fetched.
     pub ttl: Duration,
-    /// How long after its first fetch an SAE may ask again, since the answer may have been lost on its way.
+    /// How long after its first fetch an SAE may ask again, since the answer may have been lost on its way. Its client has
+    /// to ask under the same registration: after a restart it would not know what it has handed to the SAE.
     pub linger: Duration,
     /// How long shares of a call that is over may still arrive: for so long a withdrawn key stays refused, though no
     /// longer than a share would live.
@@ -249,23 +251,23 @@ impl ShareStore {
         true
     }
 
-    /// What there is of a master's keys for a slave SAE, key by key. Looking uses nothing up.
+    /// What there is of a master's keys for who asks, key by key. Looking uses nothing up.
     #[must_use]
     pub fn look_up(
         &self,
         now: Duration,
         master_sae: &SaeId,
         key_ids: &[KeyId],
-        slave_sae: &SaeId,
+        asker: Asker<'_>,
     ) -> Vec<Lookup<'_>> {
         let key_ids = key_ids.iter().copied();
         let places = self.index.find_all(&self.slots, master_sae, key_ids);
         let entries = places.into_iter().map(|(_, slot)| self.slots.get(slot?));
-        let lookups = entries.map(|entry| Self::look_at(entry, now.into(), slave_sae));
+        let lookups = entries.map(|entry| Self::look_at(entry, now.into(), asker));
         lookups.collect()
     }
 
-    fn look_at<'a>(entry: Option<&'a Entry>, now: Time, slave_sae: &SaeId) -> Lookup<'a> {
+    fn look_at<'a>(entry: Option<&'a Entry>, now: Time, asker: Asker<'_>) -> Lookup<'a> {
         let Some(entry) = entry.filter(|entry| entry.expires > now) else {
             reached(Mark::FetchOfForgotten);
             return Lookup::NotFound;
@@ -273,12 +275,16 @@ impl ShareStore {
         if entry.held.is_withdrawn() {
             return Lookup::NotFound;
         }
-        if !entry.held.terms.slave_saes.contains(slave_sae) && !canary(Canary::AnyoneMayFetch) {
+        if !entry.held.terms.slave_saes.contains(asker.sae) && !canary(Canary::AnyoneMayFetch) {
             return Lookup::Forbidden;
         }
-        match entry.handed_out(slave_sae) {
-            Some(until) if until < now => {
+        match entry.handed_out(asker.sae) {
+            Some(handed_out) if handed_out.until < now => {
                 reached(Mark::FetchTooLate);
+                return Lookup::NotFound;
+            }
+            Some(handed_out) if handed_out.registration != asker.registration => {
+                reached(Mark::FetchAnew);
                 return Lookup::NotFound;
             }
             Some(_) => reached(Mark::FetchAgain),
@@ -287,34 +293,38 @@ impl ShareStore {
         Lookup::Found(&entry.held)
     }
 
-    /// Notes that a slave SAE is handed the shares of a master's keys. From now on it may ask again for the linger time.
+    /// Notes that a slave SAE is handed the shares of a master's keys: all were found for it. From now on it may ask again for the linger time.
     /// Once all named SAEs have been handed a share, the share is erased at the end of the last of these times.
     pub fn hand_out(
         &mut self,
         now: Duration,
         master_sae: &SaeId,
         key_ids: &[KeyId],
-        slave_sae: &SaeId,
+        asker: Asker<'_>,
     ) {
         let key_ids = key_ids.iter().copied();
         for (_, slot) in self.index.find_all(&self.slots, master_sae, key_ids) {
             if let Some(slot) = slot {
-                self.hand_out_at(slot, now, slave_sae);
+                self.hand_out_at(slot, now, asker);
             }
         }
     }
 
-    fn hand_out_at(&mut self, slot: SlotIndex, now: Duration, slave_sae: &SaeId) {
+    fn hand_out_at(&mut self, slot: SlotIndex, now: Duration, asker: Asker<'_>) {
         let Some(entry) = self.slots.get_mut(slot) else {
             return;
         };
-        if entry.handed_out(slave_sae).is_some() {
+        if entry.handed_out(asker.sae).is_some() {
             return;
         }
         let until = Time::from(now + self.limits.linger);
         let mut fetched = Vec::with_capacity(entry.fetched.len() + 1);
         fetched.extend_from_slice(&entry.fetched);
-        fetched.push((slave_sae.clone(), until));
+        fetched.push(HandedOut {
+            sae: asker.sae.clone(),
+            registration: asker.registration,
+            until,
+        });
         entry.fetched = fetched.into_boxed_slice();
         // The SAE that comes last may ask again the longest.
         if entry.fetched.len() == entry.held.terms.slave_saes.len() && until < entry.expires {
@@ -327,6 +337,8 @@ impl ShareStore {
 #[cfg(test)]
 mod tests {
     use super::DepositOutcome::{Conflict, Full, Stored};
+    use uuid::Uuid;
+
     use super::*;
     use crate::crypto::secret::Secret;
 
@@ -337,6 +349,10 @@ mod tests {
         linger: Duration::from_secs(5),
         background: Duration::from_secs(20),
     };
+
+    /// Registrations.
+    const FIRST: Uuid = Uuid::from_u128(1);
+    const SECOND: Uuid = Uuid::from_u128(2);
 
     #[derive(Debug, PartialEq, Eq)]
     enum Answer {
@@ -414,13 +430,15 @@ mod tests {
 
         /// What there is of one of carol's keys.
         fn look_up(&self, at_s: u64, n: u8, slave: &str) -> Answer {
-            self.look_up_of("carol", at_s, n, slave)
+            self.look_up_of("carol", at_s, n, slave, FIRST)
         }
 
-        fn look_up_of(&self, master: &str, at_s: u64, n: u8, slave: &str) -> Answer {
-            let lookups = self
-                .0
-                .look_up(secs(at_s), &sae(master), &[id(n)], &sae(slave));
+        fn look_up_of(&self, master: &str, at_s: u64, n: u8, slave: &str, registration: Uuid) -> Answer {
+            let asker = Asker {
+                sae: &sae(slave),
+                registration,
+            };
+            let lookups = self.0.look_up(secs(at_s), &sae(master), &[id(n)], asker);
             match lookups[0] {
                 Lookup::Found(held) => Found(held.share.0[0]),
                 Lookup::NotFound => NotFound,
@@ -432,8 +450,11 @@ mod tests {
         fn fetch(&mut self, at_s: u64, n: u8, slave: &str) -> Answer {
             self.0.expire(secs(at_s));
             if let Found(_) = self.look_up(at_s, n, slave) {
-                self.0
-                    .hand_out(secs(at_s), &sae("carol"), &[id(n)], &sae(slave));
+                let asker = Asker {
+                    sae: &sae(slave),
+                    registration: FIRST,
+                };
+                self.0.hand_out(secs(at_s), &sae("carol"), &[id(n)], asker);
             }
             self.look_up(at_s, n, slave)
         }
@@ -540,6 +561,17 @@ mod tests {
     }
 
     #[test]
+    fn a_share_is_handed_out_again_only_under_the_same_registration() {
+        let mut scene = scene();
+        scene.deposit(0, 1, 7, &["b", "c"]);
+        assert_eq!(scene.fetch(1, 1, "b"), Found(7));
+        let look_up = |slave, registration| scene.look_up_of("carol", 2, 1, slave, registration);
+        assert_eq!(look_up("b", SECOND), NotFound);
+        assert_eq!(look_up("b", FIRST), Found(7));
+        assert_eq!(look_up("c", SECOND), Found(7), "for the first time");
+    }
+
+    #[test]
     fn strangers_get_nothing_and_use_nothing_up() {
         let mut scene = scene();
         scene.deposit(0, 1, 7, &["b"]);
@@ -556,7 +588,7 @@ mod tests {
         scene.deposit_for("mallory", 0, key(1, vec![8]), &["b"]);
         assert_eq!(scene.fetch(1, 1, "b"), NotFound);
         assert_eq!(scene.deposit(1, 1, 7, &["b"]), Stored);
-        assert_eq!(scene.look_up_of("mallory", 2, 1, "b"), Found(8));
+        assert_eq!(scene.look_up_of("mallory", 2, 1, "b", FIRST), Found(8));
         assert_eq!(scene.fetch(2, 1, "b"), Found(7));
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::secret::Secret;
 use dske::protocol::message::{DepositOutcome, DepositedKey, Plain};
-use dske::protocol::store::{Lookup, ShareStore, StoreLimits, Terms};
+use dske::protocol::store::{Asker, Lookup, ShareStore, StoreLimits, Terms};
 use dske::protocol::{KeyId, NameError};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
@@ -69,7 +69,10 @@ pub(super) fn measure(
 
 /// Stores one more share, hands it out and erases it, again and again. Returns the nanoseconds for each.
 fn pass_through(store: &mut ShareStore, source: &mut Source) -> f64 {
-    let slave = source.terms.slave_saes[0].clone();
+    let slave = Asker {
+        sae: &source.terms.slave_saes[0].clone(),
+        registration: Default::default(),
+    };
     let passing: Vec<_> = (0..PASSING).map(|_| source.draw()).collect();
     let stay = store.len();
     let begun = Instant::now();
@@ -79,12 +82,12 @@ fn pass_through(store: &mut ShareStore, source: &mut Source) -> f64 {
         source.now += Duration::from_millis(1);
         let outcome = store.deposit(source.now, &source.terms, vec![key]);
         assert_eq!(outcome, [DepositOutcome::Stored], "there is room for one");
-        let found = store.look_up(source.now, &master, &[key_id], &slave);
+        let found = store.look_up(source.now, &master, &[key_id], slave);
         assert!(
             matches!(found[..], [Lookup::Found(_)]),
             "it has just been stored"
         );
-        store.hand_out(source.now, &master, &[key_id], &slave);
+        store.hand_out(source.now, &master, &[key_id], slave);
         store.expire(source.now);
     }
     let ns = begun.elapsed().as_nanos() as f64 / PASSING as f64;
