@@ -199,7 +199,7 @@ impl Hub {
                 .map(|_| Reply::Refused(Refusal::PsrdExhausted));
             return refused.collect();
         };
-        let mut room = Room::with_pads(pad_bytes);
+        let mut room = Room::new(pad_bytes, &operations);
         let replies = operations.into_iter().map(|operation| {
             let result = match operation {
                 Operation::Deposit(deposit) => {
@@ -217,7 +217,6 @@ impl Hub {
                     .withdraw(now, client, &withdrawal)
                     .map(|()| Reply::Withdraw),
             };
-            room.limit_body();
             result.unwrap_or_else(|refusal| {
                 self.count_refused(&refusal);
                 Reply::Refused(refusal)
