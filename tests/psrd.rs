@@ -301,7 +301,10 @@ impl World {
                 .all(|fragment| gone(fragment).is_none())
         {
             assert_eq!(
-                *self.receiving.peek(&message.allocation, usize::MAX).unwrap(),
+                *self
+                    .receiving
+                    .peek(&message.allocation, usize::MAX)
+                    .unwrap(),
                 message.bytes
             );
         }

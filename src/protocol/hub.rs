@@ -100,23 +100,28 @@ impl Hub {
         })
     }
 
-    /// Draws a block of PSRD, keeps one copy and hands out the other.
+    /// Draws a block of PSRD, keeps one copy and hands out the other. Nothing is drawn that there is no room for.
     ///
     /// # Errors
-    /// If the client is not registered, or asks for too much.
+    /// If the client is not registered, asks for another size than the topology's, or has enough.
     pub fn deliver_psrd(&mut self, request: &PsrdRequest) -> Result<Block, OobError> {
         let peer = self
             .peers
             .get_mut(&request.client)
             .filter(|peer| peer.registration == request.registration)
             .ok_or(OobError::StaleRegistration)?;
-        let (ours, clients) = Block::random_pair(request.size, self.rng.as_mut())
-            .map_err(|_| OobError::BlockSize { size: request.size })?;
-        peer.end
-            .add(request.owner, ours)
-            .map_err(|e| OobError::PoolFull {
-                reason: e.to_string(),
-            })?;
+        let (size, block_bytes) = (request.size, self.config.block_bytes);
+        let pool_full = |e: PoolError| OobError::PoolFull {
+            reason: e.to_string(),
+        };
+        if size != block_bytes {
+            return Err(OobError::BlockSize { size, block_bytes });
+        }
+        let room = peer.end.check_room(request.owner, block_bytes);
+        room.map_err(pool_full)?;
+        let (ours, clients) = Block::random_pair(block_bytes, self.rng.as_mut())
+            .map_err(|_| OobError::BlockSize { size, block_bytes })?;
+        peer.end.add(request.owner, ours).map_err(pool_full)?;
         Ok(clients)
     }
 
@@ -124,8 +129,8 @@ impl Hub {
     /// use. For hubs and clients in one process; between processes these are calls out of band.
     ///
     /// # Errors
-    /// If the hub does not know the client, or the size is outside the limits.
-    pub fn enroll(&mut self, client: &NodeName, block_bytes: usize) -> Result<ClientEnd, OobError> {
+    /// If the hub does not know the client, or its topology's block size is outside the limits.
+    pub fn enroll(&mut self, client: &NodeName) -> Result<ClientEnd, OobError> {
         let client = client.clone();
         let registration = self.register(&RegistrationRequest {
             client: client.clone(),
@@ -136,7 +141,7 @@ impl Hub {
                 client: client.clone(),
                 registration: registration.registration,
                 owner,
-                size: block_bytes,
+                size: self.config.block_bytes,
             })?;
             end.add(owner, block)
                 .expect("new pools have room for a block each");

@@ -3,7 +3,7 @@
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::mac::MAC_KEY_BYTES;
-use crate::psrd::{BLOCK_BYTES_MAX, FRAGMENTS_MAX};
+use crate::psrd::{BLOCK_BYTES_MAX, FRAGMENTS_MAX, POOL_BYTES_MAX};
 
 use super::names::NAME_BYTES_MAX;
 
@@ -34,6 +34,17 @@ pub const JSON_BYTES_PER_KEY_MAX: usize = 1_536;
 
 /// Most blocks in a pool: more would only be a sign that nobody spends them.
 pub const BLOCKS_MAX: usize = 64;
+
+/// Most blocks of so many bytes in a pool, which is bounded by its bytes, too.
+#[must_use]
+pub const fn blocks_max(block_bytes: usize) -> usize {
+    let most = if block_bytes == 0 {
+        BLOCKS_MAX
+    } else {
+        POOL_BYTES_MAX / block_bytes
+    };
+    if most < BLOCKS_MAX { most } else { BLOCKS_MAX }
+}
 
 /// Most attempts of one exchange, the first one included. Each spends fresh PSRD, so the number is small.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -91,9 +102,8 @@ const _: () = assert!(1 <= keys_per_answer(KEY_BYTES_MAX));
 const _: () = assert!(KEYS_PER_MESSAGE_MAX <= keys_per_answer(32));
 // A fetch that is answered alone is answered in a batch, too, if it is asked first: shares take a quarter less there, and
 // the replies to as many deposits as a batch may have (18 bytes a key, or a refusal) take no more than that.
-const _: () = assert!(
-    OPERATIONS_PER_BATCH_MAX * (512 + 18 * KEYS_PER_MESSAGE_MAX) <= BODY_BYTES_MAX / 4
-);
+const _: () =
+    assert!(OPERATIONS_PER_BATCH_MAX * (512 + 18 * KEYS_PER_MESSAGE_MAX) <= BODY_BYTES_MAX / 4);
 // A block can be large enough for the largest key, and a hub can hold its share.
 const _: () = assert!(MAC_KEY_BYTES + ONE_SHARE_BYTES_MAX <= BLOCK_BYTES_MAX);
 const _: () = assert!(KEYS_PER_MESSAGE_MAX * ONE_SHARE_BYTES_MAX <= SHARE_BYTES_MAX);
@@ -101,5 +111,5 @@ const _: () = assert!(KEYS_PER_MESSAGE_MAX <= SHARES_MAX);
 // An allocation can name every block of a pool, so that everything that is left can be spent.
 const _: () = assert!(BLOCKS_MAX <= FRAGMENTS_MAX);
 // A client brings a hub that has run dry one block for each attempt that failed. The pool has room for them.
-const _: () = assert!(ATTEMPTS_MAX as usize - 1 < BLOCKS_MAX);
+const _: () = assert!(ATTEMPTS_MAX as usize - 1 < blocks_max(BLOCK_BYTES_MAX));
 const _: () = assert!(choose(10, 5) <= SUBSETS_MAX);

@@ -25,8 +25,8 @@ use crate::harness::{Canary, Mark, canary, reached};
 use super::limits::{SHARE_BYTES_MAX, SHARES_MAX};
 use super::message::{DepositOutcome, DepositedKey, Plain};
 use super::names::{KeyId, NodeName, SaeId};
-use entry::{Entry, HandedOut, Time};
 pub use entry::{Asker, HeldShare, Terms};
+use entry::{Entry, HandedOut, Time};
 pub use holdings::Held;
 use holdings::Holdings;
 use index::Index;
@@ -337,6 +337,7 @@ impl ShareStore {
 #[cfg(test)]
 mod tests {
     use super::DepositOutcome::{Conflict, Full, Stored};
+    use proptest::prelude::*;
     use uuid::Uuid;
 
     use super::*;
@@ -433,7 +434,14 @@ mod tests {
             self.look_up_of("carol", at_s, n, slave, FIRST)
         }
 
-        fn look_up_of(&self, master: &str, at_s: u64, n: u8, slave: &str, registration: Uuid) -> Answer {
+        fn look_up_of(
+            &self,
+            master: &str,
+            at_s: u64,
+            n: u8,
+            slave: &str,
+            registration: Uuid,
+        ) -> Answer {
             let asker = Asker {
                 sae: &sae(slave),
                 registration,
@@ -541,9 +549,75 @@ mod tests {
             assert_eq!(scene.deposit_for("mallory", 0, key, &["b"]), outcome);
         }
         assert_eq!(scene.0.held(&[sae("mallory")]).shares, 2);
-        assert_eq!(scene.deposit_for("carol", 0, key(1, vec![0; 101]), &["b"]), Full);
-        assert_eq!(scene.deposit_for("carol", 0, key(1, vec![0; 100]), &["b"]), Stored);
+        assert_eq!(
+            scene.deposit_for("carol", 0, key(1, vec![0; 101]), &["b"]),
+            Full
+        );
+        assert_eq!(
+            scene.deposit_for("carol", 0, key(1, vec![0; 100]), &["b"]),
+            Stored
+        );
         assert_eq!(scene.0.bytes(), 400);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Deposit { master: usize, n: u8, length: usize },
+        Withdraw { master: usize, n: u8 },
+        Fetch { master: usize, n: u8 },
+        Wait(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let (master, n) = (0..MASTERS.len(), 0..30_u8);
+        let length = 0..30_usize;
+        prop_oneof![
+            6 => (master.clone(), n.clone(), length)
+                .prop_map(|(master, n, length)| Step::Deposit { master, n, length }),
+            1 => (master.clone(), n.clone()).prop_map(|(master, n)| Step::Withdraw { master, n }),
+            2 => (master, n).prop_map(|(master, n)| Step::Fetch { master, n }),
+            1 => (0..30_u64).prop_map(Step::Wait),
+        ]
+    }
+
+    const MASTERS: [&str; 3] = ["mallory", "marvin", "carol"];
+
+    proptest! {
+        /// Whatever happens, the store stays within its limits, its accounts add up to what it holds, nobody is refused
+        /// what is guaranteed, and all is given back in the end.
+        #[test]
+        fn room_is_shared_fairly(steps in prop::collection::vec(step(), 0..200)) {
+            let limits = StoreLimits { shares_max: 24, bytes_max: 300, ..LIMITS };
+            let mut scene = scene_with(limits, &[&["mallory", "marvin"], &["carol"]]);
+            let mut now = 0;
+            for step in steps {
+                match step {
+                    Step::Deposit { master, n, length } => {
+                        let master = MASTERS[master];
+                        let outcome = scene.deposit_for(master, now, key(n, vec![n; length]), &["b"]);
+                        let held = scene.0.held(&[sae(master)]);
+                        prop_assert!(
+                            outcome != Full
+                                || held.shares + 1 > held.shares_guaranteed
+                                || held.bytes + length > held.bytes_guaranteed
+                        );
+                    }
+                    Step::Withdraw { master, n } => {
+                        scene.0.withdraw(secs(now), &sae(MASTERS[master]), &[id(n)]);
+                    }
+                    Step::Fetch { master, n } => {
+                        let asker = Asker { sae: &sae("b"), registration: FIRST };
+                        scene.0.hand_out(secs(now), &sae(MASTERS[master]), &[id(n)], asker);
+                    }
+                    Step::Wait(seconds) => now += seconds,
+                }
+                let held = scene.0.held(&MASTERS.map(sae));
+                prop_assert_eq!((held.shares, held.bytes), (scene.0.len(), scene.0.bytes()));
+                prop_assert!(held.shares <= limits.shares_max && held.bytes <= limits.bytes_max);
+            }
+            scene.0.expire(secs(now + 60));
+            prop_assert_eq!((scene.0.len(), scene.0.held(&MASTERS.map(sae)).bytes), (0, 0));
+        }
     }
 
     #[test]

@@ -330,9 +330,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
     use crate::psrd::remembered::REMEMBERED_MAX;
     use crate::psrd::used::SPANS_MAX;
+    use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
 
     const ALL: usize = usize::MAX;
 
@@ -431,12 +431,14 @@ mod tests {
                 size,
             };
             assert_eq!(
-                pool.peek(&allocation(&[(1, start, size)]), ALL).unwrap_err(),
+                pool.peek(&allocation(&[(1, start, size)]), ALL)
+                    .unwrap_err(),
                 used
             );
             assert_eq!(pool.consume(&allocation(&[(1, start, size)])), Err(used));
         }
-        pool.peek(&allocation(&[(1, 0, 10), (1, 20, 44)]), ALL).unwrap();
+        pool.peek(&allocation(&[(1, 0, 10), (1, 20, 44)]), ALL)
+            .unwrap();
     }
 
     #[test]
@@ -479,7 +481,10 @@ mod tests {
             start: 0,
             size: 32,
         };
-        assert_eq!(pool.peek(&allocation(&[(1, 0, 32)]), ALL).unwrap_err(), used);
+        assert_eq!(
+            pool.peek(&allocation(&[(1, 0, 32)]), ALL).unwrap_err(),
+            used
+        );
         assert_eq!(
             pool.add(block(1, 64)),
             Err(PoolError::Duplicate { block: id(1) })
@@ -521,7 +526,10 @@ mod tests {
         pool.consume(&allocation(&[(2, 0, 1)])).unwrap();
         pool.add(block(4, 64)).unwrap();
         let evicted = PoolError::Evicted { block: id(1) };
-        assert_eq!(pool.peek(&allocation(&[(1, 63, 1)]), ALL).unwrap_err(), evicted);
+        assert_eq!(
+            pool.peek(&allocation(&[(1, 63, 1)]), ALL).unwrap_err(),
+            evicted
+        );
         assert_eq!(
             pool.add(block(1, 64)),
             Err(PoolError::Duplicate { block: id(1) })

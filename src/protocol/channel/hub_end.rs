@@ -69,6 +69,7 @@ impl<'a> Unverified<'a> {
                 reason: e.to_string(),
             }
         })?;
+        check_pads_at_most(&signature, request.body.len())?;
         let body = match Encoding::of(request) {
             Encoding::Binary => {
                 let (client, operations) = read_client(&request.body).map_err(malformed)?;
@@ -105,11 +106,8 @@ impl HubEnd {
             signature,
             body,
         } = unverified;
-        match &body {
-            UnverifiedBody::Json(operation) => check_pads(&signature, operation.share_bytes())?,
-            UnverifiedBody::Binary { operations, .. } => {
-                check_pads_at_most(&signature, operations.len())?;
-            }
+        if let UnverifiedBody::Json(operation) = &body {
+            check_pads(&signature, operation.share_bytes())?;
         }
         let fits = |key: &_| {
             signature.verify_request(key, request).is_ok() || canary(Canary::MacNotVerified)
@@ -181,7 +179,7 @@ fn check_pads(signature: &Signature, share_bytes: usize) -> Result<(), Refusal> 
     })
 }
 
-/// The same for a batch that is not to be read before it is verified: its shares are no longer than its body.
+/// The same for a message that has not been read: its shares are no longer than its body.
 fn check_pads_at_most(signature: &Signature, body_bytes: usize) -> Result<(), Refusal> {
     let (most, named) = (MAC_KEY_BYTES + body_bytes, signature.allocation.total());
     if named <= most as u64 {

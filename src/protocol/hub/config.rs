@@ -24,6 +24,8 @@ pub struct HubConfig {
     pub clients: BTreeMap<NodeName, BTreeSet<SaeId>>,
     /// How many shares the hub holds, and how long.
     pub store: StoreLimits,
+    /// Bytes of a block of PSRD. There is no other size.
+    pub block_bytes: usize,
 }
 
 impl HubConfig {

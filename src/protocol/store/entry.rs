@@ -96,7 +96,9 @@ impl Entry {
     }
 
     pub(super) fn handed_out(&self, sae: &SaeId) -> Option<&HandedOut> {
-        self.fetched.iter().find(|handed_out| handed_out.sae == *sae)
+        self.fetched
+            .iter()
+            .find(|handed_out| handed_out.sae == *sae)
     }
 }
 
