@@ -53,7 +53,7 @@ impl Kme {
             counters: RefCell::default(),
             handed_out: RefCell::new(handed_out),
             started: Instant::now(),
-            workload: Workload::new(WORKLOAD_MAX),
+            workload: Workload::new(WORKLOAD_MAX, 1),
         }
     }
 
@@ -69,7 +69,7 @@ impl Kme {
 
     /// Admits a call with so many bytes of shares.
     pub(super) fn admit(&self, bytes: usize) -> Result<InFlight, KmeError> {
-        self.workload.admit(bytes).map_err(|Full| KmeError::Busy)
+        self.workload.admit(0, bytes).map_err(|Full| KmeError::Busy)
     }
 
     pub(super) fn name_of(&self, x: ShareIndex) -> Option<NodeName> {
