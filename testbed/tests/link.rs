@@ -54,6 +54,8 @@ struct Wire {
     lose: Cell<u32>,
     /// Whether the hub is frozen: what is sent to it has no answer, ever.
     is_frozen: Cell<bool>,
+    /// Whether its PSRD is on its way, for ever.
+    delivers_nothing: Cell<bool>,
     sent: RefCell<Vec<Request>>,
     blocks: RefCell<BTreeMap<BlockId, Vec<u8>>>,
     registered: Cell<u64>,
@@ -123,7 +125,7 @@ impl Transport for Way {
     ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
         let wire = &self.0;
         wire.tried_to_deliver.set(wire.tried_to_deliver.get() + 1);
-        if wire.is_frozen.get() {
+        if wire.is_frozen.get() || wire.delivers_nothing.get() {
             return pending().boxed_local();
         }
         let answer = match wire.hub.borrow_mut().as_mut() {
@@ -660,6 +662,24 @@ fn what_nobody_waits_for_any_more_never_leaves() {
         let sent = operations_sent(&wire);
         assert_eq!(sent.len(), 0, "{sent:?} for nobody");
         assert!(status(&link).await.registered);
+    });
+}
+
+#[test]
+fn what_waits_for_psrd_holds_up_nothing_for_which_there_is_some() {
+    run(|wire| async move {
+        wire.start_hub();
+        let link = link(&wire);
+        sleep(SECOND).await;
+        wire.delivers_nothing.set(true);
+        let _large = call(&link, "a", vec![1; 3 * BLOCK_BYTES]);
+        sleep(SECOND / 100).await;
+        let small = deposit(&link, &[2; SHARE_BYTES], None);
+        stored(timeout(SECOND / 100, small).await.unwrap());
+        // The large one has its turn as soon as there is enough.
+        wire.delivers_nothing.set(false);
+        sleep(2 * SECOND).await;
+        assert_eq!(operations_sent(&wire), [1, 1]);
     });
 }
 

@@ -41,8 +41,10 @@ fn run(scenario: impl Future<Output = ()> + 'static) {
     sim.run().unwrap();
 }
 
-async fn shares_held(cluster: &LocalCluster, hub: &str) -> usize {
-    cluster.hub_status(&node(hub)).await.unwrap().shares_held
+/// Bytes of the shares that a hub holds. (It remembers for a while which keys were withdrawn.)
+async fn bytes_held(cluster: &LocalCluster, hub: &str) -> usize {
+    let status = cluster.hub_status(&node(hub)).await;
+    status.unwrap().share_bytes_held
 }
 
 /// A way to a hub that delivers PSRD and never answers anything else.
@@ -80,14 +82,14 @@ fn a_call_that_fails_takes_its_shares_back() {
                 .await
         };
         assert!(call().await.is_ok());
-        let kept = shares_held(&cluster, "hank").await;
-        assert_eq!(kept, 1);
+        let kept = bytes_held(&cluster, "hank").await;
+        assert!(kept > 0);
         cluster.stop_hub(&node("helen")).await;
         cluster.stop_hub(&node("hilary")).await;
         assert!(call().await.is_err());
         sleep(Duration::from_secs(1)).await;
         assert_eq!(
-            shares_held(&cluster, "hank").await,
+            bytes_held(&cluster, "hank").await,
             kept,
             "those of the call that failed are gone, and no others"
         );
@@ -112,7 +114,7 @@ fn a_call_whose_caller_goes_away_takes_its_shares_back() {
         let call = cluster.get_key(&carol, &celia, &request);
         assert!(timeout(Duration::from_millis(100), call).await.is_err());
         sleep(Duration::from_secs(1)).await;
-        assert_eq!(shares_held(&cluster, "hank").await, 0);
+        assert_eq!(bytes_held(&cluster, "hank").await, 0);
         let served = cluster.hub_status(&node("hank")).await.unwrap().served;
         assert!(!served.is_empty(), "it had a share before");
     });

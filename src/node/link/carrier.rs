@@ -41,12 +41,16 @@ impl Carrier {
         self.provisioning.supply().left(owner)
     }
 
-    /// Bytes of fresh PSRD that a request of these operations needs, beside what is reserved for it.
+    /// Bytes of fresh PSRD that an operation needs which leaves alone, beside what is reserved for it.
     pub(super) fn fresh_cost(
         &self,
-        batch: &[Operation<Plain>],
+        operation: &Operation<Plain>,
         reserved: Option<&Reservation>,
     ) -> usize {
+        self.cost_beside(std::slice::from_ref(operation), reserved)
+    }
+
+    fn cost_beside(&self, batch: &[Operation<Plain>], reserved: Option<&Reservation>) -> usize {
         let cost = batch_cost(batch);
         let is_good = |reserved| self.provisioning.supply().accepts(reserved, cost);
         if reserved.is_some_and(is_good) {
@@ -56,7 +60,12 @@ impl Carrier {
         }
     }
 
-    /// Gets PSRD unless a request can be sent that needs so much, and answered.
+    /// Whether a request can be sent that needs so much fresh PSRD, and answered.
+    pub(super) fn is_ready(&self, cost: usize) -> bool {
+        self.provisioning.supply().is_ready_for(cost)
+    }
+
+    /// Gets PSRD unless there is enough.
     pub(super) async fn make_ready(&self, cost: usize) -> Result<(), LinkError> {
         let is_ready = |supply: &Supply| supply.is_ready_for(cost);
         self.provisioning.make_ready(cost, is_ready).await
@@ -71,7 +80,7 @@ impl Carrier {
     ) -> Result<Vec<Reply<Plain>>, LinkError> {
         let provisioning = &self.provisioning;
         // A new registration since it was reserved has made it void.
-        if reserved.is_some() && self.fresh_cost(&batch, reserved.as_ref()) > 0 {
+        if reserved.is_some() && self.cost_beside(&batch, reserved.as_ref()) > 0 {
             reached(Mark::ReservationLost);
             reserved = None;
         }

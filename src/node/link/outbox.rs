@@ -5,8 +5,9 @@
 //! it is overdue, the next one leaves beside it.
 //!
 //! What waits here costs nothing but its place. It is sealed at the moment when it leaves, and it does not leave any more
-//! once its caller has gone. As long as the hub does not answer, all that wait share one attempt to reach it: one request,
-//! with one operation in it, or one delivery of PSRD. If that fails, it has failed for all of them.
+//! once its caller has gone. What has no PSRD waits for that first, and holds nothing else up. As long as the hub does not
+//! answer, all that wait share one attempt to reach it: one request with one operation in it. If that fails, it has failed
+//! for all of them.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::crypto::mac::MAC_KEY_BYTES;
 use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::batch::{Operation, Reply};
 use crate::protocol::channel::PoolOwner;
@@ -40,7 +42,7 @@ const _: () = assert!(
     "the shares of a batch, or of its answer, fit into a body, with as much again for what goes with them"
 );
 
-/// An operation, which counts as in flight until nobody holds it any more: no exchange, no place in the outbox, no request.
+/// An operation that counts as in flight until nobody holds it any more: no exchange, no place in the outbox, no request.
 pub(super) struct Load {
     pub(super) operation: Operation<Plain>,
     pub(super) _in_flight: InFlight,
@@ -72,7 +74,14 @@ struct Waiting {
     reserved: Option<Reservation>,
     /// Counted from 1.
     attempt: u32,
-    reply: oneshot::Sender<Result<Reply<Plain>, LinkError>>,
+    left: oneshot::Sender<Left>,
+}
+
+/// How an operation has left the outbox.
+enum Left {
+    Sent(Result<Reply<Plain>, LinkError>),
+    /// Others have used up the PSRD. What is set aside for it alone it gets back.
+    Unready(Option<Reservation>),
 }
 
 /// A caller's place in the outbox. Whoever goes away gives it up.
@@ -101,14 +110,31 @@ impl Outbox {
         self: &Rc<Self>,
         attempt: u32,
         load: &Rc<Load>,
-        reserved: Option<Reservation>,
+        mut reserved: Option<Reservation>,
     ) -> Result<Reply<Plain>, LinkError> {
-        let (reply, replied) = oneshot::channel();
+        loop {
+            let operation = &load.operation;
+            let cost = self.carrier.fresh_cost(operation, reserved.as_ref());
+            self.carrier.make_ready(cost).await?;
+            match self.wait(attempt, load, reserved).await {
+                Left::Sent(reply) => return reply,
+                Left::Unready(returned) => reserved = returned,
+            }
+        }
+    }
+
+    async fn wait(
+        self: &Rc<Self>,
+        attempt: u32,
+        load: &Rc<Load>,
+        reserved: Option<Reservation>,
+    ) -> Left {
+        let (left, has_left) = oneshot::channel();
         let (number, is_sending) = self.queue.borrow_mut().push(Waiting {
             load: Rc::clone(load),
             reserved,
             attempt,
-            reply,
+            left,
         });
         let _place = Place {
             queue: &self.queue,
@@ -117,21 +143,15 @@ impl Outbox {
         if !is_sending {
             tokio::task::spawn_local(Rc::clone(self).send_waiting());
         }
-        replied.await.unwrap_or(Err(LinkError::Stopped))
+        let stopped = Left::Sent(Err(LinkError::Stopped));
+        has_left.await.unwrap_or(stopped)
     }
 
     async fn send_waiting(self: Rc<Self>) {
         loop {
             self.window.has_room().await;
-            let Some(cost) = self.queue.borrow_mut().cost_of_next(&self.carrier) else {
-                return;
-            };
-            if let Err(error) = self.carrier.make_ready(cost).await {
-                self.fail_all(&error);
-                continue;
-            }
             let batch = self.next_batch();
-            let Some(first) = batch.first() else { continue };
+            let Some(first) = batch.first() else { return };
             let is_paced = first.reserved.is_none();
             let under_way = self.window.enter();
             let mut carried = Box::pin(Rc::clone(&self).carry(batch, under_way));
@@ -144,16 +164,20 @@ impl Outbox {
         }
     }
 
-    /// What leaves next.
+    /// What leaves next. Nothing if nothing waits: then no task is sending any more.
     fn next_batch(&self) -> Vec<Waiting> {
-        let up_left = self.carrier.psrd_left(PoolOwner::Client);
-        let down_left = self.carrier.psrd_left(PoolOwner::Hub);
         let most = if self.window.is_silent() {
             1
         } else {
             OPERATIONS_PER_BATCH_MAX
         };
-        let batch = self.queue.borrow_mut().take(most, up_left, down_left);
+        let mut queue = self.queue.borrow_mut();
+        queue.send_unready_back(&self.carrier);
+        let up_left = self.carrier.psrd_left(PoolOwner::Client);
+        let up_left = up_left.saturating_sub(MAC_KEY_BYTES);
+        let down_left = self.carrier.psrd_left(PoolOwner::Hub);
+        let batch = queue.take(most, up_left, down_left);
+        queue.is_sending = !batch.is_empty();
         if batch.len() > 1 {
             reached(Mark::Batched);
         }
@@ -175,7 +199,7 @@ impl Outbox {
                 }
                 self.queue.borrow_mut().learn_size(&replies);
                 for (waiting, reply) in batch.into_iter().zip(replies) {
-                    let _ = waiting.reply.send(Ok(reply));
+                    let _ = waiting.left.send(Left::Sent(Ok(reply)));
                 }
             }
             Err(error) => {
@@ -183,7 +207,7 @@ impl Outbox {
                     self.fail_all(&error);
                 }
                 for waiting in batch {
-                    let _ = waiting.reply.send(Err(error.clone()));
+                    let _ = waiting.left.send(Left::Sent(Err(error.clone())));
                 }
             }
         }
@@ -193,7 +217,7 @@ impl Outbox {
     fn fail_all(&self, error: &LinkError) {
         let waiting = std::mem::take(&mut self.queue.borrow_mut().waiting);
         for waiting in waiting.into_values() {
-            let _ = waiting.reply.send(Err(error.clone()));
+            let _ = waiting.left.send(Left::Sent(Err(error.clone())));
         }
     }
 }
@@ -208,12 +232,17 @@ impl Queue {
         (self.number, is_sending)
     }
 
-    /// Bytes of fresh PSRD that the first operation needs. `None` if nothing waits: then no task is sending any more.
-    fn cost_of_next(&mut self, carrier: &Carrier) -> Option<usize> {
-        let first = self.waiting.first_key_value();
-        self.is_sending = first.is_some();
-        let (_, Waiting { load, reserved, .. }) = first?;
-        Some(carrier.fresh_cost(std::slice::from_ref(&load.operation), reserved.as_ref()))
+    /// Makes way for the first operation for which there is PSRD.
+    fn send_unready_back(&mut self, carrier: &Carrier) {
+        while let Some(first) = self.waiting.first_entry() {
+            let Waiting { load, reserved, .. } = first.get();
+            let cost = carrier.fresh_cost(&load.operation, reserved.as_ref());
+            if carrier.is_ready(cost) {
+                return;
+            }
+            let Waiting { left, reserved, .. } = first.remove();
+            let _ = left.send(Left::Unready(reserved));
+        }
     }
 
     /// Takes from the front as many as go into one message. As far as can be told there is PSRD for all of them and for

@@ -109,7 +109,7 @@ impl Provisioning {
         if is_ready(&self.supply()) {
             return Ok(());
         }
-        provisioned
+        provisioned.and(Err(NoPsrd::Taken.into()))
     }
 
     /// Refills in the background if a pool is low.
