@@ -105,6 +105,20 @@ fn slow_hubs_and_refused_refills_are_those_that_the_front_counts() {
     assert_eq!(effect.refused, outcome.reached["effect:refill-refused"]);
 }
 
+/// A link that has run dry sends nothing: what is lost is its request for PSRD, and calls wait for it.
+#[test]
+fn a_cut_that_keeps_links_from_psrd_touches_them() {
+    let cut = Fault::Partition {
+        clients: vec![0, 1, 2],
+        hubs: vec![2],
+    };
+    let (effect, _) = with(cut, |plan| {
+        plan.cluster.psrd_block_bytes = 1_024;
+        plan.cluster.psrd_low_water_bytes = 256;
+    });
+    assert!(effect.refused > 0 && effect.calls > 0, "{effect:?}");
+}
+
 #[test]
 fn crashes_lose_messages_registrations_and_calls() {
     let (effect, _) = with(Fault::CrashHub { hub: 1 }, |_| {});

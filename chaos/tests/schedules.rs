@@ -11,6 +11,7 @@ use std::path::Path;
 
 use dske::harness::Canary;
 use dske::protocol::initiator::KeySource;
+use dske::protocol::limits::{SHARE_BYTES_MAX, SHARES_MAX};
 use dske_chaos::campaign::{self, Campaign, Plans};
 use dske_chaos::cli::failures::Failures;
 use dske_chaos::explore::run::run;
@@ -22,6 +23,7 @@ use dske_chaos::plan::{ClusterPlan, Fault, Liar, Lie, Plan, PlannedCall, Planned
 use dske_chaos::summary::{ShrunkFile, Size};
 use dske_chaos::tell::view::told;
 use proptest::collection::vec;
+use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
@@ -57,6 +59,8 @@ fn clusters() -> impl Strategy<Value = ClusterPlan> {
         share_ttl_ms: 4_000,
         coalition: threshold - 1,
         key_source: psrd.2,
+        shares_per_hub_max: SHARES_MAX as u64,
+        share_bytes_per_hub_max: SHARE_BYTES_MAX as u64,
     })
 }
 
@@ -81,7 +85,7 @@ fn calls(
         1..=3_u16,
         0..=600_u64,
         any::<bool>(),
-        any::<bool>(),
+        of(0..=6_000_u64),
     );
     ids.prop_flat_map(move |times| {
         let number = times.len();
@@ -91,7 +95,7 @@ fn calls(
         let calls = times.into_iter().zip(calls).zip(0..);
         calls
             .map(|((at_ms, call), id)| {
-                let (parts, bits, number, fetch_after_ms, third_is_named, fetch_twice) = call;
+                let (parts, bits, number, fetch_after_ms, third_is_named, again) = call;
                 let third = parts.get(2).copied();
                 PlannedCall {
                     id,
@@ -102,7 +106,9 @@ fn calls(
                     number,
                     fetch_after_ms,
                     intruder: third.filter(|_| !third_is_named),
-                    fetch_twice,
+                    fetch_twice: again.is_some(),
+                    again_after_ms: again.unwrap_or(0),
+                    together: 1 + u16::from(bits == 64),
                     also: third.filter(|_| third_is_named),
                 }
             })

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::message::{
     DepositBody, DepositReply, Encrypted, FetchQuery, FetchReply, QueryError, ShareBytes,
+    Withdrawal,
 };
 use super::names::NodeName;
 use super::refusal::Refusal;
@@ -20,6 +21,8 @@ pub enum Operation<S = Encrypted> {
     Deposit(DepositBody<S>),
     /// Hand these shares over.
     Fetch(FetchQuery),
+    /// Erase these shares, and hold none of these keys any more. Only in a batch.
+    Withdraw(Withdrawal),
 }
 
 impl<S> Operation<S> {
@@ -29,6 +32,7 @@ impl<S> Operation<S> {
         match self {
             Self::Deposit(deposit) => &deposit.client,
             Self::Fetch(query) => &query.client,
+            Self::Withdraw(withdrawal) => &withdrawal.client,
         }
     }
 
@@ -40,6 +44,7 @@ impl<S> Operation<S> {
         Ok(match self {
             Self::Deposit(deposit) => Operation::Deposit(deposit.try_map(convert)?),
             Self::Fetch(query) => Operation::Fetch(query),
+            Self::Withdraw(withdrawal) => Operation::Withdraw(withdrawal),
         })
     }
 }
@@ -50,7 +55,7 @@ impl<S: ShareBytes> Operation<S> {
     pub fn share_bytes(&self) -> usize {
         match self {
             Self::Deposit(deposit) => deposit.share_bytes(),
-            Self::Fetch(_) => 0,
+            Self::Fetch(_) | Self::Withdraw(_) => 0,
         }
     }
 }
@@ -62,8 +67,10 @@ pub enum Reply<S = Encrypted> {
     Deposit(DepositReply),
     /// To a fetch.
     Fetch(FetchReply<S>),
-    /// To either.
+    /// To any operation.
     Refused(#[serde(with = "as_json")] Refusal),
+    /// To a withdrawal: the same, whether or not there was anything to erase.
+    Withdraw,
 }
 
 impl<S> Reply<S> {
@@ -76,6 +83,7 @@ impl<S> Reply<S> {
             Self::Deposit(reply) => Reply::Deposit(reply),
             Self::Fetch(reply) => Reply::Fetch(reply.try_map(convert)?),
             Self::Refused(refusal) => Reply::Refused(refusal),
+            Self::Withdraw => Reply::Withdraw,
         })
     }
 }
@@ -86,7 +94,7 @@ impl<S: ShareBytes> Reply<S> {
     pub fn share_bytes(&self) -> usize {
         match self {
             Self::Fetch(reply) => reply.share_bytes(),
-            Self::Deposit(_) | Self::Refused(_) => 0,
+            Self::Deposit(_) | Self::Refused(_) | Self::Withdraw => 0,
         }
     }
 }
@@ -220,7 +228,7 @@ pub(super) fn read_replies(body: &[u8]) -> Result<Vec<Reply>, Unreadable> {
     from_binary(body)
 }
 
-pub(super) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value)
         .expect("our own types have string keys only, which is all that JSON can refuse")
 }

@@ -116,10 +116,22 @@ pub struct DepositResult {
 pub enum DepositOutcome {
     /// Held until it is fetched or expires. This is also the answer if the same deposit is made again.
     Stored,
-    /// Refused: the hub holds another share of this key, from the same master.
+    /// Refused: the hub holds another share of this key, from the same master, or the key was withdrawn.
     Conflict,
     /// Refused: the hub's store is full.
     Full,
+}
+
+/// What an initiator takes back: the shares of a call that failed. It travels in batches only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Withdrawal {
+    /// The client that sends it.
+    pub client: NodeName,
+    /// The SAE that asked for the keys.
+    pub master_sae: SaeId,
+    /// The keys.
+    pub key_ids: Vec<KeyId>,
 }
 
 /// Body of the answer to a GET.
@@ -176,14 +188,18 @@ impl<S: ShareBytes> FetchReply<S> {
     /// Bytes of all shares together, which is how much pad they need.
     #[must_use]
     pub fn share_bytes(&self) -> usize {
-        let shares = self.keys.iter().filter_map(FetchResult::share);
-        shares.map(S::byte_len).sum()
+        self.shares().map(S::byte_len).sum()
+    }
+
+    /// The shares in it.
+    pub(super) fn shares(&self) -> impl Iterator<Item = &S> {
+        self.keys.iter().filter_map(FetchResult::share)
     }
 
     /// Most bytes that it takes in a batch.
     pub(super) fn binary_bytes_max(&self) -> usize {
         /// The numbers, ID and tag of a key, and the lengths of its names and of its share.
-        const FIXED: usize = 96;
+        const FIXED: usize = 64;
         let bytes = |key: &FetchResult<S>| match &key.answer {
             FetchAnswer::NotFound | FetchAnswer::Forbidden => FIXED,
             FetchAnswer::Found(found) => {
@@ -257,7 +273,10 @@ pub struct FoundShare<S = Encrypted> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::limits::{JSON_BYTES_PER_KEY_MAX, KEY_BYTES_MAX, SLAVE_SAES_MAX};
+    use crate::crypto::key_tag::TAG_SECRET_BYTES;
+    use crate::protocol::limits::{
+        JSON_BYTES_PER_KEY_MAX, KEY_BYTES_MAX, SLAVE_SAES_MAX, bytes_per_key,
+    };
     use crate::protocol::names::NAME_BYTES_MAX;
 
     #[test]
@@ -278,5 +297,9 @@ mod tests {
         };
         let json = serde_json::to_string(&result).unwrap();
         assert!(json.len() < JSON_BYTES_PER_KEY_MAX, "{}", json.len());
+        let reply = FetchReply { keys: vec![result] };
+        let binary = postcard::to_allocvec(&reply).unwrap();
+        assert!(binary.len() <= reply.binary_bytes_max());
+        assert!(binary.len() + KEY_BYTES_MAX + TAG_SECRET_BYTES <= bytes_per_key(KEY_BYTES_MAX));
     }
 }

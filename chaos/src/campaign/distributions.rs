@@ -6,7 +6,7 @@ use toml::Spanned;
 use super::CampaignError;
 use super::checker::Checker;
 use super::file::{CampaignFile, Distributions};
-use super::value::{Range, Swarm};
+use super::value::{Count, Range, Swarm};
 use crate::plan::limits::{self, Limit};
 
 impl Checker<'_> {
@@ -85,6 +85,16 @@ impl Checker<'_> {
             ),
             ("grace_ms", cluster.grace_ms, limits::GRACE_MS),
             ("share_ttl_ms", cluster.share_ttl_ms, limits::SHARE_TTL_MS),
+            (
+                "shares_per_hub_max",
+                cluster.shares_per_hub_max,
+                limits::SHARES_PER_HUB,
+            ),
+            (
+                "share_bytes_per_hub_max",
+                cluster.share_bytes_per_hub_max,
+                limits::SHARE_BYTES_PER_HUB,
+            ),
         ] {
             within(&format!("cluster.{what}"), range, limit)?;
         }
@@ -102,6 +112,12 @@ impl Checker<'_> {
             ("calls_per_second", workload.calls_per_second, 1..=200),
             ("number", workload.number, limits::NUMBER),
             ("fetch_after_ms", workload.fetch_after_ms, waits),
+            (
+                "again_after_ms",
+                workload.again_after_ms,
+                limits::AGAIN_AFTER_MS,
+            ),
+            ("together", workload.together, limits::TOGETHER),
             ("burst_percent", percent(workload.burst_percent), 0..=100),
             (
                 "intruder_percent",
@@ -137,7 +153,11 @@ impl Checker<'_> {
         match bad {
             Some(bits) => Err(self.error(
                 Some(span),
-                &format!("workload.bits must be multiples of 8 from 64 to 65536, not {bits}"),
+                &format!(
+                    "workload.bits must be multiples of 8 from {} to {}, not {bits}",
+                    limits::BITS.start(),
+                    limits::BITS.end()
+                ),
             )),
             None if workload.bits.is_empty() => {
                 Err(self.error(Some(span), "workload.bits must name at least one key size"))
@@ -188,6 +208,11 @@ impl Checker<'_> {
                 lies.get_ref().rate_percent,
                 limits::RATE_PERCENT,
             )?;
+            // In a cluster whose size is drawn, fewer hubs lie where there are fewer.
+            if let Count::Range(liars) = lies.get_ref().liars {
+                let hubs = 0..=campaign.cluster.get_ref().hubs.to;
+                self.within(&lies.span(), "lies.liars", liars, hubs)?;
+            }
             let heal_ms = campaign.workload.get_ref().duration_s * 1000;
             let duration_ms = lies.get_ref().duration_ms.unwrap_or(Range::just(1));
             self.within(&lies.span(), "lies.duration_ms", duration_ms, 1..=heal_ms)?;

@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 
 use super::file::Distributions;
 use super::value::{Range, Swarm};
-use crate::plan::limits::FIRST_CALL_MS;
+use crate::plan::limits::{FIRST_CALL_MS, NUMBER};
 use crate::plan::stream::stream;
 use crate::plan::{ClusterPlan, Plan, PlannedCall};
 
@@ -26,27 +26,36 @@ impl Distributions {
             &mut stream("cluster"),
             &mut stream("timing"),
             &mut stream("key source"),
+            &mut stream("stores"),
         );
         let heal_at_ms = self.workload.get_ref().duration_s * 1000;
         let recovery_ms = self.nemesis.recovery_ms;
         let calls_until_ms = heal_at_ms + recovery_ms + AFTER_RECOVERY_MS;
-        let fetch_after_max = self.workload.get_ref().fetch_after_ms.to;
-        let end_ms = cluster.drained_at_ms(calls_until_ms + fetch_after_max);
+        let workload = self.workload.get_ref();
+        let again_after_max = match workload.fetch_twice_percent {
+            0 => 0,
+            _ => workload.again_after_ms.to,
+        };
+        let last_ms = calls_until_ms + workload.fetch_after_ms.to + again_after_max;
+        let end_ms = cluster.drained_at_ms(last_ms);
         let mut plan = Plan {
             campaign: name.to_owned(),
             seed,
-            calls: self.draw_bursts(
-                self.draw_groups(
-                    self.draw_calls(
+            calls: self.draw_repeats(
+                self.draw_bursts(
+                    self.draw_groups(
+                        self.draw_calls(
+                            &cluster,
+                            calls_until_ms,
+                            &mut stream("call rate"),
+                            &mut stream("calls"),
+                        ),
                         &cluster,
-                        calls_until_ms,
-                        &mut stream("call rate"),
-                        &mut stream("calls"),
+                        &mut stream("groups"),
                     ),
-                    &cluster,
-                    &mut stream("groups"),
+                    &mut stream("bursts"),
                 ),
-                &mut stream("bursts"),
+                &mut stream("repeats"),
             ),
             faults: self.draw_faults(&cluster, heal_at_ms, &mut stream("faults")),
             liars: self.draw_liars(&cluster, heal_at_ms, &mut stream("liars")),
@@ -66,6 +75,7 @@ impl Distributions {
         rng: &mut ChaCha12Rng,
         timing_rng: &mut ChaCha12Rng,
         key_source_rng: &mut ChaCha12Rng,
+        stores_rng: &mut ChaCha12Rng,
     ) -> ClusterPlan {
         let section = self.cluster.get_ref();
         let hubs = section.hubs.draw(rng);
@@ -103,6 +113,8 @@ impl Distributions {
             share_ttl_ms: section.share_ttl_ms.draw(timing_rng),
             coalition: section.coalition.draw(hubs, threshold, rng) as u8,
             key_source: section.key_source.draw(key_source_rng),
+            shares_per_hub_max: section.shares_per_hub_max.draw(stores_rng),
+            share_bytes_per_hub_max: section.share_bytes_per_hub_max.draw(stores_rng),
         }
     }
 
@@ -133,6 +145,8 @@ impl Distributions {
                     .copied()
                     .filter(|_| percent(workload.intruder_percent, rng)),
                 fetch_twice: percent(workload.fetch_twice_percent, rng),
+                again_after_ms: 0,
+                together: 1,
                 also: None,
             }
         });
@@ -141,11 +155,8 @@ impl Distributions {
             .collect()
     }
 
-    /// In a wide swarm blocks may be small and keys large: then fewer keys are asked for, or else smaller ones.
+    /// Blocks may be small and keys large: then fewer keys are asked for, or else smaller ones.
     fn draw_what_fits(&self, mut call: PlannedCall, cluster: &ClusterPlan) -> PlannedCall {
-        if self.swarm != Swarm::Wide {
-            return call;
-        }
         if cluster.keys_max(call.bits) == 0 {
             let bits = || self.workload.get_ref().bits.iter().copied();
             let fitting = bits().filter(|&bits| cluster.keys_max(bits) > 0);
@@ -161,6 +172,20 @@ impl Distributions {
             if rng.random_range(0..100) < self.workload.get_ref().burst_percent {
                 calls[index].at_ms = calls[index - 1].at_ms;
             }
+        }
+        calls
+    }
+
+    /// When slaves ask once more, and how many calls of the master they fetch the keys of.
+    fn draw_repeats(&self, mut calls: Vec<PlannedCall>, rng: &mut ChaCha12Rng) -> Vec<PlannedCall> {
+        let workload = self.workload.get_ref();
+        for call in &mut calls {
+            let again_after_ms = workload.again_after_ms.draw(rng);
+            if call.fetch_twice {
+                call.again_after_ms = again_after_ms;
+            }
+            let most = *NUMBER.end() / u64::from(call.number);
+            call.together = workload.together.draw(rng).min(most) as u16;
         }
         calls
     }
@@ -230,7 +255,11 @@ mod tests {
                     .calls
                     .iter()
                     .filter(|call| call.at_ms >= plan.heal_at_ms + plan.recovery_ms);
-                assert!(late.count() >= 5, "{name} {seed}: recovery is hardly tried");
+                let is_disturbed = !plan.faults.is_empty() || !plan.liars.is_empty();
+                assert!(
+                    late.count() >= 5 || !is_disturbed,
+                    "{name} {seed}: recovery is hardly tried"
+                );
                 for fault in &plan.faults {
                     assert!(fault.at_ms < fault.until_ms && fault.until_ms <= plan.heal_at_ms);
                 }

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::value::{Choice, Count, Latency, Range, Swarm};
-use crate::plan::{ClusterPlan, FaultKind, Liar, Lie, PlannedCall, PlannedFault};
+use crate::plan::{self, ClusterPlan, FaultKind, Liar, Lie, PlannedCall, PlannedFault};
 
 /// A campaign file, as it is written: either distributions, or a schedule.
 #[derive(Debug, Deserialize)]
@@ -84,6 +84,20 @@ pub struct ClusterSection {
     /// Where the randomness of keys comes from.
     #[serde(default = "generator")]
     pub key_source: Choice<KeySource>,
+    /// Most shares that a hub holds.
+    #[serde(default = "shares_per_hub_max")]
+    pub shares_per_hub_max: Range,
+    /// Most bytes of shares that a hub holds.
+    #[serde(default = "share_bytes_per_hub_max")]
+    pub share_bytes_per_hub_max: Range,
+}
+
+fn shares_per_hub_max() -> Range {
+    Range::just(plan::shares_max())
+}
+
+fn share_bytes_per_hub_max() -> Range {
+    Range::just(plan::share_bytes_max())
 }
 
 fn three() -> Range {
@@ -159,9 +173,23 @@ pub struct WorkloadSection {
     /// Calls of which the slave asks twice.
     #[serde(default)]
     pub fetch_twice_percent: u32,
+    /// How long after the answer to the first time it does.
+    #[serde(default = "at_once")]
+    pub again_after_ms: Range,
+    /// Calls by the master whose keys the slaves fetch at once.
+    #[serde(default = "alone")]
+    pub together: Range,
     /// Calls that name one more slave.
     #[serde(default)]
     pub group_percent: u32,
+}
+
+fn at_once() -> Range {
+    Range::just(0)
+}
+
+fn alone() -> Range {
+    Range::just(1)
 }
 
 fn bits() -> Vec<u32> {
@@ -197,7 +225,7 @@ pub struct FaultSection {
     #[serde(default = "one_client")]
     pub clients: Range,
     /// For `slow-link`: latency in milliseconds; for `lossy-link`: messages lost, in percent; for `slow-hub`: delay in
-    /// milliseconds; for `flood` and `rogue-client`: messages a second.
+    /// milliseconds; for `flood` and `rogue-client`: messages a second; for `greedy-sae`: calls a second.
     #[serde(default)]
     pub strength: Option<Range>,
 }

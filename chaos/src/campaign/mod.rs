@@ -175,7 +175,7 @@ pub enum SeedError {
 }
 
 /// The campaigns that come with the command, in the order in which they run.
-const BUILT_IN: [(&str, &str); 14] = [
+const BUILT_IN: [(&str, &str); 19] = [
     ("calm", include_str!("../../campaigns/calm.toml")),
     (
         "partitions",
@@ -206,6 +206,11 @@ const BUILT_IN: [(&str, &str); 14] = [
     ),
     ("drought", include_str!("../../campaigns/drought.toml")),
     ("scarcity", include_str!("../../campaigns/scarcity.toml")),
+    ("repeats", include_str!("../../campaigns/repeats.toml")),
+    ("limits", include_str!("../../campaigns/limits.toml")),
+    ("greedy", include_str!("../../campaigns/greedy.toml")),
+    ("absence", include_str!("../../campaigns/absence.toml")),
+    ("search", include_str!("../../campaigns/search.toml")),
     ("storm", include_str!("../../campaigns/storm.toml")),
     ("swarm", include_str!("../../campaigns/swarm.toml")),
 ];

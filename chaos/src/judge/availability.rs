@@ -3,6 +3,7 @@
 //! One place, [`excuse`], decides when a failure is legitimate, with a reason for each case.
 
 use super::{Facts, Verdict, Violation};
+use crate::plan::{Plan, PlannedCall, share_bytes};
 use crate::world::observer::record::{Call, CallKind, Outcome};
 
 /// The nodes start at the same moment as the run, and have to find each other first.
@@ -20,6 +21,8 @@ pub enum Excuse {
         /// Honest hubs in reach.
         good: usize,
     },
+    /// The SAE had asked for more keys than hubs guarantee it room for.
+    BeyondGuarantee,
 }
 
 /// Checks the invariant.
@@ -60,16 +63,53 @@ pub fn excuse(facts: &Facts<'_>, call: &Call) -> Option<Excuse> {
     }
     let mut good = facts.good_hubs(call.client, call.from_us, call.until_us);
     if call.kind == CallKind::Slave {
-        let master = facts.master_of(call);
-        let keys = master
-            .and_then(|master| master.outcome.keys())
-            .unwrap_or_default();
-        for key in keys {
+        for key in facts.keys_of_master(call) {
             good.retain(|&hub| holds(facts, hub, key.id, call));
         }
     }
-    let enough = good.len() >= usize::from(plan.cluster.threshold);
+    if call.kind == CallKind::Master && is_beyond_guarantee(plan, call) {
+        return Some(Excuse::BeyondGuarantee);
+    }
+    let enough = good.len() >= hubs_needed(facts, call);
     (!enough).then_some(Excuse::TooFewHubs { good: good.len() })
+}
+
+/// How many hubs a call needs. A client that has just started cannot know what it handed out before. An earlier life of it
+/// may have handed a key out that shares of K hubs made, so that it needs more fresh shares than are left then.
+fn hubs_needed(facts: &Facts<'_>, call: &Call) -> usize {
+    let cluster = &facts.seen.plan.cluster;
+    let (hubs, threshold) = (usize::from(cluster.hubs), usize::from(cluster.threshold));
+    // The time to live, the background, which is twice the deadline, and the deadline.
+    let unsure_us = 1000 * (cluster.share_ttl_ms + 3 * cluster.call_deadline_ms);
+    let starts = facts.seen.client_starts.iter();
+    let mut starts = starts.filter(|((client, _), _)| *client == call.client);
+    let is_unsure = starts.any(|(_, &at_us)| (at_us..at_us + unsure_us).contains(&call.from_us));
+    match call.kind {
+        CallKind::Slave if is_unsure => threshold.max(hubs - threshold + 1),
+        _ => threshold,
+    }
+}
+
+/// Whether the shares of an SAE may be more than hubs guarantee it room for: of all the keys that it had asked for by the
+/// end of a call and that may still be held, however soon they were fetched.
+fn is_beyond_guarantee(plan: &Plan, call: &Call) -> bool {
+    let cluster = &plan.cluster;
+    let (from_ms, until_ms) = (call.from_us / 1000, call.until_us / 1000);
+    // A share may come in the background.
+    let lives_ms = cluster.share_ttl_ms + 2 * cluster.call_deadline_ms;
+    let lasts_ms = |planned: &PlannedCall| cluster.call_deadline_ms * u64::from(planned.together);
+    let asked = plan.calls.iter().filter(|planned| {
+        planned.master == call.client
+            && planned.at_ms <= until_ms
+            && from_ms < planned.at_ms + lasts_ms(planned) + lives_ms
+    });
+    let (mut shares, mut bytes) = (0, 0);
+    for planned in asked {
+        shares += planned.keys();
+        bytes += planned.keys() * share_bytes(planned.bits);
+    }
+    plan.guarantee(plan.client_name(call.client))
+        .is_some_and(|guarantee| shares > guarantee.shares || bytes > guarantee.bytes)
 }
 
 /// Whether a hub took the share before the call began, has not been down since, and lets it live until the call is over.
@@ -95,7 +135,7 @@ pub(super) fn was_down(facts: &Facts<'_>, hub: usize, from_ms: u64, until_ms: u6
 mod tests {
     use super::super::testing::{MASTER, SLAVE, Scene, fault, liar, refused, unknown};
     use super::*;
-    use crate::plan::{Fault, Plan};
+    use crate::plan::Fault;
 
     /// A call by the master from 5.000 s to 5.100 s that is refused, under a plan.
     fn master_refused(plan: impl FnOnce(&mut Plan)) -> Scene {
@@ -249,6 +289,59 @@ mod tests {
         };
         assert_eq!(fetch_after(2), None);
         assert_eq!(fetch_after(3), Some(Excuse::TooFewHubs { good: 2 }));
+    }
+
+    #[test]
+    fn a_client_that_has_just_started_needs_more_hubs_to_fetch() {
+        // Of 7 hubs with a threshold of 3 it needs 5.
+        let fetch = |hubs_down: usize, from_ms: u64| {
+            let mut scene = Scene::new(|plan| {
+                plan.cluster.hubs = 7;
+                plan.faults
+                    .extend((0..hubs_down).map(|hub| crash(hub, 5_500, 5_600)));
+            });
+            scene.see().client_starts.insert((SLAVE, 1), 1_000_000);
+            scene.establish(0, 5_000);
+            scene.call(
+                0,
+                CallKind::Slave,
+                SLAVE,
+                (from_ms, from_ms + 100),
+                refused(),
+            );
+            excuse_of(&scene)
+        };
+        assert_eq!(fetch(2, 9_000), None);
+        assert_eq!(fetch(3, 9_000), Some(Excuse::TooFewHubs { good: 4 }));
+        // The shares of 8 s would not live any more.
+        let unsure = |from_ms: u64| {
+            let scene = Scene::new(|plan| plan.cluster.hubs = 7);
+            scene.see().client_starts.insert((SLAVE, 1), 1_000_000);
+            let span = (from_ms, from_ms + 100);
+            scene.call(0, CallKind::Slave, SLAVE, span, refused());
+            let seen = scene.see();
+            let facts = Facts::new(&seen);
+            hubs_needed(&facts, &seen.calls[0])
+        };
+        assert_eq!((unsure(17_999), unsure(18_000)), (5, 3));
+    }
+
+    #[test]
+    fn keys_beyond_what_hubs_guarantee_room_for_may_be_refused() {
+        let refused_with_room_for = |shares: u64| {
+            let scene = Scene::new(|plan| {
+                plan.cluster.shares_per_hub_max = shares;
+                plan.calls.truncate(2);
+                for (call, at_ms) in plan.calls.iter_mut().zip([4_000, 5_000]) {
+                    (call.master, call.at_ms, call.number) = (MASTER, at_ms, 10);
+                }
+            });
+            scene.call(1, CallKind::Master, MASTER, (5_000, 5_100), refused());
+            excuse_of(&scene)
+        };
+        // A sixth for each of three clients.
+        assert_eq!(refused_with_room_for(120), None);
+        assert_eq!(refused_with_room_for(119), Some(Excuse::BeyondGuarantee));
     }
 
     #[test]

@@ -11,14 +11,23 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     let plan = &facts.seen.plan;
     let pool_max =
         BLOCKS_MAX * usize::try_from(plan.cluster.psrd_block_bytes).unwrap_or(usize::MAX);
+    let cluster = &plan.cluster;
     for (at_us, hub, status) in &facts.seen.hub_statuses {
-        verdict.expect(status.shares_held <= status.shares_max, *at_us, || {
-            Violation::StoreTooFull {
+        for (what, held, max) in [
+            ("shares", status.shares_held, cluster.shares_per_hub_max),
+            (
+                "bytes of shares",
+                status.share_bytes_held,
+                cluster.share_bytes_per_hub_max,
+            ),
+        ] {
+            verdict.expect(held as u64 <= max, *at_us, || Violation::StoreTooFull {
                 hub: *hub,
-                held: status.shares_held,
-                max: status.shares_max,
-            }
-        });
+                held,
+                what,
+                max,
+            });
+        }
         for peer in &status.peers {
             let largest = peer.up_bytes_left.max(peer.down_bytes_left);
             verdict.expect(largest <= pool_max, *at_us, || Violation::PoolTooFull {
@@ -65,14 +74,15 @@ mod tests {
     #[test]
     fn a_full_store_is_right_and_one_share_more_is_seen() {
         for (more, breaks) in [(0, false), (1, true)] {
-            let mut scene = Scene::new(|_| {});
+            let mut scene = Scene::new(|plan| plan.cluster.shares_per_hub_max = 70);
+            // Whatever the hub says that it may hold.
             scene.poll(2, 2_000, |status| {
-                status.shares_held = status.shares_max + more
+                (status.shares_held, status.shares_max) = (70 + more, 1_000);
             });
             scene.poll_all_drained();
             let verdict = scene.judge(check);
             if breaks {
-                verdict.must_break("hub 2 holds");
+                verdict.must_break("hub 2 holds 71 shares, 70 are allowed");
             } else {
                 verdict.must_hold();
             }

@@ -8,7 +8,7 @@ use dske::protocol::KeyId;
 use super::facts::stored;
 use super::{Facts, Verdict, Violation};
 use crate::world::observer::open;
-use crate::world::observer::record::{CallKind, Seen};
+use crate::world::observer::record::{Call, CallKind, Seen};
 
 /// Client and key → hub → when the client first heard from the hub that it holds the share.
 type Heard = BTreeMap<(usize, KeyId), BTreeMap<usize, u64>>;
@@ -19,7 +19,8 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();
     let threshold = usize::from(facts.seen.plan.cluster.threshold);
     let heard = heard(facts);
-    for call in facts.calls(CallKind::Master) {
+    let establishes = |call: &&Call| matches!(call.kind, CallKind::Master | CallKind::Greedy);
+    for call in facts.seen.calls.iter().filter(establishes) {
         let Some(keys) = call.outcome.keys() else {
             continue;
         };

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
-use dske::protocol::batch::{Reply, replies_of};
-use dske::protocol::message::{DepositBody, DepositOutcome, DepositResult, Plain};
-use dske::protocol::{KeyId, Request, Response, SaeId};
+use dske::protocol::batch::{Operation, Reply, operations_of, replies_of};
+use dske::protocol::message::{DepositBody, DepositOutcome, DepositResult, Plain, Withdrawal};
+use dske::protocol::{KeyId, KeyName, Request, Response, SaeId};
 
 use crate::world::observer::Observation;
 use crate::world::observer::open;
-use crate::world::observer::record::{Call, CallKind, Seen};
+use crate::world::observer::record::{Call, CallKind, Key, Seen};
 
 /// What was seen, with conclusions.
 pub struct Facts<'a> {
@@ -111,11 +111,19 @@ impl<'a> Facts<'a> {
         self.seen.calls.iter().filter(move |call| call.kind == kind)
     }
 
-    /// The master's call that belongs to another.
+    /// The master's first call that belongs to another.
     #[must_use]
     pub fn master_of(&self, call: &Call) -> Option<&'a Call> {
         self.calls(CallKind::Master)
             .find(|master| master.id == call.id)
+    }
+
+    /// The keys that the master was given in the call or the calls that another belongs to.
+    pub fn keys_of_master(&self, call: &Call) -> impl Iterator<Item = &'a Key> {
+        let id = call.id;
+        let calls = self.calls(CallKind::Master);
+        let keys = calls.filter_map(move |call| call.outcome.keys().filter(|_| call.id == id));
+        keys.flatten()
     }
 
     /// How long before a call the network and the nodes have to be undisturbed, in milliseconds: a request that was
@@ -195,12 +203,34 @@ pub(crate) fn stored(to: &Request, response: &Response) -> Vec<KeyId> {
     results.into_iter().map(|result| result.key_id).collect()
 }
 
+/// The keys that are withdrawn, according to an answer.
+pub(crate) fn withdrawn(to: &Request, response: &Response) -> Vec<KeyName> {
+    let replies = replies_of(to, response).into_iter().flatten();
+    let operations = operations_of(to).unwrap_or_default().into_iter();
+    let withdrawals = operations.zip(replies).filter_map(|pair| match pair {
+        (Operation::Withdraw(withdrawal), Reply::Withdraw) => Some(withdrawal),
+        _ => None,
+    });
+    let keys = withdrawals.flat_map(|withdrawal| {
+        let Withdrawal {
+            master_sae,
+            key_ids,
+            ..
+        } = withdrawal;
+        key_ids.into_iter().map(move |key_id| KeyName {
+            master_sae: master_sae.clone(),
+            key_id,
+        })
+    });
+    keys.collect()
+}
+
 /// What an answer says of each key that was deposited.
 pub(crate) fn deposit_results(to: &Request, response: &Response) -> Vec<DepositResult> {
     let replies = replies_of(to, response).into_iter().flatten();
     let results = replies.filter_map(|reply| match reply {
         Reply::Deposit(reply) => Some(reply.keys),
-        Reply::Fetch(_) | Reply::Refused(_) => None,
+        Reply::Fetch(_) | Reply::Refused(_) | Reply::Withdraw => None,
     });
     results.flatten().collect()
 }

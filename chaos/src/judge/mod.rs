@@ -11,14 +11,16 @@
 //! | [`answered`] | a KME that is up answers every call within its deadline | §5, §8 |
 //! | [`availability`] | with K honest hubs in reach a call succeeds | §5, §8 |
 //! | [`blame`] | only liars are blamed, and a liar that was met is | §8 |
-//! | [`access`] | only named SAEs get a key, each once | §6 |
+//! | [`access`] | only named SAEs get a key, each once, across restarts and late repeats | §6, §8 |
+//! | [`fair`] | what one SAE does within the rules costs the others next to nothing | §6, §9 |
+//! | [`nothing_for_nobody`] | no message leaves for a call that has ended, but for the background delivery that is specified | §5 |
+//! | [`bounded_work`] | searching for keys takes no more work than the calls allow that are under way | §8, §9 |
 //! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
 //!
 //! [`facts`] are worked out once for all of them; [`violation`] is what they find, with the evidence.
 //!
-//! What is *not* checked: timing side channels, and that a KME does not hand a key to an SAE twice across a restart
-//! of the KME within the hubs' linger time (it may: what it has handed out is forgotten with it).
+//! What is *not* checked: timing side channels.
 
 pub mod access;
 pub mod agreement;
@@ -26,10 +28,13 @@ pub mod answered;
 pub mod authentic;
 pub mod availability;
 pub mod blame;
+pub mod bounded_work;
 pub mod bounds;
 pub mod established;
 pub mod facts;
+pub mod fair;
 pub mod no_false_key;
+pub mod nothing_for_nobody;
 pub mod one_time;
 pub mod recovery;
 pub mod secrecy;
@@ -107,6 +112,9 @@ pub fn check(invariant: Invariant) -> Check {
         Invariant::Availability => availability::check,
         Invariant::Blame => blame::check,
         Invariant::Access => access::check,
+        Invariant::Fair => fair::check,
+        Invariant::NothingForNobody => nothing_for_nobody::check,
+        Invariant::BoundedWork => bounded_work::check,
         Invariant::Recovery => recovery::check,
         Invariant::Bounds => bounds::check,
     }

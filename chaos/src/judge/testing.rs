@@ -9,12 +9,14 @@ use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{ShareIndex, Sharing};
 use dske::node::client::{ClientStatus, HubPeerStatus};
 use dske::node::link::LinkStatus;
-use dske::protocol::batch::{Encoding, Reply};
-use dske::protocol::channel::{Bound, ClientEnd, PoolOwner, seal_deposit, seal_replies};
+use dske::protocol::batch::{Encoding, Operation, Reply};
+use dske::protocol::channel::{
+    Bound, ClientEnd, PoolOwner, seal_batch, seal_deposit, seal_replies,
+};
 use dske::protocol::hub::{Hub, HubStatus, PsrdRequest, RegistrationRequest};
 use dske::protocol::initiator::{EstablishRequest, Initiator, KeySource, Patience, Progress};
 use dske::protocol::message::{
-    DepositBody, DepositOutcome, DepositReply, DepositResult, FetchQuery, Plain,
+    DepositBody, DepositOutcome, DepositReply, DepositResult, FetchQuery, Plain, Withdrawal,
 };
 use dske::protocol::responder::Responder;
 use dske::protocol::signature::Signature;
@@ -174,10 +176,40 @@ impl Scene {
         self.call(id, CallKind::Slave, SLAVE, (at_ms, at_ms + 4), outcome);
     }
 
+    /// The last deposit that the master sent to a hub.
+    pub(super) fn last_deposit(&self, hub: usize) -> DepositBody<Plain> {
+        let seen = self.see();
+        let facts = Facts::new(&seen);
+        let mut deposits = facts.deposits.iter().rev();
+        let last = deposits.find(|deposit| (deposit.client, deposit.hub) == (MASTER, hub));
+        last.unwrap().body.clone()
+    }
+
+    /// The same for one key of which nobody has heard.
+    pub(super) fn deposit_of_another_key(&mut self, hub: usize) -> DepositBody<Plain> {
+        let mut body = self.last_deposit(hub);
+        body.keys.truncate(1);
+        body.keys[0].key_id = unheard_of(&mut self.rng).id;
+        body
+    }
+
     /// The master sends a deposit to a hub once more, with fresh PSRD.
     pub(super) fn deposit_again(&mut self, hub: usize, at_ms: u64, body: &DepositBody<Plain>) {
         let end = self.ends.get_mut(&(MASTER, hub)).unwrap();
         let (request, _) = end.seal_deposit(body).unwrap();
+        self.exchange(MASTER, hub, at_ms, request);
+    }
+
+    /// The master withdraws the keys of a deposit from a hub.
+    pub(super) fn withdraw(&mut self, hub: usize, at_ms: u64, body: &DepositBody<Plain>) {
+        let withdrawal = Operation::Withdraw(Withdrawal {
+            client: body.client.clone(),
+            master_sae: body.master_sae.clone(),
+            key_ids: body.keys.iter().map(|key| key.key_id).collect(),
+        });
+        let end = self.ends.get_mut(&(MASTER, hub)).unwrap();
+        let spent = end.spend(MAC_KEY_BYTES).unwrap();
+        let (request, _) = seal_batch(spent, &body.client, vec![withdrawal]);
         self.exchange(MASTER, hub, at_ms, request);
     }
 
@@ -365,6 +397,7 @@ impl Scene {
             name: CLIENT_NAMES[client].parse().unwrap(),
             uptime_ms: polled_ms - start_ms,
             saes: Vec::new(),
+            claims: 0,
             hubs: hubs.collect(),
             counters: Default::default(),
         };

@@ -7,7 +7,7 @@ use dske::protocol::{KeyId, NodeName, SaeId};
 use dske::psrd::BlockId;
 
 use super::secrecy::leak::Leak;
-use crate::plan::{Invariant, Lie};
+use crate::plan::{Guarantee, Invariant, Lie};
 use crate::world::observer::record::CallKind;
 
 /// Which blames a client has counted for a hub, if any.
@@ -181,8 +181,16 @@ pub enum Violation {
     SaeNotNamed { sae: &'static str, key: KeyId },
     #[error("client {client} got the keys of call {call}, for which its SAE is not named")]
     IntruderServed { client: usize, call: u32 },
-    #[error("the slave of call {call} got its keys twice at client {client}")]
-    FetchedTwice { call: u32, client: usize },
+    #[error(
+        "client {client} handed key {key} to its SAE twice, in calls {first} and {call}, {after_ms} ms apart"
+    )]
+    FetchedTwice {
+        key: KeyId,
+        client: usize,
+        call: u32,
+        first: u32,
+        after_ms: u64,
+    },
     #[error(
         "hub {hub} handed a share of key {key} to {client} that nobody had deposited there like this"
     )]
@@ -227,6 +235,53 @@ pub enum Violation {
         master: SaeId,
     },
 
+    // Fair.
+    #[error(
+        "hub {hub} had no room for key {key} of SAE {sae}, for which it can have held no more than {held} shares of {bytes} bytes, and has to keep room for {} shares and {} bytes",
+        .guarantee.shares, .guarantee.bytes
+    )]
+    NoRoomForOwn {
+        hub: usize,
+        key: KeyId,
+        sae: SaeId,
+        held: u64,
+        bytes: u64,
+        guarantee: Guarantee,
+    },
+    #[error(
+        "{failed} of {calls} calls of other SAEs failed while a greedy one asked for keys, and 1 in 100 may; call {first} was the first, and ended with: {end}"
+    )]
+    PaidByOthers {
+        failed: u64,
+        calls: u64,
+        first: u32,
+        end: String,
+    },
+
+    // Nothing for nobody.
+    #[error(
+        "client {client} sent hub {hub} a {what} of key {key} {late_ms} ms after nobody waited for it any more"
+    )]
+    SentForNobody {
+        client: usize,
+        hub: usize,
+        what: &'static str,
+        key: KeyId,
+        late_ms: u64,
+    },
+
+    // Bounded work.
+    #[error(
+        "client {client} searched {what} {done} since its last poll, and {calls} fetches were under way, for which it may be {max}"
+    )]
+    TooMuchWork {
+        client: usize,
+        what: &'static str,
+        done: u64,
+        calls: u64,
+        max: u64,
+    },
+
     // Recovery.
     #[error(
         "call {call} ({kind:?} at client {client}) began {after_ms} ms after everything was healed and had to succeed; it ended with: {end}"
@@ -240,8 +295,13 @@ pub enum Violation {
     },
 
     // Bounds.
-    #[error("hub {hub} holds {held} shares, {max} are allowed")]
-    StoreTooFull { hub: usize, held: usize, max: usize },
+    #[error("hub {hub} holds {held} {what}, {max} are allowed")]
+    StoreTooFull {
+        hub: usize,
+        held: usize,
+        what: &'static str,
+        max: u64,
+    },
     #[error("hub {hub} has {bytes} bytes of PSRD for {client}, {max} are allowed")]
     PoolTooFull {
         hub: usize,
@@ -311,6 +371,9 @@ impl Violation {
             | Self::WronglyTaken { .. }
             | Self::ShareReplaced { .. }
             | Self::FalseConflict { .. } => Invariant::Access,
+            Self::NoRoomForOwn { .. } | Self::PaidByOthers { .. } => Invariant::Fair,
+            Self::SentForNobody { .. } => Invariant::NothingForNobody,
+            Self::TooMuchWork { .. } => Invariant::BoundedWork,
             Self::NotRecovered { .. } => Invariant::Recovery,
             Self::StoreTooFull { .. }
             | Self::PoolTooFull { .. }

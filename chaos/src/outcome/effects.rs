@@ -3,7 +3,7 @@
 //!
 //! | fault | touches |
 //! |---|---|
-//! | partitions | messages between the two sides that never arrive |
+//! | partitions | messages between the two sides that never arrive, and requests for PSRD that have no answer |
 //! | `hold` | messages of the link that arrive only when it is over, or never |
 //! | `slow-link` | messages of the link that take as long as it says |
 //! | `lossy-link` | messages of the link that had to be sent again |
@@ -12,6 +12,7 @@
 //! | `crash-client` | messages to and from the client that never arrive; calls to it |
 //! | `cut-refill` | refills that the hub leaves unanswered |
 //! | `flood`, `rogue-client` | hostile messages that reach a hub |
+//! | `greedy-sae` | calls by the greedy SAE, which count as hostile messages |
 //!
 //! A loss on a link with two faults counts for both.
 
@@ -35,11 +36,11 @@ pub struct Effect {
     pub lost: u64,
     /// Messages that arrived, or were looked at, late.
     pub late: u64,
-    /// Refills that were left unanswered.
+    /// Refills and registrations that were left unanswered.
     pub refused: u64,
     /// Links that had to register anew.
     pub anew: u64,
-    /// Hostile messages that reached a hub.
+    /// Hostile messages that reached a hub, or calls by a greedy SAE.
     pub hostile: u64,
     /// Calls of masters and slaves that were under way at the client whose messages or refills were touched.
     pub calls: u64,
@@ -169,6 +170,15 @@ impl Scene<'_> {
                 touched.lost = self.lost(planned, |way| {
                     clients.contains(&way.client) && hubs.contains(&way.hub)
                 });
+                // A link that waits for PSRD sends nothing that could be lost, and its calls wait with it.
+                for &hub in hubs {
+                    let span = planned.at_ms * 1000..until_us;
+                    let refused = out_of_band(self.facts, OutOfBand::Unanswered, hub, span);
+                    let its = refused
+                        .into_iter()
+                        .filter(|(_, client)| clients.contains(client));
+                    touched.refused.extend(its);
+                }
             }
             Fault::Hold { client, hub } => {
                 let is_late = |_: &Way, arrived_us| arrived_us >= until_us;
@@ -206,6 +216,11 @@ impl Scene<'_> {
                 touched.hostile = self.met(planned, |one| one.hub == *hub && !one.is_rogue);
             }
             Fault::RogueClient { .. } => touched.hostile = self.met(planned, |one| one.is_rogue),
+            Fault::GreedySae { client, .. } => {
+                let calls = self.facts.calls(CallKind::Greedy);
+                let its = calls.filter(|c| c.client == *client && lasts(planned, c.from_us));
+                touched.hostile = its.count() as u64;
+            }
         }
         touched
     }

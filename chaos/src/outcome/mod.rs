@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::judge::violation::Panic;
 use crate::judge::{self, Facts, Violation};
-use crate::plan::{Invariant, Plan};
+use crate::plan::{Invariant, Plan, PlannedCall};
 use crate::world::observer::record::{CallKind, Outcome};
 use boundary::BoundaryPoint;
 use effects::Effect;
@@ -79,7 +79,7 @@ impl RunOutcome {
             checked.insert(invariant.name().to_owned(), verdict.evaluated);
             violations.extend(verdict.broken.into_iter().map(RunViolation::from));
         }
-        let requested = plan.calls.iter().map(|call| u64::from(call.number)).sum();
+        let requested = plan.calls.iter().map(PlannedCall::keys).sum();
         let (keys_established, keys_fetched) = (established(facts), arrived(facts));
         let mut outcome = Self {
             seed: plan.seed,
@@ -126,16 +126,17 @@ fn established(facts: &Facts<'_>) -> u64 {
 
 /// Keys that reached all of their slaves, of whom a group has several.
 fn arrived(facts: &Facts<'_>) -> u64 {
-    let mut slaves: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut slaves: BTreeMap<u32, u64> = BTreeMap::new();
     let delivered = facts.calls(CallKind::Slave);
-    for call in delivered.filter(|call| matches!(call.outcome, Outcome::Keys(_))) {
-        *slaves.entry(call.id).or_default() += 1;
+    for call in delivered {
+        let keys = call.outcome.keys().map_or(0, <[_]>::len);
+        *slaves.entry(call.id).or_default() += keys as u64;
     }
     let complete = facts.seen.plan.calls.iter().filter(|call| {
         let arrived = slaves.get(&call.id).copied().unwrap_or_default();
-        arrived == call.slaves().count()
+        arrived == call.slaves().count() as u64 * call.keys()
     });
-    complete.map(|call| u64::from(call.number)).sum()
+    complete.map(PlannedCall::keys).sum()
 }
 
 fn durations(facts: &Facts<'_>, kind: CallKind) -> Vec<f64> {

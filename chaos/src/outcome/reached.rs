@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use dske::protocol::batch::{Operation, operations_of};
 
 use crate::judge::Facts;
+use crate::judge::facts::deposit_results;
 use crate::plan::reached::{Branch, Reached};
 use crate::world::observer::record::{CallKind, Outcome, Seen};
 
@@ -53,6 +54,14 @@ pub(super) fn of(facts: &Facts<'_>) -> BTreeMap<String, u64> {
         Reached::Branch(Branch::ShareIsPad),
         shares_that_are_pads(facts),
     );
+    for message in &facts.seen.messages {
+        let Seen::Said { to, response } = &message.what else {
+            continue;
+        };
+        for result in deposit_results(to, response) {
+            add(Reached::Deposit(result.outcome), 1);
+        }
+    }
     for (_, _, status) in last_statuses(facts) {
         for (what, count) in &status.refused {
             add(Reached::Refused(what), *count);
@@ -67,6 +76,10 @@ pub(super) fn of(facts: &Facts<'_>) -> BTreeMap<String, u64> {
             // Not what the nodes count: they count intruders too, who have to be refused.
             (CallKind::Master | CallKind::Slave, Outcome::Refused(..)) => {
                 add(Reached::Branch(Branch::CallFailed), 1)
+            }
+            (CallKind::Greedy, Outcome::Keys(_)) => add(Reached::GreedyGiven, 1),
+            (CallKind::Greedy, Outcome::Refused(status, _)) => {
+                add(Reached::GreedyRefused(*status), 1)
             }
             (_, Outcome::Unknown(_)) => add(Reached::CallWithoutAnswer, 1),
             _ => {}
@@ -90,7 +103,7 @@ fn shares_that_are_pads(facts: &Facts<'_>) -> u64 {
         operations_of(request)
     });
     let is_pad = |operation: &Operation| match operation {
-        Operation::Fetch(_) => false,
+        Operation::Fetch(_) | Operation::Withdraw(_) => false,
         Operation::Deposit(body) => {
             let mut keys = body.keys.iter();
             keys.any(|key| key.share.0.iter().all(|byte| *byte == 0))

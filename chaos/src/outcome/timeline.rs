@@ -71,7 +71,7 @@ pub(super) fn of(facts: &Facts<'_>, violations: &[RunViolation]) -> Timeline {
     let mut marks = Vec::new();
     for planned in &plan.faults {
         let rows = match &planned.fault {
-            Fault::CrashClient { client } => vec![hubs + client],
+            Fault::CrashClient { client } | Fault::GreedySae { client, .. } => vec![hubs + client],
             fault => fault.hubs(),
         };
         marks.extend(rows.into_iter().map(|node| Mark {

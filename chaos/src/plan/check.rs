@@ -68,6 +68,16 @@ impl Plan {
             ("grace_ms", cluster.grace_ms, limits::GRACE_MS),
             ("share_ttl_ms", cluster.share_ttl_ms, limits::SHARE_TTL_MS),
             ("coalition", cluster.coalition.into(), 0..=hubs),
+            (
+                "shares_per_hub_max",
+                cluster.shares_per_hub_max,
+                limits::SHARES_PER_HUB,
+            ),
+            (
+                "share_bytes_per_hub_max",
+                cluster.share_bytes_per_hub_max,
+                limits::SHARE_BYTES_PER_HUB,
+            ),
         ] {
             part.within(field, value, limit)?;
         }
@@ -141,7 +151,20 @@ impl Plan {
         })?;
         // A slave that asks when the shares may have expired is no test of anything.
         let ttl_ms = self.cluster.share_ttl_ms;
-        part.within("fetch_after_ms", call.fetch_after_ms, 0..=ttl_ms / 2)
+        part.within("fetch_after_ms", call.fetch_after_ms, 0..=ttl_ms / 2)?;
+        part.within(
+            "again_after_ms",
+            call.again_after_ms,
+            limits::AGAIN_AFTER_MS,
+        )?;
+        part.within("together", call.together.into(), limits::TOGETHER)?;
+        let most = *limits::NUMBER.end();
+        part.must(call.keys() <= most, "together", || {
+            format!(
+                "calls.together must be at most {} with {} keys in a call, not {}: an SAE fetches {most} keys at once at most",
+                most / u64::from(call.number), call.number, call.together
+            )
+        })
     }
 
     fn check_faults(&self) -> Result<(), Flaw> {

@@ -49,6 +49,8 @@ named! {
         Flood = "flood",
         /// A registered client that breaks every rule attacks all hubs with properly signed messages.
         RogueClient = "rogue-client",
+        /// One SAE of a client asks for keys, as many as it is given, and nobody fetches them.
+        GreedySae = "greedy-sae",
     }
 }
 
@@ -144,6 +146,13 @@ pub enum Fault {
         /// Messages a second.
         per_second: u64,
     },
+    /// One SAE of a client asks for keys, as many as it is given, and nobody fetches them. That is within the rules.
+    GreedySae {
+        /// Client.
+        client: usize,
+        /// Calls a second, all at the same moment.
+        per_second: u64,
+    },
 }
 
 impl Fault {
@@ -163,6 +172,7 @@ impl Fault {
             Self::CutRefill { .. } => FaultKind::CutRefill,
             Self::Flood { .. } => FaultKind::Flood,
             Self::RogueClient { .. } => FaultKind::RogueClient,
+            Self::GreedySae { .. } => FaultKind::GreedySae,
         }
     }
 
@@ -200,6 +210,8 @@ impl Fault {
             Self::Flood { .. } => false,
             // Nor anybody who holds PSRD of its own: never an excuse.
             Self::RogueClient { .. } => false,
+            // Nor an SAE, whatever it asks for: others have accounts of their own.
+            Self::GreedySae { .. } => false,
         }
     }
 
@@ -215,7 +227,10 @@ impl Fault {
             // A message may get through at any time, and most do.
             Self::LossyLink { .. } => false,
             // PSRD is there, or it is not: that is not a matter of hubs in reach.
-            Self::CutRefill { .. } | Self::Flood { .. } | Self::RogueClient { .. } => false,
+            Self::CutRefill { .. }
+            | Self::Flood { .. }
+            | Self::RogueClient { .. }
+            | Self::GreedySae { .. } => false,
             _ => self.disturbs(client, hub, cluster),
         }
     }
@@ -235,7 +250,9 @@ impl Fault {
             | Self::CutRefill { hub }
             | Self::Flood { hub, .. } => vec![*hub],
             // Whom it attacks it does not disturb.
-            Self::CrashClient { .. } | Self::RogueClient { .. } => Vec::new(),
+            Self::CrashClient { .. } | Self::RogueClient { .. } | Self::GreedySae { .. } => {
+                Vec::new()
+            }
         }
     }
 
@@ -249,7 +266,8 @@ impl Fault {
             Self::Hold { client, .. }
             | Self::SlowLink { client, .. }
             | Self::LossyLink { client, .. }
-            | Self::CrashClient { client } => vec![*client],
+            | Self::CrashClient { client }
+            | Self::GreedySae { client, .. } => vec![*client],
             Self::SlowHub { .. }
             | Self::CrashHub { .. }
             | Self::CutRefill { .. }
@@ -272,7 +290,8 @@ impl Fault {
             | Self::CrashClient { .. }
             | Self::CutRefill { .. }
             | Self::Flood { .. }
-            | Self::RogueClient { .. } => None,
+            | Self::RogueClient { .. }
+            | Self::GreedySae { .. } => None,
         }
     }
 
@@ -282,9 +301,9 @@ impl Fault {
             Self::SlowLink { latency_ms, .. } => Some(("latency_ms", latency_ms)),
             Self::LossyLink { loss_percent, .. } => Some(("loss_percent", loss_percent)),
             Self::SlowHub { delay_ms, .. } => Some(("delay_ms", delay_ms)),
-            Self::Flood { per_second, .. } | Self::RogueClient { per_second, .. } => {
-                Some(("per_second", per_second))
-            }
+            Self::Flood { per_second, .. }
+            | Self::RogueClient { per_second, .. }
+            | Self::GreedySae { per_second, .. } => Some(("per_second", per_second)),
             Self::Partition { .. }
             | Self::PartitionToHubs { .. }
             | Self::PartitionToClients { .. }
@@ -309,7 +328,7 @@ impl FaultKind {
     #[must_use]
     pub fn strength_limit(self) -> Option<Limit> {
         match self {
-            Self::SlowLink | Self::SlowHub | Self::Flood | Self::RogueClient => {
+            Self::SlowLink | Self::SlowHub | Self::Flood | Self::RogueClient | Self::GreedySae => {
                 Some(limits::STRENGTH)
             }
             Self::LossyLink => Some(limits::LOSS_PERCENT),
@@ -354,6 +373,10 @@ impl FaultKind {
                 per_second: strength,
             },
             Self::RogueClient => Fault::RogueClient {
+                per_second: strength,
+            },
+            Self::GreedySae => Fault::GreedySae {
+                client,
                 per_second: strength,
             },
         }

@@ -23,8 +23,14 @@ named! {
         Availability = "availability",
         /// Only liars are blamed, and every liar whose lie reached a client is blamed.
         Blame = "blame",
-        /// Only named SAEs get a key, each once.
+        /// Only named SAEs get a key, each once, across restarts and late repeats.
         Access = "access",
+        /// What one SAE does within the rules costs the others next to nothing.
+        Fair = "fair",
+        /// No message leaves for a call that has ended, but for the background delivery that is specified.
+        NothingForNobody = "nothing-for-nobody",
+        /// Searching for keys takes no more work than the calls allow that are under way.
+        BoundedWork = "bounded-work",
         /// When the faults are over, everything works again within a bounded time.
         Recovery = "recovery",
         /// Stores stay within their limits, and drain.

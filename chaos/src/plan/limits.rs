@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use dske::protocol::limits::{KEY_BYTES_MAX, SHARE_BYTES_MAX, SHARES_MAX};
+
 use super::{CLIENT_NAMES, HUB_NAMES};
 
 /// From and to, both allowed.
@@ -21,10 +23,10 @@ pub const LATENCY_MS: Limit = 1..=1_000;
 pub const TICK_MS: Limit = 1..=100;
 
 /// Bytes of a block of PSRD: from less than one message needs to more than a run spends.
-pub const PSRD_BLOCK_BYTES: Limit = 256..=1 << 24;
+pub const PSRD_BLOCK_BYTES: Limit = 256..=1 << 23;
 
 /// Bytes below which a pool is refilled.
-pub const PSRD_LOW_WATER_BYTES: Limit = 1..=1 << 24;
+pub const PSRD_LOW_WATER_BYTES: Limit = 1..=1 << 23;
 
 /// A client waits so long for one response.
 pub const REQUEST_TIMEOUT_MS: Limit = 10..=60_000;
@@ -54,7 +56,19 @@ pub const FIRST_CALL_MS: u64 = 1_000;
 pub const NUMBER: Limit = 1..=128;
 
 /// Bits of a key, in steps of 8.
-pub const BITS: Limit = 64..=65_536;
+pub const BITS: Limit = 64..=8 * KEY_BYTES_MAX as u64;
+
+/// A slave asks once more after so long at most: when the longest life of a share is over, it can be told that.
+pub const AGAIN_AFTER_MS: Limit = 0..=*SHARE_TTL_MS.end();
+
+/// Calls by the master whose keys are fetched at once.
+pub const TOGETHER: Limit = 1..=16;
+
+/// Shares of a hub.
+pub const SHARES_PER_HUB: Limit = 1..=SHARES_MAX as u64;
+
+/// Bytes of a hub's shares, from what a topology allows.
+pub const SHARE_BYTES_PER_HUB: Limit = 1 << 20..=SHARE_BYTES_MAX as u64;
 
 /// Strength of a fault: milliseconds, or messages a second.
 pub const STRENGTH: Limit = 1..=10_000;
@@ -88,6 +102,6 @@ mod tests {
             })
         };
         assert!(HUBS.clone().all(within_budget));
-        assert!((1..=18).all(within_budget) && !within_budget(19));
+        assert!((1..=25).all(within_budget) && !within_budget(26));
     }
 }

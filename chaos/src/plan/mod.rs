@@ -31,7 +31,7 @@ use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::harness::Canary;
 use dske::protocol::initiator::KeySource;
-use dske::protocol::limits::ATTEMPTS_MAX;
+use dske::protocol::limits::{ATTEMPTS_MAX, SHARE_BYTES_MAX, SHARES_MAX, keys_per_answer};
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, FaultKind, PlannedFault};
@@ -50,6 +50,9 @@ pub const CLIENT_NAMES: [&str; 5] = ["carol", "celia", "cindy", "connie", "curti
 /// Name of the client that does not run the production code, in plans that have one, and of the SAE that it serves. It
 /// is numbered behind all others.
 pub const ROGUE_NAME: &str = "mallory";
+
+/// What the SAE of a client that takes what it can adds to the client's name.
+const GREEDY_SUFFIX: &str = "-greedy";
 
 /// A run, before it happens. Times are milliseconds since its beginning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -110,6 +113,35 @@ pub struct ClusterPlan {
     pub coalition: u8,
     /// Where the randomness of keys comes from.
     pub key_source: KeySource,
+    /// Most shares that a hub holds.
+    #[serde(default = "shares_max")]
+    pub shares_per_hub_max: u64,
+    /// Most bytes of shares that a hub holds.
+    #[serde(default = "share_bytes_max")]
+    pub share_bytes_per_hub_max: u64,
+}
+
+pub(crate) fn shares_max() -> u64 {
+    SHARES_MAX as u64
+}
+
+pub(crate) fn share_bytes_max() -> u64 {
+    SHARE_BYTES_MAX as u64
+}
+
+/// What a hub keeps for the shares of one SAE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guarantee {
+    /// Shares.
+    pub shares: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Bytes of the share of a key.
+#[must_use]
+pub fn share_bytes(bits: u32) -> u64 {
+    u64::from(bits) / 8 + TAG_SECRET_BYTES as u64
 }
 
 /// One key exchange between two SAEs.
@@ -136,12 +168,41 @@ pub struct PlannedCall {
     /// Whether the slaves ask once more, and must not get them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fetch_twice: bool,
+    /// How long after the answer to the first time they do.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub again_after_ms: u64,
+    /// How often the master asks, one call after the other, before the slaves fetch the keys of all these calls at once.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub together: u16,
     /// For a group: index of the client of one more slave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub also: Option<usize>,
 }
 
+fn is_zero(ms: &u64) -> bool {
+    *ms == 0
+}
+
+fn once() -> u16 {
+    1
+}
+
+fn is_once(times: &u16) -> bool {
+    *times == 1
+}
+
 impl PlannedCall {
+    /// The keys of all calls by the master.
+    #[must_use]
+    pub fn keys(&self) -> u64 {
+        u64::from(self.number) * u64::from(self.together)
+    }
+
+    /// When the last SAE asks, at the latest, if nothing takes time.
+    fn last_asked_ms(&self) -> u64 {
+        self.at_ms + self.fetch_after_ms + self.again_after_ms
+    }
+
     /// The clients of all slaves.
     pub fn slaves(&self) -> impl Iterator<Item = usize> {
         [self.slave].into_iter().chain(self.also)
@@ -153,16 +214,15 @@ const DRAIN_MARGIN_MS: u64 = 2_500;
 
 impl ClusterPlan {
     /// How many keys of a size one call can ask for. A client refuses more than the blocks carry that a link brings for
-    /// the last attempt of an exchange.
+    /// the last attempt of an exchange, or than a body carries in JSON.
     #[must_use]
     pub fn keys_max(&self, bits: u32) -> u16 {
-        self.keys_in(self.psrd_block_bytes * u64::from(ATTEMPTS_MAX - 1), bits)
-    }
-
-    fn keys_in(&self, psrd_bytes: u64, bits: u32) -> u16 {
-        let share_bytes = u64::from(bits) / 8 + TAG_SECRET_BYTES as u64;
-        let keys = psrd_bytes.saturating_sub(MAC_KEY_BYTES as u64) / share_bytes;
-        u16::try_from(keys.min(*limits::NUMBER.end())).unwrap_or(u16::MAX)
+        let psrd_bytes = self.psrd_block_bytes * u64::from(ATTEMPTS_MAX - 1);
+        let share_bytes = share_bytes(bits);
+        let by_pads = psrd_bytes.saturating_sub(MAC_KEY_BYTES as u64) / share_bytes;
+        let by_room = keys_per_answer(bits as usize / 8) as u64;
+        let keys = by_pads.min(by_room).min(*limits::NUMBER.end());
+        u16::try_from(keys).unwrap_or(u16::MAX)
     }
 
     /// When all shares have expired, if nothing happens after `last_ms`. A share may be delivered late, for as long as
@@ -177,8 +237,8 @@ impl Plan {
     /// When the run may end at the earliest.
     #[must_use]
     pub fn shortest_end_ms(&self) -> u64 {
-        let asked = |call: &PlannedCall| call.at_ms + call.fetch_after_ms;
-        let last_ms = self.calls.iter().map(asked).max().unwrap_or(0);
+        let last_ms = self.calls.iter().map(PlannedCall::last_asked_ms).max();
+        let last_ms = last_ms.unwrap_or(0);
         self.cluster.drained_at_ms(last_ms.max(self.heal_at_ms))
     }
 
@@ -210,6 +270,36 @@ impl Plan {
     pub fn has_rogue(&self) -> bool {
         let is_rogue = |fault: &PlannedFault| matches!(fault.fault, Fault::RogueClient { .. });
         self.faults.iter().any(is_rogue)
+    }
+
+    /// Whether one SAE of a client takes what it can.
+    #[must_use]
+    pub fn has_greedy(&self, client: usize) -> bool {
+        self.faults.iter().any(
+            |planned| matches!(planned.fault, Fault::GreedySae { client: c, .. } if c == client),
+        )
+    }
+
+    /// The SAEs that a client serves: one of its own name, and the greedy one if there is one.
+    #[must_use]
+    pub fn saes_of(&self, client: usize) -> Vec<String> {
+        let name = self.client_name(client);
+        let greedy = self.has_greedy(client).then(|| greedy_sae(name));
+        std::iter::once(name.to_owned()).chain(greedy).collect()
+    }
+
+    /// How much of its store each hub keeps for the shares of a master SAE, whatever others deposit: half of it, in equal
+    /// parts for all clients, and each part in equal parts for the client's SAEs. `None` for an SAE that there is not.
+    #[must_use]
+    pub fn guarantee(&self, sae: &str) -> Option<Guarantee> {
+        let clients = usize::from(self.cluster.clients) + usize::from(self.has_rogue());
+        let mut saes = (0..clients).map(|client| self.saes_of(client));
+        let saes = saes.find(|saes| saes.iter().any(|one| one == sae))?;
+        let part = |max: u64| max / 2 / clients as u64 / saes.len() as u64;
+        Some(Guarantee {
+            shares: part(self.cluster.shares_per_hub_max),
+            bytes: part(self.cluster.share_bytes_per_hub_max),
+        })
     }
 
     /// Name of a client, and of the SAE that it serves.
@@ -268,4 +358,10 @@ impl Plan {
                 && from_ms < planned.until_ms
         })
     }
+}
+
+/// The SAE of a client that takes what it can.
+#[must_use]
+pub fn greedy_sae(client: &str) -> String {
+    format!("{client}{GREEDY_SUFFIX}")
 }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use dske::harness::Mark;
 use dske::protocol::Refusal;
+use dske::protocol::message::DepositOutcome;
 
 use super::attack::{Attack, FloodAttack};
 use super::fault::FaultKind;
@@ -83,6 +84,10 @@ pub enum Reached<'a> {
     Fault(FaultKind),
     /// The outsider sent something.
     Flood(FloodAttack),
+    /// A greedy SAE was given keys.
+    GreedyGiven,
+    /// A greedy SAE was refused with this status.
+    GreedyRefused(u16),
     /// SAEs did something together.
     Group(Group),
     /// An SAE that is not named was refused with this status.
@@ -91,6 +96,8 @@ pub enum Reached<'a> {
     Lie(Lie),
     /// The nodes passed a mark.
     Mark(Mark),
+    /// A hub answered this to the deposit of a key.
+    Deposit(DepositOutcome),
     /// A hub refused something, as `Refusal::kind` says it.
     Refused(&'a str),
     /// The rogue client tried something.
@@ -107,9 +114,14 @@ impl fmt::Display for Reached<'_> {
             Self::Effect(effect) => write!(f, "effect:{effect}"),
             Self::Fault(kind) => write!(f, "fault:{kind}"),
             Self::Flood(attack) => write!(f, "flood:{attack}"),
+            Self::GreedyGiven => f.write_str("greedy:given"),
+            Self::GreedyRefused(status) => write!(f, "greedy:{status}"),
             Self::Group(group) => write!(f, "group:{group}"),
             Self::Intruder(status) => write!(f, "intruder:{status}"),
             Self::Lie(lie) => write!(f, "lie:{lie}"),
+            Self::Deposit(DepositOutcome::Stored) => f.write_str("deposit:stored"),
+            Self::Deposit(DepositOutcome::Conflict) => f.write_str("deposit:conflict"),
+            Self::Deposit(DepositOutcome::Full) => f.write_str("deposit:full"),
             Self::Mark(mark) => write!(f, "mark:{mark}"),
             Self::Refused(kind) => write!(f, "refused:{kind}"),
             Self::Rogue(attack) => write!(f, "rogue:{attack}"),
@@ -124,12 +136,20 @@ pub fn names() -> Vec<String> {
     fn of<T: Copy>(all: &[T], reached: fn(T) -> Reached<'static>) -> Vec<String> {
         all.iter().map(|one| reached(*one).to_string()).collect()
     }
+    let deposits = [
+        DepositOutcome::Stored,
+        DepositOutcome::Conflict,
+        DepositOutcome::Full,
+    ];
     [
         of(Branch::ALL, Reached::Branch),
         of(&[()], |()| Reached::CallWithoutAnswer),
+        of(&deposits, Reached::Deposit),
         of(FaultEffect::ALL, Reached::Effect),
         of(FaultKind::ALL, Reached::Fault),
         of(FloodAttack::ALL, Reached::Flood),
+        of(&[()], |()| Reached::GreedyGiven),
+        of(&STATUSES, Reached::GreedyRefused),
         of(Group::ALL, Reached::Group),
         of(&STATUSES, Reached::Intruder),
         of(Lie::ALL, Reached::Lie),

@@ -5,7 +5,7 @@ use dske::topology::{
     TopologyParts,
 };
 
-use super::{CLIENT_NAMES, HUB_NAMES, Plan, ROGUE_NAME};
+use super::{HUB_NAMES, Plan};
 
 impl Plan {
     /// The topology of the cluster.
@@ -14,13 +14,18 @@ impl Plan {
     /// If the nodes would refuse it.
     pub fn topology(&self) -> Result<Topology, TopologyError> {
         let cluster = &self.cluster;
-        let rogue = self.has_rogue().then_some(ROGUE_NAME);
-        let clients = CLIENT_NAMES.iter().take(cluster.clients.into()).copied();
+        let rogue = self.has_rogue().then_some(usize::from(cluster.clients));
         let hubs = HUB_NAMES.iter().take(cluster.hubs.into());
         let hubs = hubs.map(|name| HubParts::named(name.parse().expect("a valid name")));
-        let clients = clients
+        let clients = (0..usize::from(cluster.clients))
             .chain(rogue)
-            .map(|name| ClientParts::named(name.parse().expect("a valid name")));
+            .map(|client| {
+                let saes = self.saes_of(client).into_iter();
+                ClientParts {
+                    saes: saes.map(|sae| sae.parse().expect("a valid name")).collect(),
+                    ..ClientParts::named(self.client_name(client).parse().expect("a valid name"))
+                }
+            });
         let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let parts = TopologyParts {
             allow_threshold_one: true,
@@ -30,6 +35,7 @@ impl Plan {
             },
             keys: KeysSection {
                 source: cluster.key_source,
+                max_bits: self.max_bits(),
                 ..KeysSection::default()
             },
             timing: TimingSection {
@@ -40,9 +46,17 @@ impl Plan {
                 share_ttl_ms: cluster.share_ttl_ms,
                 linger_ms: cluster.call_deadline_ms,
             },
+            shares_per_hub_max: bytes(cluster.shares_per_hub_max),
+            share_bytes_per_hub_max: bytes(cluster.share_bytes_per_hub_max),
             ..TopologyParts::new(cluster.threshold, hubs, clients)
         };
         parts.check("cluster")
+    }
+
+    /// The largest key that clients hand out: as usual, or larger where one is asked for.
+    fn max_bits(&self) -> usize {
+        let asked = self.calls.iter().map(|call| call.bits as usize).max();
+        asked.unwrap_or(0).max(KeysSection::default().max_bits)
     }
 }
 
@@ -50,28 +64,43 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::campaign::{load, names};
+    use crate::plan::{CLIENT_NAMES, ROGUE_NAME};
 
     /// The same as the text of a file.
     fn text(plan: &Plan) -> String {
         let cluster = &plan.cluster;
-        let nodes = |names: Vec<&str>| {
-            let nodes = names.iter().map(|name| format!("{{ name = \"{name}\" }}"));
-            nodes.collect::<Vec<_>>().join(", ")
-        };
-        let mut clients = CLIENT_NAMES[..usize::from(cluster.clients)].to_vec();
-        clients.extend(plan.has_rogue().then_some(ROGUE_NAME));
+        let hubs = HUB_NAMES[..usize::from(cluster.hubs)].iter();
+        let hubs = hubs.map(|name| format!("{{ name = \"{name}\" }}"));
+        let clients = CLIENT_NAMES[..usize::from(cluster.clients)].iter();
+        let clients = clients.enumerate().map(|(client, name)| {
+            let greedy = format!(", \"{name}-greedy\"");
+            let greedy = if plan.has_greedy(client) {
+                greedy
+            } else {
+                String::new()
+            };
+            format!("{{ name = \"{name}\", saes = [\"{name}\"{greedy}] }}")
+        });
+        let rogue = plan
+            .has_rogue()
+            .then(|| format!("{{ name = \"{ROGUE_NAME}\" }}"));
+        let list = |nodes: Vec<String>| nodes.join(", ");
         format!(
             "threshold = {}\nallow_threshold_one = true\nhubs = [{}]\nclients = [{}]\n\
+             shares_per_hub_max = {}\nshare_bytes_per_hub_max = {}\n\
              [psrd]\nblock_bytes = {}\nlow_water_bytes = {}\n\
-             [keys]\nsource = \"{}\"\n\
+             [keys]\nsource = \"{}\"\nmax_bits = {}\n\
              [timing]\nrequest_timeout_ms = {}\ncall_deadline_ms = {}\ngrace_ms = {}\nbackground_ms = {}\n\
              share_ttl_ms = {}\nlinger_ms = {}\n",
             cluster.threshold,
-            nodes(HUB_NAMES[..usize::from(cluster.hubs)].to_vec()),
-            nodes(clients),
+            list(hubs.collect()),
+            list(clients.chain(rogue).collect()),
+            cluster.shares_per_hub_max,
+            cluster.share_bytes_per_hub_max,
             cluster.psrd_block_bytes,
             cluster.psrd_low_water_bytes,
             cluster.key_source.as_str(),
+            plan.max_bits(),
             cluster.request_timeout_ms,
             cluster.call_deadline_ms,
             cluster.grace_ms,

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use dske_report::text::percent;
+
 use crate::explore::selftest::{Canaried, Steps, median_left};
 use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan, ROGUE_NAME};
 use crate::summary::{CampaignSummary, Resilience, Violation};
@@ -15,7 +17,7 @@ pub fn print(resilience: &Resilience) {
     for campaign in &resilience.campaigns {
         let wall = campaign.wall_seconds.max(1e-9);
         println!(
-            "{:<20} {:>6} {:>8} {:>7.1}% {:>7} {:>7} {:>6} {:>9.0} {:>8.0}  {}",
+            "{:<20} {:>6} {:>8} {:>8} {:>7} {:>7} {:>6} {:>9.0} {:>8.0}  {}",
             campaign.name,
             campaign.seeds,
             campaign.keys_requested,
@@ -115,9 +117,8 @@ pub fn verdict(campaign: &CampaignSummary) -> String {
         ),
         (None, _) => "held".to_owned(),
     };
-    // One seed cannot reach everything.
     let weaknesses = campaign.weaknesses();
-    if !weaknesses.is_empty() && campaign.seeds > 1 {
+    if !weaknesses.is_empty() {
         let _ = write!(words, "; WEAK: {}", weaknesses.join(", "));
     }
     words
@@ -207,8 +208,4 @@ pub fn plan(plan: &Plan) -> String {
         );
     }
     text
-}
-
-fn percent(part: u64, whole: u64) -> f64 {
-    100.0 * part as f64 / whole.max(1) as f64
 }

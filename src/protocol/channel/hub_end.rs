@@ -69,6 +69,7 @@ impl<'a> Unverified<'a> {
                 reason: e.to_string(),
             }
         })?;
+        check_pads_at_most(&signature, request.body.len())?;
         let body = match Encoding::of(request) {
             Encoding::Binary => {
                 let (client, operations) = read_client(&request.body).map_err(malformed)?;
@@ -178,6 +179,17 @@ fn check_pads(signature: &Signature, share_bytes: usize) -> Result<(), Refusal> 
     })
 }
 
+/// The same for a message that has not been read: its shares are no longer than its body.
+fn check_pads_at_most(signature: &Signature, body_bytes: usize) -> Result<(), Refusal> {
+    let (most, named) = (MAC_KEY_BYTES + body_bytes, signature.allocation.total());
+    if named <= most as u64 {
+        return Ok(());
+    }
+    Err(Refusal::BadAllocation {
+        reason: format!("the message needs {most} bytes at most and names {named}"),
+    })
+}
+
 /// Reads the operations of an authentic batch. If they make no sense, it is the client's own fault.
 fn read_batch(
     client: &NodeName,
@@ -238,7 +250,8 @@ pub fn seal_replies(spent: Spent, to: &Bound, replies: Replies) -> Response {
             Some(Reply::Deposit(reply)) => (200, to_json(&reply)),
             Some(Reply::Fetch(reply)) => (200, to_json(&reply)),
             Some(Reply::Refused(refusal)) => refuse(&refusal),
-            None => (200, Vec::new()),
+            // Withdrawals come in batches only.
+            Some(Reply::Withdraw) | None => (200, Vec::new()),
         },
     };
     let mut response = Response {

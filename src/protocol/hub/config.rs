@@ -6,7 +6,7 @@ use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::shamir::{ShareIndex, Sharing};
 use crate::harness::{Canary, canary};
 use crate::protocol::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, SLAVE_SAES_MAX};
-use crate::protocol::message::{DepositBody, FetchQuery, Plain};
+use crate::protocol::message::{DepositBody, FetchQuery, Plain, Withdrawal};
 use crate::protocol::names::{NodeName, SaeId};
 use crate::protocol::refusal::{Refusal, within};
 use crate::protocol::store::StoreLimits;
@@ -24,6 +24,8 @@ pub struct HubConfig {
     pub clients: BTreeMap<NodeName, BTreeSet<SaeId>>,
     /// How many shares the hub holds, and how long.
     pub store: StoreLimits,
+    /// Bytes of a block of PSRD. There is no other size.
+    pub block_bytes: usize,
 }
 
 impl HubConfig {
@@ -67,15 +69,29 @@ impl HubConfig {
         check_number_of_keys(query.key_ids.len())
     }
 
+    /// Refuses a withdrawal for an SAE of another client, or outside of the limits.
+    pub(super) fn check_withdrawal(
+        &self,
+        client: &NodeName,
+        withdrawal: &Withdrawal,
+    ) -> Result<(), Refusal> {
+        self.check_served(client, &withdrawal.master_sae)?;
+        check_number_of_keys(withdrawal.key_ids.len())
+    }
+
     fn check_served(&self, client: &NodeName, sae: &SaeId) -> Result<(), Refusal> {
         let served = self.clients.get(client);
         if served.is_some_and(|saes| saes.contains(sae)) || canary(Canary::AnyoneMaySpeak) {
             return Ok(());
         }
-        Err(Refusal::ForeignSae {
-            client: client.to_string(),
-            sae: sae.to_string(),
-        })
+        Err(foreign_sae(client, sae))
+    }
+}
+
+pub(super) fn foreign_sae(client: &NodeName, sae: &SaeId) -> Refusal {
+    Refusal::ForeignSae {
+        client: client.to_string(),
+        sae: sae.to_string(),
     }
 }
 

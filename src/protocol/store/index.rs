@@ -35,6 +35,10 @@ impl Index {
         self.places.len()
     }
 
+    pub(super) fn hash(&self, key_id: KeyId) -> u64 {
+        self.hasher.hash_one(key_id)
+    }
+
     pub(super) fn insert(&mut self, hash: u64, slot: SlotIndex) {
         let place = Place { hash, slot };
         self.places.insert_unique(hash, place, |place| place.hash);
@@ -50,7 +54,7 @@ impl Index {
         master_sae: &SaeId,
         key_ids: impl Iterator<Item = KeyId>,
     ) -> Vec<(u64, Option<SlotIndex>)> {
-        let hashed = key_ids.map(|key_id| (self.hasher.hash_one(key_id), key_id));
+        let hashed = key_ids.map(|key_id| (self.hash(key_id), key_id));
         let hashed: Vec<(u64, KeyId)> = hashed.collect();
         let found = |(hash, key_id)| (hash, self.find(slots, hash, master_sae, key_id));
         hashed.into_iter().map(found).collect()
@@ -72,9 +76,7 @@ impl Index {
 
     /// Forgets entries that have been taken out of their slots.
     pub(super) fn remove_all(&mut self, taken: &[(SlotIndex, Entry)]) {
-        let hashes = taken
-            .iter()
-            .map(|(_, entry)| self.hasher.hash_one(entry.key_id));
+        let hashes = taken.iter().map(|(_, entry)| self.hash(entry.key_id));
         // All hashes first, see `find_all`.
         for (hash, (slot, _)) in hashes.collect::<Vec<u64>>().into_iter().zip(taken) {
             if let Ok(place) = self.places.find_entry(hash, |place| place.slot == *slot) {

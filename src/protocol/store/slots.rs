@@ -1,4 +1,4 @@
-//! Where entries lie, each in one of two queues.
+//! Where entries lie, each in one of three queues.
 //!
 //! Entries never move: they lie in chunks, so that growing copies nothing. A queue is a ring through its entries and an
 //! anchor. Appending an entry, taking the first one and taking one out of the middle cost the same, however many there
@@ -18,6 +18,8 @@ pub(super) enum Queue {
     Waiting,
     /// Entries that have.
     Lingering,
+    /// What is left of keys that were withdrawn.
+    Withdrawn,
 }
 
 impl Queue {
@@ -25,12 +27,13 @@ impl Queue {
         SlotIndex(match self {
             Self::Waiting => 0,
             Self::Lingering => 1,
+            Self::Withdrawn => 2,
         })
     }
 }
 
 /// The anchor of the ring of free slots.
-const FREE: SlotIndex = SlotIndex(2);
+const FREE: SlotIndex = SlotIndex(3);
 
 struct Slot<T> {
     before: SlotIndex,
@@ -38,7 +41,7 @@ struct Slot<T> {
     entry: Option<T>,
 }
 
-/// Entries in two queues.
+/// Entries in their queues.
 pub(super) struct Slots<T> {
     chunks: Vec<Vec<Slot<T>>>,
 }
@@ -220,7 +223,7 @@ mod tests {
                 slots.remove(index);
             }
         }
-        // Three slots are anchors.
+        // Four slots are anchors.
         assert_eq!(slots.chunks.len(), 2);
     }
 }

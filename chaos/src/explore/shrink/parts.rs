@@ -70,14 +70,21 @@ pub(super) fn details(search: &mut Search<'_>) {
     calls(
         search,
         |call| call.fetch_twice,
-        |call| call.fetch_twice = false,
+        |call| (call.fetch_twice, call.again_after_ms) = (false, 0),
     );
+    calls(
+        search,
+        |call| call.again_after_ms > 0,
+        |call| call.again_after_ms = 0,
+    );
+    calls(search, |call| call.together > 1, |call| call.together = 1);
     calls(search, |call| call.number > 1, |call| call.number = 1);
 }
 
 fn ask_for_least(call: &mut PlannedCall) {
     (call.intruder, call.also) = (None, None);
-    (call.fetch_twice, call.number) = (false, 1);
+    (call.fetch_twice, call.again_after_ms) = (false, 0);
+    (call.number, call.together) = (1, 1);
 }
 
 /// Fewer clients or hubs in a fault that is about groups of them.

@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 
 use super::lab::Lab;
 use crate::plan::stream::{SEED_MAX, stream};
-use crate::plan::{ClusterPlan, Fault, Liar, Lie, Plan, PlannedCall, PlannedFault};
+use crate::plan::{self, ClusterPlan, Fault, Liar, Lie, Plan, PlannedCall, PlannedFault};
 
 /// The client that serves the master SAE, and the one that serves the slave.
 pub(super) const MASTER: usize = 0;
@@ -54,6 +54,8 @@ impl Setup {
                 share_ttl_ms: 3_000,
                 coalition: threshold - 1,
                 key_source: KeySource::Generator,
+                shares_per_hub_max: plan::shares_max(),
+                share_bytes_per_hub_max: plan::share_bytes_max(),
             },
             calls: Vec::new(),
             faults: Vec::new(),
@@ -88,6 +90,8 @@ pub(super) fn ask(plan: &mut Plan, keys: usize, from_ms: u64, every_ms: u64) {
             fetch_after_ms: 0,
             intruder: None,
             fetch_twice: false,
+            again_after_ms: 0,
+            together: 1,
             also: None,
         }));
 }

@@ -4,7 +4,7 @@
 //! deposited there. It takes a deposit only from a client that serves the master, does not let another one of the same
 //! key replace it, and refuses none because of what other masters deposit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dske::protocol::limits::KEYS_PER_MESSAGE_MAX;
 use dske::protocol::message::{
@@ -13,7 +13,7 @@ use dske::protocol::message::{
 use dske::protocol::{KeyId, KeyName};
 
 use super::super::availability::was_down;
-use super::super::facts::{SentDeposit, deposit_results};
+use super::super::facts::{SentDeposit, deposit_results, withdrawn};
 use super::super::violation::Untakable;
 use super::super::{Facts, Verdict, Violation};
 use crate::world::observer::open;
@@ -43,6 +43,9 @@ pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
             for result in &reply.keys {
                 handed_out(facts, &deposits, message, &query, result, verdict);
             }
+        }
+        for name in withdrawn(to, response) {
+            taken.1.insert((message.hub, name));
         }
         for result in deposit_results(to, response) {
             let deposits = deposits.get(&(message.hub, result.key_id));
@@ -130,7 +133,8 @@ fn may_be_taken(
     let client = facts.seen.plan.client_name(deposit.client);
     let actual = (cluster.hubs, cluster.threshold, message.hub + 1);
     let claimed = (body.hubs, body.threshold, usize::from(body.x));
-    let why = if body.master_sae.as_str() != client {
+    let saes = facts.seen.plan.saes_of(deposit.client);
+    let why = if saes.iter().all(|sae| sae != body.master_sae.as_str()) {
         Some(Untakable::ForeignMaster(body.master_sae.clone()))
     } else if claimed != actual {
         Some(Untakable::OtherTopology { claimed, actual })
@@ -146,9 +150,12 @@ fn may_be_taken(
     });
 }
 
-/// Which deposit of each key each hub has taken, and when.
+/// Which deposit of each key each hub has taken, and when; and which keys were withdrawn there.
 #[derive(Default)]
-struct Taken<'a>(BTreeMap<(usize, KeyName), (u64, &'a SentDeposit<'a>)>);
+struct Taken<'a>(
+    BTreeMap<(usize, KeyName), (u64, &'a SentDeposit<'a>)>,
+    BTreeSet<(usize, KeyName)>,
+);
 
 impl<'a> Taken<'a> {
     fn take(
@@ -182,7 +189,8 @@ impl<'a> Taken<'a> {
         self.0.insert(place, (message.at_us, deposit));
     }
 
-    /// What a hub refuses as a conflict, it refuses because it has taken another deposit of the same key before.
+    /// What a hub refuses as a conflict, it refuses because it has taken another deposit of the same key before, or
+    /// because the key was withdrawn.
     fn stands_in_the_way(
         &self,
         message: &Message,
@@ -190,13 +198,16 @@ impl<'a> Taken<'a> {
         deposit: &SentDeposit<'_>,
         verdict: &mut Verdict,
     ) {
-        let first = self.0.get(&place(message, key_id, deposit));
+        let place = place(message, key_id, deposit);
+        let first = self.0.get(&place);
         let another = first.is_some_and(|(_, first)| !same(first, deposit, key_id));
-        verdict.expect(another, message.at_us, || Violation::FalseConflict {
-            hub: message.hub,
-            key: key_id,
-            client: deposit.client,
-            master: deposit.body.master_sae.clone(),
+        verdict.expect(another || self.1.contains(&place), message.at_us, || {
+            Violation::FalseConflict {
+                hub: message.hub,
+                key: key_id,
+                client: deposit.client,
+                master: deposit.body.master_sae.clone(),
+            }
         });
     }
 }
@@ -386,5 +397,22 @@ mod tests {
         judge(&|body| body.hubs = 6).must_break("with N, K, x = (6, 3, 4) instead of (5, 3, 4)");
         judge(&|body| body.threshold = 2).must_break("with N, K, x = (5, 2, 4)");
         judge(&|body| body.x = 5).must_break("with N, K, x = (5, 3, 5)");
+    }
+
+    #[test]
+    fn a_key_that_was_withdrawn_may_be_refused_and_another_may_not() {
+        for (withdrawn, is_right) in [(true, true), (false, false)] {
+            let (mut scene, _) = exchanged(|_| {});
+            let mut body = deposited(&scene, 3);
+            if withdrawn {
+                scene.withdraw(3, 2_500, &body);
+            }
+            body.keys.truncate(1);
+            scene.deposit_answered(3, 3_000, &body, DepositOutcome::Conflict);
+            match is_right {
+                true => scene.judge(check_wire).must_hold(),
+                false => scene.judge(check_wire).must_break("as a conflict"),
+            }
+        }
     }
 }

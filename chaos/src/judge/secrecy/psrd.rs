@@ -61,7 +61,7 @@ impl<'a> Psrd<'a> {
             .iter_mut()
             .filter_map(|operation| match operation {
                 Operation::Deposit(deposit) => Some(deposit),
-                Operation::Fetch(_) => None,
+                Operation::Fetch(_) | Operation::Withdraw(_) => None,
             });
         for key in deposits.flat_map(|deposit| &mut deposit.keys) {
             let length = key.share.0.len();
@@ -98,7 +98,7 @@ impl<'a> Psrd<'a> {
         let mut touched = false;
         let fetched = replies.iter_mut().filter_map(|reply| match reply {
             Reply::Fetch(reply) => Some(reply),
-            Reply::Deposit(_) | Reply::Refused(_) => None,
+            Reply::Deposit(_) | Reply::Refused(_) | Reply::Withdraw => None,
         });
         for result in fetched.flat_map(|reply| &mut reply.keys) {
             let FetchAnswer::Found(found) = &mut result.answer else {

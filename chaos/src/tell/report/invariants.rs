@@ -1,7 +1,7 @@
 //! What each invariant says, in plain words.
 
 /// An invariant's name as campaigns write it, and what it promises.
-pub(super) const KNOWN: [(&str, &str); 12] = [
+pub(super) const KNOWN: [(&str, &str); 15] = [
     (
         "agreement",
         "All sides get the same key under a key ID, bit by bit, and no two keys are the same.",
@@ -38,7 +38,22 @@ pub(super) const KNOWN: [(&str, &str); 12] = [
         "blame",
         "Only hubs that lied are blamed, and every hub whose lie was met is blamed.",
     ),
-    ("access", "Only the SAEs named for a key ever get it."),
+    (
+        "access",
+        "Only the SAEs named for a key ever get it, each once, however late it asks again.",
+    ),
+    (
+        "fair",
+        "What one SAE does within the rules costs the others next to nothing.",
+    ),
+    (
+        "nothing-for-nobody",
+        "No message is sent for a call that has ended, but for late shares in the background.",
+    ),
+    (
+        "bounded-work",
+        "Searching for keys takes no more work than the calls allow that are under way.",
+    ),
     (
         "recovery",
         "Once the faults stop, everything works again within a bounded time.",

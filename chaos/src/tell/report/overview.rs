@@ -80,7 +80,7 @@ pub(super) fn numbers(summary: &Resilience) -> Markup {
         (
             total(|c| c.keys_requested),
             "keys requested",
-            "by masters, also while hubs were down",
+            "by masters, whatever was done to the nodes",
         ),
         (
             total(|c| c.keys_established),

@@ -117,13 +117,24 @@ impl Verdict<'_> {
                 html! { (ran) ", no invariant evaluated: this report shows nothing." }
             }
             Tone::Weak | Tone::Held => {
-                html! { (ran) " with crashes, cut networks and lying hubs, and not one broken promise." }
+                html! { (ran) ", " (self.adversity()) ", and not one broken promise." }
             }
         };
         [Some(first), self.weaknesses(), self.controls()]
             .into_iter()
             .flatten()
             .collect()
+    }
+
+    /// What the nodes had to withstand.
+    fn adversity(&self) -> &'static str {
+        let any = |count: fn(&CampaignSummary) -> u64| self.campaigns.iter().any(|c| count(c) > 0);
+        match (any(|c| c.faults), any(|c| c.lies)) {
+            (true, true) => "with faults and lying hubs",
+            (true, false) => "with faults",
+            (false, true) => "with lying hubs",
+            (false, false) => "in which nothing was done to the nodes",
+        }
     }
 
     fn weaknesses(&self) -> Option<Markup> {
@@ -252,6 +263,31 @@ mod tests {
         assert_eq!(tone(vec![control(3, "no-false-key")]), Tone::Held);
         assert_eq!(tone(vec![control(3, "agreement")]), Tone::Broken);
         assert_eq!(tone(vec![control(0, "no-false-key")]), Tone::Broken);
+    }
+
+    #[test]
+    fn what_the_nodes_withstood_is_what_there_was() {
+        let says = |faults, lies| {
+            let summary = Resilience {
+                campaigns: vec![CampaignSummary {
+                    faults,
+                    lies,
+                    ..campaign()
+                }],
+                ..Default::default()
+            };
+            judge(&summary).details()[0].0.clone()
+        };
+        let promise = |adversity| {
+            format!("3 simulated runs in 1 campaign, {adversity}, and not one broken promise.")
+        };
+        assert_eq!(
+            says(0, 0),
+            promise("in which nothing was done to the nodes")
+        );
+        assert_eq!(says(2, 0), promise("with faults"));
+        assert_eq!(says(0, 2), promise("with lying hubs"));
+        assert_eq!(says(2, 2), promise("with faults and lying hubs"));
     }
 
     #[test]

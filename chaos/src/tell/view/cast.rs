@@ -87,6 +87,13 @@ pub(super) fn span(plan: &Plan, planned: &PlannedFault) -> FaultSpan {
             nodes.push(client(usize::from(plan.cluster.clients)));
             format!("{per_second} messages a second")
         }
+        Fault::GreedySae {
+            client: c,
+            per_second,
+        } => {
+            nodes.push(client(*c));
+            format!("at {}, {per_second} calls a second", client(*c))
+        }
     };
     FaultSpan {
         kind: planned.fault.kind().name(),

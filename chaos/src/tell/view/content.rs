@@ -3,6 +3,7 @@
 use dske::protocol::batch::{Operation, Reply, operations_of, replies_of};
 use dske::protocol::message::{
     DepositBody, DepositOutcome, DepositReply, FetchAnswer, FetchQuery, FetchReply, ShareBytes,
+    Withdrawal,
 };
 use dske::protocol::{NodeName, Refusal, Request, Response, SaeId};
 
@@ -21,6 +22,7 @@ pub(super) fn of_request(request: &Request) -> Content {
     let read = operations.map(|operation| match operation {
         Operation::Deposit(body) => deposit(body),
         Operation::Fetch(query) => fetch(query),
+        Operation::Withdraw(body) => withdrawal(body),
     });
     together(read).unwrap_or(Content {
         kind: Kind::Garbage,
@@ -38,6 +40,11 @@ pub(super) fn of_answer(to: &Request, response: &Response) -> Content {
         Reply::Refused(refusal) => Content {
             kind: Kind::Refusal,
             says: Some(format!("one refused: {}", refusal.kind())),
+            keys: Vec::new(),
+        },
+        Reply::Withdraw => Content {
+            kind: Kind::Receipt,
+            says: Some("withdrawn".to_owned()),
             keys: Vec::new(),
         },
     });
@@ -91,6 +98,19 @@ fn fetch(query: FetchQuery) -> Content {
             claims(&query.client, &query.slave_sae),
             query.slave_sae,
             query.master_sae
+        )),
+        keys: keys.collect(),
+    }
+}
+
+fn withdrawal(body: Withdrawal) -> Content {
+    let keys = body.key_ids.iter().map(|id| part(id, "withdrawn"));
+    Content {
+        kind: Kind::Withdrawal,
+        says: Some(format!(
+            "{}{}",
+            claims(&body.client, &body.master_sae),
+            body.master_sae
         )),
         keys: keys.collect(),
     }

@@ -101,6 +101,7 @@ fn of_message(at_us: u64, message: &Message) -> String {
     let word = match message.kind {
         Kind::Deposit => "deposit",
         Kind::Fetch => "fetch",
+        Kind::Withdrawal => "withdrawal",
         Kind::Batch => "batch",
         Kind::Garbage => "garbage",
         Kind::Receipt => "receipt",

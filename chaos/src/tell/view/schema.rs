@@ -277,11 +277,13 @@ pub enum Kind {
     Deposit,
     /// A request for shares.
     Fetch,
-    /// Deposits and fetches together; or the answers to them.
+    /// A request to erase the shares of a call that failed.
+    Withdrawal,
+    /// Operations of several kinds together; or the answers to them.
     Batch,
     /// A request that is none of these.
     Garbage,
-    /// The answer to a deposit.
+    /// The answer to a deposit or a withdrawal.
     Receipt,
     /// The answer to a fetch.
     Shares,
@@ -294,7 +296,7 @@ pub enum Kind {
 pub struct KeyPart {
     /// The key's ID.
     pub id: String,
-    /// `share`; or `wanted` in a fetch; `stored`, `conflict`, `full`; `not-found`, `forbidden`.
+    /// `share`; or `wanted` in a fetch; `withdrawn` in a withdrawal; `stored`, `conflict`, `full`; `not-found`, `forbidden`.
     pub says: &'static str,
     /// The x of the share, as the message claims it.
     #[serde(skip_serializing_if = "Option::is_none")]

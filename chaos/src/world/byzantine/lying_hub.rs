@@ -228,7 +228,7 @@ impl LyingHub {
                     let keys = keys.map(|key| refused(key.key_id, &mut self.rng)).collect();
                     replies.push(Reply::Deposit(DepositReply { keys }));
                 }
-                fetch => replies.extend(self.hub.execute(now, client, vec![fetch])),
+                other => replies.extend(self.hub.execute(now, client, vec![other])),
             }
         }
         replies
@@ -280,6 +280,10 @@ fn lie_fits(lie: Lie, operation: &Operation<Plain>) -> bool {
             Lie::RefuseStore | Lie::Silent | Lie::Delay | Lie::ForgeMac | Lie::ReplayAnswer
         ),
         Operation::Fetch(_) => lie != Lie::RefuseStore,
+        Operation::Withdraw(_) => matches!(
+            lie,
+            Lie::Silent | Lie::Delay | Lie::ForgeMac | Lie::ReplayAnswer
+        ),
     }
 }
 
@@ -300,7 +304,7 @@ fn keys_in(reply: &Reply<Plain>) -> Vec<KeyId> {
             let keys = reply.keys.iter().filter(|key| found(&key.answer));
             keys.map(|key| key.key_id).collect()
         }
-        Reply::Refused(_) => Vec::new(),
+        Reply::Refused(_) | Reply::Withdraw => Vec::new(),
     }
 }
 

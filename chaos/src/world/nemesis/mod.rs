@@ -9,8 +9,6 @@
 pub(super) mod flood;
 pub(crate) mod lossy;
 pub(super) mod rogue;
-#[cfg(test)]
-mod testing;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -197,12 +195,13 @@ impl Nemesis {
                 b: hubs(&[*hub]),
                 latency: Duration::from_millis(*latency_ms),
             }],
-            // Carried out by the tap of a link, the hub's front, the attacker's host, or the simulator.
+            // Carried out by the tap of a link, the hub's front, the attacker's host, an SAE, or the simulator.
             Fault::LossyLink { .. }
             | Fault::SlowHub { .. }
             | Fault::CutRefill { .. }
             | Fault::Flood { .. }
             | Fault::RogueClient { .. }
+            | Fault::GreedySae { .. }
             | Fault::CrashHub { .. }
             | Fault::CrashClient { .. } => Vec::new(),
         }

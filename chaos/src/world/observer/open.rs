@@ -85,7 +85,7 @@ pub fn deposits(
         .flatten()
         .filter_map(|operation| match operation {
             Operation::Deposit(deposit) => Some(deposit),
-            Operation::Fetch(_) => None,
+            Operation::Fetch(_) | Operation::Withdraw(_) => None,
         })
 }
 

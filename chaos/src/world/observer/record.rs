@@ -47,7 +47,7 @@ pub enum Seen {
 
 /// A call by an SAE.
 pub struct Call {
-    /// Number of the planned call.
+    /// Number of the planned call; of a greedy SAE's, counted down from the largest.
     pub id: u32,
     /// Who calls what.
     pub kind: CallKind,
@@ -74,6 +74,8 @@ pub enum CallKind {
     SlaveAgain,
     /// An SAE that is not named tries to fetch them, and must not get them.
     Intruder,
+    /// A greedy SAE gets keys that nobody fetches. No call of the plan.
+    Greedy,
 }
 
 impl CallKind {
@@ -85,6 +87,7 @@ impl CallKind {
             Self::Slave => "slave",
             Self::SlaveAgain => "slave-again",
             Self::Intruder => "intruder",
+            Self::Greedy => "greedy",
         }
     }
 }
@@ -136,6 +139,8 @@ pub enum OutOfBand {
     Registered,
     /// The hub was cut off from the PSRD that it was asked for.
     RefillCutOff,
+    /// The client asked to be registered or for PSRD, and had no answer.
+    Unanswered,
 }
 
 /// A lie that a hub told.

@@ -9,7 +9,8 @@ use dske::psrd::Block;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 
 use super::Observer;
-use super::record::Seen;
+use super::record::{OutOfBand, Seen};
+use crate::world::clock::now_us;
 
 /// A transport that is watched.
 pub struct Tap {
@@ -21,6 +22,50 @@ pub struct Tap {
     pub client: usize,
     /// Index of the hub.
     pub hub: usize,
+}
+
+impl Tap {
+    /// Asks the hub out of band, and records it if there is no answer. A client that has waited long enough drops what it
+    /// has asked.
+    fn out_of_band<T: 'static>(
+        &self,
+        asked: LocalBoxFuture<'static, Result<T, Unreachable>>,
+    ) -> LocalBoxFuture<'static, Result<T, Unreachable>> {
+        let waiting = Waiting {
+            observer: self.observer.clone(),
+            client: self.client,
+            hub: self.hub,
+            since_us: now_us(),
+            is_answered: false,
+        };
+        async move {
+            // All of it moves here, not one field.
+            let mut waiting = waiting;
+            let answer = asked.await;
+            waiting.is_answered = answer.is_ok();
+            answer
+        }
+        .boxed_local()
+    }
+}
+
+/// Somebody who waits for an answer out of band.
+struct Waiting {
+    observer: Observer,
+    client: usize,
+    hub: usize,
+    since_us: u64,
+    is_answered: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            let (at_us, client) = (self.since_us, Some(self.client));
+            let what = OutOfBand::Unanswered;
+            self.observer.out_of_band_at(at_us, self.hub, client, what);
+        }
+    }
 }
 
 impl Transport for Tap {
@@ -44,13 +89,13 @@ impl Transport for Tap {
         &self,
         request: RegistrationRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Registration, OobError>, Unreachable>> {
-        self.inner.register(request)
+        self.out_of_band(self.inner.register(request))
     }
 
     fn deliver_psrd(
         &self,
         request: PsrdRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
-        self.inner.deliver_psrd(request)
+        self.out_of_band(self.inner.deliver_psrd(request))
     }
 }

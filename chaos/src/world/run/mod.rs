@@ -2,10 +2,12 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `greedy` | SAEs that ask for keys, as many as they are given |
 //! | `hooks` | what is put between the nodes: fronts, taps, lying hubs |
 //! | `saes` | the SAEs: make the planned calls and record what came of them |
 //! | `polls` | reads the status of every node now and then |
 
+mod greedy;
 mod hooks;
 mod polls;
 mod saes;
@@ -26,6 +28,7 @@ use hooks::ChaosHooks;
 async fn outside(topology: Rc<Topology>, observer: Observer) -> turmoil::Result {
     flood::start(&topology, &observer);
     rogue::start(&topology, &observer);
+    greedy::start(&topology, &observer);
     let polls = polls::run(Rc::clone(&topology), observer.clone());
     let (all_made, ()) = join(saes::run(topology, observer), polls).await;
     all_made

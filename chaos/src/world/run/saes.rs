@@ -21,7 +21,7 @@ use crate::world::observer::Observer;
 use crate::world::observer::record::{Call, CallKind, Key, Outcome};
 
 /// How long an SAE waits for its KME, beyond the KME's own deadline.
-const MARGIN_MS: u64 = 500;
+pub(super) const MARGIN_MS: u64 = 500;
 
 /// Makes all calls of the plan, and is over at the plan's end.
 pub(super) async fn run(topology: Rc<Topology>, observer: Observer) -> turmoil::Result {
@@ -64,16 +64,24 @@ async fn exchange(saes: Rc<Vec<Sae>>, call: PlannedCall, observer: Observer) {
     if call.also.is_some() {
         observer.reach(Reached::Group(Group::AskedFor));
     }
-    let watch = |kind, client| Watch {
+    let watch = |kind, client, number| Watch {
         observer: observer.clone(),
-        call: &call,
+        id: call.id,
         kind,
         client,
+        number,
         from_us: now_us(),
     };
-    let watched = watch(CallKind::Master, call.master);
-    let given = watched.done(master.kme.get_key(&master.id, &slave.id, &request).await);
-    let Some(ids) = given else { return };
+    let mut ids = Vec::new();
+    for _ in 0..call.together {
+        let watched = watch(CallKind::Master, call.master, call.number);
+        let given = watched.done(master.kme.get_key(&master.id, &slave.id, &request).await);
+        ids.extend(given.unwrap_or_default());
+    }
+    if ids.is_empty() {
+        return;
+    }
+    let watch = |kind, client| watch(kind, client, u16::try_from(ids.len()).unwrap_or(u16::MAX));
     tokio::time::sleep(Duration::from_millis(call.fetch_after_ms)).await;
     if let Some(intruder) = call.intruder {
         let sae = &saes[intruder];
@@ -90,6 +98,7 @@ async fn exchange(saes: Rc<Vec<Sae>>, call: PlannedCall, observer: Observer) {
                 observer.reach(Reached::Group(Group::MemberFetched));
             }
             if call.fetch_twice {
+                tokio::time::sleep(Duration::from_millis(call.again_after_ms)).await;
                 watch(CallKind::SlaveAgain, client).done(fetch().await);
             }
         }
@@ -98,17 +107,18 @@ async fn exchange(saes: Rc<Vec<Sae>>, call: PlannedCall, observer: Observer) {
 }
 
 /// A call that is under way.
-struct Watch<'a> {
-    observer: Observer,
-    call: &'a PlannedCall,
-    kind: CallKind,
-    client: usize,
-    from_us: u64,
+pub(super) struct Watch {
+    pub(super) observer: Observer,
+    pub(super) id: u32,
+    pub(super) kind: CallKind,
+    pub(super) client: usize,
+    pub(super) number: u16,
+    pub(super) from_us: u64,
 }
 
-impl Watch<'_> {
+impl Watch {
     /// Records what came of the call; gives the key IDs, if there are any.
-    fn done(self, result: Result<KeyContainer, CallError>) -> Option<Vec<KeyId>> {
+    pub(super) fn done(self, result: Result<KeyContainer, CallError>) -> Option<Vec<KeyId>> {
         let outcome = match result.map(keys) {
             Ok(Some(keys)) => Outcome::Keys(keys),
             Ok(None) => Outcome::Unknown("the answer holds no keys".to_owned()),
@@ -119,10 +129,10 @@ impl Watch<'_> {
             .keys()
             .map(|keys| keys.iter().map(|key| key.id).collect());
         self.observer.call(Call {
-            id: self.call.id,
+            id: self.id,
             kind: self.kind,
             client: self.client,
-            number: self.call.number,
+            number: self.number,
             from_us: self.from_us,
             until_us: now_us(),
             outcome,

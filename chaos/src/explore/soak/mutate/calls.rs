@@ -39,12 +39,14 @@ pub(super) fn ask_otherwise(plan: &mut Plan, _: &Plan, rng: &mut ChaCha12Rng) {
     let bits = BITS[rng.random_range(0..BITS.len())];
     let keys = rng.random_range(1..=6);
     let fetch_after_ms = rng.random_range(0..=2_000);
-    let what = rng.random_range(0..4);
+    let again_after_ms = rng.random_range(0..=20_000);
+    let what = rng.random_range(0..5);
     for call in plan.calls.iter_mut().skip(first).take(number) {
         match what {
             0 => call.bits = bits,
             1 => call.number = keys,
             2 => call.fetch_after_ms = fetch_after_ms,
+            3 => (call.fetch_twice, call.again_after_ms) = (true, again_after_ms),
             _ => call.fetch_twice = !call.fetch_twice,
         }
     }

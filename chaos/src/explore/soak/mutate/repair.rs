@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::campaign::draw::BLOCKS_TO_LOW_WATER;
-use crate::plan::limits::{BITS, FIRST_CALL_MS};
+use crate::plan::limits::{BITS, FIRST_CALL_MS, NUMBER};
 use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan, PlannedCall};
 
 /// Faults at most: mutants of mutants would grow without bound, and so would their runs.
@@ -93,6 +93,8 @@ fn calls(plan: &mut Plan) {
             call.bits = (call.bits / 2 / 8 * 8).max(*BITS.start() as u32);
         }
         call.number = call.number.clamp(1, keys_max(call).max(1));
+        let most = *NUMBER.end() as u16 / call.number;
+        call.together = call.together.clamp(1, most);
     }
     plan.calls.sort_by_key(|call| call.at_ms);
 }
