@@ -8,9 +8,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::node::hub::{DeliverPsrd, HubHandle, Register};
+use crate::protocol::batch::Encoding;
 use crate::protocol::hub::OobError;
 
 use super::answer::{json, stopped};
+use super::body::{Body, demand_type};
 use super::error::oob_status;
 use super::message_body::MessageBody;
 #[cfg(feature = "openapi")]
@@ -27,8 +29,8 @@ use crate::{
     psrd::Block,
 };
 
-/// Largest request, in bytes: a few names and numbers.
-const BODY_BYTES_MAX: usize = 4 * 1024;
+/// A request: a few names and numbers.
+type Json = Body<{ 4 * 1024 }>;
 
 /// Media type of a block of PSRD as bytes: what clients ask for.
 pub(super) const OCTETS: &str = "application/octet-stream";
@@ -36,16 +38,8 @@ pub(super) const OCTETS: &str = "application/octet-stream";
 /// Adds the routes to an app.
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
-        .service(
-            web::resource(paths::REGISTRATION)
-                .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
-                .route(web::post().to(register)),
-        )
-        .service(
-            web::resource(paths::PSRD)
-                .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
-                .route(web::post().to(deliver_psrd)),
-        );
+        .service(web::resource(paths::REGISTRATION).route(web::post().to(register)))
+        .service(web::resource(paths::PSRD).route(web::post().to(deliver_psrd)));
 }
 
 /// Register a client
@@ -56,8 +50,8 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     request_body(content = RegistrationRequest, example = json!({ "client": MASTER })),
     responses((status = 200, description = "The client is registered.", body = Registration), RegistrationRefusals),
 ))]
-async fn register(hub: Data<HubHandle>, body: Bytes) -> HttpResponse {
-    let request = match parse(&body) {
+async fn register(hub: Data<HubHandle>, http: HttpRequest, body: Json) -> HttpResponse {
+    let request = match parse(&http, &body) {
         Ok(request) => request,
         Err(response) => return response,
     };
@@ -79,8 +73,8 @@ async fn register(hub: Data<HubHandle>, body: Bytes) -> HttpResponse {
         DeliveryRefusals,
     ),
 ))]
-async fn deliver_psrd(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> HttpResponse {
-    let request = match parse(&body) {
+async fn deliver_psrd(hub: Data<HubHandle>, http: HttpRequest, body: Json) -> HttpResponse {
+    let request = match parse(&http, &body) {
         Ok(request) => request,
         Err(response) => return response,
     };
@@ -96,8 +90,9 @@ async fn deliver_psrd(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> H
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, HttpResponse> {
-    serde_json::from_slice(body)
+fn parse<T: DeserializeOwned>(http: &HttpRequest, body: &Json) -> Result<T, HttpResponse> {
+    demand_type(http, Encoding::Json.content_type())?;
+    serde_json::from_slice(&body.0)
         .map_err(|e| json(400, &MessageBody::new(format!("malformed request: {e}"))))
 }
 

@@ -27,6 +27,8 @@ struct File {
     share_bytes_per_hub_max: Option<Spanned<usize>>,
     sae_identity: Option<Spanned<String>>,
     log_dir: Option<PathBuf>,
+    #[serde(default)]
+    host_names: Vec<String>,
     hubs: Vec<HubEntry>,
     clients: Vec<ClientEntry>,
 }
@@ -125,6 +127,7 @@ impl Reader<'_> {
         self.set(Place::Threshold, &file.threshold);
         let mut parts = TopologyParts {
             allow_threshold_one: file.allow_threshold_one,
+            host_names: file.host_names,
             ..TopologyParts::new(file.threshold.into_inner(), hubs, clients)
         };
         self.take(Place::BasePort, file.base_port, &mut parts.base_port);

@@ -50,6 +50,8 @@ pub struct TopologyParts {
     pub sae_identity: SaeIdentity,
     /// Folder of the logs and the run state of nodes in the background.
     pub log_dir: PathBuf,
+    /// Further names by which nodes are called, such as that of a proxy.
+    pub host_names: Vec<String>,
 }
 
 /// A hub.
@@ -115,6 +117,7 @@ impl TopologyParts {
             share_bytes_per_hub_max: SHARE_BYTES_MAX,
             sae_identity: SaeIdentity::default(),
             log_dir: PathBuf::from("logs"),
+            host_names: Vec::new(),
         }
     }
 
@@ -163,6 +166,7 @@ impl TopologyParts {
             share_bytes_per_hub_max: share_bytes,
             sae_identity: self.sae_identity,
             log_dir: self.log_dir,
+            host_names: self.host_names,
         })
     }
 
