@@ -1,8 +1,8 @@
 //! How long a connection may take, how many there may be, and how much they may hold.
 //!
 //! Nobody has to say who they are before they connect, so that connections and requests that are still arriving cannot
-//! have accounts. What they share is bounded in another way: who would take too much goes, and among all of them the one
-//! that has kept the node waiting longest. Who sends its request without delay is never that one.
+//! have accounts. What they share is bounded in another way: where it would be too much, the one goes that has kept the node
+//! waiting longest. Who sends its request without delay is never that one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -92,7 +92,8 @@ impl Connections {
         })
     }
 
-    /// Admits a new connection. Beyond the maximum, the one that has kept the node waiting longest has to go.
+    /// Admits a new connection. Beyond the maximum, one has to go. It is one of those of which there are most: who floods a
+    /// node with requests that never end does not cost others the connections that they keep, nor the other way round.
     pub(super) fn admit(self: &Rc<Self>, now: Instant) -> Rc<Guard> {
         let id = self.next.get();
         self.next.set(id + 1);
@@ -110,9 +111,19 @@ impl Connections {
         });
         self.open.borrow_mut().insert(id, Rc::clone(&guard));
         if self.open.borrow().len() > self.max {
-            self.shed(|_| true);
+            let most = [Phase::Idle, Phase::Receiving, Phase::Answered]
+                .into_iter()
+                .max_by_key(|phase| self.number_in(*phase));
+            self.shed(|guard| Some(guard.phase.get()) == most);
         }
         guard
+    }
+
+    fn number_in(&self, phase: Phase) -> usize {
+        let open = self.open.borrow();
+        let stays = |guard: &&Rc<Guard>| guard.over.get().is_none();
+        let in_phase = open.values().filter(|guard| guard.phase.get() == phase);
+        in_phase.filter(stays).count()
     }
 
     /// Ends the connection that has kept the node waiting longest, among those that this is about. Returns whether there
@@ -384,8 +395,11 @@ mod tests {
         assert_eq!(over, [None, None, Some(Over::Shed)]);
         assert_eq!(new.over(), None);
         all.remove(2).closed();
+        // Now most are idle.
+        ask(&new, clock.now(), 1);
+        new.written(clock.now());
         node.admit(clock.now());
-        assert_eq!(all[1].over(), Some(Over::Shed));
+        assert_eq!((all[1].over(), new.over()), (Some(Over::Shed), None));
     }
 
     #[test]

@@ -27,8 +27,7 @@ struct File {
     share_bytes_per_hub_max: Option<Spanned<usize>>,
     sae_identity: Option<Spanned<String>>,
     log_dir: Option<PathBuf>,
-    #[serde(default)]
-    host_names: Vec<String>,
+    host_names: Option<Spanned<Vec<String>>>,
     hubs: Vec<HubEntry>,
     clients: Vec<ClientEntry>,
 }
@@ -127,7 +126,6 @@ impl Reader<'_> {
         self.set(Place::Threshold, &file.threshold);
         let mut parts = TopologyParts {
             allow_threshold_one: file.allow_threshold_one,
-            host_names: file.host_names,
             ..TopologyParts::new(file.threshold.into_inner(), hubs, clients)
         };
         self.take(Place::BasePort, file.base_port, &mut parts.base_port);
@@ -142,6 +140,7 @@ impl Reader<'_> {
         );
         let bytes_max = &mut parts.share_bytes_per_hub_max;
         self.take(Place::ShareBytesPerHubMax, bytes, bytes_max);
+        self.take(Place::HostNames, file.host_names, &mut parts.host_names);
         if let Some(identity) = file.sae_identity {
             parts.sae_identity = self.sae_identity(&identity)?;
         }

@@ -154,6 +154,10 @@ impl TopologyParts {
         // At the least there is room for the share of the largest key.
         within("share_bytes_per_hub_max", share_bytes, 1 << 20..=1 << 40)
             .map_err(at(Place::ShareBytesPerHubMax))?;
+        if let Some(name) = self.host_names.iter().find(|name| !is_host(name)) {
+            let problem = TopologyProblem::HostName(name.clone());
+            return Err((Place::HostNames, problem));
+        }
         Ok(Topology {
             sharing,
             hubs,
@@ -246,11 +250,12 @@ fn at<P: Into<TopologyProblem>>(place: Place) -> impl Fn(P) -> Flaw {
     move |problem| (place, problem.into())
 }
 
+fn is_host(host: &str) -> bool {
+    let mut characters = host.chars();
+    !host.is_empty() && characters.all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+}
+
 fn checked_address(address: &str) -> Result<String, TopologyProblem> {
-    let is_host = |host: &str| {
-        let mut characters = host.chars();
-        !host.is_empty() && characters.all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
-    };
     let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port != 0);
     let parts = address.rsplit_once(':');
     let is_valid = address.parse::<SocketAddr>().is_ok()
@@ -271,6 +276,7 @@ pub(super) enum Place {
     Timing,
     SharesPerHubMax,
     ShareBytesPerHubMax,
+    HostNames,
     /// The name of a node. Nodes are numbered from 0, hubs first.
     Name(usize),
     /// The address of a node.

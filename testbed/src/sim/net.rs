@@ -140,8 +140,33 @@ async fn connect(info: ConnectInfo<Uri>) -> Result<Connection<Uri, Stream>, Conn
 
 #[cfg(test)]
 mod tests {
+    use dske::http::connections::REQUEST_WITHIN;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
     use crate::sim::WorldOptions;
+
+    /// The bounds of connections hold in simulation as they do for a process.
+    #[test]
+    fn a_second_request_that_never_ends_is_ended_after_its_time() {
+        let mut sim = WorldOptions::with_seed(1).build();
+        sim.host("server", || async { Ok(serve("server", |_| {}).await?) });
+        sim.client("client", async {
+            let mut stream = turmoil::net::TcpStream::connect(("server", PORT)).await?;
+            let whole = "GET / HTTP/1.1\r\nHost: server\r\n\r\n";
+            stream.write_all(whole.as_bytes()).await?;
+            let mut answer = vec![0; 4096];
+            let length = stream.read(&mut answer).await?;
+            assert!(answer[..length].starts_with(b"HTTP/1.1 404"));
+            let begun = tokio::time::Instant::now();
+            stream.write_all(b"GET / HTTP/1.1\r\n").await?;
+            assert_eq!(stream.read(&mut answer).await?, 0);
+            let took = begun.elapsed();
+            assert!(took >= REQUEST_WITHIN && took < REQUEST_WITHIN + Duration::from_secs(1));
+            Ok(())
+        });
+        sim.run().unwrap();
+    }
 
     #[test]
     fn connecting_through_a_partition_takes_until_the_time_out() {
