@@ -16,6 +16,7 @@
 mod bench;
 mod convert;
 mod demo;
+mod descriptors;
 mod error;
 mod etsi_qkd;
 mod mgmt;

@@ -1,16 +1,20 @@
 //! Runs one node in the foreground.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Actor;
+use actix_rt::net::TcpStream;
+use actix_server::Server;
+use actix_service::{ServiceFactoryExt, fn_service};
 use actix_web::web::ServiceConfig;
-use actix_web::{App, HttpServer};
 
 use dske::crypto::generator::os_rng;
+use dske::http::connections::CONNECTIONS_MAX;
+use dske::http::server::{DispatchError, Serving, service};
 use dske::http::transport::HttpTransport;
 use dske::http::{OnStop, client_routes, hub_routes};
 use dske::node::client::{ClientNode, HubPeer};
@@ -21,21 +25,25 @@ use dske::protocol::hub::Hub;
 use dske::topology::Topology;
 
 use super::CliError;
+use super::descriptors;
 use super::nodes::Node;
 use super::run_file::{RunFile, RunFileError};
 
 /// How long a node that is stopped waits for the requests that it is serving, in seconds.
 const SHUTDOWN_S: u64 = 2;
 
+/// Most connections that wait to be accepted: as many as Linux grants by default.
+const BACKLOG: i32 = 4096;
+
 /// Most connections of a client, to all hubs together. awc counts every request that has no answer yet: with its default
 /// of 100, one hub that hangs would keep the others waiting.
-const CONNECTIONS_MAX: usize = 4096;
+const OWN_CONNECTIONS_MAX: usize = 4096;
 
 pub(super) fn hub(topology: &Topology, node: Node) -> Result<(), CliError> {
     let config = topology.hub(&node.name).expect(IN_TOPOLOGY);
     let _run_file = take_run_file(&node)?;
     let listener = listen(&node.address)?;
-    serve(&node.name, listener, move |app, on_stop| {
+    serve(topology, &node.name, listener, move |app, on_stop| {
         let hub = HubNode::new(Hub::new(config.clone(), os_rng())).start();
         hub_routes::configure(app, &HubHandle::from(hub), on_stop);
     })
@@ -50,7 +58,7 @@ pub(super) fn client(topology: &Topology, node: Node) -> Result<(), CliError> {
         (hub.name.clone(), address.to_owned())
     });
     let addresses: BTreeMap<NodeName, String> = addresses.collect();
-    serve(&node.name, listener, move |app, on_stop| {
+    serve(topology, &node.name, listener, move |app, on_stop| {
         let http = http_client(config.timing.request_timeout);
         let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
             let address = addresses.get(&hub.name).expect(IN_TOPOLOGY);
@@ -84,14 +92,19 @@ fn http_client(request_timeout: Duration) -> awc::Client {
         .connector(
             awc::Connector::new()
                 .timeout(request_timeout)
-                .limit(CONNECTIONS_MAX),
+                .limit(OWN_CONNECTIONS_MAX),
         )
         .finish()
 }
 
 /// Takes the port before anything else is started, so that no node is left half started because its port is in use.
 fn listen(address: &str) -> Result<TcpListener, CliError> {
-    TcpListener::bind(address).map_err(|reason| CliError::Listen {
+    let listener = TcpListener::bind(address).and_then(|listener| {
+        // The standard library lets 128 connections wait, which a burst of callers exceeds.
+        rustix::net::listen(&listener, BACKLOG)?;
+        Ok(listener)
+    });
+    listener.map_err(|reason| CliError::Listen {
         address: address.to_owned(),
         reason,
     })
@@ -100,16 +113,22 @@ fn listen(address: &str) -> Result<TcpListener, CliError> {
 /// Serves until told to stop. `start` starts the node and adds its routes. It is called on the thread that will serve
 /// them, so that a message between the node and its routes wakes no other thread.
 fn serve(
+    topology: &Topology,
     name: &NodeName,
     listener: TcpListener,
     start: impl Fn(&mut ServiceConfig, &OnStop) + Send + Clone + 'static,
 ) -> Result<(), CliError> {
-    actix_rt::System::new().block_on(serve_in_system(name, listener, start))
+    let serving = Serving {
+        names: topology.names_of(name),
+        connections_max: CONNECTIONS_MAX.min(descriptors::for_connections()),
+    };
+    actix_rt::System::new().block_on(serve_in_system(name, listener, serving, start))
 }
 
 async fn serve_in_system(
     name: &NodeName,
     listener: TcpListener,
+    serving: Serving,
     start: impl Fn(&mut ServiceConfig, &OnStop) + Send + Clone + 'static,
 ) -> Result<(), CliError> {
     let address = listener.local_addr().map_err(CliError::Server)?;
@@ -118,15 +137,27 @@ async fn serve_in_system(
         let stop = Arc::clone(&stop);
         Arc::new(move || stop.notify_one())
     };
-    let server = HttpServer::new(move || {
-        App::new().configure(|app: &mut ServiceConfig| start(app, &on_stop))
-    })
-    // The node is one actor: there is one of it, and one thread.
-    .workers(1)
-    .shutdown_timeout(SHUTDOWN_S)
-    .listen(listener)
-    .map_err(CliError::Server)?
-    .run();
+    let builder = Server::build();
+    let stopping = builder.graceful_shutdown_signal();
+    let accepted_max = descriptors::for_accepted(serving.connections_max);
+    let server = builder
+        // The node is one actor: there is one of it, and one thread.
+        .workers(1)
+        .shutdown_timeout(SHUTDOWN_S)
+        // Beyond its maximum a node ends a connection for each new one. It goes on accepting while they end.
+        .max_concurrent_connections(accepted_max)
+        .listen(name.as_str(), listener, move || {
+            let stopping = stopping.clone();
+            let stopping = move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            };
+            let (start, on_stop) = (start.clone(), on_stop.clone());
+            let routes = move |app: &mut ServiceConfig| start(app, &on_stop);
+            fn_service(accepted).and_then(service(serving.clone(), routes, stopping))
+        })
+        .map_err(CliError::Server)?
+        .run();
     tracing::info!("{name} is listening on {address}");
     let handle = server.handle();
     actix_rt::spawn(async move {
@@ -136,4 +167,12 @@ async fn serve_in_system(
     server.await.map_err(CliError::Server)?;
     tracing::info!("{name} has stopped");
     Ok(())
+}
+
+/// A connection, with the address of its peer.
+async fn accepted(stream: TcpStream) -> Result<(TcpStream, SocketAddr), DispatchError> {
+    let peer = stream.peer_addr().map_err(DispatchError::Io)?;
+    // An answer is not held back until the one before has been acknowledged.
+    stream.set_nodelay(true).map_err(DispatchError::Io)?;
+    Ok((stream, peer))
 }

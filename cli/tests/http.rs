@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::nodes::{Answer, Caller};
+use common::raw::Connection;
 use dske::http::paths;
 use dske::protocol::limits::BODY_BYTES_MAX;
 use dske::protocol::wire::{KEY_SHARE_PATH, SIGNATURE_HEADER};
@@ -72,6 +73,9 @@ fn garbage_at_every_route_is_refused_and_does_no_harm() {
         other_methods_and_paths_are_refused(&nodes).await;
         both_prefixes_and_both_methods_work(&nodes).await;
         oversized_bodies_are_refused(&nodes).await;
+        errors_are_json(&nodes).await;
+        bodies_say_what_they_are(&nodes).await;
+        pages_of_others_can_do_nothing(&nodes).await;
         garbage_at_a_hub_consumes_nothing(&nodes).await;
         strangers_cannot_register_or_draw_psrd(&nodes).await;
         nodes.works().await;
@@ -132,11 +136,6 @@ async fn bad_etsi_requests_are_400_with_a_message(nodes: &Nodes) {
             "POST",
             "celia/enc_keys",
             "{\"additional_slave_SAE_IDs\": [\"nobody\"]}".to_owned(),
-        ),
-        (
-            "POST",
-            "celia/enc_keys",
-            "{\"additional_slave_SAE_IDs\": [\"celia\"]}".to_owned(),
         ),
         ("POST", "celia/enc_keys?number=1", "{}".to_owned()),
         ("GET", "celia/enc_keys?number=129", String::new()),
@@ -225,17 +224,118 @@ async fn oversized_bodies_are_refused(nodes: &Nodes) {
         let request = nodes
             .http
             .post(nodes.url(node, path))
-            .insert_header(("Authorization", "carol"));
+            .insert_header(("Authorization", "carol"))
+            .content_type("application/json");
         // The node may answer, or close the connection while the body is still arriving.
-        if let Ok(response) = request
+        if let Ok(mut response) = request
             .timeout(Duration::from_secs(10))
             .send_body(large.clone())
             .await
         {
             assert_eq!(response.status().as_u16(), status, "{node} {path}");
+            if let Ok(body) = response.body().await {
+                let body: Value = serde_json::from_slice(&body).unwrap();
+                assert!(body["message"].is_string(), "{node} {path}");
+            }
         }
     }
     assert!(large.len() > BODY_BYTES_MAX);
+}
+
+async fn errors_are_json(nodes: &Nodes) {
+    for (node, method, path, status) in [
+        ("hank", "GET", "/", 404),
+        ("hank", "GET", "/nothing", 404),
+        ("hank", "GET", "/docs/nothing", 404),
+        ("hank", "DELETE", KEY_SHARE_PATH, 405),
+        ("hank", "GET", paths::REGISTRATION, 405),
+        ("hank", "POST", paths::HUB_STATUS, 404),
+        ("carol", "GET", "/nothing", 404),
+        ("carol", "DELETE", paths::METRICS, 404),
+    ] {
+        let answer = nodes
+            .send(method, nodes.url(node, path), None, Vec::new())
+            .await;
+        assert_eq!(answer.status, status, "{node} {method} {path}");
+        let kind = answer.header("content-type");
+        assert_eq!(kind, Some("application/json"), "{node} {method} {path}");
+        assert!(!answer.message().is_empty(), "{node} {method} {path}");
+    }
+}
+
+async fn bodies_say_what_they_are(nodes: &Nodes) {
+    let body = json!({"client": "curtis"}).to_string();
+    for path in [KEY_SHARE_PATH, paths::REGISTRATION, paths::PSRD] {
+        for kind in [
+            None,
+            Some("text/plain"),
+            Some("application/x-www-form-urlencoded"),
+            Some("multipart/form-data"),
+            Some("application/json-patch+json"),
+        ] {
+            let headers: Vec<_> = kind
+                .map(|kind| ("Content-Type", kind))
+                .into_iter()
+                .collect();
+            let url = nodes.url("hank", path);
+            let answer = nodes.send_with("POST", url, &headers, body.clone().into());
+            let answer = answer.await;
+            assert_eq!(answer.status, 415, "{path} {kind:?}: {}", answer.text);
+            assert!(answer.message().contains("application/json"), "{path}");
+        }
+    }
+    let headers = [("Content-Type", "application/json; charset=utf-8")];
+    let url = nodes.url("hank", paths::REGISTRATION);
+    let answer = nodes.send_with("POST", url, &headers, body.into()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}
+
+/// What a web page of somebody else makes a browser send: to an address with the page's origin, or to a name of the page's
+/// own that leads to the node.
+async fn pages_of_others_can_do_nothing(nodes: &Nodes) {
+    let registration = json!({"client": "carol"}).to_string();
+    for (node, method, path, body) in [
+        ("hank", "POST", paths::HUB_STOP, ""),
+        ("carol", "POST", paths::CLIENT_STOP, ""),
+        ("hank", "POST", paths::REGISTRATION, registration.as_str()),
+        ("carol", "GET", "/api/v1/keys/celia/enc_keys", ""),
+        ("carol", "GET", paths::CLIENT_STATUS, ""),
+        ("carol", "GET", paths::METRICS, ""),
+        ("carol", "GET", paths::DOCS, ""),
+        ("carol", "GET", "/nothing", ""),
+    ] {
+        let own = format!("http://{}", nodes.address(node));
+        let port = own.rsplit_once(':').unwrap().1;
+        for (name, value, status) in [
+            ("Origin", "http://evil.example".to_owned(), 403),
+            ("Origin", "null".to_owned(), 403),
+            ("Origin", "http://127.0.0.1:1".to_owned(), 403),
+            ("Host", format!("evil.example:{port}"), 421),
+            ("Host", format!("127.0.0.1.evil.example:{port}"), 421),
+        ] {
+            let mut connection = Connection::open(nodes.address(node)).await;
+            let host = match name {
+                "Host" => String::new(),
+                _ => format!("Host: {}\r\n", nodes.address(node)),
+            };
+            let answer = connection
+                .ask(format!(
+                    "{method} {path} HTTP/1.1\r\n{host}{name}: {value}\r\nAuthorization: carol\r\nContent-Type: \
+                     application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                ))
+                .await;
+            assert_eq!(answer.status, status, "{method} {path} {name}: {value}");
+            let refused: Value = serde_json::from_slice(&answer.body).unwrap();
+            assert!(refused["message"].is_string());
+        }
+        if method == "GET" && !path.contains("enc_keys") {
+            let url = nodes.url(node, path);
+            let headers = [("Origin", own.as_str())];
+            let answer = nodes.send_with(method, url, &headers, Vec::new()).await;
+            assert!(answer.status < 405, "{path}: {}", answer.status);
+        }
+    }
 }
 
 async fn garbage_at_a_hub_consumes_nothing(nodes: &Nodes) {
@@ -261,7 +361,8 @@ async fn garbage_at_a_hub_consumes_nothing(nodes: &Nodes) {
         }).to_string()),
         (Some("é".to_owned()), "{}".to_owned()),
     ] {
-        let mut request = nodes.http.post(nodes.url("hank", KEY_SHARE_PATH));
+        let url = nodes.url("hank", KEY_SHARE_PATH);
+        let mut request = nodes.http.post(url).content_type("application/json");
         if let Some(signature) = signature {
             let value = awc::http::header::HeaderValue::from_bytes(signature.as_bytes()).unwrap();
             request = request.insert_header((SIGNATURE_HEADER, value));

@@ -30,7 +30,6 @@ pub fn kme_status(error: &KmeError) -> u16 {
         | KmeError::OutOfRange { .. }
         | KmeError::SizeNotMultipleOf8
         | KmeError::TooMuch { .. }
-        | KmeError::SaeTwice(_)
         | KmeError::KeyTwice(_)
         | KmeError::HandedOut(_)
         | KmeError::Fetch(FetchError::NotFound { .. }) => 400,

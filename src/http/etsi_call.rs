@@ -1,19 +1,22 @@
 //! An ETSI call: who asks, about which SAE, with which parameters.
 
 use actix::{Addr, Handler, Message};
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING};
 use actix_web::http::{ConnectionType, Method};
 use actix_web::web::{Data, Path, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, mime};
 
 use crate::node::client::{CheckCaller, ClientNode, KmeError};
 use crate::protocol::SaeId;
 
 use super::answer::{json, stopped};
+use super::body;
 use super::error::{kme_error, unauthorized};
-use super::etsi_body;
 use super::etsi_parameters::Parameters;
 use super::message_body::MessageBody;
+
+/// Largest body, in bytes: 128 key IDs with extensions fit many times.
+const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// A request as it arrives: the client that serves it, its head, the SAE of its path, and its body.
 pub(super) type Arrived = (Data<Addr<ClientNode>>, HttpRequest, Path<String>, Payload);
@@ -41,23 +44,28 @@ where
     ClientNode: Handler<M>,
 {
     // The body is read whatever the answer will be, so that the connection stays in step.
-    let body = etsi_body::read(&http, payload).await;
+    let body = body::read(&http, payload, BODY_BYTES_MAX).await;
     let in_step = body.is_ok();
     let served = async {
         let caller = caller(&http)?;
-        let message = body.and_then(|body| {
-            form(Call {
-                caller: caller.clone(),
-                other: other_sae(&path)?,
-                parameters: parameters(&http, &body)?,
-            })
-        });
+        let message = body
+            .map_err(|unread| unread.answer(unread.etsi_status()))
+            .and_then(|body| {
+                let form = || {
+                    form(Call {
+                        caller: caller.clone(),
+                        other: other_sae(&path)?,
+                        parameters: parameters(&http, &body)?,
+                    })
+                };
+                form().map_err(|refusal| json(400, &refusal))
+            });
         match message {
             Ok(message) => ask(&client, message).await,
             Err(refusal) => {
                 // A caller that may not ask is told that, and nothing else (Tables 4, 6 and 8).
                 ask::<CheckCaller, ()>(&client, CheckCaller(caller)).await?;
-                Err(json(400, &refusal))
+                Err(refusal)
             }
         }
     };
@@ -106,7 +114,7 @@ fn parameters<'a>(http: &'a HttpRequest, body: &'a [u8]) -> Result<Parameters<'a
         if !query.is_empty() {
             return Err(MessageBody::new("with POST, parameters belong in the body"));
         }
-        etsi_body::check_type(http)?;
+        check_type(http)?;
         return Ok(Parameters::Body(body));
     }
     if !body.is_empty() {
@@ -115,4 +123,29 @@ fn parameters<'a>(http: &'a HttpRequest, body: &'a [u8]) -> Result<Parameters<'a
         ));
     }
     Ok(Parameters::Query(query))
+}
+
+/// Clause 5.1 Table 1: a body is JSON in UTF-8, and says so. A body without a media type is taken for JSON.
+///
+/// # Errors
+/// A body with another media type or encoding.
+fn check_type(http: &HttpRequest) -> Result<(), MessageBody> {
+    if http.headers().contains_key(CONTENT_ENCODING) {
+        return Err(MessageBody::new("Content-Encoding is not supported"));
+    }
+    let json = match http.mime_type() {
+        Ok(None) => true,
+        Ok(Some(claimed)) => {
+            let charset = claimed.get_param(mime::CHARSET);
+            claimed.essence_str() == mime::APPLICATION_JSON.as_ref()
+                && charset.is_none_or(|charset| charset == mime::UTF_8)
+        }
+        Err(_) => false,
+    };
+    if json {
+        return Ok(());
+    }
+    Err(MessageBody::new(
+        "Content-Type must be application/json, in UTF-8",
+    ))
 }

@@ -1,4 +1,6 @@
-//! Reads the parameters of an ETSI call strictly: a parameter that is not understood is refused, never ignored.
+//! Reads the parameters of an ETSI call strictly: a parameter that is not understood is refused, unless it says nothing.
+//!
+//! Many clients write every member that they know of, and `null` or something empty where they have nothing to say.
 
 use std::collections::BTreeMap;
 
@@ -59,8 +61,8 @@ pub(super) fn no_parameters(parameters: &Parameters<'_>) -> Read<()> {
 
 fn key_request_from_body(body: &[u8]) -> Read<KeyRequest> {
     let mut request = KeyRequest::default();
-    for (name, value) in &parse_object(body)? {
-        match name.as_str() {
+    for (name, value) in said(&parse_object(body)?) {
+        match name {
             "number" => request.number = Some(count(name, value)?),
             "size" => request.size_bits = Some(count(name, value)?),
             "additional_slave_SAE_IDs" => request.also = sae_ids(name, value)?,
@@ -76,6 +78,7 @@ fn key_request_from_body(body: &[u8]) -> Read<KeyRequest> {
             "extension_optional" => {
                 objects(name, value)?;
             }
+            _ if is_empty(value) => {}
             _ => return wrong(format!("{name} is not part of a Key request")),
         }
     }
@@ -102,11 +105,12 @@ fn key_request_from_query(query: &str) -> Read<KeyRequest> {
 fn key_ids_from_body(body: &[u8]) -> Read<Vec<KeyId>> {
     let object = parse_object(body)?;
     let mut key_ids = Vec::new();
-    for (name, value) in &object {
-        match name.as_str() {
+    for (name, value) in said(&object) {
+        match name {
             "key_IDs" => key_ids = objects(name, value)?,
             "key_IDs_extension" if value.is_object() => {}
             "key_IDs_extension" => return wrong(format!("{name} must be an object")),
+            _ if is_empty(value) => {}
             _ => return wrong(format!("{name} is not part of a Key IDs request")),
         }
     }
@@ -122,11 +126,12 @@ fn key_ids_from_body(body: &[u8]) -> Read<Vec<KeyId>> {
 }
 
 fn key_id(entry: &Map<String, Value>) -> Result<KeyId, String> {
-    for (name, value) in entry {
-        match name.as_str() {
+    for (name, value) in said(entry) {
+        match name {
             "key_ID" => {}
             "key_ID_extension" if value.is_object() => {}
             "key_ID_extension" => return Err(format!("{name} must be an object")),
+            _ if is_empty(value) => {}
             _ => return Err(format!("{name} is not part of a key ID")),
         }
     }
@@ -173,6 +178,22 @@ fn parse_object(body: &[u8]) -> Read<Map<String, Value>> {
             kind(&other)
         )),
         Err(e) => wrong(format!("the body is not proper JSON: {e}")),
+    }
+}
+
+/// The members of an object that say something: one that is `null` counts as absent.
+fn said(object: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
+    let members = object.iter().filter(|(_, value)| !value.is_null());
+    members.map(|(name, value)| (name.as_str(), value))
+}
+
+/// Whether a member that is not understood asks for nothing.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::String(text) => text.is_empty(),
+        _ => false,
     }
 }
 
@@ -268,6 +289,42 @@ mod tests {
     }
 
     #[test]
+    fn what_says_nothing_counts_as_absent() {
+        let one = KeyRequest {
+            number: Some(1),
+            size_bits: Some(256),
+            also: Vec::new(),
+        };
+        for (text, wanted) in [
+            // The crate etsi014 0.4.1.
+            (
+                r#"{"number":1,"size":256,"additional_slave_SAE_IDs":null}"#,
+                &one,
+            ),
+            // The crate etsi014-client 0.2.0.
+            (
+                r#"{"number":1,"size":256,"additional_target_sae_ids":[]}"#,
+                &one,
+            ),
+            // A Kubernetes controller.
+            (r#"{"size":null,"number":null}"#, &KeyRequest::default()),
+            (
+                r#"{"extension_mandatory":null,"extension_optional":null,"a":null,"b":[],"c":{},"d":""}"#,
+                &KeyRequest::default(),
+            ),
+        ] {
+            assert_eq!(body(text).as_ref(), Ok(wanted), "{text}");
+        }
+        let text = format!(
+            r#"{{"key_IDs":[{{"key_ID":"{ID}","key_ID_extension":null,"a":[]}}],"key_IDs_extension":null,"b":null}}"#
+        );
+        assert_eq!(
+            key_ids_from_body(text.as_bytes()),
+            Ok(vec![ID.parse().unwrap()])
+        );
+    }
+
+    #[test]
     fn number_and_size_are_read_from_body_and_query() {
         let wanted = KeyRequest {
             number: Some(3),
@@ -306,9 +363,11 @@ mod tests {
             "{\"additional_slave_SAE_IDs\": [\"a/b\"]}",
             "{\"number\": 99999999999999999999}",
             "{\"number\": 1.0}",
-            "{\"number\": null}",
             "{\"number\": 1, \"number\": 1}",
-            "{\"extension_optional\": null}",
+            "{\"another\": 0}",
+            "{\"another\": false}",
+            "{\"another\": [null]}",
+            "{\"another\": {\"a\": null}}",
         ] {
             assert!(body(text).is_err(), "{text}");
         }

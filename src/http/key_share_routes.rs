@@ -1,6 +1,5 @@
 //! Key shares at a hub: the protocol between clients and hubs, as `docs/protocol.md` specifies it.
 
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -11,7 +10,7 @@ use crate::protocol::wire::{KEY_SHARE_PATH, KEY_SHARES_PATH, SIGNATURE_HEADER};
 use crate::protocol::{Method, Refusal, Request};
 
 use super::answer::{json, status_code, stopped};
-use super::message_body::MessageBody;
+use super::body::{Body, demand_type};
 #[cfg(feature = "openapi")]
 use super::openapi::{
     KEY_SHARES,
@@ -30,20 +29,18 @@ use crate::protocol::{
 const SIGNATURE_HEADER_TEXT: &str = "`ALLOCATION;TAG`: the PSRD that is spent on the message, and its one-time MAC. \
                                      `docs/protocol.md` section 4.";
 
+/// The body of a message.
+type Message = Body<BODY_BYTES_MAX>;
+
 /// Adds the routes to an app.
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
         .service(
             web::resource(KEY_SHARE_PATH)
-                .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
                 .route(web::post().to(deposit))
                 .route(web::get().to(fetch)),
         )
-        .service(
-            web::resource(KEY_SHARES_PATH)
-                .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
-                .route(web::post().to(batch)),
-        );
+        .service(web::resource(KEY_SHARES_PATH).route(web::post().to(batch)));
 }
 
 /// Deposit shares of keys
@@ -62,8 +59,11 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         KeyShareRefusals,
     ),
 ))]
-async fn deposit(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> HttpResponse {
-    ask(&hub, &http, body).await
+async fn deposit(hub: Data<HubHandle>, http: HttpRequest, body: Message) -> HttpResponse {
+    match demand_type(&http, Encoding::Json.content_type()) {
+        Ok(()) => ask(&hub, &http, body.0).await,
+        Err(answer) => answer,
+    }
 }
 
 /// Fetch shares of keys
@@ -89,8 +89,8 @@ async fn deposit(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> HttpRe
         KeyShareRefusals,
     ),
 ))]
-async fn fetch(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> HttpResponse {
-    ask(&hub, &http, body).await
+async fn fetch(hub: Data<HubHandle>, http: HttpRequest, body: Message) -> HttpResponse {
+    ask(&hub, &http, body.0).await
 }
 
 /// Deposit and fetch shares of many calls at once
@@ -106,21 +106,15 @@ async fn fetch(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> HttpResp
             description = "Authenticated, and an answer to each operation in order. Shares that were found are under \
                            a one-time pad.",
             headers(("DSKE-Signature" = String, description = "`ALLOCATION;TAG`. Authenticates the answer."))),
-        (status = 415, description = "The body is not said to be a batch.", body = MessageBody),
         KeyShareRefusals,
     ),
 ))]
-async fn batch(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> HttpResponse {
+async fn batch(hub: Data<HubHandle>, http: HttpRequest, body: Message) -> HttpResponse {
     // A batch has a media type of its own, so that neither side takes it for something else.
-    let wanted = Encoding::Binary.content_type();
-    let claimed = http.headers().get(CONTENT_TYPE);
-    if claimed.is_none_or(|claimed| claimed.as_bytes() != wanted.as_bytes()) {
-        return json(
-            415,
-            &MessageBody::new(format!("Content-Type must be {wanted}")),
-        );
+    match demand_type(&http, Encoding::Binary.content_type()) {
+        Ok(()) => ask(&hub, &http, body.0).await,
+        Err(answer) => answer,
     }
-    ask(&hub, &http, body).await
 }
 
 async fn ask(hub: &HubHandle, http: &HttpRequest, body: Bytes) -> HttpResponse {

@@ -2,6 +2,10 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`server`] | what serves the routes on accepted connections |
+//! | [`connections`], `stream` | how long a connection may take, and how much all of them may hold |
+//! | `admission` | what comes before every route: by which names and by which pages a node may be called |
+//! | `body` | reading a body, in bounds |
 //! | [`hub_routes`], [`client_routes`] | all routes of a hub, and of a client |
 //! | `key_share_routes`, `out_of_band_routes` | a hub's routes for clients |
 //! | `delivery` | a block of PSRD on its way to a client |
@@ -10,7 +14,7 @@
 //! | `openapi` | the description of a node's routes, and a page that shows it |
 //! | [`paths`] | where the routes are |
 //! | [`etsi`], [`message_body`] | the data formats of ETSI GS QKD 014 clause 6 |
-//! | `etsi_call`, `etsi_body`, `etsi_parameters`, `json` | reading an ETSI call, strictly and in bounds |
+//! | `etsi_call`, `etsi_parameters`, `json` | reading an ETSI call, strictly and in bounds |
 //! | [`error`], `answer` | which answer goes with which error |
 //! | [`transport`] | [`transport::HttpTransport`]: a client's way to a hub, over whatever streams the awc client is built on |
 //! | [`etsi_client`] | an SAE's side of ETSI GS QKD 014 |
@@ -20,12 +24,14 @@
     reason = "a refused request ends as an HttpResponse, which is large: once a request, not in a loop"
 )]
 
+mod admission;
 mod answer;
+mod body;
 pub mod client_routes;
 mod delivery;
+pub mod connections;
 pub mod error;
 pub mod etsi;
-mod etsi_body;
 mod etsi_call;
 pub mod etsi_client;
 mod etsi_parameters;
@@ -40,9 +46,13 @@ pub mod metrics;
 mod openapi;
 mod out_of_band_routes;
 pub mod paths;
+pub mod server;
+mod stream;
 pub mod transport;
 
 use std::sync::Arc;
+
+pub use admission::Names;
 
 /// What the management route `stop` does: a process ends its server, and a simulated node ignores it.
 pub type OnStop = Arc<dyn Fn() + Send + Sync>;

@@ -12,6 +12,7 @@ use crate::protocol::batch::{Encoding, to_json};
 use crate::protocol::hub::{OobError, PsrdRequest};
 
 use super::answer::{json, stopped};
+use super::body::{Body, demand_type};
 use super::delivery::Deliveries;
 use super::error::oob_status;
 use super::message_body::MessageBody;
@@ -29,8 +30,8 @@ use crate::{
     psrd::Block,
 };
 
-/// Largest request, in bytes: a few names and numbers.
-const BODY_BYTES_MAX: usize = 4 * 1024;
+/// A request: a few names and numbers.
+type Json = Body<{ 4 * 1024 }>;
 
 /// Media type of a block of PSRD as bytes: what clients ask for.
 pub(super) const OCTETS: &str = "application/octet-stream";
@@ -39,16 +40,8 @@ pub(super) const OCTETS: &str = "application/octet-stream";
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
         .app_data(Data::new(Deliveries::default()))
-        .service(
-            web::resource(paths::REGISTRATION)
-                .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
-                .route(web::post().to(register)),
-        )
-        .service(
-            web::resource(paths::PSRD)
-                .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
-                .route(web::post().to(deliver_psrd)),
-        );
+        .service(web::resource(paths::REGISTRATION).route(web::post().to(register)))
+        .service(web::resource(paths::PSRD).route(web::post().to(deliver_psrd)));
 }
 
 /// Register a client
@@ -59,8 +52,8 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     request_body(content = RegistrationRequest, example = json!({ "client": MASTER })),
     responses((status = 200, description = "The client is registered.", body = Registration), RegistrationRefusals),
 ))]
-async fn register(hub: Data<HubHandle>, body: Bytes) -> HttpResponse {
-    let request = match parse(&body) {
+async fn register(hub: Data<HubHandle>, http: HttpRequest, body: Json) -> HttpResponse {
+    let request = match parse(&http, &body) {
         Ok(request) => request,
         Err(response) => return response,
     };
@@ -86,9 +79,9 @@ async fn deliver_psrd(
     hub: Data<HubHandle>,
     deliveries: Data<Deliveries>,
     http: HttpRequest,
-    body: Bytes,
+    body: Json,
 ) -> HttpResponse {
-    let request: PsrdRequest = match parse(&body) {
+    let request: PsrdRequest = match parse(&http, &body) {
         Ok(request) => request,
         Err(response) => return response,
     };
@@ -109,8 +102,9 @@ async fn deliver_psrd(
         .body(deliveries.begin(client, octets))
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, HttpResponse> {
-    serde_json::from_slice(body)
+fn parse<T: DeserializeOwned>(http: &HttpRequest, body: &Json) -> Result<T, HttpResponse> {
+    demand_type(http, Encoding::Json.content_type())?;
+    serde_json::from_slice(&body.0)
         .map_err(|e| json(400, &MessageBody::new(format!("malformed request: {e}"))))
 }
 

@@ -71,6 +71,11 @@ pub enum TopologyProblem {
     /// The address of a node is not `host:port`.
     #[error("{0:?} is not an address; write host:port, such as 127.0.0.1:8100")]
     Address(String),
+    /// A name by which nodes are to be called cannot be one.
+    #[error(
+        "{0:?} in host_names is not a host name; write it without scheme and port, such as kme.example.org"
+    )]
+    HostName(String),
     /// Two nodes have the same name, or the same address.
     #[error("the {what} {value} is taken by {}; every node needs its own", first_node(.first))]
     Taken {

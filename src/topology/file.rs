@@ -27,6 +27,7 @@ struct File {
     share_bytes_per_hub_max: Option<Spanned<usize>>,
     sae_identity: Option<Spanned<String>>,
     log_dir: Option<PathBuf>,
+    host_names: Option<Spanned<Vec<String>>>,
     hubs: Vec<HubEntry>,
     clients: Vec<ClientEntry>,
 }
@@ -139,6 +140,7 @@ impl Reader<'_> {
         );
         let bytes_max = &mut parts.share_bytes_per_hub_max;
         self.take(Place::ShareBytesPerHubMax, bytes, bytes_max);
+        self.take(Place::HostNames, file.host_names, &mut parts.host_names);
         if let Some(identity) = file.sae_identity {
             parts.sae_identity = self.sae_identity(&identity)?;
         }

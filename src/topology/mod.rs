@@ -18,6 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::shamir::Sharing;
+use crate::http::Names;
 use crate::node::client::{ClientConfig, HubPeer, KeyLimits, Timing};
 use crate::protocol::hub::HubConfig;
 use crate::protocol::store::StoreLimits;
@@ -90,6 +91,8 @@ pub struct Topology {
     pub sae_identity: SaeIdentity,
     /// Where nodes that run in the background keep their logs and their run state.
     pub log_dir: PathBuf,
+    /// Further names by which nodes are called.
+    pub host_names: Vec<String>,
 }
 
 /// How a client knows which SAE is calling, ETSI GS QKD 014 clause 5.1.
@@ -170,6 +173,15 @@ impl Topology {
         let hubs = self.hubs.iter().map(|hub| (Role::Hub, hub));
         let clients = self.clients.iter().map(|client| (Role::Client, client));
         hubs.chain(clients)
+    }
+
+    /// The names by which a node may be called: its own, that of its address, and those of `host_names`.
+    #[must_use]
+    pub fn names_of(&self, name: &NodeName) -> Names {
+        let address = self.address(name).and_then(|a| a.rsplit_once(':'));
+        let of_address = address.map(|(host, _)| host.to_owned());
+        let names = [name.to_string()].into_iter().chain(of_address);
+        names.chain(self.host_names.iter().cloned()).collect()
     }
 
     /// The address of a node. `None` if there is no such node.

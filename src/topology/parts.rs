@@ -50,6 +50,8 @@ pub struct TopologyParts {
     pub sae_identity: SaeIdentity,
     /// Folder of the logs and the run state of nodes in the background.
     pub log_dir: PathBuf,
+    /// Further names by which nodes are called, such as that of a proxy.
+    pub host_names: Vec<String>,
 }
 
 /// A hub.
@@ -115,6 +117,7 @@ impl TopologyParts {
             share_bytes_per_hub_max: SHARE_BYTES_MAX,
             sae_identity: SaeIdentity::default(),
             log_dir: PathBuf::from("logs"),
+            host_names: Vec::new(),
         }
     }
 
@@ -151,6 +154,10 @@ impl TopologyParts {
         // At the least there is room for the share of the largest key.
         within("share_bytes_per_hub_max", share_bytes, 1 << 20..=1 << 40)
             .map_err(at(Place::ShareBytesPerHubMax))?;
+        if let Some(name) = self.host_names.iter().find(|name| !is_host(name)) {
+            let problem = TopologyProblem::HostName(name.clone());
+            return Err((Place::HostNames, problem));
+        }
         Ok(Topology {
             sharing,
             hubs,
@@ -163,6 +170,7 @@ impl TopologyParts {
             share_bytes_per_hub_max: share_bytes,
             sae_identity: self.sae_identity,
             log_dir: self.log_dir,
+            host_names: self.host_names,
         })
     }
 
@@ -242,11 +250,12 @@ fn at<P: Into<TopologyProblem>>(place: Place) -> impl Fn(P) -> Flaw {
     move |problem| (place, problem.into())
 }
 
+fn is_host(host: &str) -> bool {
+    let mut characters = host.chars();
+    !host.is_empty() && characters.all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+}
+
 fn checked_address(address: &str) -> Result<String, TopologyProblem> {
-    let is_host = |host: &str| {
-        let mut characters = host.chars();
-        !host.is_empty() && characters.all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
-    };
     let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port != 0);
     let parts = address.rsplit_once(':');
     let is_valid = address.parse::<SocketAddr>().is_ok()
@@ -267,6 +276,7 @@ pub(super) enum Place {
     Timing,
     SharesPerHubMax,
     ShareBytesPerHubMax,
+    HostNames,
     /// The name of a node. Nodes are numbered from 0, hubs first.
     Name(usize),
     /// The address of a node.

@@ -57,6 +57,11 @@ fn what_cannot_be_is_refused_with_its_line() {
         ),
         (
             "threshold = 3",
+            "host_names = [\"kme.example.org:443\"]\nthreshold = 3",
+            format!("t.toml:{threshold}: \"kme.example.org:443\" in host_names is not a host name"),
+        ),
+        (
+            "threshold = 3",
             "threshhold = 3",
             format!("t.toml:{threshold}: unknown field"),
         ),

@@ -55,6 +55,7 @@ impl Caller {
         format!("http://{}{path}", self.address(node))
     }
 
+    /// A body is said to be JSON.
     pub(crate) async fn send(
         &self,
         method: &str,
@@ -63,7 +64,10 @@ impl Caller {
         body: Vec<u8>,
     ) -> Answer {
         let headers = caller.map(|caller| ("Authorization", caller));
-        let headers: Vec<_> = headers.into_iter().collect();
+        let mut headers: Vec<_> = headers.into_iter().collect();
+        if !body.is_empty() {
+            headers.push(("Content-Type", "application/json"));
+        }
         self.send_with(method, url, &headers, body).await
     }
 

@@ -6,7 +6,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-const WITHIN: Duration = Duration::from_secs(10);
+/// A little more than a node grants a request.
+const WITHIN: Duration = Duration::from_secs(15);
+
+/// After this, nothing more is taken.
+const STUCK: Duration = Duration::from_secs(1);
 
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -39,6 +43,26 @@ impl Connection {
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         let written = timeout(WITHIN, self.stream.write_all(bytes.as_ref())).await;
         written.unwrap().unwrap();
+    }
+
+    /// Writes for as long as the server takes it. Returns how much it took.
+    pub(crate) async fn push(&mut self, mut bytes: &[u8]) -> usize {
+        let all = bytes.len();
+        while let Ok(Ok(written)) = timeout(STUCK, self.stream.write(bytes)).await {
+            bytes = &bytes[written..];
+            if written == 0 || bytes.is_empty() {
+                break;
+            }
+        }
+        all - bytes.len()
+    }
+
+    /// Waits until the server has ended the connection, and returns how many bytes came before.
+    pub(crate) async fn end(&mut self, within: Duration) -> usize {
+        let end = async { while self.more().await.is_some() {} };
+        let ended = timeout(within, end).await;
+        ended.expect("the server ends the connection");
+        self.read.len()
     }
 
     /// Sends a request, other than HEAD, and reads its response.

@@ -20,7 +20,7 @@ fn the_slave_gets_the_same_keys_under_the_same_ids_by_get_and_by_post() {
         // In another order, and not all of them: exactly these are returned, each once.
         let body = json!({
             "key_IDs": [
-                {"key_ID": given[3].id, "key_ID_extension": {"any": null}},
+                {"key_ID": given[3].id, "key_ID_extension": {"any": null}, "other": []},
                 {"key_ID": given[1].id},
             ],
             "key_IDs_extension": {"any": [1]},

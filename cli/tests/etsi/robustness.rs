@@ -10,7 +10,7 @@ use crate::shared::with_kmes;
 
 fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
     format!(
-        "{method} /api/v1/keys/{path} HTTP/1.1\r\nHost: kme\r\nAuthorization: carol\r\n{headers}\r\n{body}"
+        "{method} /api/v1/keys/{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: carol\r\n{headers}\r\n{body}"
     )
 }
 
@@ -207,7 +207,7 @@ fn a_body_that_does_not_arrive_is_400_in_bounded_time() {
         assert_eq!(answer.status, 400);
         assert!(answer.closes());
         let body: Value = serde_json::from_slice(&answer.body).unwrap();
-        assert_eq!(body["message"], "the body did not arrive within 5s");
+        assert_eq!(body["message"], "the request did not arrive within 10s");
     });
 }
 

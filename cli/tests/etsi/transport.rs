@@ -139,7 +139,7 @@ fn a_chunked_body_is_read() {
         let mut connection = Connection::open(&kmes.address("carol")).await;
         connection
             .write(
-                "POST /api/v1/keys/celia/enc_keys HTTP/1.1\r\nHost: kme\r\nAuthorization: carol\r\n\
+                "POST /api/v1/keys/celia/enc_keys HTTP/1.1\r\nHost: localhost\r\nAuthorization: carol\r\n\
                  Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n\
                  9\r\n{\"number\"\r\n",
             )

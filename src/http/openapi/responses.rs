@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::openapi::schema::{OneOfBuilder, Ref};
 use utoipa::openapi::{ContentBuilder, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoResponses, PartialSchema, ToSchema};
+use utoipa::{IntoResponses, ToSchema};
 
 use super::examples::{MASTER, SLAVE};
 use crate::http::error::oob_status;
@@ -57,7 +57,7 @@ pub(in crate::http) struct KeyShareRefusals;
 
 impl IntoResponses for KeyShareRefusals {
     fn responses() -> Responses {
-        by_status(every_refusal(), Refusal::status, &[ENDING])
+        by_status(every_refusal(), Refusal::status, &BODIES)
     }
 }
 
@@ -68,7 +68,7 @@ impl IntoResponses for RegistrationRefusals {
     fn responses() -> Responses {
         let client = MASTER.to_owned();
         let refusals = [OobError::UnknownClient { client }];
-        by_status(refusals, oob_status, &[UNREADABLE, ENDING])
+        by_status(refusals, oob_status, &BODIES)
     }
 }
 
@@ -85,13 +85,18 @@ impl IntoResponses for DeliveryRefusals {
                 block_bytes: 65_536,
             },
         ];
-        by_status(refusals, oob_status, &[UNREADABLE, ENDING])
+        by_status(refusals, oob_status, &BODIES)
     }
 }
 
 // Statuses that come with a message instead of a code.
-const UNREADABLE: (u16, &str) = (400, "The request cannot be read");
-const ENDING: (u16, &str) = (503, "The node is ending");
+const BODIES: [(u16, &str); 5] = [
+    (400, "The request cannot be read"),
+    (408, "The request did not arrive in time"),
+    (413, "The body is too long"),
+    (415, "The body is not said to be of this type"),
+    (503, "The node is ending, or too many requests are arriving"),
+];
 
 /// Refusals under the statuses that they say themselves, and messages under theirs.
 fn by_status<R: Serialize + ToSchema>(
@@ -138,10 +143,6 @@ fn by_status<R: Serialize + ToSchema>(
         let response = response.content("application/json", content.build());
         responses.insert(status.to_string(), response.into());
     }
-    let text = ContentBuilder::new().schema(Some(String::schema()));
-    let too_long = ResponseBuilder::new().description("The body is too long.");
-    let too_long = too_long.content("text/plain", text.build());
-    responses.insert("413".to_owned(), too_long.into());
     responses
 }
 

@@ -7,7 +7,7 @@ use crate::harness::{Canary, canary};
 use crate::protocol::initiator::EstablishRequest;
 use crate::protocol::limits::{KEYS_PER_MESSAGE_MAX, SLAVE_SAES_MAX};
 use crate::protocol::message::FetchQuery;
-use crate::protocol::{NodeName, SaeId};
+use crate::protocol::{KeyId, NodeName, SaeId};
 
 use super::capacity::Capacity;
 use super::config::ClientConfig;
@@ -40,11 +40,13 @@ impl ClientConfig {
         }: GetKey,
     ) -> Result<EstablishRequest, KmeError> {
         self.check_caller(&caller)?;
+        // Who is named twice is meant once.
+        let mut seen = BTreeSet::new();
+        slave_saes.retain(|sae| seen.insert(sae.clone()));
         check_range("slave SAEs", slave_saes.len(), 1, SLAVE_SAES_MAX)?;
         for sae in &slave_saes {
             self.home_of(sae)?;
         }
-        check_distinct(&slave_saes, KmeError::SaeTwice)?;
         if canary(Canary::GroupMemberDropped) {
             slave_saes.truncate(1);
         }
@@ -85,7 +87,7 @@ impl ClientConfig {
         self.check_caller(&caller)?;
         self.home_of(&master_sae)?;
         check_range("key IDs", key_ids.len(), 1, KEYS_PER_MESSAGE_MAX)?;
-        check_distinct(&key_ids, KmeError::KeyTwice)?;
+        check_distinct(&key_ids)?;
         Ok(FetchQuery {
             client: self.name.clone(),
             slave_sae: caller,
@@ -107,13 +109,10 @@ fn check_range(what: &'static str, got: usize, min: usize, max: usize) -> Result
     })
 }
 
-fn check_distinct<T: Ord + Clone>(
-    values: &[T],
-    twice: impl FnOnce(T) -> KmeError,
-) -> Result<(), KmeError> {
+fn check_distinct(key_ids: &[KeyId]) -> Result<(), KmeError> {
     let mut seen = BTreeSet::new();
-    match values.iter().find(|value| !seen.insert(*value)) {
-        Some(value) => Err(twice(value.clone())),
+    match key_ids.iter().find(|key_id| !seen.insert(*key_id)) {
+        Some(key_id) => Err(KmeError::KeyTwice(*key_id)),
         None => Ok(()),
     }
 }

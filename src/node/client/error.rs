@@ -41,9 +41,6 @@ pub enum KmeError {
         /// Keys of this size that one message can carry.
         number_max: usize,
     },
-    /// The call names the same slave SAE twice.
-    #[error("{0} is named twice")]
-    SaeTwice(SaeId),
     /// The call names the same key twice.
     #[error("{0} is named twice")]
     KeyTwice(KeyId),

@@ -5,17 +5,18 @@ use std::future::pending;
 use std::io;
 use std::net::Ipv4Addr;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_http::{HttpService, KeepAlive, Protocol};
 use actix_rt::net::{ActixStream, Ready};
-use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_service, map_config};
+use actix_service::{Service, ServiceFactory, fn_service};
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
-use actix_web::App;
-use actix_web::body::MessageBody;
-use actix_web::dev::{AppConfig, ServiceRequest, ServiceResponse};
 use actix_web::http::Uri;
+use actix_web::web::ServiceConfig;
+use dske::http::Names;
+use dske::http::connections::CONNECTIONS_MAX;
+use dske::http::server::{Serving, service};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Port on which every simulated node listens.
@@ -26,7 +27,7 @@ pub const PORT: u16 = 8100;
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Most connections of one HTTP client.
-const CONNECTIONS_MAX: usize = 4096;
+const OWN_CONNECTIONS_MAX: usize = 4096;
 
 /// A simulated TCP stream with the interface that actix needs.
 pub struct Stream(turmoil::net::TcpStream);
@@ -76,42 +77,31 @@ impl ActixStream for Stream {
     }
 }
 
-/// Serves an actix-web `App` on [`PORT`] of the simulated host that calls it, for as long as the host lives.
+/// Serves a node's routes on [`PORT`] of the simulated host that calls it, for as long as the host lives. `name` is the
+/// host's name.
 ///
 /// # Errors
 /// If the port cannot be bound, or a connection cannot be accepted.
-pub async fn serve<T, B>(app: impl Fn() -> App<T>) -> io::Result<()>
-where
-    T: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<B>,
-            Error = actix_web::Error,
-            InitError = (),
-        > + 'static,
-    B: MessageBody + 'static,
-{
+pub async fn serve(
+    name: &str,
+    routes: impl FnOnce(&mut ServiceConfig) + 'static,
+) -> io::Result<()> {
     let listener = turmoil::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).await?;
-    let factory = map_config(app().into_factory(), |()| AppConfig::default());
-    let http = HttpService::build()
-        // Connections that a partition has broken never end by themselves: the simulated TCP does not retransmit.
-        .keep_alive(KeepAlive::Timeout(Duration::from_secs(120)))
-        .client_request_timeout(Duration::from_secs(5))
-        .client_disconnect_timeout(Duration::from_secs(1))
-        .finish(factory);
-    let handler = http
+    let serving = Serving {
+        names: Names::from_iter([name.to_owned()]),
+        connections_max: CONNECTIONS_MAX,
+    };
+    let handler = service(serving, routes, pending)
         .new_service(())
         .await
         .map_err(|()| io::Error::other("the app could not be built"))?;
-    let handler = std::rc::Rc::new(handler);
+    let handler = Rc::new(handler);
     loop {
         let (stream, peer) = listener.accept().await?;
-        let handler = std::rc::Rc::clone(&handler);
+        let handler = Rc::clone(&handler);
         tokio::task::spawn_local(async move {
             // The peer sees a broken connection itself, and deals with it.
-            let _ = handler
-                .call((Stream(stream), Protocol::Http1, Some(peer)))
-                .await;
+            let _ = handler.call((stream, peer)).await;
         });
     }
 }
@@ -125,7 +115,7 @@ pub fn http_client(timeout: Duration) -> awc::Client {
     let connector = awc::Connector::new()
         .connector(fn_service(connect))
         .timeout(timeout)
-        .limit(CONNECTIONS_MAX)
+        .limit(OWN_CONNECTIONS_MAX)
         .conn_keep_alive(FOREVER)
         .conn_lifetime(FOREVER);
     awc::Client::builder()
@@ -150,13 +140,38 @@ async fn connect(info: ConnectInfo<Uri>) -> Result<Connection<Uri, Stream>, Conn
 
 #[cfg(test)]
 mod tests {
+    use dske::http::connections::REQUEST_WITHIN;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
     use crate::sim::WorldOptions;
+
+    /// The bounds of connections hold in simulation as they do for a process.
+    #[test]
+    fn a_second_request_that_never_ends_is_ended_after_its_time() {
+        let mut sim = WorldOptions::with_seed(1).build();
+        sim.host("server", || async { Ok(serve("server", |_| {}).await?) });
+        sim.client("client", async {
+            let mut stream = turmoil::net::TcpStream::connect(("server", PORT)).await?;
+            let whole = "GET / HTTP/1.1\r\nHost: server\r\n\r\n";
+            stream.write_all(whole.as_bytes()).await?;
+            let mut answer = vec![0; 4096];
+            let length = stream.read(&mut answer).await?;
+            assert!(answer[..length].starts_with(b"HTTP/1.1 404"));
+            let begun = tokio::time::Instant::now();
+            stream.write_all(b"GET / HTTP/1.1\r\n").await?;
+            assert_eq!(stream.read(&mut answer).await?, 0);
+            let took = begun.elapsed();
+            assert!(took >= REQUEST_WITHIN && took < REQUEST_WITHIN + Duration::from_secs(1));
+            Ok(())
+        });
+        sim.run().unwrap();
+    }
 
     #[test]
     fn connecting_through_a_partition_takes_until_the_time_out() {
         let mut sim = WorldOptions::with_seed(1).build();
-        sim.host("server", || async { Ok(serve(App::new).await?) });
+        sim.host("server", || async { Ok(serve("server", |_| {}).await?) });
         sim.client("client", async {
             let client = http_client(Duration::from_secs(3));
             let answer = client.get(format!("http://server:{PORT}/")).send().await;

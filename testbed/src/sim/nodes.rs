@@ -5,8 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Actor;
-use actix_web::App;
-use actix_web::web::ServiceConfig;
 use dske::http::transport::HttpTransport;
 use dske::http::{OnStop, client_routes, hub_routes};
 use dske::node::client::{ClientNode, HubPeer};
@@ -69,13 +67,12 @@ pub fn add_nodes(
             let life = lives.replace(lives.get() + 1);
             let (hooks, config) = (Rc::clone(&hooks), config.clone());
             async move {
+                let name = config.name.clone();
                 let rng = Box::new(node_rng(seed, config.name.as_str(), life));
                 let handle = hooks.start_hub(config, rng, life);
                 let stop = ignore_stop();
-                serve(move || {
-                    App::new().configure(|app: &mut ServiceConfig| {
-                        hub_routes::configure(app, &handle, &stop)
-                    })
+                serve(name.as_str(), move |app| {
+                    hub_routes::configure(app, &handle, &stop)
                 })
                 .await?;
                 Ok(())
@@ -119,8 +116,8 @@ async fn run_client(
     let rng = Box::new(node_rng(seed, name.as_str(), life));
     let node = ClientNode::start(config, rng, reach);
     let stop = ignore_stop();
-    serve(move || {
-        App::new().configure(|app: &mut ServiceConfig| client_routes::configure(app, &node, &stop))
+    serve(name.as_str(), move |app| {
+        client_routes::configure(app, &node, &stop);
     })
     .await?;
     Ok(())
