@@ -5,7 +5,7 @@
 //! | [`hub_routes`], [`client_routes`] | all routes of a hub, and of a client |
 //! | `key_share_routes`, `out_of_band_routes` | a hub's routes for clients |
 //! | `etsi_routes` | a client's routes for SAEs: ETSI GS QKD 014 |
-//! | `management`, [`metrics`] | routes of every node, for operators |
+//! | [`management`], [`metrics`] | routes of every node, for operators |
 //! | `openapi` | the description of a node's routes, and a page that shows it |
 //! | [`paths`] | where the routes are |
 //! | [`etsi`], [`message_body`] | the data formats of ETSI GS QKD 014 clause 6 |
@@ -31,7 +31,7 @@ mod etsi_routes;
 pub mod hub_routes;
 mod json;
 mod key_share_routes;
-mod management;
+pub mod management;
 pub mod message_body;
 pub mod metrics;
 #[cfg(feature = "openapi")]
@@ -39,8 +39,3 @@ mod openapi;
 mod out_of_band_routes;
 pub mod paths;
 pub mod transport;
-
-use std::sync::Arc;
-
-/// What the management route `stop` does: a process ends its server, and a simulated node ignores it.
-pub type OnStop = Arc<dyn Fn() + Send + Sync>;

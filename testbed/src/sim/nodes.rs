@@ -2,13 +2,13 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use actix::Actor;
 use actix_web::App;
 use actix_web::web::ServiceConfig;
+use dske::http::management::Management;
 use dske::http::transport::HttpTransport;
-use dske::http::{OnStop, client_routes, hub_routes};
+use dske::http::{client_routes, hub_routes};
 use dske::node::client::{ClientNode, HubPeer};
 use dske::node::hub::{HubHandle, HubNode};
 use dske::node::transport::Transport;
@@ -71,10 +71,10 @@ pub fn add_nodes(
             async move {
                 let rng = Box::new(node_rng(seed, config.name.as_str(), life));
                 let handle = hooks.start_hub(config, rng, life);
-                let stop = ignore_stop();
+                let nobody = Management::none();
                 serve(move || {
                     App::new().configure(|app: &mut ServiceConfig| {
-                        hub_routes::configure(app, &handle, &stop)
+                        hub_routes::configure(app, &handle, &nobody)
                     })
                 })
                 .await?;
@@ -118,15 +118,11 @@ async fn run_client(
     };
     let rng = Box::new(node_rng(seed, name.as_str(), life));
     let node = ClientNode::start(config, rng, reach);
-    let stop = ignore_stop();
+    let nobody = Management::none();
     serve(move || {
-        App::new().configure(|app: &mut ServiceConfig| client_routes::configure(app, &node, &stop))
+        App::new()
+            .configure(|app: &mut ServiceConfig| client_routes::configure(app, &node, &nobody))
     })
     .await?;
     Ok(())
-}
-
-/// A simulated node is stopped by crashing its host.
-fn ignore_stop() -> OnStop {
-    Arc::new(|| {})
 }
