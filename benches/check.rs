@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Parser;
 use dske_testbed::check::ratio::ROUNDS_MIN;
 use dske_testbed::check::{CheckError, Options, compare};
+use dske_testbed::{eprintln, println};
 
 /// Compare the current build with a revision, side by side: ratios of keys a second, median latency, and CPU time for
 /// each key, with 95 % confidence intervals.

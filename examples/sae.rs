@@ -1,6 +1,8 @@
 //! An SAE: an application that gets a key from its KME over ETSI GS QKD 014, and the SAE at the other end, which gets the
 //! same key by its ID. Start a cluster with `dske start`, then type `cargo run --example sae`.
 
+#![allow(clippy::print_stdout, reason = "an example is short")]
+
 use std::error::Error;
 
 use awc::Client;

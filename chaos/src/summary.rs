@@ -23,6 +23,8 @@ pub struct Resilience {
     pub boundary: Vec<BoundaryPoint>,
     /// Real seconds for all of it.
     pub wall_seconds: f64,
+    /// Whether it was ended by Ctrl-C or SIGTERM, so that campaigns or seeds are missing.
+    pub is_interrupted: bool,
 }
 
 /// One campaign over all its seeds.

@@ -3,8 +3,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A campaign of two seconds.
@@ -334,6 +337,154 @@ fn a_control_whose_break_is_not_seen_fails() {
         said.contains("control: no-false-key was seen to break, as it must"),
         "{said}"
     );
+}
+
+/// Runs the command with this standard output.
+fn chaos_into(stdout: Stdio, dir: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
+    command.current_dir(dir).args(args).stdout(stdout);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// A pipe that nobody reads.
+fn closed() -> Stdio {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+#[test]
+fn an_output_that_nobody_reads_costs_neither_report_nor_verdict() {
+    let dir = TempDir::new().unwrap();
+    file(&dir, "own.toml", SMALL);
+    file(&dir, "forgers.toml", &format!("{SMALL}{FORGERS}"));
+    for (args, code) in [
+        (&["list"][..], 0),
+        (&["run", "own.toml"], 0),
+        (&["run", "forgers.toml", "--no-shrink"], 1),
+        (&["replay", "own.toml", "--seed", "1", "--trace"], 0),
+        (&["soak", "own.toml", "--runs", "2"], 0),
+        (&["--help"], 0),
+    ] {
+        let _ = fs::remove_dir_all(dir.path().join("reports"));
+        let output = chaos_into(closed(), dir.path(), args);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(
+            !said.contains("error") && !said.contains("panicked"),
+            "{args:?}: {said}"
+        );
+        if args[0] == "run" {
+            assert_eq!(
+                numbers(&dir.path().join("reports"))["is_interrupted"],
+                false
+            );
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_output_is_one_line_and_the_report_is_there() {
+    let dir = TempDir::new().unwrap();
+    file(&dir, "own.toml", SMALL);
+    for args in [
+        &["list"][..],
+        &["run", "own.toml"],
+        &["replay", "own.toml", "--seed", "1"],
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = chaos_into(full.into(), dir.path(), args);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        let errors = said.lines().filter(|line| line.starts_with("error: "));
+        assert_eq!(errors.count(), 1, "{args:?}: {said}");
+        assert!(said.contains("standard output cannot be written"), "{said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+    assert!(dir.path().join("reports/index.html").exists());
+}
+
+/// A command that takes long, which is asked to end once it has begun.
+fn interrupted(dir: &Path, args: &[&str], with: Signal) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
+    command.current_dir(dir).args(args);
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    thread::sleep(Duration::from_secs(3));
+    kill_process(pid, with).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn an_interrupted_run_reports_what_it_found() {
+    let dir = TempDir::new().unwrap();
+    let endless = |more: &str| format!("{SMALL}{more}").replace("seeds = 1", "seeds = 1000000");
+    file(&dir, "own.toml", &endless(""));
+    file(&dir, "forgers.toml", &endless(FORGERS));
+    for (args, with, code) in [
+        (
+            &["run", "own.toml", "calm", "--strict"][..],
+            Signal::INT,
+            130,
+        ),
+        (&["run", "own.toml"], Signal::TERM, 130),
+        (&["run", "forgers.toml", "--no-shrink"], Signal::TERM, 1),
+    ] {
+        let _ = fs::remove_dir_all(dir.path().join("reports"));
+        let output = interrupted(dir.path(), args, with);
+        let said = stdout(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(
+            said.contains("INTERRUPTED: this is what was found until then"),
+            "{said}"
+        );
+        let report = numbers(&dir.path().join("reports"));
+        assert_eq!(report["is_interrupted"], true);
+        let [campaign] = report["campaigns"].as_array().unwrap().as_slice() else {
+            panic!("the second had not begun: {said}")
+        };
+        let seeds = campaign["seeds"].as_u64().unwrap();
+        assert!((1..1_000_000).contains(&seeds), "{seeds}");
+        let page = fs::read_to_string(dir.path().join("reports/index.html")).unwrap();
+        assert!(page.contains("<b>Interrupted</b>"));
+    }
+}
+
+#[test]
+fn an_interrupted_sweep_reports_what_it_measured() {
+    let dir = TempDir::new().unwrap();
+    let args = ["sweep", "--samples", "500"];
+    let output = interrupted(dir.path(), &args, Signal::TERM);
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(130), "{said}{}", stderr(&output));
+    assert!(said.contains("INTERRUPTED: in part map."), "{said}");
+    let text = fs::read(dir.path().join("reports/sweep.json")).unwrap();
+    let sweep: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(sweep["interrupted_in"], "map");
+    assert!(sweep["runs"].as_u64().unwrap() > 0);
+    assert!(dir.path().join("reports/sweep.html").exists());
+}
+
+#[test]
+fn a_soak_without_a_length_names_both_options() {
+    let dir = TempDir::new().unwrap();
+    let said = refused(dir.path(), &["soak"]);
+    assert!(
+        said.contains("--minutes") && said.contains("--runs"),
+        "{said}"
+    );
+}
+
+#[test]
+fn one_of_a_thing_is_not_many() {
+    let dir = TempDir::new().unwrap();
+    file(&dir, "own.toml", SMALL);
+    let output = chaos(dir.path(), &["run", "own.toml"]);
+    let said = stderr(&output);
+    assert!(said.contains("own: 1 seed, "), "{said}");
 }
 
 fn numbers(dir: &Path) -> serde_json::Value {

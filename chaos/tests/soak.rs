@@ -275,7 +275,7 @@ fn interrupted(dir: &Path, campaign: &str) -> (Option<i32>, String) {
 fn an_interrupt_keeps_and_reports_what_was_found() {
     let dir = with_short();
     let (code, said) = interrupted(dir.path(), "short.toml");
-    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(code, Some(130), "{said}");
     assert!(
         said.contains("interrupted: this is what was found until then"),
         "{said}"

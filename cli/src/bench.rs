@@ -5,12 +5,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anstream::{eprint, eprintln, print};
 use clap::Args;
 
 use dske::protocol::SaeId;
 use dske::topology::Topology;
 use dske_testbed::load::{Arrivals, Load, LoadReport, Pair, run_until};
+use dske_testbed::{eprintln, print, println};
 
 use super::CliError;
 use super::print::{BAD, spinner};
@@ -115,9 +115,9 @@ pub(super) fn bench(topology: &Topology, options: &Bench) -> Result<(), CliError
     let json = options.json.as_deref().map(Json::open).transpose()?;
     let report = measure(topology, &load)?;
     let shown = table::show(&report);
-    match json {
+    match &json {
         // Standard output may be piped: it must hold JSON alone.
-        Some(Json::Stdout) => eprint!("{shown}"),
+        Some(Json::Stdout) => eprintln!("{}", shown.trim_end()),
         Some(Json::File(..)) | None => print!("{shown}"),
     }
     if let Some(warning) = table::warning(&report) {
@@ -213,9 +213,8 @@ impl Json {
         let json = serde_json::to_string_pretty(report).map_err(std::io::Error::from);
         let (path, written) = match self {
             Self::Stdout => {
-                let path = PathBuf::from("standard output");
-                let mut stdout = std::io::stdout().lock();
-                (path, json.and_then(|json| writeln!(stdout, "{json}")))
+                let shown = json.map(|json| println!("{json}"));
+                (PathBuf::from("standard output"), shown)
             }
             Self::File(path, mut file) => {
                 let written = json.and_then(|json| {

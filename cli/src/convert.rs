@@ -9,10 +9,10 @@ use std::fs::File;
 use std::io::{Read, Write as _};
 use std::path::Path;
 
-use anstream::{eprintln, print};
 use serde::Deserialize;
 
 use dske::topology::Topology;
+use dske_testbed::{eprintln, print};
 
 use super::CliError;
 use super::print::FAINT;

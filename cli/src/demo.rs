@@ -5,7 +5,6 @@ mod wire;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anstream::println;
 use anstyle::{AnsiColor, Style};
 
 use dske::crypto::generator::os_rng;
@@ -15,6 +14,7 @@ use dske::protocol::names::NameError;
 use dske::protocol::{NodeName, SaeId};
 use dske::topology::Topology;
 use dske_testbed::local::LocalCluster;
+use dske_testbed::println;
 use dske_testbed::{CallError, Cluster, KeyRequest};
 
 use super::CliError;

@@ -1,13 +1,15 @@
 //! Why a command failed.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use dske::http::etsi_client::CallError;
 use dske::protocol::{NodeName, SaeId};
 use dske::topology::TopologyError;
 use dske_testbed::load::LoadError;
+
+use super::run_file::Holder;
 
 /// Why a command failed: what is wrong, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -55,13 +57,15 @@ pub(crate) enum CliError {
     /// The server ended with an error.
     #[error("the server failed: {0}")]
     Server(io::Error),
-    /// The node is already running.
-    #[error("{node} is already running{}; stop it first", .pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    /// The run file of the node is in use: the node is running already, or another one has the same file.
+    #[error("{node} is already running: {}", held(.file, .by))]
     AlreadyRuns {
         /// The node.
         node: String,
-        /// Its process.
-        pid: Option<i32>,
+        /// Its run file.
+        file: PathBuf,
+        /// Who holds it.
+        by: Holder,
     },
     /// A file or folder cannot be used.
     #[error("{}: {what}: {reason}", .path.display())]
@@ -84,12 +88,9 @@ pub(crate) enum CliError {
         /// What the system says.
         reason: io::Error,
     },
-    /// Ports that other programs use. Nothing was started.
-    #[error(
-        "nothing was started: {}; stop what uses it, or choose another base_port or address in the topology",
-        .0.join("; ")
-    )]
-    PortsInUse(Vec<String>),
+    /// What stands in the way of some nodes. Nothing was started.
+    #[error("nothing was started: {}", first(.0))]
+    NothingStarted(Vec<String>),
     /// The address of a node is on another machine.
     #[error("{node} belongs at {address}, which is not an address of this machine; start it there")]
     Elsewhere {
@@ -101,9 +102,24 @@ pub(crate) enum CliError {
     /// Nodes that did not become ready. The reasons were printed before.
     #[error("not ready: {0}; `dske stop` stops the nodes that are running")]
     NotReady(String),
-    /// Nodes that are not running. The reasons were printed before.
-    #[error("not running: {0}; start with `dske start`")]
-    NotRunning(String),
+    /// Nodes that do not work. The reasons were printed before.
+    #[error("{}", unwell(.not_running, .silent))]
+    Unwell {
+        /// Those that are not running.
+        not_running: String,
+        /// Those that run, or may, and do not answer.
+        silent: String,
+    },
+    /// Keys that were given and could not be printed.
+    #[error(
+        "standard output cannot be written: {reason}; the keys with these IDs were given out, and are lost here: {key_ids}"
+    )]
+    KeysLost {
+        /// What the system says.
+        reason: io::Error,
+        /// The keys.
+        key_ids: String,
+    },
     /// Nodes that could not be stopped.
     #[error("still running: {0}; stop them where they were started")]
     NotStopped(String),
@@ -179,10 +195,11 @@ impl CliError {
             | Self::File { .. }
             | Self::OwnProgram(_)
             | Self::Spawn { .. }
-            | Self::PortsInUse(_)
+            | Self::NothingStarted(_)
             | Self::Elsewhere { .. }
             | Self::NotReady(_)
-            | Self::NotRunning(_)
+            | Self::Unwell { .. }
+            | Self::KeysLost { .. }
             | Self::NotStopped(_)
             | Self::Call { .. }
             | Self::KeysDiffer { .. }
@@ -191,6 +208,53 @@ impl CliError {
             | Self::NothingMeasured(_)
             | Self::OperationsFailed { .. }
             | Self::Demo(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Reasons that are listed of many: the others are mostly the same.
+const REASONS_MAX: usize = 3;
+
+fn first(reasons: &[String]) -> String {
+    let shown: Vec<&str> = reasons
+        .iter()
+        .take(REASONS_MAX)
+        .map(String::as_str)
+        .collect();
+    let more = match reasons.len().saturating_sub(REASONS_MAX) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    shown.join("; ") + &more
+}
+
+fn unwell(not_running: &str, silent: &str) -> String {
+    let mut parts = Vec::new();
+    if !not_running.is_empty() {
+        parts.push(format!(
+            "not running: {not_running}; start with `dske start`"
+        ));
+    }
+    if !silent.is_empty() {
+        parts.push(format!(
+            "no answer from: {silent}; see its log, or end it with `dske stop`"
+        ));
+    }
+    parts.join("; ")
+}
+
+/// Who holds a run file, and what to do.
+pub(super) fn held(file: &Path, by: &Holder) -> String {
+    let process = by.pid.map(|pid| format!("process {pid}"));
+    let process = process.unwrap_or_else(|| "another process".to_owned());
+    let file = file.display();
+    match &by.topology {
+        Some(topology) => format!(
+            "{process} holds {file} and runs a node of {}; stop it first, or set another log_dir in one of the topologies",
+            topology.display()
+        ),
+        None => {
+            format!("{process} holds {file}; stop it first, or set another log_dir in the topology")
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Calls clients over ETSI GS QKD 014, as SAEs would.
 
-use anstream::{eprintln, println};
 use serde::Serialize;
 
 use dske::http::etsi::{KeyContainer, KeyRequest};
@@ -8,32 +7,39 @@ use dske::http::etsi_client::{CallError, EtsiClient};
 use dske::protocol::{KeyId, SaeId};
 use dske::topology::{Role, Topology};
 use dske_testbed::over_http::answer_within;
+use dske_testbed::print::failure;
+use dske_testbed::{eprintln, println};
 
 use super::nodes::{Node, find, names};
 use super::print::{FAINT, GOOD};
-use super::{CliError, EtsiCall, EtsiQkd};
+use super::{CliError, EtsiCall, EtsiQkd, Keys};
 
 pub(super) fn call(topology: &Topology, call: &EtsiQkd) -> Result<(), CliError> {
-    check_options(call)?;
     let saes = Saes {
         topology,
         master: &call.master,
     };
-    let request = KeyRequest {
-        number: call.number,
-        size_bits: call.size,
-        also: call.also.clone(),
-    };
+    let before = &call.keys;
     actix_rt::System::new().block_on(async {
         match &call.call {
-            EtsiCall::Status => saes.status(&call.slave).await,
-            EtsiCall::GetKey => saes.get_key(&call.slave, &request).await.map(|_| ()),
-            EtsiCall::GetKeyWithKeyIds { ids } => {
-                saes.get_key_with_ids(&call.slave, ids).await.map(|_| ())
+            EtsiCall::Status => {
+                unused(before, "status")?;
+                saes.status(&call.slave).await
             }
-            EtsiCall::GetKeyPair => {
+            EtsiCall::GetKey(after) => {
+                let request = request(before, after);
                 let given = saes.get_key(&call.slave, &request).await?;
-                for slave in std::iter::once(&call.slave).chain(&call.also) {
+                arrived(&given)
+            }
+            EtsiCall::GetKeyWithKeyIds { ids } => {
+                unused(before, "get-key-with-key-ids")?;
+                let fetched = saes.get_key_with_ids(&call.slave, ids).await?;
+                arrived(&fetched)
+            }
+            EtsiCall::GetKeyPair(after) => {
+                let request = request(before, after);
+                let given = saes.get_key(&call.slave, &request).await?;
+                for slave in std::iter::once(&call.slave).chain(&request.also) {
                     let ids = given.keys.iter().filter_map(|key| key.key_ID.parse().ok());
                     let ids: Vec<KeyId> = ids.collect();
                     let fetched = saes.get_key_with_ids(slave, &ids).await?;
@@ -45,29 +51,44 @@ pub(super) fn call(topology: &Topology, call: &EtsiQkd) -> Result<(), CliError> 
                     }
                 }
                 println!("{GOOD}Key values match{GOOD:#}");
-                Ok(())
+                arrived(&given)
             }
         }
     })
 }
 
+/// What stands before the call, and what stands after it.
+fn request(before: &Keys, after: &Keys) -> KeyRequest {
+    KeyRequest {
+        number: after.number.or(before.number),
+        size_bits: after.size.or(before.size),
+        also: before.also.iter().chain(&after.also).cloned().collect(),
+    }
+}
+
 /// Refuses options that the call would ignore.
-fn check_options(call: &EtsiQkd) -> Result<(), CliError> {
-    let name = match call.call {
-        EtsiCall::Status => "status",
-        EtsiCall::GetKeyWithKeyIds { .. } => "get-key-with-key-ids",
-        EtsiCall::GetKey | EtsiCall::GetKeyPair => return Ok(()),
-    };
+fn unused(keys: &Keys, call: &'static str) -> Result<(), CliError> {
     for (option, given) in [
-        ("--size", call.size.is_some()),
-        ("--number", call.number.is_some()),
-        ("--also", !call.also.is_empty()),
+        ("--size", keys.size.is_some()),
+        ("--number", keys.number.is_some()),
+        ("--also", !keys.also.is_empty()),
     ] {
         if given {
-            return Err(CliError::OptionUnused { option, call: name });
+            return Err(CliError::OptionUnused { option, call });
         }
     }
     Ok(())
+}
+
+/// A key is given out once. Where its value could not be printed, its ID is what is left of it.
+fn arrived(keys: &KeyContainer) -> Result<(), CliError> {
+    match failure() {
+        None => Ok(()),
+        Some(reason) => Err(CliError::KeysLost {
+            reason,
+            key_ids: names(keys.keys.iter().map(|key| &key.key_ID)),
+        }),
+    }
 }
 
 struct Saes<'a> {

@@ -9,16 +9,21 @@
 //! | `demo` | shows a cluster at work, in one process |
 //! | `convert` | converts a topology of dske-python |
 //! | `nodes` | the nodes that a command is about |
+//! | `condition` | how it is with a node |
+//! | `turn` | keeps `start` and `stop` apart |
+//! | `log` | the log of a node |
 //! | `mgmt` | calls the management routes of nodes |
 //! | `run_file` | the run state of a node, which is right even after a crash |
 //! | `print` | colours, tables and progress |
 
 mod bench;
+mod condition;
 mod convert;
 mod demo;
 mod descriptors;
 mod error;
 mod etsi_qkd;
+mod log;
 mod mgmt;
 mod nodes;
 mod print;
@@ -27,6 +32,7 @@ mod run_file;
 mod start;
 mod status;
 mod stop;
+mod turn;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,10 +41,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use dske::protocol::{KeyId, NodeName, SaeId};
-use dske::topology::{Role, Topology};
+use dske::topology::{Role, TopologyError};
 
 use error::CliError;
-use nodes::Selection;
+use nodes::{Selection, Site};
 
 /// The system's allocator gives large buffers back after each use, and the system has to clear every page of them again.
 /// With keys of 1 Mbit, that would cost more than the protocol.
@@ -73,29 +79,33 @@ struct Cli {
         default_value = "topology.toml"
     )]
     topology: PathBuf,
-    /// Restrict start, stop and status to this client; may be repeated.
-    #[arg(
-        long = "client",
-        id = "only_client",
-        global = true,
-        value_name = "NAME"
-    )]
-    clients: Vec<NodeName>,
-    /// Restrict start, stop and status to this hub; may be repeated.
-    #[arg(long = "hub", id = "only_hub", global = true, value_name = "NAME")]
-    hubs: Vec<NodeName>,
+    #[command(flatten)]
+    only: Only,
     #[command(subcommand)]
     command: Command,
+}
+
+/// These options may stand before or after the command, and appear only in the help of the commands that take them.
+#[derive(Debug, Args)]
+struct Only {
+    /// Restrict start, stop and status to this client; may be repeated.
+    #[arg(long = "client", id = "only_client", value_name = "NAME")]
+    clients: Vec<NodeName>,
+    /// Restrict start, stop and status to this hub; may be repeated.
+    #[arg(long = "hub", id = "only_hub", value_name = "NAME")]
+    hubs: Vec<NodeName>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start nodes in the background, hubs first, and wait until they are ready.
-    Start,
+    Start(Only),
     /// Stop nodes, in reverse order, and wait until they are gone.
-    Stop,
+    Stop(Only),
     /// Show the state of nodes; exit code 1 if one is not running.
     Status {
+        #[command(flatten)]
+        only: Only,
         /// Print what the management routes return, as JSON.
         #[arg(long)]
         json: bool,
@@ -149,17 +159,24 @@ struct EtsiQkd {
     master: SaeId,
     /// The slave SAE, which gets the same keys by their IDs.
     slave: SaeId,
-    /// Bits of each key [default: what the topology says].
-    #[arg(long, global = true, value_name = "BITS")]
-    size: Option<usize>,
-    /// Number of keys [default: 1].
-    #[arg(long, global = true, value_name = "N")]
-    number: Option<usize>,
-    /// A further slave SAE for the same keys; may be repeated.
-    #[arg(long, global = true, value_name = "SAE")]
-    also: Vec<SaeId>,
+    #[command(flatten)]
+    keys: Keys,
     #[command(subcommand)]
     call: EtsiCall,
+}
+
+/// What is asked of Get key. May stand before or after the call.
+#[derive(Debug, Args)]
+struct Keys {
+    /// Bits of each key [default: what the topology says].
+    #[arg(long, value_name = "BITS")]
+    size: Option<usize>,
+    /// Number of keys [default: 1].
+    #[arg(long, value_name = "N")]
+    number: Option<usize>,
+    /// A further slave SAE for the same keys; may be repeated.
+    #[arg(long, value_name = "SAE")]
+    also: Vec<SaeId>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -167,7 +184,7 @@ enum EtsiCall {
     /// Get status, as the master.
     Status,
     /// Get key, as the master.
-    GetKey,
+    GetKey(Keys),
     /// Get key with key IDs, as the slave.
     GetKeyWithKeyIds {
         /// The keys' IDs.
@@ -175,66 +192,89 @@ enum EtsiCall {
         ids: Vec<KeyId>,
     },
     /// Get keys as the master, then the same keys as each slave, and compare them.
-    GetKeyPair,
+    GetKeyPair(Keys),
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("DSKE_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,dske=info")),
-        )
-        .init();
-    match execute(&cli) {
+    let code = match execute(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             print::error(&error);
             error.exit_code()
         }
-    }
+    };
+    dske_testbed::print::end(code)
 }
 
 fn execute(cli: &Cli) -> Result<(), CliError> {
-    let selection = Selection {
-        hubs: &cli.hubs,
-        clients: &cli.clients,
-    };
-    let manages = matches!(
-        cli.command,
-        Command::Start | Command::Stop | Command::Status { .. }
-    );
-    if !manages && !selection.is_everything() {
+    let before = &cli.only;
+    if !before.selects().is_everything()
+        && !matches!(
+            cli.command,
+            Command::Start(_) | Command::Stop(_) | Command::Status { .. }
+        )
+    {
         return Err(CliError::SelectionUnused);
     }
     // Read only by the commands that need it: the demonstration and a conversion need none.
-    let topology = || Topology::read(&cli.topology);
+    let site = || Site::read(&cli.topology);
     match &cli.command {
-        Command::Start => start::start(&cli.topology, &topology()?, &selection),
-        Command::Stop => stop::stop(&topology()?, &selection),
-        Command::Status { json } => status::status(&topology()?, &selection, *json),
-        Command::EtsiQkd(call) => etsi_qkd::call(&topology()?, call),
-        Command::Bench(options) => bench::bench(&topology()?, options),
+        Command::Start(only) => start::start(&site()?, &before.and(only)),
+        Command::Stop(only) => stop::stop(&site()?, &before.and(only)),
+        Command::Status { only, json } => status::status(&site()?, &before.and(only), *json),
+        Command::EtsiQkd(call) => etsi_qkd::call(&site()?.topology, call),
+        Command::Bench(options) => bench::bench(&site()?.topology, options),
         Command::Demo => demo::demo(),
         Command::Topology { command } => match command {
             TopologyCommand::Check => {
-                print::summary(&cli.topology, &topology()?);
+                print::summary(&cli.topology, &site()?.topology);
                 Ok(())
             }
             TopologyCommand::Convert { yaml, out } => convert::convert(yaml, out.as_deref()),
         },
-        Command::Hub { name } => {
-            let topology = topology()?;
-            run::hub(&topology, nodes::find(&topology, Role::Hub, name)?)
-        }
-        Command::Client { name } => {
-            let topology = topology()?;
-            run::client(&topology, nodes::find(&topology, Role::Client, name)?)
-        }
+        Command::Hub { name } => run_node(&site, Role::Hub, name),
+        Command::Client { name } => run_node(&site, Role::Client, name),
         Command::Completions { shell } => {
             completions(shell);
             Ok(())
+        }
+    }
+}
+
+fn run_node(
+    site: &dyn Fn() -> Result<Site, TopologyError>,
+    role: Role,
+    name: &NodeName,
+) -> Result<(), CliError> {
+    // First of all, so that whatever goes wrong is in the log.
+    let log = log::Log::start().map_err(|(path, reason)| CliError::File {
+        path,
+        what: "the log cannot be written; DSKE_LOG_FILE names it",
+        reason,
+    })?;
+    let site = site()?;
+    let node = nodes::find(&site.topology, role, name)?;
+    let result = match role {
+        Role::Hub => run::hub(&site, node),
+        Role::Client => run::client(&site, node),
+    };
+    log.flush();
+    result
+}
+
+impl Only {
+    fn selects(&self) -> Selection<'_> {
+        Selection {
+            hubs: self.hubs.iter().collect(),
+            clients: self.clients.iter().collect(),
+        }
+    }
+
+    /// What stands before the command, and what stands after it.
+    fn and<'a>(&'a self, other: &'a Self) -> Selection<'a> {
+        Selection {
+            hubs: self.hubs.iter().chain(&other.hubs).collect(),
+            clients: self.clients.iter().chain(&other.clients).collect(),
         }
     }
 }
@@ -245,7 +285,9 @@ fn completions(shell: &str) {
         "zsh" => Shell::Zsh,
         _ => Shell::Fish,
     };
-    clap_complete::generate(shell, &mut Cli::command(), "dske", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "dske", &mut script);
+    dske_testbed::print!("{}", String::from_utf8_lossy(&script));
 }
 
 #[cfg(test)]
@@ -266,7 +308,11 @@ mod tests {
         ] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
             assert_eq!(cli.topology, PathBuf::from("x.toml"), "{line}");
-            assert_eq!(cli.hubs, ["hank".parse().unwrap()], "{line}");
+            let Command::Start(only) = &cli.command else {
+                panic!("{line}")
+            };
+            let selection = cli.only.and(only);
+            assert_eq!(selection.hubs, [&"hank".parse().unwrap()], "{line}");
         }
         for line in [
             "dske etsi-qkd carol celia --size 128 get-key",
@@ -276,7 +322,10 @@ mod tests {
             let Command::EtsiQkd(call) = cli.command else {
                 panic!("{line}")
             };
-            assert_eq!(call.size, Some(128), "{line}");
+            let EtsiCall::GetKey(after) = &call.call else {
+                panic!("{line}")
+            };
+            assert_eq!(call.keys.size.or(after.size), Some(128), "{line}");
         }
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use awc::error::{ConnectError, SendRequestError};
 use serde_json::Value;
 
+use dske::http::management::{RUN_HEADER, TOKEN_HEADER};
+use dske_testbed::identity::RunId;
 use dske_testbed::over_http::{status_path, stop_path};
 
 use super::nodes::Node;
@@ -19,8 +21,8 @@ const STATUS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// What answers at the address of a node.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// The node, with the status that its management route returned.
-    Node(Value),
+    /// A node of that name, with the status that its management route returned, and whose it says that it is.
+    Node(Value, Option<RunId>),
     /// Nobody listens there.
     Nobody,
     /// Something that is not the node.
@@ -50,6 +52,8 @@ impl Mgmt {
             }
             Err(_) => return Found::Other,
         };
+        let run = response.headers().get(RUN_HEADER);
+        let run = run.and_then(|run| run.to_str().ok()?.parse().ok());
         let body = response.body().limit(STATUS_BYTES_MAX);
         let Ok(body) = tokio::time::timeout(ANSWER_WITHIN, body).await else {
             return Found::Silence;
@@ -59,14 +63,18 @@ impl Mgmt {
             .and_then(|body| serde_json::from_slice(&body).ok());
         let is_node = |status: &Value| status.get("name") == Some(&node.name.as_str().into());
         match status.filter(is_node) {
-            Some(status) => Found::Node(status),
+            Some(status) => Found::Node(status, run),
             None => Found::Other,
         }
     }
 
-    /// Tells a node to stop. Whether it has heard shows when it ends.
+    /// Tells a node to stop, with its token. Whether it has heard shows when it ends.
     pub(super) async fn stop(&self, node: &Node) {
         let url = format!("http://{}{}", node.address, stop_path(node.role));
-        let _ = self.0.post(url).send().await;
+        let mut request = self.0.post(url);
+        if let Ok(token) = std::fs::read_to_string(&node.token_file) {
+            request = request.insert_header((TOKEN_HEADER, token));
+        }
+        let _ = request.send().await;
     }
 }

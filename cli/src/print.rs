@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 use tabled::Table;
-use tabled::builder::Builder;
 use tabled::settings::Padding;
 
 use dske::topology::{Role, Topology};
+use dske_testbed::{eprintln, println};
 
 use super::CliError;
 
@@ -30,23 +29,32 @@ pub(super) fn spinner(message: String) -> ProgressBar {
 }
 
 /// A table whose columns are separated by spaces alone: easy to read, and to cut in a shell.
-pub(super) fn plain(table: Builder) -> Table {
-    let mut table = table.build();
+pub(super) fn plain(mut table: Table) -> String {
     table
         .with(tabled::settings::Style::empty())
         .with(Padding::new(0, 2, 0, 0));
-    table
+    let table = table.to_string();
+    let lines: Vec<&str> = table.lines().map(str::trim_end).collect();
+    lines.join("\n")
+}
+
+/// How many there are of a thing.
+pub(super) fn count(number: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
 }
 
 /// Prints what a topology describes.
 pub(super) fn summary(file: &Path, topology: &Topology) {
     println!(
-        "{}: {GOOD}ok{GOOD:#}: {} hubs, of which any {} are enough for a key; {} clients with {} SAEs",
+        "{}: {GOOD}ok{GOOD:#}: {}, of which any {} are enough for a key; {} with {}",
         file.display(),
-        topology.hubs.len(),
+        count(topology.hubs.len(), "hub"),
         topology.sharing.threshold(),
-        topology.clients.len(),
-        topology.saes.len()
+        count(topology.clients.len(), "client"),
+        count(topology.saes.len(), "SAE")
     );
     for (role, node) in topology.nodes() {
         let saes = topology.saes.iter().filter(|(_, home)| **home == node.name);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,20 +15,21 @@ use actix_web::web::ServiceConfig;
 
 use dske::crypto::generator::os_rng;
 use dske::http::connections::CONNECTIONS_MAX;
+use dske::http::management::{Management, Token};
 use dske::http::server::{DispatchError, Serving, service};
 use dske::http::transport::HttpTransport;
-use dske::http::{OnStop, client_routes, hub_routes};
+use dske::http::{client_routes, hub_routes};
 use dske::node::client::{ClientNode, HubPeer};
 use dske::node::hub::{HubHandle, HubNode};
 use dske::node::transport::Transport;
 use dske::protocol::NodeName;
 use dske::protocol::hub::Hub;
-use dske::topology::Topology;
+use dske_testbed::identity::RunId;
 
 use super::CliError;
 use super::descriptors;
-use super::nodes::Node;
-use super::run_file::{RunFile, RunFileError};
+use super::nodes::{Node, Site};
+use super::run_file::{RunFile, RunFileError, TokenFile};
 
 /// How long a node that is stopped waits for the requests that it is serving, in seconds.
 const SHUTDOWN_S: u64 = 2;
@@ -39,51 +41,90 @@ const BACKLOG: i32 = 4096;
 /// of 100, one hub that hangs would keep the others waiting.
 const OWN_CONNECTIONS_MAX: usize = 4096;
 
-pub(super) fn hub(topology: &Topology, node: Node) -> Result<(), CliError> {
-    let config = topology.hub(&node.name).expect(IN_TOPOLOGY);
-    let _run_file = take_run_file(&node)?;
+pub(super) fn hub(site: &Site, node: Node) -> Result<(), CliError> {
+    let config = site.topology.hub(&node.name).expect(IN_TOPOLOGY);
+    let hold = Hold::take(site, &node)?;
     let listener = listen(&node.address)?;
-    serve(topology, &node.name, listener, move |app, on_stop| {
-        let hub = HubNode::new(Hub::new(config.clone(), os_rng())).start();
-        hub_routes::configure(app, &HubHandle::from(hub), on_stop);
-    })
+    serve(
+        &site.topology,
+        &node.name,
+        &hold,
+        listener,
+        move |app, operators| {
+            let hub = HubNode::new(Hub::new(config.clone(), os_rng())).start();
+            hub_routes::configure(app, &HubHandle::from(hub), operators);
+        },
+    )
 }
 
-pub(super) fn client(topology: &Topology, node: Node) -> Result<(), CliError> {
+pub(super) fn client(site: &Site, node: Node) -> Result<(), CliError> {
+    let topology = &site.topology;
     let config = topology.client(&node.name).expect(IN_TOPOLOGY);
-    let _run_file = take_run_file(&node)?;
+    let hold = Hold::take(site, &node)?;
     let listener = listen(&node.address)?;
     let addresses = topology.hubs.iter().map(|hub| {
         let address = topology.address(&hub.name).expect(IN_TOPOLOGY);
         (hub.name.clone(), address.to_owned())
     });
     let addresses: BTreeMap<NodeName, String> = addresses.collect();
-    serve(topology, &node.name, listener, move |app, on_stop| {
-        let http = http_client(config.timing.request_timeout);
-        let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
-            let address = addresses.get(&hub.name).expect(IN_TOPOLOGY);
-            Rc::new(HttpTransport::new(http.clone(), address))
-        };
-        let client = ClientNode::start(config.clone(), os_rng(), reach);
-        client_routes::configure(app, &client, on_stop);
-    })
+    serve(
+        &site.topology,
+        &node.name,
+        &hold,
+        listener,
+        move |app, operators| {
+            let http = http_client(config.timing.request_timeout);
+            let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
+                let address = addresses.get(&hub.name).expect(IN_TOPOLOGY);
+                Rc::new(HttpTransport::new(http.clone(), address))
+            };
+            let client = ClientNode::start(config.clone(), os_rng(), reach);
+            client_routes::configure(app, &client, operators);
+        },
+    )
 }
 
 const IN_TOPOLOGY: &str = "the node was found in the same topology";
 
-fn take_run_file(node: &Node) -> Result<RunFile, CliError> {
-    let path = node.run_file();
-    RunFile::take(&path).map_err(|error| match error {
-        RunFileError::Taken { pid } => CliError::AlreadyRuns {
-            node: node.to_string(),
-            pid,
-        },
-        RunFileError::Io(reason) => CliError::File {
-            path,
+/// What a node has on disk for as long as it runs.
+struct Hold {
+    run: RunId,
+    token: Token,
+    // Dropped in this order: whoever finds the node stopped finds no token.
+    _token_file: TokenFile,
+    _run_file: RunFile,
+}
+
+impl Hold {
+    fn take(site: &Site, node: &Node) -> Result<Self, CliError> {
+        let run = RunId {
+            process: std::process::id(),
+            cluster: site.id,
+        };
+        let unwritable = |path: &Path, reason| CliError::File {
+            path: path.to_owned(),
             what: "the run state cannot be written; set log_dir in the topology to a folder that can",
             reason,
-        },
-    })
+        };
+        let run_file = RunFile::take(&node.run_file, &run, &site.file);
+        let run_file = run_file.map_err(|error| match error {
+            RunFileError::Taken(by) => CliError::AlreadyRuns {
+                node: node.to_string(),
+                file: node.run_file.clone(),
+                by,
+            },
+            RunFileError::Io(reason) => unwritable(&node.run_file, reason),
+        })?;
+        let token = Token::draw(&mut os_rng());
+        let token_file = TokenFile::write(node.token_file.clone(), token.text());
+        let token_file = token_file.map_err(|reason| unwritable(&node.token_file, reason))?;
+        Ok(Self {
+            run,
+            token,
+            _token_file: token_file,
+            _run_file: run_file,
+        })
+    }
 }
 
 fn http_client(request_timeout: Duration) -> awc::Client {
@@ -115,27 +156,33 @@ fn listen(address: &str) -> Result<TcpListener, CliError> {
 fn serve(
     topology: &Topology,
     name: &NodeName,
+    hold: &Hold,
     listener: TcpListener,
-    start: impl Fn(&mut ServiceConfig, &OnStop) + Send + Clone + 'static,
+    start: impl Fn(&mut ServiceConfig, &Management) + Send + Clone + 'static,
 ) -> Result<(), CliError> {
     let serving = Serving {
         names: topology.names_of(name),
         connections_max: CONNECTIONS_MAX.min(descriptors::for_connections()),
     };
-    actix_rt::System::new().block_on(serve_in_system(name, listener, serving, start))
+    actix_rt::System::new().block_on(serve_in_system(name, hold, listener, serving, start))
 }
 
 async fn serve_in_system(
     name: &NodeName,
+    hold: &Hold,
     listener: TcpListener,
     serving: Serving,
-    start: impl Fn(&mut ServiceConfig, &OnStop) + Send + Clone + 'static,
+    start: impl Fn(&mut ServiceConfig, &Management) + Send + Clone + 'static,
 ) -> Result<(), CliError> {
     let address = listener.local_addr().map_err(CliError::Server)?;
     let stop = Arc::new(tokio::sync::Notify::new());
-    let on_stop: OnStop = {
-        let stop = Arc::clone(&stop);
-        Arc::new(move || stop.notify_one())
+    let operators = Management {
+        run: hold.run.to_string(),
+        token: Some(hold.token.clone()),
+        on_stop: {
+            let stop = Arc::clone(&stop);
+            Arc::new(move || stop.notify_one())
+        },
     };
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
@@ -152,8 +199,8 @@ async fn serve_in_system(
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             };
-            let (start, on_stop) = (start.clone(), on_stop.clone());
-            let routes = move |app: &mut ServiceConfig| start(app, &on_stop);
+            let (start, operators) = (start.clone(), operators.clone());
+            let routes = move |app: &mut ServiceConfig| start(app, &operators);
             fn_service(accepted).and_then(service(serving.clone(), routes, stopping))
         })
         .map_err(CliError::Server)?

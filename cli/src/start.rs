@@ -4,83 +4,135 @@ use std::io;
 use std::net::TcpListener;
 use std::path::Path;
 use std::rc::Rc;
-use std::thread;
 use std::time::Duration;
 
-use anstream::println;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use dske::topology::Topology;
 use dske_testbed::over_http::HttpNodes;
+use dske_testbed::println;
 use dske_testbed::process::{
     Lifetime, NodeCommand, NodeProcess, NotReady, READY_WITHIN, SpawnError, wait_until_ready,
 };
 
 use super::CliError;
-use super::nodes::{Node, Selection, names};
+use super::condition::Condition;
+use super::error::held;
+use super::mgmt::Mgmt;
+use super::nodes::{Node, Selection, Site, names};
 use super::print::{BAD, FAINT, GOOD, spinner};
 use super::run_file::RunState;
+use super::turn::take_turn;
 
-/// How long to wait for a port: a node that was just stopped may still hold it.
-const PORT_FREE_WITHIN: Duration = Duration::from_secs(3);
+/// How long to wait for a node that was just stopped to let go of its port, and for one that runs to answer.
+const SETTLED_WITHIN: Duration = Duration::from_secs(3);
 
-/// Between two looks at a port.
+/// Between two looks at a node.
 const POLL: Duration = Duration::from_millis(50);
 
-pub(super) fn start(
-    file: &Path,
-    topology: &Topology,
-    selection: &Selection<'_>,
-) -> Result<(), CliError> {
-    let mut nodes = selection.of(topology)?;
-    retain_stopped(&mut nodes)?;
-    retain_local(&mut nodes, selection)?;
-    if nodes.is_empty() {
-        return Ok(());
-    }
-    let program = std::env::current_exe().map_err(CliError::OwnProgram)?;
-    let mut started = Vec::with_capacity(nodes.len());
-    for node in &nodes {
-        println!("Starting {node}");
-        started.push(spawn(&program, file, node)?);
-    }
-    actix_rt::System::new().block_on(wait(topology, &nodes, started))
+pub(super) fn start(site: &Site, selection: &Selection<'_>) -> Result<(), CliError> {
+    let nodes = selection.of(&site.topology)?;
+    let _turn = take_turn(site)?;
+    actix_rt::System::new().block_on(async {
+        let mgmt = Mgmt::new();
+        let nodes = stopped(nodes, site, &mgmt).await?;
+        let nodes = startable(nodes, site, &mgmt, selection).await?;
+        if nodes.is_empty() {
+            return Ok(());
+        }
+        let program = std::env::current_exe().map_err(CliError::OwnProgram)?;
+        let mut started = Vec::with_capacity(nodes.len());
+        for node in &nodes {
+            println!("Starting {node}");
+            started.push(spawn(&program, &site.file, node)?);
+        }
+        wait(&site.topology, &nodes, started).await
+    })
 }
 
-/// Leaves out the nodes that are already running, and reports them.
-fn retain_stopped(nodes: &mut Vec<Node>) -> Result<(), CliError> {
+/// The nodes that are not running. The others are reported.
+async fn stopped(nodes: Vec<Node>, site: &Site, mgmt: &Mgmt) -> Result<Vec<Node>, CliError> {
     let mut stopped = Vec::with_capacity(nodes.len());
-    for node in nodes.drain(..) {
-        match node.state()? {
-            RunState::Runs { pid } => {
-                let pid = pid.map(|pid| format!(" {FAINT}(process {pid}){FAINT:#}"));
-                println!("Already running: {node}{}", pid.unwrap_or_default());
+    let mut in_the_way = Vec::new();
+    for node in nodes {
+        match settled(&node, site, mgmt).await? {
+            Settled::Stopped => stopped.push(node),
+            Settled::Works { pid } => {
+                println!("Already running: {node} {FAINT}(process {pid}){FAINT:#}");
             }
-            RunState::Crashed | RunState::Stopped => stopped.push(node),
+            Settled::InTheWay(what) => in_the_way.push(what),
         }
     }
-    *nodes = stopped;
-    Ok(())
+    match in_the_way.is_empty() {
+        true => Ok(stopped),
+        false => Err(CliError::NothingStarted(in_the_way)),
+    }
+}
+
+/// What a node is, once that is clear.
+enum Settled {
+    Stopped,
+    Works {
+        pid: i32,
+    },
+    /// What prevents its start.
+    InTheWay(String),
+}
+
+/// A process that was killed holds its run file a moment longer, and one that was started answers a moment later.
+async fn settled(node: &Node, site: &Site, mgmt: &Mgmt) -> Result<Settled, CliError> {
+    let deadline = Instant::now() + SETTLED_WITHIN;
+    loop {
+        match node.state(site)? {
+            RunState::Stopped | RunState::Crashed => return Ok(Settled::Stopped),
+            RunState::Foreign(by) => {
+                let why = held(&node.run_file, &by);
+                return Ok(Settled::InTheWay(format!("{node} cannot run: {why}")));
+            }
+            RunState::Runs { pid } => match Condition::of(node, site, mgmt).await? {
+                Condition::Works(_) => return Ok(Settled::Works { pid }),
+                condition if Instant::now() >= deadline => {
+                    let (role, name) = (node.role.as_str(), &node.name);
+                    return Ok(Settled::InTheWay(format!(
+                        "{node} runs (process {pid}), but: {condition}; end it with `dske stop --{role} {name}`"
+                    )));
+                }
+                _ => sleep(POLL).await,
+            },
+        }
+    }
 }
 
 /// Leaves out the nodes whose address is on another machine, unless they were asked for by name, and waits until the ports
 /// of the others are free. So nothing is started if not everything can be.
-fn retain_local(nodes: &mut Vec<Node>, selection: &Selection<'_>) -> Result<(), CliError> {
-    let deadline = Instant::now() + PORT_FREE_WITHIN;
+async fn startable(
+    nodes: Vec<Node>,
+    site: &Site,
+    mgmt: &Mgmt,
+    selection: &Selection<'_>,
+) -> Result<Vec<Node>, CliError> {
+    let deadline = Instant::now() + SETTLED_WITHIN;
     let spinner = spinner(String::new());
     let mut in_use = Vec::new();
     let mut local = Vec::with_capacity(nodes.len());
-    for node in nodes.drain(..) {
+    for node in nodes {
         let waiting =
             || spinner.set_message(format!("waiting for port {} to be free", node.port()));
-        match look_at_port(&node, deadline, waiting)? {
+        match look_at_port(&node, deadline, waiting).await? {
             Port::Free => local.push(node),
-            Port::InUse => in_use.push(format!(
-                "port {} of {} {} is used by another program",
-                node.port(),
-                node.role.as_str(),
-                node.name
-            )),
+            Port::InUse => {
+                let by = match Condition::of(&node, site, mgmt).await? {
+                    Condition::Another => "a node of another cluster",
+                    Condition::Works(_) => "a node of this cluster whose run file is elsewhere",
+                    _ => "another program",
+                };
+                in_use.push(format!(
+                    "port {} of {} {} is used by {by}; stop it, or choose another base_port or address in the topology",
+                    node.port(),
+                    node.role.as_str(),
+                    node.name
+                ));
+            }
             Port::Elsewhere if selection.is_everything() => {
                 println!("Elsewhere: {node} belongs at {}", node.address);
             }
@@ -93,10 +145,9 @@ fn retain_local(nodes: &mut Vec<Node>, selection: &Selection<'_>) -> Result<(), 
         }
     }
     spinner.finish_and_clear();
-    *nodes = local;
     match in_use.is_empty() {
-        true => Ok(()),
-        false => Err(CliError::PortsInUse(in_use)),
+        true => Ok(local),
+        false => Err(CliError::NothingStarted(in_use)),
     }
 }
 
@@ -108,7 +159,11 @@ enum Port {
     Elsewhere,
 }
 
-fn look_at_port(node: &Node, deadline: Instant, waiting: impl Fn()) -> Result<Port, CliError> {
+async fn look_at_port(
+    node: &Node,
+    deadline: Instant,
+    waiting: impl Fn(),
+) -> Result<Port, CliError> {
     loop {
         let Err(reason) = TcpListener::bind(&node.address) else {
             return Ok(Port::Free);
@@ -117,7 +172,7 @@ fn look_at_port(node: &Node, deadline: Instant, waiting: impl Fn()) -> Result<Po
             io::ErrorKind::AddrNotAvailable => return Ok(Port::Elsewhere),
             io::ErrorKind::AddrInUse if Instant::now() < deadline => {
                 waiting();
-                thread::sleep(POLL);
+                sleep(POLL).await;
             }
             io::ErrorKind::AddrInUse => return Ok(Port::InUse),
             _ => {
@@ -131,7 +186,7 @@ fn look_at_port(node: &Node, deadline: Instant, waiting: impl Fn()) -> Result<Po
 }
 
 fn spawn(program: &Path, file: &Path, node: &Node) -> Result<NodeProcess, CliError> {
-    let log = node.log();
+    let log = node.log.clone();
     let spawned = NodeProcess::spawn(&NodeCommand {
         program,
         topology: file,

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use anstream::println;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Map, Value};
-use tabled::Table;
 use tabled::builder::Builder;
 use tabled::settings::Alignment;
 use tabled::settings::object::Columns;
@@ -14,51 +12,56 @@ use tabled::settings::object::Columns;
 use dske::node::client::ClientStatus;
 use dske::protocol::hub::HubStatus;
 use dske::topology::{Role, Topology};
+use dske_testbed::{eprintln, println};
 
 use super::CliError;
-use super::mgmt::{Found, Mgmt};
-use super::nodes::{Node, Selection, names};
+use super::condition::Condition;
+use super::mgmt::Mgmt;
+use super::nodes::{Node, Selection, Site, names};
 use super::print::{BAD, plain};
-use super::run_file::RunState;
 
 pub(super) fn status(
-    topology: &Topology,
+    site: &Site,
     selection: &Selection<'_>,
     as_json: bool,
 ) -> Result<(), CliError> {
-    let nodes = selection.of(topology)?;
+    let nodes = selection.of(&site.topology)?;
     let found = actix_rt::System::new().block_on(async {
         let mgmt = Mgmt::new();
-        join_all(nodes.iter().map(|node| mgmt.status(node))).await
+        join_all(nodes.iter().map(|node| Condition::of(node, site, &mgmt))).await
     });
-    let found: Vec<(Node, Found)> = nodes.into_iter().zip(found).collect();
+    let found: Result<Vec<Condition>, CliError> = found.into_iter().collect();
+    let found: Vec<(Node, Condition)> = nodes.into_iter().zip(found?).collect();
     if as_json {
         println!("{:#}", json(&found));
     } else {
-        table(topology, &found)?;
+        table(&site.topology, &found);
     }
-    let down = found
-        .iter()
-        .filter(|(_, found)| !matches!(found, Found::Node(_)));
-    let down: Vec<&Node> = down.map(|(node, _)| node).collect();
-    if down.is_empty() {
-        Ok(())
-    } else {
-        Err(CliError::NotRunning(names(
-            down.iter().map(|node| &node.name),
-        )))
+    if selection.is_everything() {
+        for stray in site.strays()? {
+            eprintln!("{BAD}warning{BAD:#}: {stray}, is still running; `dske stop` stops it");
+        }
+    }
+    let of = |is_meant: fn(&Condition) -> bool| {
+        let meant = found.iter().filter(|(_, condition)| is_meant(condition));
+        names(meant.map(|(node, _)| &node.name))
+    };
+    let (not_running, silent) = (of(|condition| !condition.runs()), of(Condition::is_silent));
+    match not_running.is_empty() && silent.is_empty() {
+        true => Ok(()),
+        false => Err(CliError::Unwell {
+            not_running,
+            silent,
+        }),
     }
 }
 
-/// `{"hubs": {NAME: STATUS, …}, "clients": {…}}`, with `null` for a node that is not running.
-fn json(found: &[(Node, Found)]) -> Value {
+/// `{"hubs": {NAME: STATUS, …}, "clients": {…}}`, with `null` for a node that does not work.
+fn json(found: &[(Node, Condition)]) -> Value {
     let of = |role: Role| {
         let nodes = found.iter().filter(|(node, _)| node.role == role);
-        let entries = nodes.map(|(node, found)| {
-            let status = match found {
-                Found::Node(status) => status.clone(),
-                Found::Nobody | Found::Other | Found::Silence => Value::Null,
-            };
+        let entries = nodes.map(|(node, condition)| {
+            let status = condition.status().cloned().unwrap_or_default();
             (node.name.to_string(), status)
         });
         Value::Object(entries.collect())
@@ -68,25 +71,17 @@ fn json(found: &[(Node, Found)]) -> Value {
     Value::Object(Map::from_iter(both))
 }
 
-fn table(topology: &Topology, found: &[(Node, Found)]) -> Result<(), CliError> {
+fn table(topology: &Topology, found: &[(Node, Condition)]) {
     let mut table = Builder::new();
     table.push_record([
         "node", "role", "port", "up since", "peers", "shares", "keys", "fetched", "failed", "blame",
     ]);
     let mut left = BTreeMap::new();
     let mut sick = Vec::new();
-    for (node, found) in found {
-        let row = match found {
-            Found::Node(status) => row(topology, node, status, &mut left),
-            Found::Nobody => Err(match node.state()? {
-                RunState::Runs { .. } => "starting or stopping".to_owned(),
-                RunState::Crashed => {
-                    format!("crashed; see {}", node.log().display())
-                }
-                RunState::Stopped => "not running".to_owned(),
-            }),
-            Found::Other => Err("another program uses its port".to_owned()),
-            Found::Silence => Err("does not answer".to_owned()),
+    for (node, condition) in found {
+        let row = match condition {
+            Condition::Works(status) => row(topology, node, status, &mut left),
+            unwell => Err(unwell.to_string()),
         };
         let head = [
             node.name.to_string(),
@@ -101,18 +96,19 @@ fn table(topology: &Topology, found: &[(Node, Found)]) -> Result<(), CliError> {
             }
         }
     }
-    let mut table = plain(table);
+    let mut table = table.build();
     for numbers in [2..3, 4..9] {
         table.modify(Columns::new(numbers), Alignment::right());
     }
-    println!("{table}");
+    println!("{}", plain(table));
     for (title, rows) in left {
-        println!("\n{title}\n{}", matrix(&rows));
+        if let Some(matrix) = matrix(&rows) {
+            println!("\n{title}\n{matrix}");
+        }
     }
     for line in sick {
         println!("{BAD}{line}{BAD:#}");
     }
-    Ok(())
 }
 
 /// The PSRD that is left: by the title of the table, a row for each node.
@@ -184,13 +180,16 @@ fn pools(up_bytes: usize, down_bytes: usize) -> String {
     format!("{up_bytes} / {down_bytes}")
 }
 
-/// Nodes as rows, peers as columns.
-fn matrix(rows: &[Pools]) -> Table {
+/// Nodes as rows, peers as columns. Nothing if no node has a peer.
+fn matrix(rows: &[Pools]) -> Option<String> {
     let mut peers: Vec<&str> = Vec::new();
     for (peer, _) in rows.iter().flat_map(|(_, peers)| peers) {
         if !peers.contains(&peer.as_str()) {
             peers.push(peer);
         }
+    }
+    if peers.is_empty() {
+        return None;
     }
     let head: Vec<&str> = std::iter::once("").chain(peers.iter().copied()).collect();
     let mut table = Builder::new();
@@ -202,7 +201,7 @@ fn matrix(rows: &[Pools]) -> Table {
         };
         table.push_record(std::iter::once(node.as_str()).chain(peers.iter().map(cell)));
     }
-    plain(table)
+    Some(plain(table.build()))
 }
 
 /// When a node was started, in local time.

@@ -249,7 +249,7 @@ fn a_node_in_the_foreground_ends_in_order_on_a_signal_and_runs_once() {
         let mut node = lab.spawn(&["hub", "hank"]);
         lab.wait_for("hub", "hank");
         let twice = lab.fails(1, &["hub", "hank"]);
-        assert!(twice.contains("is already running (process "), "{twice}");
+        assert!(twice.contains("is already running: process "), "{twice}");
         lab.signal("hub-hank", signal);
         assert!(node.wait().unwrap().success(), "{signal:?}");
         let down = lab.dske(&["status", "--hub", "hank"]);
@@ -436,7 +436,7 @@ fn bad_use_is_exit_code_2_with_one_line_that_says_what_to_do() {
             "there is no SAE nobody in the topology; there are carol,",
         ),
         (
-            &["etsi-qkd", "carol", "celia", "status", "--size", "8"],
+            &["etsi-qkd", "carol", "celia", "--size", "8", "status"],
             "--size does not go with status",
         ),
         (
@@ -460,6 +460,8 @@ fn bad_use_is_exit_code_2_with_one_line_that_says_what_to_do() {
         &["completions", "cmd"],
         &["etsi-qkd", "carol"],
         &["etsi-qkd", "carol", "c d", "status"],
+        &["etsi-qkd", "carol", "celia", "status", "--size", "8"],
+        &["bench", "--hub", "hank"],
         &[],
     ] {
         assert_eq!(lab.dske(args).code, Some(2), "{args:?}");

@@ -5,14 +5,15 @@ use actix_web::web::{Data, ServiceConfig};
 
 use crate::node::client::ClientNode;
 
-use super::{OnStop, etsi_routes, management, metrics};
+use super::management::{self, Management};
+use super::{etsi_routes, metrics};
 
 /// Adds a client's routes to an app.
-pub fn configure(config: &mut ServiceConfig, client: &Addr<ClientNode>, on_stop: &OnStop) {
+pub fn configure(config: &mut ServiceConfig, client: &Addr<ClientNode>, operators: &Management) {
     config
         .app_data(Data::new(client.clone()))
         .configure(etsi_routes::configure)
-        .configure(|config| management::client(config, on_stop))
+        .configure(|config| management::client(config, operators))
         .configure(metrics::client);
     #[cfg(feature = "openapi")]
     config.configure(super::openapi::routes(document));
@@ -22,6 +23,7 @@ pub fn configure(config: &mut ServiceConfig, client: &Addr<ClientNode>, on_stop:
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
+    use super::management::ByToken;
     use super::openapi::{self, page};
     use super::paths::ETSI_PREFIXES;
 
@@ -40,7 +42,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
             (name = ETSI, description =
                 "Protocol and data format of REST-based key delivery API, V1.1.1. This client is the KME."),
             (name = ETSI_TOO, description = "The same API methods at another path."),
-            (name = openapi::MANAGEMENT, description = "For operators. Not protected."),
+            (name = openapi::MANAGEMENT, description = "For operators. Status is open, stopping takes the token."),
             (name = openapi::OBSERVATION, description = "Metrics and documentation."),
         ),
         nest(
@@ -51,6 +53,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
             management::client_status, management::stop_client,
             metrics::metrics, openapi::openapi, page::docs, page::docs_file,
         ),
+        modifiers(&ByToken),
     )]
     struct Client;
     <Client as utoipa::OpenApi>::openapi()

@@ -96,7 +96,7 @@ fn key_request_from_query(query: &str) -> Read<KeyRequest> {
         };
         match value.parse() {
             Ok(count) => *parameter = Some(count),
-            Err(_) => return wrong(format!("{name} must be a whole number, not {value:?}")),
+            Err(_) => return wrong(format!("{name} must be a {COUNT}, not {value:?}")),
         }
     }
     Ok(request)
@@ -197,12 +197,19 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
+/// What a number has to be before its own limits are looked at. Outside of this it cannot even be read.
+const COUNT: &str = "whole number from 0 to 18446744073709551615";
+
 fn count(name: &str, value: &Value) -> Read<usize> {
     let count = value.as_u64().and_then(|n| usize::try_from(n).ok());
     count.ok_or_else(|| {
         MessageBody::new(format!(
-            "{name} must be a whole number, not {}",
-            kind(value)
+            "{name} must be a {COUNT}, not {}",
+            if value.is_number() {
+                value.to_string()
+            } else {
+                kind(value).to_owned()
+            }
         ))
     })
 }

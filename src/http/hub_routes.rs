@@ -4,15 +4,16 @@ use actix_web::web::{Data, ServiceConfig};
 
 use crate::node::hub::HubHandle;
 
-use super::{OnStop, key_share_routes, management, metrics, out_of_band_routes};
+use super::management::{self, Management};
+use super::{key_share_routes, metrics, out_of_band_routes};
 
 /// Adds a hub's routes to an app.
-pub fn configure(config: &mut ServiceConfig, hub: &HubHandle, on_stop: &OnStop) {
+pub fn configure(config: &mut ServiceConfig, hub: &HubHandle, operators: &Management) {
     config
         .app_data(Data::new(hub.clone()))
         .configure(key_share_routes::configure)
         .configure(out_of_band_routes::configure)
-        .configure(|config| management::hub(config, on_stop))
+        .configure(|config| management::hub(config, operators))
         .configure(metrics::hub);
     #[cfg(feature = "openapi")]
     config.configure(super::openapi::routes(document));
@@ -22,6 +23,7 @@ pub fn configure(config: &mut ServiceConfig, hub: &HubHandle, on_stop: &OnStop) 
 #[cfg(feature = "openapi")]
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
+    use super::management::ByToken;
     use super::openapi::{self, page};
     use crate::protocol::{Refusal, hub::OobError};
 
@@ -38,7 +40,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
                  data (PSRD), shares travel under a one-time pad. `docs/protocol.md` specifies it."),
             (name = openapi::OUT_OF_BAND, description =
                 "Stands in for what is carried by hand in real life. Not protected."),
-            (name = openapi::MANAGEMENT, description = "For operators. Not protected."),
+            (name = openapi::MANAGEMENT, description = "For operators. Status is open, stopping takes the token."),
             (name = openapi::OBSERVATION, description = "Metrics and documentation."),
         ),
         paths(
@@ -48,6 +50,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
             metrics::metrics, openapi::openapi, page::docs, page::docs_file,
         ),
         components(schemas(Refusal, OobError)),
+        modifiers(&ByToken),
     )]
     struct Hub;
     <Hub as utoipa::OpenApi>::openapi()

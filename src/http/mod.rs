@@ -10,7 +10,7 @@
 //! | `key_share_routes`, `out_of_band_routes` | a hub's routes for clients |
 //! | `delivery` | a block of PSRD on its way to a client |
 //! | `etsi_routes` | a client's routes for SAEs: ETSI GS QKD 014 |
-//! | `management`, [`metrics`] | routes of every node, for operators |
+//! | [`management`], [`metrics`] | routes of every node, for operators |
 //! | `openapi` | the description of a node's routes, and a page that shows it |
 //! | [`paths`] | where the routes are |
 //! | [`etsi`], [`message_body`] | the data formats of ETSI GS QKD 014 clause 6 |
@@ -28,8 +28,8 @@ mod admission;
 mod answer;
 mod body;
 pub mod client_routes;
-mod delivery;
 pub mod connections;
+mod delivery;
 pub mod error;
 pub mod etsi;
 mod etsi_call;
@@ -39,7 +39,7 @@ mod etsi_routes;
 pub mod hub_routes;
 mod json;
 mod key_share_routes;
-mod management;
+pub mod management;
 pub mod message_body;
 pub mod metrics;
 #[cfg(feature = "openapi")]
@@ -50,9 +50,4 @@ pub mod server;
 mod stream;
 pub mod transport;
 
-use std::sync::Arc;
-
 pub use admission::Names;
-
-/// What the management route `stop` does: a process ends its server, and a simulated node ignores it.
-pub type OnStop = Arc<dyn Fn() + Send + Sync>;

@@ -23,11 +23,17 @@ pub enum NameError {
     /// A character that would have to be escaped somewhere.
     #[error("a name is made of letters, digits, '-', '_' and '.', this one has {0:?}")]
     Character(char),
+    /// It begins as an option of a command does.
+    #[error("a name does not begin with '-': commands would take it for an option")]
+    Hyphen,
 }
 
 fn check(name: &str) -> Result<(), NameError> {
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
         return Err(NameError::Length(name.len()));
+    }
+    if name.starts_with('-') {
+        return Err(NameError::Hyphen);
     }
     match name
         .chars()
@@ -172,6 +178,7 @@ mod tests {
         assert_eq!("a".repeat(65).parse::<SaeId>(), Err(NameError::Length(65)));
         assert_eq!("a/b".parse::<SaeId>(), Err(NameError::Character('/')));
         assert_eq!("a b".parse::<NodeName>(), Err(NameError::Character(' ')));
+        assert_eq!("-a".parse::<SaeId>(), Err(NameError::Hyphen));
         assert!("sae-1.B_2".parse::<SaeId>().is_ok());
     }
 

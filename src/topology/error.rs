@@ -41,6 +41,9 @@ pub enum TopologyProblem {
     /// `sae_identity` names a way that does not exist.
     #[error("sae_identity must be \"authorization-header\", not {0:?}; there is no mutual TLS yet")]
     SaeIdentity(String),
+    /// Keys are set up through hubs.
+    #[error("there are no hubs; name at least as many as the threshold")]
+    NoHubs,
     /// More hubs than there are x coordinates.
     #[error("there are more than 255 hubs")]
     TooManyHubs,

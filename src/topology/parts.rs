@@ -176,6 +176,9 @@ impl TopologyParts {
 
     fn sharing(&self) -> Result<Sharing, TopologyProblem> {
         let threshold = self.threshold;
+        if self.hubs.is_empty() {
+            return Err(TopologyProblem::NoHubs);
+        }
         let hubs = u8::try_from(self.hubs.len()).map_err(|_| TopologyProblem::TooManyHubs)?;
         if threshold == 1 && !self.allow_threshold_one {
             return Err(TopologyProblem::ThresholdOne);
@@ -199,7 +202,7 @@ impl TopologyParts {
             let address = address.map_err(at(Place::Address(number)))?;
             for (what, value, place) in [
                 ("name", name.to_string(), Place::Name(number)),
-                ("address", address.clone(), Place::Address(number)),
+                ("address", listened_at(&address), Place::Address(number)),
             ] {
                 let this = FirstNode {
                     name: name.clone(),
@@ -255,10 +258,22 @@ fn is_host(host: &str) -> bool {
     !host.is_empty() && characters.all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
 }
 
+/// The same for all ways to write the address of one socket.
+fn listened_at(address: &str) -> String {
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+    let host = match host.to_ascii_lowercase() {
+        host if host == "localhost" => "127.0.0.1".to_owned(),
+        host => host,
+    };
+    format!("{host}:{}", port.trim_start_matches('0'))
+}
+
 fn checked_address(address: &str) -> Result<String, TopologyProblem> {
     let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port != 0);
     let parts = address.rsplit_once(':');
-    let is_valid = address.parse::<SocketAddr>().is_ok()
+    let is_valid = address
+        .parse::<SocketAddr>()
+        .is_ok_and(|address| address.port() != 0)
         || parts.is_some_and(|(host, port)| is_host(host) && is_port(port));
     match is_valid {
         true => Ok(address.to_owned()),

@@ -225,3 +225,24 @@ fn a_file_that_is_not_there_is_named() {
         "{error}"
     );
 }
+
+#[test]
+fn what_could_not_listen_or_be_named_is_refused() {
+    let hank = "{ name = \"hank\" }";
+    for (to, why) in [
+        (
+            "{ name = \"hank\", address = \"127.0.0.1:0\" }",
+            "is not an address",
+        ),
+        (
+            "{ name = \"hank\", address = \"localhost:8101\" }",
+            "the address 127.0.0.1:8101 is taken by",
+        ),
+        ("{ name = \"-hank\" }", "does not begin with '-'"),
+    ] {
+        let error = with(hank, to).unwrap_err();
+        assert!(error.contains(why), "{error}");
+    }
+    let error = parse("threshold = 2\nhubs = []\nclients = []\n").unwrap_err();
+    assert!(error.contains("there are no hubs"), "{error}");
+}

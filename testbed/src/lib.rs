@@ -13,7 +13,9 @@
 //! | [`over_http`] | what clusters whose nodes are reached over HTTP have in common | |
 //! | [`load`] | the load generator of `dske bench` | |
 //! | [`latencies`] | percentiles and histograms | |
+//! | [`identity`], [`files`] | whose node a process is, and where it keeps its files | |
 //! | [`delay`] | a proxy that makes a node slow | |
+//! | [`print`](mod@print) | what commands print | |
 //! | [`seed`] | generators of nodes that are run from a seed | |
 //! | `throughput` | measures what clusters can do | `measure` |
 //! | `growth` | measures what more hubs, clients and keys cost | `measure` |
@@ -28,14 +30,17 @@
 pub mod check;
 mod cluster;
 pub mod delay;
+pub mod files;
 #[cfg(feature = "measure")]
 pub mod growth;
+pub mod identity;
 pub mod latencies;
 pub mod load;
 pub mod local;
 #[cfg(feature = "measure")]
 pub mod measure;
 pub mod over_http;
+pub mod print;
 pub mod process;
 pub mod seed;
 #[cfg(feature = "sim")]

@@ -5,17 +5,25 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dske::http::etsi::{KeyContainer, Status};
+use dske::http::management::{RUN_HEADER, TOKEN_HEADER};
 use dske::http::paths;
 use dske::node::client::ClientStatus;
 use dske::protocol::hub::HubStatus;
 use dske::protocol::{KeyId, NodeName, SaeId};
 use dske::topology::{NodeAddress, Role, Topology};
 
+use serde::de::DeserializeOwned;
+
 use crate::cluster::home_of;
+use crate::files::token;
+use crate::identity::RunId;
 use crate::{CallError, Cluster, EtsiClient, KeyRequest};
 
 /// How long a caller waits beyond a client's own deadline for a call.
 const MARGIN: Duration = Duration::from_secs(1);
+
+/// Largest status that is read, in bytes. The status of a node with 255 peers takes a small part of it.
+const STATUS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// How long a caller waits for the answer to one call.
 #[must_use]
@@ -93,10 +101,31 @@ impl HttpNodes {
         self.addresses.get(name).map_or("", String::as_str)
     }
 
-    /// Asks a node to stop. Whether it has heard shows when it ends.
+    /// The status of a node, and the process that says it, as far as nodes of that version tell. `None` if the node does
+    /// not answer within this time.
+    pub async fn status<T: DeserializeOwned>(
+        &self,
+        role: Role,
+        name: &NodeName,
+        within: Duration,
+    ) -> Option<(T, Option<RunId>)> {
+        let url = format!("http://{}{}", self.address(name), status_path(role));
+        let mut answer = self.http.get(url).timeout(within).send().await.ok()?;
+        let run = answer.headers().get(RUN_HEADER);
+        let run = run.and_then(|run| run.to_str().ok()?.parse().ok());
+        let status = answer.json().limit(STATUS_BYTES_MAX);
+        let status = tokio::time::timeout(within, status).await.ok()?.ok()?;
+        Some((status, run))
+    }
+
+    /// Asks a node to stop, with its token. Whether it has heard shows when it ends.
     pub async fn stop(&self, role: Role, name: &NodeName) {
         let url = format!("http://{}{}", self.address(name), stop_path(role));
-        let _ = self.http.post(url).send().await;
+        let mut request = self.http.post(url);
+        if let Some(token) = token(&self.topology, role, name) {
+            request = request.insert_header((TOKEN_HEADER, token));
+        }
+        let _ = request.send().await;
     }
 
     /// The KME that serves an SAE.

@@ -14,11 +14,14 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use dske_report::text::counted;
 use dske_report::{ReportError, check_writable};
+use dske_testbed::{eprintln, println};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::campaign::{self, Campaign, CampaignError, Plans, SeedError};
 use crate::cli::failures::Failures;
+use crate::explore::interrupt;
 use crate::explore::run::run;
 use crate::explore::runner::run_seeds;
 use crate::outcome::{RunOutcome, panics};
@@ -45,7 +48,10 @@ Examples:
 What breaks is shrunk to a schedule in reports/failures, which runs and replays like any campaign file. Beside it is a page
 that shows it.
 
-Exit code: 0 if all invariants held, 1 if one broke, 2 for bad use or a bad campaign file.";
+Ctrl-C and SIGTERM end run, sweep and soak in order: the runs that have begun are finished, and what was found is reported.
+
+Exit code: 0 if all invariants held, 1 if one broke, 2 for bad use or a bad campaign file, 130 if nothing broke before an
+interrupt.";
 
 /// Runs campaigns of faults and lying hubs against simulated DSKE clusters, judges them, and writes a report.
 #[derive(Debug, Parser)]
@@ -155,28 +161,52 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         None => run_all(campaign::names().map(str::to_owned).collect(), &cli.run),
-        Some(Command::List) => list(),
+        Some(Command::List) => list().map(Ending::of),
         Some(Command::Run {
             names,
             run: options,
         }) => run_all(names, &options),
         Some(Command::Sweep { sweep }) => sweep::run(&sweep),
-        Some(Command::Selftest(options)) => options.run(),
+        Some(Command::Selftest(options)) => options.run().map(Ending::of),
         Some(Command::Soak(args)) => soak::run_soak(&args),
-        Some(Command::Replay { name, seed, show }) => replay::replay(&name, seed, &show),
+        Some(Command::Replay { name, seed, show }) => {
+            replay::replay(&name, seed, &show).map(Ending::of)
+        }
         Some(Command::Shrink {
             name,
             seed,
             jobs,
             out,
-        }) => shrink(&name, seed, jobs, &out),
+        }) => shrink(&name, seed, jobs, &out).map(Ending::of),
     };
-    match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+    let code = match result {
+        Ok(Ending::Held) => ExitCode::SUCCESS,
+        Ok(Ending::Broke) => ExitCode::FAILURE,
+        Ok(Ending::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(2)
+        }
+    };
+    dske_testbed::print::end(code)
+}
+
+/// How a command ended.
+enum Ending {
+    /// All is well.
+    Held,
+    /// Something broke.
+    Broke,
+    /// Nothing broke, but not all was looked at.
+    Interrupted,
+}
+
+impl Ending {
+    fn of(holds: bool) -> Self {
+        match holds {
+            false => Self::Broke,
+            true if interrupt::asked() => Self::Interrupted,
+            true => Self::Held,
         }
     }
 }
@@ -184,13 +214,13 @@ pub fn main() -> ExitCode {
 fn list() -> Result<bool, CliError> {
     for name in campaign::names() {
         let campaign = campaign::load(name)?;
-        println!("{name} ({} seeds)", campaign.seeds);
+        println!("{name} ({})", counted(campaign.seeds, "seed"));
         println!("    {}", campaign.about);
     }
     Ok(true)
 }
 
-fn run_all(names: Vec<String>, options: &RunArgs) -> Result<bool, CliError> {
+fn run_all(names: Vec<String>, options: &RunArgs) -> Result<Ending, CliError> {
     let campaigns = names
         .iter()
         .map(|name| campaign::load(name))
@@ -202,6 +232,7 @@ fn run_all(names: Vec<String>, options: &RunArgs) -> Result<bool, CliError> {
         false => Some(Failures::below(&options.out)?),
     };
     panics::capture();
+    interrupt::watch();
     let started = tokio::time::Instant::now();
     let mut resilience = Resilience {
         version: campaign::VERSION.to_owned(),
@@ -211,6 +242,9 @@ fn run_all(names: Vec<String>, options: &RunArgs) -> Result<bool, CliError> {
     let mut points = Vec::new();
     for campaign in &campaigns {
         let (mut summary, outcomes) = run_campaign(campaign, options);
+        if outcomes.is_empty() {
+            break;
+        }
         if let Some(failures) = failures.as_mut().filter(|_| is_to_be_shrunk(campaign)) {
             let jobs = jobs(options.jobs);
             let violations = &mut summary.violations;
@@ -222,11 +256,14 @@ fn run_all(names: Vec<String>, options: &RunArgs) -> Result<bool, CliError> {
     }
     resilience.boundary = merge_boundary(points);
     resilience.wall_seconds = started.elapsed().as_secs_f64();
-    table::print(&resilience);
+    resilience.is_interrupted = interrupt::asked();
     report::write(&options.out, &resilience)?;
+    table::print(&resilience);
     println!("report: {}", options.out.join("index.html").display());
+    // What was not begun cannot have been reached.
+    let strict = options.strict && !resilience.is_interrupted;
     let mut good = resilience.campaigns.iter().all(CampaignSummary::holds);
-    for campaign in resilience.campaigns.iter().filter(|_| options.strict) {
+    for campaign in resilience.campaigns.iter().filter(|_| strict) {
         let weaknesses = campaign.weaknesses();
         if !weaknesses.is_empty() {
             println!(
@@ -237,7 +274,7 @@ fn run_all(names: Vec<String>, options: &RunArgs) -> Result<bool, CliError> {
             good = false;
         }
     }
-    Ok(good)
+    Ok(Ending::of(good))
 }
 
 /// A negative control breaks on purpose, and a schedule has been shrunk already, or somebody has made it as it is.
@@ -255,18 +292,22 @@ fn run_campaign(campaign: &Campaign, options: &RunArgs) -> (CampaignSummary, Vec
     let outcomes = run_seeds(campaign, &seeds, jobs(options.jobs), run, |outcome| {
         keys += outcome.keys_fetched;
         broken += outcome.violations.len();
-        progress.set_message(format!("{keys} keys, {broken} violations"));
+        progress.set_message(format!(
+            "{}, {}",
+            counted(keys, "key"),
+            counted(broken as u64, "violation")
+        ));
         progress.inc(1);
     });
     progress.finish_and_clear();
     let summary = summarize(campaign, &outcomes, started.elapsed().as_secs_f64());
     if !std::io::stderr().is_terminal() {
         eprintln!(
-            "{}: {} seeds, {} keys, {} violations",
+            "{}: {}, {}, {}",
             summary.name,
-            summary.seeds,
-            summary.keys_fetched,
-            summary.violations.len()
+            counted(summary.seeds, "seed"),
+            counted(summary.keys_fetched, "key"),
+            counted(summary.violations.len() as u64, "violation")
         );
     }
     (summary, outcomes)

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use dske_report::{check_writable, replace};
+use dske_testbed::{eprintln, print, println};
 
 use super::CliError;
 use crate::campaign;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use dske::harness::Canary;
 use dske_report::check_writable;
+use dske_testbed::{eprintln, println};
 
 use super::{CliError, jobs, progress};
 use crate::campaign::Campaign;

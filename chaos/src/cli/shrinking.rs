@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
+use dske_testbed::eprintln;
+
 use super::{CliError, progress};
 use crate::campaign::Campaign;
 use crate::cli::failures::{Failures, SaveError};
+use crate::explore::interrupt;
 use crate::explore::run::run;
 use crate::explore::shrink::{RUNS_MAX, breaks_again, shrink};
 use crate::outcome::{RunOutcome, RunViolation};
@@ -23,7 +26,8 @@ pub(super) fn first_of_each(
 ) -> Result<(), CliError> {
     let mut met = BTreeSet::new();
     for violation in violations {
-        if !met.insert(violation.invariant.clone()) {
+        // Each can still be replayed.
+        if interrupt::asked() || !met.insert(violation.invariant.clone()) {
             continue;
         }
         let outcomes = outcomes
@@ -32,7 +36,7 @@ pub(super) fn first_of_each(
         let mut broken = outcomes.flat_map(|outcome| &outcome.violations);
         if let Some(wanted) = broken.find(|broken| broken.invariant() == violation.invariant) {
             let plan = campaign.plan(violation.seed);
-            violation.shrunk = one(campaign, &plan, wanted, jobs, failures, &|| false)?;
+            violation.shrunk = one(campaign, &plan, wanted, jobs, failures, &interrupt::asked)?;
         }
     }
     Ok(())

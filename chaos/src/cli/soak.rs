@@ -2,22 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::process;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
+use dske_report::text::counted;
 use dske_report::{check_writable, write_json};
+use dske_testbed::{eprintln, print, println};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use tokio::time::Instant;
 
-use super::{CliError, jobs, progress, shrinking};
+use super::{CliError, Ending, jobs, progress, shrinking};
 use crate::campaign::file::ExpectSection;
 use crate::campaign::{self, Campaign, Plans, quoted};
 use crate::cli::failures::{Failures, SaveError, invariants};
+use crate::explore::interrupt;
 use crate::explore::run::run;
 use crate::explore::soak::save::Rarities;
 use crate::explore::soak::statistics::Statistics;
@@ -31,13 +31,15 @@ use crate::tell::table;
 /// A week.
 const MINUTES_MAX: u64 = 7 * 24 * 60;
 
+/// A soak ends by itself only if it has a length.
 #[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("length").args(["minutes", "runs"]).multiple(true).required(true))]
 pub(super) struct SoakArgs {
     /// Campaigns to draw from, by name or file [default: all that come with the command, but the negative controls].
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// How long to draw runs; needed unless there is --runs. What breaks is shrunk after that.
-    #[arg(long, required_unless_present = "runs", value_parser = clap::value_parser!(u64).range(1..=MINUTES_MAX))]
+    /// How long to draw runs. What breaks is shrunk after that.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MINUTES_MAX))]
     minutes: Option<u64>,
     /// Runs at most.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
@@ -64,7 +66,7 @@ struct Found {
 }
 
 /// Draws runs until the time is over, shrinks what broke, and says what was seen.
-pub(super) fn run_soak(args: &SoakArgs) -> Result<bool, CliError> {
+pub(super) fn run_soak(args: &SoakArgs) -> Result<Ending, CliError> {
     let campaigns = campaigns(&args.names)?;
     check_writable(&args.out)?;
     let mut failures = Failures::below(&args.out)?;
@@ -72,16 +74,16 @@ pub(super) fn run_soak(args: &SoakArgs) -> Result<bool, CliError> {
     let seed = args.seed.unwrap_or_else(another_seed);
     println!("soak seed {seed}: {}", command(args, seed));
     panics::capture();
-    let interrupted = watch_for_interrupts();
+    interrupt::watch();
     let started = Instant::now();
     let mut found = Vec::new();
-    let soaked = draw(args, seed, &campaigns, started, &interrupted, |broken| {
+    let soaked = draw(args, seed, &campaigns, started, |broken| {
         found.push(save_whole(&campaigns, broken, &mut failures)?);
         Ok(())
     })?;
     let wall_seconds = started.elapsed().as_secs_f64();
-    shrink(&mut found, jobs(args.jobs), &mut failures, &interrupted)?;
-    let is_interrupted = interrupted.load(Ordering::Relaxed);
+    shrink(&mut found, jobs(args.jobs), &mut failures)?;
+    let is_interrupted = interrupt::asked();
     let mut statistics = Statistics {
         version: campaign::VERSION.to_owned(),
         command: command(args, seed),
@@ -91,18 +93,19 @@ pub(super) fn run_soak(args: &SoakArgs) -> Result<bool, CliError> {
     }
     .after(wall_seconds);
     rarities.save(&soaked.tally, &mut statistics)?;
-    for found in found {
-        table::print_list(&found.campaign.name, &found.violations);
-        statistics.violations.extend(found.violations);
-    }
+    let broken = found.iter().flat_map(|found| found.violations.clone());
+    statistics.violations.extend(broken);
     let file = args.out.join("soak.json");
     write_json(&file, &statistics)?;
+    for found in found {
+        table::print_list(&found.campaign.name, &found.violations);
+    }
     if is_interrupted {
         println!("interrupted: this is what was found until then");
     }
     print!("{statistics}");
     println!("all of it: {}", file.display());
-    Ok(statistics.violations_total == 0)
+    Ok(Ending::of(statistics.violations_total == 0))
 }
 
 /// Negative controls are meant to break.
@@ -133,7 +136,6 @@ fn draw(
     seed: u64,
     campaigns: &[Campaign],
     started: Instant,
-    interrupted: &AtomicBool,
     mut found: impl FnMut(&Broken) -> Result<(), CliError>,
 ) -> Result<Soaked, CliError> {
     let length = args
@@ -142,7 +144,7 @@ fn draw(
     // A disk that is full must not cost what was found so far.
     let failed = AtomicBool::new(false);
     let over = || {
-        interrupted.load(Ordering::Relaxed)
+        interrupt::asked()
             || failed.load(Ordering::Relaxed)
             || length.is_some_and(|length| started.elapsed() >= length)
     };
@@ -160,11 +162,11 @@ fn draw(
     let mut result = Ok(());
     let soaked = soak(campaigns, options, &run, &over, |tally, broken| {
         bar.set_message(format!(
-            "{} runs, {} keys, {} situations, {} violations",
-            tally.runs(),
-            tally.keys_fetched,
-            tally.situations().len(),
-            tally.violations
+            "{}, {}, {}, {}",
+            counted(tally.runs(), "run"),
+            counted(tally.keys_fetched, "key"),
+            counted(tally.situations().len() as u64, "situation"),
+            counted(tally.violations, "violation")
         ));
         if let (Some(broken), Ok(())) = (broken, &result) {
             result = bar.suspend(|| found(broken));
@@ -225,13 +227,7 @@ fn save_whole(
 }
 
 /// Shrinks the first failure of each invariant, until there is an interrupt.
-fn shrink(
-    found: &mut [Found],
-    jobs: usize,
-    failures: &mut Failures,
-    interrupted: &AtomicBool,
-) -> Result<(), CliError> {
-    let stop = || interrupted.load(Ordering::Relaxed);
+fn shrink(found: &mut [Found], jobs: usize, failures: &mut Failures) -> Result<(), CliError> {
     let mut met = BTreeSet::new();
     for Found {
         campaign,
@@ -241,38 +237,13 @@ fn shrink(
     } in found
     {
         for (wanted, violation) in broken.iter().zip(violations) {
-            if !stop() && met.insert(violation.invariant.clone()) {
-                violation.shrunk = shrinking::one(campaign, plan, wanted, jobs, failures, &stop)?;
+            if !interrupt::asked() && met.insert(violation.invariant.clone()) {
+                violation.shrunk =
+                    shrinking::one(campaign, plan, wanted, jobs, failures, &interrupt::asked)?;
             }
         }
     }
     Ok(())
-}
-
-/// The first interrupt ends the soak, the second the process.
-fn watch_for_interrupts() -> Arc<AtomicBool> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    thread::spawn(move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build()
-        else {
-            // Then an interrupt ends the process, as it would without this.
-            return;
-        };
-        runtime.block_on(async {
-            while tokio::signal::ctrl_c().await.is_ok() {
-                if flag.swap(true, Ordering::Relaxed) {
-                    process::exit(130);
-                }
-                eprintln!(
-                    "interrupted: the runs that have begun are finished; once more to stop at once"
-                );
-            }
-        });
-    });
-    interrupted
 }
 
 fn another_seed() -> u64 {

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dske_report::{ReportError, check_writable, replace};
+use dske_testbed::{eprintln, println};
 
-use super::{CliError, jobs, progress};
+use super::{CliError, Ending, jobs, progress};
 use crate::campaign::schedule;
+use crate::explore::interrupt;
 use crate::explore::sweep::{Broken, Options, Part, Violation, sweep};
 use crate::outcome::panics;
 use crate::plan::stream::SEED_MAX;
@@ -33,8 +35,8 @@ pub(super) struct SweepArgs {
     out: PathBuf,
 }
 
-/// Sweeps, and writes the report. Whether all invariants held.
-pub(super) fn run(args: &SweepArgs) -> Result<bool, CliError> {
+/// Sweeps, and writes the report.
+pub(super) fn run(args: &SweepArgs) -> Result<Ending, CliError> {
     let options = Options {
         samples: args.samples,
         seed: args.seed,
@@ -44,6 +46,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<bool, CliError> {
     report::sweep::check_writable(&args.out)?;
     panics::capture();
     let started = tokio::time::Instant::now();
+    interrupt::watch();
     let progress = progress("runs");
     let (mut result, broken) = sweep(&options, |part, done, of| {
         progress.set_prefix(part.name());
@@ -59,6 +62,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<bool, CliError> {
     for broken in &broken {
         result.violations.push(violation(broken, &args.out)?);
     }
+    let written = report::sweep::write(&args.out, &result)?;
     for violation in &result.violations {
         println!(
             "BROKEN: {} in part {}, at {}.{:03} s: {}\nREPLAY: cargo chaos replay {} --trace",
@@ -70,12 +74,11 @@ pub(super) fn run(args: &SweepArgs) -> Result<bool, CliError> {
             violation.file
         );
     }
-    let written = report::sweep::write(&args.out, &result)?;
     for line in report::sweep::summary(&result) {
         println!("- {line}");
     }
     println!("report: {}", written.display());
-    Ok(result.violations.is_empty())
+    Ok(Ending::of(result.violations.is_empty()))
 }
 
 fn parts(names: &[String]) -> Result<Vec<Part>, CliError> {

@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`interrupt`] | Ctrl-C and SIGTERM |
 //! | [`mod@run`] | one run, from the plan to the outcome |
 //! | [`runner`] | many seeds on all cores |
 //! | [`shrink`] | what breaks an invariant, reduced to what a person can read |
@@ -9,6 +10,7 @@
 //! | [`selftest`] | whether the invariants see bugs that are planted on purpose |
 //! | [`sweep`] | one thing changed at a time, until a curve can be drawn |
 
+pub mod interrupt;
 pub mod run;
 pub mod runner;
 pub mod selftest;

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use crate::campaign::Campaign;
+use crate::explore::interrupt;
 use crate::outcome::{RunOutcome, panics};
 use crate::plan::Plan;
 
@@ -14,7 +15,7 @@ use crate::plan::Plan;
 const STACK_BYTES: usize = 16 * 1024 * 1024;
 
 /// Runs seeds of a campaign, `jobs` at a time. `done` is told of each. The outcomes are in order of seed,
-/// whatever the number of jobs.
+/// whatever the number of jobs. After an [`interrupt`] there are only those of the runs that had begun.
 pub fn run_seeds<R>(
     campaign: &Campaign,
     seeds: &[u64],
@@ -36,7 +37,7 @@ where
 }
 
 /// Does `work` on each item, `jobs` at a time, and hands the results to `done` in the order of the items, as soon as all
-/// before are done.
+/// before are done. After an [`interrupt`] nothing new is begun.
 ///
 /// # Errors
 /// The first that `done` returns; nothing new is begun then.
@@ -54,7 +55,9 @@ pub fn in_order<T: Sync, R: Send, E>(
             scope.spawn(move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(index) else { return };
+                    let Some(item) = items.get(index).filter(|_| !interrupt::asked()) else {
+                        return;
+                    };
                     // Nobody listens any more once `done` has failed.
                     if sender.send((index, work(item))).is_err() {
                         return;
@@ -68,9 +71,9 @@ pub fn in_order<T: Sync, R: Send, E>(
         let mut waiting = BTreeMap::new();
         for place in 0..items.len() {
             while !waiting.contains_key(&place) {
-                // A job that panicked is reported by the scope.
+                // All jobs have ended: after an interrupt, or because one panicked, which the scope reports.
                 let Ok((index, result)) = receiver.recv() else {
-                    return Ok(());
+                    return waiting.into_values().try_for_each(done);
                 };
                 waiting.insert(index, result);
             }

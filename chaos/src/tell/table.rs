@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
+use dske_report::text::counted;
 use dske_report::text::percent;
+use dske_testbed::println;
 
 use crate::explore::selftest::{Canaried, Steps, median_left};
 use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan, ROGUE_NAME};
@@ -10,6 +12,9 @@ use crate::summary::{CampaignSummary, Resilience, Violation};
 
 /// Prints the table at the end.
 pub fn print(resilience: &Resilience) {
+    if resilience.is_interrupted {
+        println!("INTERRUPTED: this is what was found until then");
+    }
     println!(
         "{:<20} {:>6} {:>8} {:>8} {:>7} {:>7} {:>6} {:>9} {:>8}  verdict",
         "campaign", "seeds", "keys", "arrived", "faults", "lies", "broken", "sim s/s", "keys/s"
@@ -106,7 +111,7 @@ pub fn canary_verdict(all: &[Canaried]) -> String {
 #[must_use]
 pub fn verdict(campaign: &CampaignSummary) -> String {
     let mut words = match (&campaign.control, campaign.violations.len()) {
-        (_, broken) if broken > 0 => format!("BROKEN: {broken} violations"),
+        (_, broken) if broken > 0 => format!("BROKEN: {}", counted(broken as u64, "violation")),
         (Some(control), _) if control.seeds_caught < campaign.seeds => format!(
             "NOT CAUGHT: {} was seen to break in {} of {} seeds only",
             control.invariant, control.seeds_caught, campaign.seeds
@@ -168,13 +173,13 @@ pub fn plan(plan: &Plan) -> String {
     let cluster = &plan.cluster;
     let (hubs, clients) = (usize::from(cluster.hubs), usize::from(cluster.clients));
     let mut text = format!(
-        "campaign {}, seed {}: {} of {} hubs, {} calls, {} faults until {} s, end at {:.1} s\n",
+        "campaign {}, seed {}: {} of {}, {}, {} until {} s, end at {:.1} s\n",
         plan.campaign,
         plan.seed,
         cluster.threshold,
-        cluster.hubs,
-        plan.calls.len(),
-        plan.faults.len(),
+        counted(cluster.hubs.into(), "hub"),
+        counted(plan.calls.len() as u64, "call"),
+        counted(plan.faults.len() as u64, "fault"),
         plan.heal_at_ms / 1000,
         plan.end_ms as f64 / 1000.0
     );

@@ -40,6 +40,7 @@ pub(crate) fn held() -> Resilience {
         ],
         boundary: boundary(),
         wall_seconds: 83.4,
+        is_interrupted: false,
     }
 }
 

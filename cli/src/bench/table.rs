@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use tabled::Table;
 use tabled::builder::Builder;
 use tabled::settings::Alignment;
 use tabled::settings::object::Columns;
@@ -70,7 +69,7 @@ fn what(load: &Load) -> String {
     )
 }
 
-fn throughput(report: &LoadReport) -> Table {
+fn throughput(report: &LoadReport) -> String {
     let mut table = Builder::new();
     table.push_record(["keys/s", "Mbit/s of key", "operations", "keys", "errors"]);
     table.push_record([
@@ -83,7 +82,7 @@ fn throughput(report: &LoadReport) -> Table {
     numbers(table, 0)
 }
 
-fn latencies(report: &LoadReport) -> Table {
+fn latencies(report: &LoadReport) -> String {
     let mut table = Builder::new();
     table.push_record([
         "latency in ms",
@@ -117,7 +116,7 @@ fn latencies(report: &LoadReport) -> Table {
     numbers(table, 1)
 }
 
-fn nodes(report: &LoadReport) -> Table {
+fn nodes(report: &LoadReport) -> String {
     let mut table = Builder::new();
     table.push_record([
         "node",
@@ -189,21 +188,21 @@ fn or_dash(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"))
 }
 
-fn errors(report: &LoadReport) -> Table {
+fn errors(report: &LoadReport) -> String {
     let mut table = Builder::new();
     table.push_record(["error", "times", "the first one"]);
     for (kind, count) in &report.errors {
         let first = report.first_errors.get(kind).map_or("", String::as_str);
         table.push_record([kind.as_str(), &count.to_string(), first]);
     }
-    plain(table)
+    plain(table.build())
 }
 
 /// A table with numbers from this column on.
-fn numbers(table: Builder, from: usize) -> Table {
-    let mut table = plain(table);
+fn numbers(table: Builder, from: usize) -> String {
+    let mut table = table.build();
     table.modify(Columns::new(from..), Alignment::right());
-    table
+    plain(table)
 }
 
 /// A warning that figures of programs built without optimisation say nothing about DSKE.

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use anstream::println;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::{FutureExt, LocalBoxFuture};
@@ -20,6 +19,7 @@ use dske::psrd::Block;
 use dske::topology::Topology;
 
 use super::super::print::{BAD, FAINT, GOOD};
+use dske_testbed::println;
 
 /// Characters of a ciphertext that are shown.
 const SHOWN: usize = 24;

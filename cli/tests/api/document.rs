@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use actix::Actor;
 use actix_web::test as web_test;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpRequest};
-use dske::http::{OnStop, client_routes, hub_routes};
+use dske::http::management::Management;
+use dske::http::{client_routes, hub_routes};
 use dske::node::client::ClientNode;
 use dske::node::hub::{HubHandle, HubNode};
 use dske::protocol::Refusal;
@@ -47,12 +47,12 @@ fn nameless(path: &str) -> String {
 }
 
 /// Every path that an app has routes for, according to the map from which actix-web makes URLs.
-fn routes(configure: impl FnOnce(&mut ServiceConfig, &OnStop)) -> BTreeSet<String> {
+fn routes(configure: impl FnOnce(&mut ServiceConfig, &Management)) -> BTreeSet<String> {
     let map = actix_rt::System::new().block_on(async {
-        let on_stop: OnStop = Arc::new(|| {});
+        let management = Management::none();
         let show = |http: HttpRequest| async move { format!("{:#?}", http.resource_map()) };
         let app = App::new()
-            .configure(|config: &mut ServiceConfig| configure(config, &on_stop))
+            .configure(|config: &mut ServiceConfig| configure(config, &management))
             .default_service(web::to(show));
         let app = web_test::init_service(app).await;
         let request = web_test::TestRequest::with_uri("/nowhere").to_request();
@@ -86,11 +86,11 @@ fn routes(configure: impl FnOnce(&mut ServiceConfig, &OnStop)) -> BTreeSet<Strin
 
 #[test]
 fn every_route_of_a_hub_is_in_its_document() {
-    let routes = routes(|config, on_stop| {
+    let routes = routes(|config, management| {
         let topology = Topology::parse("topology.toml", TOPOLOGY).unwrap();
         let hank = topology.hub(&"hank".parse().unwrap()).unwrap();
         let hub = HubNode::new(Hub::new(hank, Box::new(node_rng(1, "hank", 0)))).start();
-        hub_routes::configure(config, &HubHandle::from(hub), on_stop);
+        hub_routes::configure(config, &HubHandle::from(hub), management);
     });
     assert!(routes.contains(KEY_SHARE_PATH), "{routes:?}");
     assert_eq!(routes, paths(&hub_document()));
@@ -98,12 +98,12 @@ fn every_route_of_a_hub_is_in_its_document() {
 
 #[test]
 fn every_route_of_a_client_is_in_its_document() {
-    let routes = routes(|config, on_stop| {
+    let routes = routes(|config, management| {
         let topology = Topology::parse("topology.toml", TOPOLOGY).unwrap();
         let carol = topology.client(&"carol".parse().unwrap()).unwrap();
         let rng = Box::new(node_rng(1, "carol", 0));
         let client = ClientNode::start(carol, rng, |_| Rc::new(Switch::default()));
-        client_routes::configure(config, &client, on_stop);
+        client_routes::configure(config, &client, management);
     });
     assert!(routes.contains("/api/v1/keys/{}/enc_keys"), "{routes:?}");
     assert_eq!(routes, paths(&client_document()));

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use dske::http::paths;
 use dske::protocol::wire::{KEY_SHARE_PATH, KEY_SHARES_PATH};
+use dske::topology::Role;
+use dske_testbed::files::token;
 use dske_testbed::process::ProcessCluster;
 use dske_testbed::{Cluster, KeyRequest};
 use serde_json::{Value, json};
@@ -68,10 +70,15 @@ impl Nodes {
             operation,
         } = call;
         let (target, mut headers) = example_of(call, id);
-        if operation.get("security").is_some() {
-            let scheme = &document["components"]["securitySchemes"]["SAE_ID"];
+        let needed = operation["security"].as_array().into_iter().flatten();
+        for name in needed.flat_map(|needed| needed.as_object().unwrap().keys()) {
+            let scheme = &document["components"]["securitySchemes"][name];
             assert_eq!(scheme["in"], "header");
-            headers.push((scheme["name"].as_str().unwrap(), caller.to_owned()));
+            let value = match name.as_str() {
+                "token" => self.token(node),
+                _ => caller.to_owned(),
+            };
+            headers.push((scheme["name"].as_str().unwrap(), value));
         }
         let body = match &operation["requestBody"]["content"]["application/json"]["example"] {
             Value::Null => String::new(),
@@ -113,6 +120,16 @@ impl Nodes {
             assert_eq!(fits, Ok(()), "{what}: {}", answer.text);
         }
         answer
+    }
+
+    fn token(&self, node: &str) -> String {
+        let topology = self.cluster.topology();
+        let name = node.parse().unwrap();
+        let role = match topology.hubs.iter().any(|hub| hub.name == name) {
+            true => Role::Hub,
+            false => Role::Client,
+        };
+        token(topology, role, &name).unwrap()
     }
 
     /// A key that carol was given and celia was not, yet.

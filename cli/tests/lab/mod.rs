@@ -52,7 +52,7 @@ impl Lab {
         self.folder.path()
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dske"));
         command
             .current_dir(self.folder())
@@ -98,6 +98,18 @@ impl Lab {
         output.stderr
     }
 
+    /// Runs a command with this standard output.
+    pub(crate) fn run_into(&self, stdout: Stdio, args: &[&str]) -> Output {
+        let mut command = self.command(args);
+        let output = command.stdout(stdout).stderr(Stdio::piped()).output();
+        let output = output.unwrap();
+        Output {
+            code: output.status.code(),
+            stdout: String::new(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// Starts a command that keeps running.
     pub(crate) fn spawn(&self, args: &[&str]) -> Child {
         let mut command = self.command(args);
@@ -132,15 +144,17 @@ impl Lab {
         })
     }
 
+    /// The process in a run file.
+    pub(crate) fn process(&self, file: &str) -> Pid {
+        let path = self.folder().join("logs").join(format!("{file}.run"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let pid = text.lines().next().unwrap().parse().unwrap();
+        Pid::from_raw(pid).unwrap()
+    }
+
     /// Sends a signal to the process in a run file.
     pub(crate) fn signal(&self, file: &str, signal: Signal) {
-        let path = self.folder().join("logs").join(format!("{file}.run"));
-        let pid: i32 = std::fs::read_to_string(path)
-            .unwrap()
-            .trim()
-            .parse()
-            .unwrap();
-        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+        kill_process(self.process(file), signal).unwrap();
     }
 }
 

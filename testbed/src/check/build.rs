@@ -4,6 +4,7 @@
 //! dependencies that only those need, such as a clock that can be paused. No package is named, because the command has moved
 //! from one package to another.
 
+use crate::eprintln;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};

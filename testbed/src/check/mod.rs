@@ -19,6 +19,7 @@ mod scenario;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::eprintln;
 use crate::load::{LoadError, run};
 
 use crate::Cluster;

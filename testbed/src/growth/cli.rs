@@ -9,6 +9,7 @@ use dske_report::check_writable;
 
 use super::report::write;
 use super::run;
+use crate::eprintln;
 use crate::measure::cli::{Common, command, finish};
 
 /// Measures the cost of more hubs, clients, shares and PSRD, and writes growth.html, growth.json and CSV files.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::Extent;
+use crate::{eprintln, println};
 
 /// The options of every measurement.
 #[derive(Debug, clap::Args)]

@@ -8,6 +8,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use dske::protocol::NodeName;
 use dske::topology::Role;
 
+use crate::files::LOG_FILE_VARIABLE;
+
 /// Lines of a log that are shown when a node fails.
 const LOG_LINES: usize = 5;
 
@@ -90,6 +92,7 @@ impl NodeProcess {
             .arg(node.topology)
             .args([node.role.as_str(), node.name.as_str()])
             .envs(node_environment())
+            .env(LOG_FILE_VARIABLE, node.log)
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(error_log);
@@ -152,7 +155,13 @@ impl NodeProcess {
     fn tail_of_log(&self) -> io::Result<String> {
         let mut file = File::open(&self.log)?;
         let end = file.metadata()?.len();
-        let from = self.log_from.max(end.saturating_sub(LOG_BYTES_MAX));
+        // A log that was full when the node started has been set aside since.
+        let own = if self.log_from <= end {
+            self.log_from
+        } else {
+            0
+        };
+        let from = own.max(end.saturating_sub(LOG_BYTES_MAX));
         file.seek(SeekFrom::Start(from))?;
         let mut bytes = Vec::new();
         file.take(LOG_BYTES_MAX).read_to_end(&mut bytes)?;

@@ -8,10 +8,11 @@ use std::time::Duration;
 use dske::protocol::NodeName;
 use dske::topology::Role;
 use serde::Deserialize;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::node::NodeProcess;
-use crate::over_http::{HttpNodes, status_path};
+use crate::identity::RunId;
+use crate::over_http::HttpNodes;
 
 /// Between two looks at the nodes.
 const POLL: Duration = Duration::from_millis(20);
@@ -71,7 +72,8 @@ impl NotReady {
 /// Waits until all of these nodes are ready, at most for `within`. `waiting_for` is told before each look which ones are
 /// not ready yet.
 ///
-/// A hub is ready when it answers. A client is ready when it also has PSRD of every hub that answers.
+/// A hub is ready when it answers. A client is ready when it also has PSRD of every hub that was started with it, and of
+/// every other hub that answers.
 ///
 /// # Errors
 /// The nodes that did not become ready. Those that did are dropped, too.
@@ -85,11 +87,12 @@ pub async fn wait_until_ready(
     let (mut waiting, mut ready, mut failed) = (started, Vec::new(), Vec::new());
     while !waiting.is_empty() && Instant::now() < deadline {
         waiting_for(&waiting);
+        let started: Vec<NodeName> = waiting.iter().chain(&ready).filter_map(hub_name).collect();
         let mut pending = Vec::with_capacity(waiting.len());
         for mut node in waiting {
             if let Some(status) = node.exit_status() {
                 failed.push(NotReady::new(&node, WhyNotReady::Ended(status)));
-            } else if is_ready(nodes, node.role(), node.name()).await {
+            } else if is_ready(nodes, &node, &started).await {
                 ready.push(node);
             } else {
                 pending.push(node);
@@ -123,11 +126,20 @@ struct Link {
     up_bytes_left: usize,
 }
 
-async fn is_ready(nodes: &HttpNodes, role: Role, name: &NodeName) -> bool {
-    let Some(status) = answer(nodes, role, name).await else {
+fn hub_name(node: &NodeProcess) -> Option<NodeName> {
+    (node.role() == Role::Hub).then(|| node.name().clone())
+}
+
+/// `started`: the hubs that were started with the node and have not ended.
+async fn is_ready(nodes: &HttpNodes, node: &NodeProcess, started: &[NodeName]) -> bool {
+    let Some((status, run)) = answer(nodes, node.role(), node.name()).await else {
         return false;
     };
-    if role == Role::Hub {
+    // Another process may hold the port, and this one is about to end.
+    if run.is_some_and(|run| run.process != node.id()) {
+        return false;
+    }
+    if node.role() == Role::Hub {
         return true;
     }
     let is_provisioned = |hub: &NodeName| {
@@ -135,17 +147,22 @@ async fn is_ready(nodes: &HttpNodes, role: Role, name: &NodeName) -> bool {
         links.any(|link| link.name == *hub && link.registered && link.up_bytes_left > 0)
     };
     for hub in &nodes.topology().hubs {
-        if !is_provisioned(&hub.name) && answer(nodes, Role::Hub, &hub.name).await.is_some() {
+        if !is_provisioned(&hub.name)
+            && (started.contains(&hub.name) || answer(nodes, Role::Hub, &hub.name).await.is_some())
+        {
             return false;
         }
     }
     true
 }
 
-/// The status of a node. `None` if it does not answer, or if another node answers in its place.
-async fn answer(nodes: &HttpNodes, role: Role, name: &NodeName) -> Option<Readiness> {
-    let client = nodes.node(name);
-    let status = client.get::<Readiness>(status_path(role), None);
-    let status = timeout(ANSWER_WITHIN, status).await.ok()?.ok()?;
-    (status.name == *name).then_some(status)
+/// The status of a node, and the process that says it. `None` if it does not answer, or if another node answers in its
+/// place.
+async fn answer(
+    nodes: &HttpNodes,
+    role: Role,
+    name: &NodeName,
+) -> Option<(Readiness, Option<RunId>)> {
+    let answer = nodes.status::<Readiness>(role, name, ANSWER_WITHIN).await;
+    answer.filter(|(status, _)| status.name == *name)
 }

@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use actix::Actor;
+use dske::http::management::Management;
 use dske::http::transport::HttpTransport;
-use dske::http::{OnStop, client_routes, hub_routes};
+use dske::http::{client_routes, hub_routes};
 use dske::node::client::{ClientNode, HubPeer};
 use dske::node::hub::{HubHandle, HubNode};
 use dske::node::transport::Transport;
@@ -70,9 +70,9 @@ pub fn add_nodes(
                 let name = config.name.clone();
                 let rng = Box::new(node_rng(seed, config.name.as_str(), life));
                 let handle = hooks.start_hub(config, rng, life);
-                let stop = ignore_stop();
+                let nobody = Management::none();
                 serve(name.as_str(), move |app| {
-                    hub_routes::configure(app, &handle, &stop)
+                    hub_routes::configure(app, &handle, &nobody)
                 })
                 .await?;
                 Ok(())
@@ -115,15 +115,10 @@ async fn run_client(
     };
     let rng = Box::new(node_rng(seed, name.as_str(), life));
     let node = ClientNode::start(config, rng, reach);
-    let stop = ignore_stop();
+    let nobody = Management::none();
     serve(name.as_str(), move |app| {
-        client_routes::configure(app, &node, &stop);
+        client_routes::configure(app, &node, &nobody);
     })
     .await?;
     Ok(())
-}
-
-/// A simulated node is stopped by crashing its host.
-fn ignore_stop() -> OnStop {
-    Arc::new(|| {})
 }

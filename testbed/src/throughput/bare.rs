@@ -15,6 +15,7 @@ use super::closed_loop;
 use super::condition::Condition;
 use super::data::Run;
 use crate::EtsiClient;
+use crate::println;
 use crate::process::ChildGuard;
 
 /// The argument with which the benchmark serves the route and does nothing else.

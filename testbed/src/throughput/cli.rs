@@ -11,6 +11,7 @@ use super::lab::Programs;
 use super::plan::Part;
 use super::report::write;
 use super::{Sweep, bare, run};
+use crate::eprintln;
 use crate::measure::cli::{Common, command, finish};
 
 /// Measures clusters of real processes, and writes throughput.html, throughput.json and CSV files.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use dske_report::text::counted;
 use serde::Serialize;
 
 use super::Soaked;
@@ -125,14 +126,14 @@ impl fmt::Display for Statistics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} runs, {} keys asked for, {} arrived, {:.1} simulated hours in {:.0} s: {:.1} runs/s; {} violations",
-            self.runs,
-            self.keys_requested,
+            "{}, {} asked for, {} arrived, {:.1} simulated hours in {:.0} s: {:.1} runs/s; {}",
+            counted(self.runs, "run"),
+            counted(self.keys_requested, "key"),
             self.keys_fetched,
             self.simulated_hours,
             self.wall_seconds,
             self.runs_per_second,
-            self.violations_total
+            counted(self.violations_total, "violation")
         )?;
         self.write_coverage(f)?;
         self.write_yields(f)?;
@@ -180,7 +181,11 @@ impl Statistics {
                 of.new_situations
             )?;
         }
-        writeln!(f, "The corpus holds {} runs.", self.corpus)
+        writeln!(
+            f,
+            "The corpus holds {}.",
+            counted(self.corpus as u64, "run")
+        )
     }
 
     fn write_rarest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

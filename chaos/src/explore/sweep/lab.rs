@@ -76,13 +76,14 @@ impl<'a> Lab<'a> {
                 Ok(())
             },
         );
-        let results = plans.iter().zip(results);
-        results
-            .map(|(plan, (outcome, found))| {
-                self.add(plan, outcome);
-                found
-            })
-            .collect()
+        let mut found = Vec::with_capacity(plans.len());
+        for (plan, (outcome, read)) in plans.iter().zip(results) {
+            self.add(plan, outcome);
+            found.push(read);
+        }
+        // After an interrupt, nothing was read off the runs that were not begun.
+        found.resize_with(plans.len(), || None);
+        found
     }
 
     /// Runs the same experiment under each condition, with `keys` keys in runs of at most `keys_max`. Gives what was read

@@ -35,6 +35,7 @@ pub mod wan;
 use serde::Serialize;
 
 use crate::campaign::VERSION;
+use crate::explore::interrupt;
 use crate::outcome::RunViolation;
 use crate::plan::Plan;
 use crate::plan::named::named;
@@ -99,6 +100,8 @@ pub struct Sweep {
     pub simulated_seconds: f64,
     /// Real seconds.
     pub wall_seconds: f64,
+    /// The part in which the sweep was interrupted: its figures and those of later ones are missing.
+    pub interrupted_in: Option<String>,
     /// SHA-256 over the timelines of all runs in order, in hexadecimal.
     pub digest: String,
     /// Keys that arrive, by hubs that crashed and hubs that lie.
@@ -157,7 +160,11 @@ pub fn sweep(options: &Options, watch: impl FnMut(Part, usize, usize)) -> (Sweep
         ..Sweep::default()
     };
     for &part in &options.parts {
+        if sweep.interrupted_in.is_some() {
+            break;
+        }
         lab.begin(part);
+        let whole = sweep.clone();
         match part {
             Part::Map => sweep.map = map::measure(&mut lab),
             Part::Collusion => sweep.collusion = collusion::measure(&mut lab),
@@ -169,6 +176,13 @@ pub fn sweep(options: &Options, watch: impl FnMut(Part, usize, usize)) -> (Sweep
                 sweep.waste = psrd::by_failure(&mut lab);
             }
             Part::Cost => sweep.cost = cost::measure(&mut lab),
+        }
+        if interrupt::asked() {
+            // Figures of half a part would mislead. What broke in it is kept by the lab.
+            sweep = Sweep {
+                interrupted_in: Some(part.name().to_owned()),
+                ..whole
+            };
         }
     }
     lab.finish(sweep)

@@ -49,6 +49,9 @@ pub fn write(out_dir: &Path, summary: &Resilience) -> Result<Written, ReportErro
 pub fn page(summary: &Resilience, before: &Before) -> String {
     let verdict = judge(summary);
     let body = html! {
+        @if summary.is_interrupted {
+            p { b { "Interrupted" } ": campaigns or seeds are missing. This is what was found until then." }
+        }
         (overview::banner(summary, &verdict))
         (overview::broken(summary, &verdict))
         (overview::numbers(summary))

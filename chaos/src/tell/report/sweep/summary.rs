@@ -10,6 +10,7 @@ use crate::explore::sweep::Sweep;
 #[must_use]
 pub fn summary(sweep: &Sweep) -> Vec<String> {
     let lines = [
+        interrupted(sweep),
         Some(holds(sweep)),
         boundary(sweep),
         secrecy(sweep),
@@ -17,6 +18,13 @@ pub fn summary(sweep: &Sweep) -> Vec<String> {
         surprise(sweep),
     ];
     lines.into_iter().flatten().collect()
+}
+
+fn interrupted(sweep: &Sweep) -> Option<String> {
+    let part = sweep.interrupted_in.as_ref()?;
+    Some(format!(
+        "INTERRUPTED: in part {part}. Its figures, and those of later parts, are missing."
+    ))
 }
 
 fn holds(sweep: &Sweep) -> String {
