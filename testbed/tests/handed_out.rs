@@ -141,9 +141,8 @@ impl Scene {
     }
 
     async fn fetch(&self, key_ids: &[KeyId]) -> Result<KeyContainer, String> {
-        let fetched = self
-            .cluster
-            .get_key_with_ids(&sae("celia"), &sae("carol"), key_ids);
+        let (celia, carol) = (sae("celia"), sae("carol"));
+        let fetched = self.cluster.get_key_with_ids(&celia, &carol, key_ids);
         fetched.await.map_err(|error| error.to_string())
     }
 }
