@@ -7,7 +7,7 @@
 //! the hub has too little left from the hub's refusal. It then brings as many blocks as the number of the attempt: 1
 //! after the first, 2 after the second, 4 after the fourth. So the fifth and last attempt can count on 4 blocks.
 //!
-//! **Room.** In JSON each key takes its share in base64, and at most [`JSON_BYTES_PER_KEY_MAX`] besides.
+//! **Room.** In JSON each key takes its share in base64, and at most [`JSON_BYTES_PER_KEY_MAX`](crate::protocol::limits::JSON_BYTES_PER_KEY_MAX) besides.
 //!
 //! For example, with blocks of 64 KiB and keys of 256 bits:
 //!
@@ -31,9 +31,7 @@
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::mac::MAC_KEY_BYTES;
-use crate::protocol::limits::{
-    ATTEMPTS_MAX, BLOCKS_MAX, BODY_BYTES_MAX, JSON_BYTES_PER_KEY_MAX, KEY_BYTES_MAX,
-};
+use crate::protocol::limits::{ATTEMPTS_MAX, BLOCKS_MAX, KEY_BYTES_MAX, keys_per_answer};
 
 use super::config::KeyLimits;
 
@@ -45,7 +43,7 @@ const _: () = assert!(
     "an attempt before the last one brings blocks, and a pool holds them"
 );
 const _: () = assert!(
-    JSON_BYTES_PER_KEY_MAX + bytes_in_json(KEY_BYTES_MAX) <= BODY_BYTES_MAX,
+    1 <= keys_per_answer(KEY_BYTES_MAX),
     "a body has room for one key of the largest size"
 );
 
@@ -68,9 +66,7 @@ impl Capacity {
     /// How many keys of so many bytes one answer can carry.
     pub(super) fn keys_max(self, key_bytes: usize) -> usize {
         let by_pads = self.pad_bytes / share_bytes(key_bytes);
-        // What stands around all keys is shorter than what one key may take besides its share.
-        let by_room = (BODY_BYTES_MAX - JSON_BYTES_PER_KEY_MAX) / bytes_in_json(key_bytes);
-        by_pads.min(by_room)
+        by_pads.min(keys_per_answer(key_bytes))
     }
 
     /// Lowers limits to what can be kept, since a client has to deliver what its status promises (ETSI GS QKD 014 clause
@@ -94,16 +90,12 @@ const fn share_bytes(key_bytes: usize) -> usize {
     key_bytes.saturating_add(TAG_SECRET_BYTES)
 }
 
-/// Bytes that a key takes in the body at most.
-const fn bytes_in_json(key_bytes: usize) -> usize {
-    let base64 = share_bytes(key_bytes).div_ceil(3).saturating_mul(4);
-    base64.saturating_add(JSON_BYTES_PER_KEY_MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::limits::KEYS_PER_MESSAGE_MAX;
+    use crate::protocol::limits::{
+        BODY_BYTES_MAX, JSON_BYTES_PER_KEY_MAX, KEYS_PER_MESSAGE_MAX, bytes_per_key,
+    };
     use crate::psrd::BLOCK_BYTES_MAX;
     use crate::topology::KeysSection;
 
@@ -121,7 +113,7 @@ mod tests {
     #[test]
     fn the_example_is_right() {
         assert_eq!(share_bytes(32), 80);
-        assert_eq!(bytes_in_json(32), 1_644);
+        assert_eq!(bytes_per_key(32), 1_644);
         let capacity = Capacity::new(64 * 1024);
         assert_eq!(capacity.pad_bytes, 262_112);
         assert_eq!(capacity.pad_bytes / share_bytes(32), 3_276);
