@@ -3,6 +3,7 @@
 //! One place, [`excuse`], decides when a failure is legitimate, with a reason for each case.
 
 use super::{Facts, Verdict, Violation};
+use crate::plan::{Fault, Plan};
 use crate::world::observer::record::{Call, CallKind, Outcome};
 
 /// The nodes start at the same moment as the run, and have to find each other first.
@@ -68,8 +69,29 @@ pub fn excuse(facts: &Facts<'_>, call: &Call) -> Option<Excuse> {
             good.retain(|&hub| holds(facts, hub, key.id, call));
         }
     }
-    let enough = good.len() >= usize::from(plan.cluster.threshold);
+    let enough = good.len() >= hubs_needed(plan, call);
     (!enough).then_some(Excuse::TooFewHubs { good: good.len() })
+}
+
+/// How many hubs a call needs. Until a client has run for as long as a share can live, it does not know what it handed out
+/// before it started, and needs N − K + 1 of them for what is fetched (`docs/protocol.md` §8).
+fn hubs_needed(plan: &Plan, call: &Call) -> usize {
+    let (n, k) = (
+        usize::from(plan.cluster.hubs),
+        usize::from(plan.cluster.threshold),
+    );
+    let crashes = plan.faults.iter().filter(|planned| {
+        matches!(planned.fault, Fault::CrashClient { client } if client == call.client)
+            && planned.until_ms * 1000 <= call.until_us
+    });
+    let started_ms = crashes.map(|crash| crash.until_ms).max().unwrap_or(0);
+    // The background time is twice the deadline.
+    let share_life_ms = plan.cluster.share_ttl_ms + 3 * plan.cluster.call_deadline_ms;
+    if call.kind == CallKind::Slave && call.until_us < (started_ms + share_life_ms) * 1000 {
+        k.max(n - k + 1)
+    } else {
+        k
+    }
 }
 
 /// Whether a hub took the share before the call began, has not been down since, and lets it live until the call is over.
@@ -95,7 +117,6 @@ pub(super) fn was_down(facts: &Facts<'_>, hub: usize, from_ms: u64, until_ms: u6
 mod tests {
     use super::super::testing::{MASTER, SLAVE, Scene, fault, liar, refused, unknown};
     use super::*;
-    use crate::plan::{Fault, Plan};
 
     /// A call by the master from 5.000 s to 5.100 s that is refused, under a plan.
     fn master_refused(plan: impl FnOnce(&mut Plan)) -> Scene {

@@ -30,7 +30,8 @@ impl Kme {
         message: GetKey,
     ) -> Result<Vec<EstablishedKey>, KmeError> {
         let request = self.config.check_get_key(message)?;
-        let _in_flight = self.admit(request.deposit_cost() * self.hubs.number())?;
+        let bytes = request.deposit_cost() * self.hubs.number();
+        let _in_flight = self.admit(&request.master_sae, bytes)?;
         self.counters.borrow_mut().keys_requested += request.number as u64;
         let mut established = self.establish(&request).await;
         if let Err(error) = &mut established {

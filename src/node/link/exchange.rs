@@ -77,7 +77,7 @@ impl Exchanges {
             provisioning,
             outbox: Rc::new(Outbox::new(Rc::clone(&carrier))),
             carrier,
-            workload: Workload::new(WORKLOAD_MAX),
+            workload: Workload::new(WORKLOAD_MAX, 1),
             retries: Cell::new(0),
         }
     }
@@ -110,7 +110,7 @@ impl Exchanges {
             deadline,
         }: Exchange,
     ) -> Result<Reply<Plain>, LinkError> {
-        let in_flight = self.workload.admit(operation.share_bytes());
+        let in_flight = self.workload.admit(0, operation.share_bytes());
         let _in_flight = in_flight.map_err(|Full| LinkError::Busy)?;
         self.persist(deadline, async |number| {
             let operation = operation.clone();
