@@ -67,8 +67,8 @@ impl Kme {
             }
             KeySource::Psrd => self.begin_from_psrd(request, patience).await?,
         };
-        initiator.do_not_wait_for(self.hubs.slow());
         let background = self.clock(started + self.config.timing.background);
+        initiator.do_not_wait_for(self.hubs.slow());
         let answers = self.deposit_at_all_hubs(deposits, reserved, background);
         let established = self.hear_answers(&mut initiator, answers).await;
         self.hubs.note_slow(initiator.waited_in_vain());
@@ -149,23 +149,26 @@ impl Kme {
             };
             (x, stored)
         });
-        let kme = Rc::clone(self);
-        Answers::gather(asked, move |late| {
-            if late.is_ok() {
-                reached(Mark::LateShare);
-                kme.counters.borrow_mut().late_shares += 1;
-            }
-        })
+        Answers::gather(asked)
     }
 
     async fn hear_answers(
-        &self,
+        self: &Rc<Self>,
         initiator: &mut Initiator,
         mut answers: Answers<DepositReply>,
     ) -> Result<Vec<EstablishedKey>, EstablishError> {
         loop {
             match initiator.progress(self.now()) {
-                Progress::Done(keys) => return Ok(keys),
+                Progress::Done(keys) => {
+                    let kme = Rc::clone(self);
+                    answers.hear_in_background(move |(_, late)| {
+                        if late.is_ok() {
+                            reached(Mark::LateShare);
+                            kme.counters.borrow_mut().late_shares += 1;
+                        }
+                    });
+                    return Ok(keys);
+                }
                 Progress::Failed(error) => return Err(error),
                 Progress::WaitUntil(until) => match answers.next(self.clock(until)).await {
                     Some((x, Ok(reply))) => initiator.on_reply(self.now(), x, &reply),

@@ -79,7 +79,7 @@ impl Kme {
             match responder.progress(self.now()) {
                 Progress::Done(keys) => {
                     self.settle(&responder);
-                    tokio::task::spawn_local(Rc::clone(self).audit(responder, answers));
+                    self.audit(responder, answers);
                     return Ok(keys);
                 }
                 Progress::Failed(mut error) => {
@@ -105,18 +105,17 @@ impl Kme {
         }
     }
 
-    /// Checks the answers that come after the key was delivered: a lie is a lie also if it is late.
-    async fn audit(self: Rc<Self>, mut responder: Responder, mut answers: Answers<Reply<Plain>>) {
-        while !responder.is_settled() && !canary(Canary::LateLieIgnored) {
-            match answers.next_at_any_time().await {
-                Some(answer) => {
-                    reached(Mark::AnswerAfterKey);
-                    self.hear(&mut responder, answer);
-                    self.settle(&responder);
-                }
-                None => return,
+    /// Checks the answers that come after the key was delivered: a lie is a lie also if it is late. All hubs are asked
+    /// until the deadline, so that they erase what has been fetched.
+    fn audit(self: &Rc<Self>, mut responder: Responder, answers: Answers<Reply<Plain>>) {
+        let kme = Rc::clone(self);
+        answers.hear_in_background(move |answer| {
+            if !canary(Canary::LateLieIgnored) {
+                reached(Mark::AnswerAfterKey);
+                kme.hear(&mut responder, answer);
+                kme.settle(&responder);
             }
-        }
+        });
     }
 
     fn hear(&self, responder: &mut Responder, (mut x, answer): Answer<Reply<Plain>>) {
