@@ -675,16 +675,19 @@ fn a_hopeless_search_is_bounded_done_in_slices_and_ends_the_call() {
             lie_about_all(&mut reply);
         }
         responder.on_reply(*x, reply, &mut rng(3));
-        loop {
-            let slice = responder.take_worked();
-            work.subsets += slice.subsets;
-            work.bytes += slice.bytes;
-            assert!(slice.subsets <= 128, "{slice:?}");
-            let has_more = responder.work(&mut rng(3));
-            assert!(!has_more || matches!(responder.progress(NOW), Progress::WaitUntil(_)));
-            if !has_more {
-                break;
+        let mut has_more = true;
+        while has_more {
+            let slices = [responder.take_worked(), {
+                has_more = responder.work(&mut rng(3));
+                responder.take_worked()
+            }];
+            for slice in slices {
+                assert!(slice.subsets <= 128, "{slice:?}");
+                work.subsets += slice.subsets;
+                work.bytes += slice.bytes;
             }
+            let is_waiting = matches!(responder.progress(NOW), Progress::WaitUntil(_));
+            assert!(!has_more || is_waiting);
         }
     }
     assert_eq!(work.subsets, SUBSETS_MAX);

@@ -141,9 +141,8 @@ impl Scene {
     }
 
     async fn fetch(&self, key_ids: &[KeyId]) -> Result<KeyContainer, String> {
-        let fetched = self
-            .cluster
-            .get_key_with_ids(&sae("celia"), &sae("carol"), key_ids);
+        let (celia, carol) = (sae("celia"), sae("carol"));
+        let fetched = self.cluster.get_key_with_ids(&celia, &carol, key_ids);
         fetched.await.map_err(|error| error.to_string())
     }
 }
@@ -287,7 +286,8 @@ fn keys_that_are_too_long_for_one_answer_all_arrive() {
 #[test]
 fn a_part_that_is_not_there_fails_the_call_and_the_others_can_be_had_at_once() {
     run(LARGE_KEYS, |scene| async move {
-        let key_ids = scene.establish(20, 1_048_576).await;
+        let mut key_ids = scene.establish(20, 1_048_576).await;
+        key_ids.extend(scene.establish(20, 1_048_576).await);
         let unknown = "bc490419-7d60-487f-adc1-4ddcc177c139".parse().unwrap();
         let with_unknown = [&key_ids[..], &[unknown]].concat();
         let failed = scene.fetch(&with_unknown).await.unwrap_err();

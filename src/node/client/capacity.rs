@@ -33,7 +33,6 @@ use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::mac::MAC_KEY_BYTES;
 use crate::protocol::limits::{
     ATTEMPTS_MAX, BLOCKS_MAX, BODY_BYTES_MAX, JSON_BYTES_PER_KEY_MAX, KEY_BYTES_MAX,
-    REPLY_BYTES_MAX,
 };
 
 use super::config::KeyLimits;
@@ -46,7 +45,7 @@ const _: () = assert!(
     "an attempt before the last one brings blocks, and a pool holds them"
 );
 const _: () = assert!(
-    JSON_BYTES_PER_KEY_MAX + bytes_in_json(KEY_BYTES_MAX) <= BODY_BYTES_MAX,
+    1 <= fetched_at_once(KEY_BYTES_MAX),
     "a body has room for one key of the largest size"
 );
 
@@ -69,9 +68,7 @@ impl Capacity {
     /// How many keys of so many bytes one answer can carry.
     pub(super) fn keys_max(self, key_bytes: usize) -> usize {
         let by_pads = self.pad_bytes / share_bytes(key_bytes);
-        // What stands around all keys is shorter than what one key may take besides its share.
-        let by_room = (BODY_BYTES_MAX - JSON_BYTES_PER_KEY_MAX) / bytes_in_json(key_bytes);
-        by_pads.min(by_room)
+        by_pads.min(fetched_at_once(key_bytes))
     }
 
     /// Lowers limits to what can be kept, since a client has to deliver what its status promises (ETSI GS QKD 014 clause
@@ -90,15 +87,10 @@ impl Capacity {
     }
 }
 
-const _: () = assert!(
-    1 <= fetched_at_once(KEY_BYTES_MAX),
-    "an answer has room for one key of the largest size"
-);
-
-/// How many keys one operation asks for, if they have so many bytes at most. Such an answer has room in a message whatever
-/// other answers go with it, and in a binary encoding, where nothing is longer than in JSON, with much to spare.
-pub(super) const fn fetched_at_once(key_bytes_max: usize) -> usize {
-    REPLY_BYTES_MAX / (share_bytes(key_bytes_max) + JSON_BYTES_PER_KEY_MAX)
+/// For how many keys of so many bytes a body has room.
+pub(super) const fn fetched_at_once(key_bytes: usize) -> usize {
+    // What stands around all keys is shorter than what one key may take besides its share.
+    (BODY_BYTES_MAX - JSON_BYTES_PER_KEY_MAX) / bytes_in_json(key_bytes)
 }
 
 /// Bytes of a key's share.
