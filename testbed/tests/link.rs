@@ -52,9 +52,9 @@ struct Wire {
     takes: Cell<Duration>,
     /// How many answers are still to be lost.
     lose: Cell<u32>,
-    /// Whether the hub is frozen: what is sent to it has no answer, ever.
-    is_frozen: Cell<bool>,
-    /// Whether its PSRD is on its way, for ever.
+    /// Whether what is sent to the hub has no answer, ever.
+    is_mute: Cell<bool>,
+    /// Whether its registrations and its PSRD are on their way, for ever.
     delivers_nothing: Cell<bool>,
     sent: RefCell<Vec<Request>>,
     blocks: RefCell<BTreeMap<BlockId, Vec<u8>>>,
@@ -73,7 +73,7 @@ impl Transport for Way {
     fn ask(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, Unreachable>> {
         let wire = &self.0;
         wire.sent.borrow_mut().push(request.clone());
-        if wire.is_frozen.get() {
+        if wire.is_mute.get() {
             return pending().boxed_local();
         }
         let answer = match wire.hub.borrow_mut().as_mut() {
@@ -106,7 +106,7 @@ impl Transport for Way {
     ) -> LocalBoxFuture<'static, Result<Result<Registration, OobError>, Unreachable>> {
         let wire = &self.0;
         wire.tried_to_register.set(wire.tried_to_register.get() + 1);
-        if wire.is_frozen.get() {
+        if wire.is_mute.get() {
             return pending().boxed_local();
         }
         let answer = match wire.hub.borrow_mut().as_mut() {
@@ -125,7 +125,7 @@ impl Transport for Way {
     ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
         let wire = &self.0;
         wire.tried_to_deliver.set(wire.tried_to_deliver.get() + 1);
-        if wire.is_frozen.get() || wire.delivers_nothing.get() {
+        if wire.delivers_nothing.get() {
             return pending().boxed_local();
         }
         let answer = match wire.hub.borrow_mut().as_mut() {
@@ -157,11 +157,16 @@ impl Wire {
                 linger: SECOND,
                 background: SECOND,
             },
-            block_bytes: BLOCK_BYTES,
         };
         let life = self.lives.replace(self.lives.get() + 1);
         let rng = ChaCha12Rng::seed_from_u64(life);
         *self.hub.borrow_mut() = Some(Hub::new(config, Box::new(rng)));
+    }
+
+    /// A hub that is frozen has no answer to anything.
+    fn freeze_hub(&self, is_frozen: bool) {
+        self.is_mute.set(is_frozen);
+        self.delivers_nothing.set(is_frozen);
     }
 
     fn stop_hub(&self) {
@@ -623,7 +628,7 @@ fn a_hub_that_does_not_answer_gets_one_request_at_a_time() {
         wire.start_hub();
         let link = link(&wire);
         sleep(SECOND).await;
-        wire.is_frozen.set(true);
+        wire.is_mute.set(true);
         calls_to_a_silent_hub(&link).await;
         // One for each call of the first second, until the first of them is overdue. Then one each second.
         let sent = operations_sent(&wire);
@@ -631,7 +636,7 @@ fn a_hub_that_does_not_answer_gets_one_request_at_a_time() {
         let probes = &sent[sent.len() - 8..];
         assert!(probes.iter().all(|operations| *operations == 1), "{sent:?}");
         // The hub answers again, and is asked as before.
-        wire.is_frozen.set(false);
+        wire.is_mute.set(false);
         sleep(2 * SECOND).await;
         wire.takes.set(Duration::from_millis(5));
         wire.sent.take();
@@ -650,14 +655,14 @@ fn what_nobody_waits_for_any_more_never_leaves() {
         let link = link(&wire);
         sleep(SECOND).await;
         // There is no PSRD, and no more can be had: everything waits.
-        wire.is_frozen.set(true);
+        wire.freeze_hub(true);
         let up_left = status(&link).await.up_bytes_left;
         drop(reserve(&link, up_left).await.unwrap());
         let delivered = wire.tried_to_deliver.get();
         calls_to_a_silent_hub(&link).await;
         let tried = wire.tried_to_deliver.get() + wire.tried_to_register.get() - delivered;
         assert!(tried <= 12, "{tried} attempts to get PSRD in ten seconds");
-        wire.is_frozen.set(false);
+        wire.freeze_hub(false);
         sleep(60 * SECOND).await;
         let sent = operations_sent(&wire);
         assert_eq!(sent.len(), 0, "{sent:?} for nobody");
@@ -690,7 +695,7 @@ fn what_is_in_flight_has_a_bound_for_each_sae_until_its_callers_have_gone() {
         wire.start_hub();
         let link = link(&wire);
         sleep(SECOND).await;
-        wire.is_frozen.set(true);
+        wire.freeze_hub(true);
         let is_busy = async |master: &'static str| {
             let asked = deposit_for(master, &link, &[1; LARGE], None);
             let answer = timeout(SECOND / 100, asked).await;
