@@ -33,8 +33,9 @@
 //! let (sharing, now, deadline) = (Sharing::new(2, 3)?, Duration::ZERO, Duration::from_secs(4)); // any 2 of 3 hubs
 //! let saes = [("alice", "left"), ("bob", "right")]; // client alice serves the SAE "left", client bob the SAE "right"
 //! let clients = saes.map(|(client, sae)| (client.parse().unwrap(), BTreeSet::from([sae.parse().unwrap()])));
-//! let (clients, store) = (BTreeMap::from(clients), StoreLimits::default());
-//! let hub = |x| HubConfig { name: format!("hub{x}").parse().unwrap(), x, sharing, clients: clients.clone(), store };
+//! let (clients, store, block_bytes) = (BTreeMap::from(clients), StoreLimits::default(), 1024);
+//! let name = |x| format!("hub{x}").parse().unwrap();
+//! let hub = |x| HubConfig { name: name(x), x, sharing, clients: clients.clone(), store, block_bytes };
 //! let mut hubs: Vec<Hub> = sharing.indices().map(|x| Hub::new(hub(x), os_rng())).collect();
 //!
 //! // Alice draws a key, splits it, and deposits a share at each hub. To enroll at a hub is to get PSRD from it.
@@ -43,7 +44,7 @@
 //! let patience = Patience { deadline, grace: Duration::ZERO };
 //! let (mut initiator, deposits) = Initiator::begin(&request, sharing, patience, &mut *os_rng());
 //! for ((x, deposit), hub) in deposits.into_iter().zip(&mut hubs) {
-//!     let mut channel = hub.enroll(&request.client, 1024)?;
+//!     let mut channel = hub.enroll(&request.client)?;
 //!     let (message, sent) = channel.seal_deposit(&deposit)?;
 //!     let answer = hub.handle(now, &message);
 //!     initiator.on_reply(now, x, &channel.open_deposit_reply(&sent, &answer)?);
@@ -55,7 +56,7 @@
 //! let query = FetchQuery { client, slave_sae, master_sae: request.master_sae, key_ids };
 //! let mut responder = Responder::begin(query.clone(), sharing, deadline);
 //! for (x, hub) in sharing.indices().zip(&mut hubs) {
-//!     let mut channel = hub.enroll(&query.client, 1024)?;
+//!     let mut channel = hub.enroll(&query.client)?;
 //!     let (message, sent) = channel.seal_fetch(&query)?;
 //!     let answer = hub.handle(now, &message);
 //!     responder.on_reply(x, channel.open_fetch_reply(&sent, &answer)?, &mut *os_rng());

@@ -16,7 +16,9 @@ use dske::protocol::channel::{
     ClientEnd, Malformed, OpenError, PoolOwner, Sent, batch_cost, seal_batch, sign,
 };
 use dske::protocol::hub::{Hub, HubConfig, PsrdRequest, RegistrationRequest};
-use dske::protocol::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, OPERATIONS_PER_BATCH_MAX};
+use dske::protocol::limits::{
+    BODY_BYTES_MAX, KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, OPERATIONS_PER_BATCH_MAX, keys_per_answer,
+};
 use dske::protocol::message::{
     DepositBody, DepositOutcome, DepositResult, DepositedKey, FetchAnswer, FetchQuery, FetchResult,
     Plain, Withdrawal,
@@ -25,6 +27,7 @@ use dske::protocol::signature::Signature;
 use dske::protocol::store::StoreLimits;
 use dske::protocol::wire::KEY_SHARES_PATH;
 use dske::protocol::{KeyId, Method, NodeName, Refusal, Request};
+use dske::psrd::BLOCK_BYTES_MAX;
 use proptest::prelude::*;
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
@@ -59,9 +62,10 @@ fn scene(block_bytes: usize) -> Scene {
             linger: Duration::from_secs(5),
             background: Duration::from_secs(20),
         },
+        block_bytes,
     };
     let mut hub = Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(rng.next_u64())));
-    let end = hub.enroll(&client(), block_bytes).unwrap();
+    let end = hub.enroll(&client()).unwrap();
     Scene { hub, end, rng }
 }
 
@@ -264,6 +268,7 @@ fn what_psrd_does_not_suffice_for_is_put_off_and_the_others_are_answered() {
             Reply::Fetch(_) => "incomplete",
             Reply::Refused(refusal) => refusal.kind(),
             Reply::Deposit(_) => "deposit",
+            Reply::Withdraw => "withdraw",
         })
         .collect();
     assert_eq!(
@@ -274,7 +279,7 @@ fn what_psrd_does_not_suffice_for_is_put_off_and_the_others_are_answered() {
 
 #[test]
 fn what_cannot_be_answered_at_all_is_not_carried_out() {
-    let mut scene = scene(1_024);
+    let mut scene = scene(64);
     let first = scene.deposit(1, 32);
     let mut other = first.clone();
     other.keys[0].share.0[0] ^= 1;
@@ -283,14 +288,14 @@ fn what_cannot_be_answered_at_all_is_not_carried_out() {
         let request = RegistrationRequest { client: client() };
         let registration = scene.hub.register(&request).unwrap().registration;
         scene.end = ClientEnd::default();
-        for (owner, size) in [(PoolOwner::Client, 4_096), (PoolOwner::Hub, 64)] {
-            let request = PsrdRequest {
-                client: client(),
-                registration,
-                owner,
-                size,
-            };
-            let block = scene.hub.deliver_psrd(&request).unwrap();
+        let request = |owner| PsrdRequest {
+            client: client(),
+            registration,
+            owner,
+            size: 64,
+        };
+        for owner in [[PoolOwner::Client; 10].as_slice(), &[PoolOwner::Hub]].concat() {
+            let block = scene.hub.deliver_psrd(&request(owner)).unwrap();
             scene.end.add(owner, block).unwrap();
         }
     };
@@ -424,8 +429,32 @@ fn pads_that_do_not_go_with_the_shares_are_refused() {
 }
 
 #[test]
+fn psrd_that_a_body_cannot_need_is_not_looked_at() {
+    let mut scene = scene(65_536);
+    let allocation = scene.end.spend(60_000).unwrap().into_parts().0;
+    let short = Request {
+        method: Method::Post,
+        target: KEY_SHARES_PATH.to_owned(),
+        signature: Some(format!("{allocation};{:032x}", 0)),
+        body: write_operations(&client(), &[]).into(),
+    };
+    let response = scene.hub.handle(NOW, &short);
+    assert_eq!(response.signature, None);
+    let refusal: Refusal = serde_json::from_slice(&response.body).unwrap();
+    assert_eq!(refusal.kind(), "bad-allocation", "{refusal}");
+    let long = Request {
+        body: [&short.body[..], &[0; 60_000]].concat().into(),
+        ..short
+    };
+    let response = scene.hub.handle(NOW, &long);
+    let refusal: Refusal = serde_json::from_slice(&response.body).unwrap();
+    assert_eq!(refusal, Refusal::BadMac);
+    scene.works();
+}
+
+#[test]
 fn answers_that_would_be_too_long_are_put_off() {
-    let mut scene = scene(16 << 20);
+    let mut scene = scene(BLOCK_BYTES_MAX);
     let deposits: Vec<_> = (0..40).map(|_| scene.deposit(1, KEY_BYTES_MAX)).collect();
     let queries: Vec<_> = deposits
         .iter()
@@ -446,6 +475,47 @@ fn answers_that_would_be_too_long_are_put_off() {
             .iter()
             .all(|r| matches!(r, Reply::Fetch(_)))
     );
+}
+
+#[test]
+fn a_fetch_whose_answer_nobody_would_read_is_refused_and_not_counted() {
+    for json in [false, true] {
+        let mut scene = scene(BLOCK_BYTES_MAX);
+        let most = keys_per_answer(KEY_BYTES_MAX);
+        let deposits = [
+            scene.deposit(most, KEY_BYTES_MAX),
+            scene.deposit(1, KEY_BYTES_MAX),
+        ];
+        let queries = deposits.each_ref().map(query_for);
+        for deposit in deposits {
+            scene.ask(vec![Operation::Deposit(deposit)]).unwrap();
+        }
+        let mut too_many = queries[0].clone();
+        too_many.key_ids.extend(&queries[1].key_ids);
+        let fetch = |scene: &mut Scene, query: &FetchQuery| {
+            if json {
+                let (request, sent) = scene.end.seal_fetch(query).unwrap();
+                let response = scene.hub.handle(NOW, &request);
+                assert!(response.body.len() <= BODY_BYTES_MAX);
+                return scene.end.open_fetch_reply(&sent, &response);
+            }
+            match scene.ask(vec![Operation::Fetch(query.clone())])?.remove(0) {
+                Reply::Fetch(reply) => Ok(reply),
+                Reply::Refused(refusal) => Err(OpenError::Refused(refusal)),
+                other => panic!("{other:?}"),
+            }
+        };
+        match fetch(&mut scene, &too_many).unwrap_err() {
+            OpenError::Refused(refusal) => assert_eq!(refusal.kind(), "out-of-limits"),
+            error => panic!("{error}"),
+        }
+        // All that had counted would be gone after the linger time.
+        scene.hub.expire(NOW + Duration::from_secs(6));
+        assert_eq!(scene.hub.status(NOW).shares_held, most + 1);
+        for query in &queries {
+            assert!(fetch(&mut scene, query).unwrap().is_complete());
+        }
+    }
 }
 
 #[test]

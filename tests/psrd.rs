@@ -15,7 +15,7 @@ use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
 
 const BLOCKS_MAX: usize = 3;
-const MAC_FAILURES_MAX: u32 = 3;
+const MAC_FAILURES_MAX: u64 = 3;
 
 /// What happens next. An index picks one of the messages that exist.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ struct ModelBlock {
     bytes: Vec<u8>,
     allocated: Vec<bool>,
     received: Vec<bool>,
-    mac_failures: u32,
+    mac_failures: u64,
     /// Why the receiver no longer holds it, if it does not.
     gone: Option<Gone>,
 }
@@ -171,7 +171,8 @@ impl World {
             assert_eq!(
                 accepted,
                 Err(PoolError::Full {
-                    blocks_max: BLOCKS_MAX
+                    blocks: BLOCKS_MAX,
+                    bytes: self.bytes(|block| !block.is_spent()),
                 })
             );
             self.reached.insert("spending pool full");
@@ -181,6 +182,7 @@ impl World {
         let held: Vec<usize> = (0..self.blocks.len())
             .filter(|i| self.blocks[*i].gone.is_none())
             .collect();
+        let held_bytes = self.bytes(|block| block.gone.is_none());
         let accepted = self.receiving.add(block());
         if held.len() < BLOCKS_MAX {
             accepted.unwrap();
@@ -199,7 +201,8 @@ impl World {
                 assert_eq!(
                     accepted,
                     Err(PoolError::Full {
-                        blocks_max: BLOCKS_MAX
+                        blocks: BLOCKS_MAX,
+                        bytes: held_bytes,
                     })
                 );
                 assert_eq!(self.receiving.evict_oldest(), Some(oldest));
@@ -219,6 +222,12 @@ impl World {
             mac_failures: 0,
             gone: None,
         });
+    }
+
+    /// Bytes of the blocks for which this holds.
+    fn bytes(&self, holds: impl Fn(&ModelBlock) -> bool) -> usize {
+        let blocks = self.blocks.iter().filter(|block| holds(block));
+        blocks.map(|block| block.bytes.len()).sum()
     }
 
     fn allocate(&mut self, size: usize) {
@@ -292,7 +301,10 @@ impl World {
                 .all(|fragment| gone(fragment).is_none())
         {
             assert_eq!(
-                *self.receiving.peek(&message.allocation).unwrap(),
+                *self
+                    .receiving
+                    .peek(&message.allocation, usize::MAX)
+                    .unwrap(),
                 message.bytes
             );
         }
@@ -305,8 +317,9 @@ impl World {
     fn consume(&mut self, allocation: &Allocation) -> bool {
         let expected = self.peeked(allocation);
         let accepted = self.receiving.consume(allocation);
-        assert_eq!(accepted, expected.clone().map(|_| ()));
-        match expected {
+        let accepted = accepted.map(|bytes| bytes.to_vec());
+        assert_eq!(accepted, expected);
+        match accepted {
             Err(PoolError::Retired { .. }) => self.reached.insert("retired block refused"),
             Err(PoolError::Evicted { .. }) => self.reached.insert("evicted block refused"),
             Err(PoolError::OutOfBounds { .. }) => self.reached.insert("cheat out of bounds"),
@@ -449,13 +462,13 @@ impl World {
         for message in &self.on_the_way {
             let peeked = self
                 .receiving
-                .peek(&message.allocation)
+                .peek(&message.allocation, usize::MAX)
                 .map(|bytes| bytes.to_vec());
             assert_eq!(peeked, self.peeked(&message.allocation));
         }
         for message in &self.arrived {
             self.receiving
-                .peek(&message.allocation)
+                .peek(&message.allocation, usize::MAX)
                 .expect_err("a replay");
         }
     }

@@ -91,10 +91,11 @@ fn exchange(
                 linger: SECOND,
                 background: SECOND,
             },
+            block_bytes: BLOCK_BYTES,
         };
         let mut hub = Hub::new(config, rng);
         for client in ["a", "b"] {
-            let end = hub.enroll(&name(client), BLOCK_BYTES).unwrap();
+            let end = hub.enroll(&name(client)).unwrap();
             ends.insert((client, x), end);
         }
         hubs.insert(x, hub);

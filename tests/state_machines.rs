@@ -12,6 +12,7 @@ use dske::protocol::hub::{Hub, HubConfig, OobError, PsrdRequest, RegistrationReq
 use dske::protocol::initiator::{
     Deposits, EstablishRequest, EstablishedKey, Initiator, Patience, Progress,
 };
+use dske::protocol::limits::BLOCKS_MAX;
 use dske::protocol::message::{
     DepositBody, DepositOutcome, DepositReply, DepositResult, FetchAnswer, FetchQuery, FetchReply,
     FetchResult, FoundShare, Plain,
@@ -19,6 +20,7 @@ use dske::protocol::message::{
 use dske::protocol::responder::{Event, FetchError, Misbehaviour, Responder};
 use dske::protocol::store::StoreLimits;
 use dske::protocol::{KeyId, Method, NodeName, Refusal, Request, Response, SaeId};
+use dske::psrd::BLOCK_BYTES_MAX;
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
@@ -66,10 +68,11 @@ fn cluster() -> Cluster {
                 linger: NOW,
                 background: NOW,
             },
+            block_bytes: BLOCK_BYTES,
         };
         let mut hub = Hub::new(config, Box::new(rng(x.get().into())));
         for client in ["a", "b", "c"] {
-            let end = hub.enroll(&name(client), BLOCK_BYTES).unwrap();
+            let end = hub.enroll(&name(client)).unwrap();
             ends.insert((client, x), end);
         }
         hubs.insert(x, hub);
@@ -397,7 +400,7 @@ fn a_stale_registration_gets_no_psrd() {
         client: name("a"),
         registration: old,
         owner: PoolOwner::Hub,
-        size: 1024,
+        size: BLOCK_BYTES,
     };
     assert_eq!(
         hub.deliver_psrd(&request).unwrap_err(),
@@ -407,6 +410,38 @@ fn a_stale_registration_gets_no_psrd() {
         client: name("mallory"),
     });
     assert!(matches!(stranger, Err(OobError::UnknownClient { .. })));
+}
+
+#[test]
+fn a_hub_draws_blocks_of_its_topologys_size_only_and_only_where_there_is_room() {
+    let mut cluster = cluster();
+    let hub = cluster.hubs.get_mut(&first()).unwrap();
+    let client = name("a");
+    let registered = hub.register(&RegistrationRequest {
+        client: client.clone(),
+    });
+    let request = PsrdRequest {
+        client,
+        registration: registered.unwrap().registration,
+        owner: PoolOwner::Hub,
+        size: BLOCK_BYTES,
+    };
+    for size in [0, BLOCK_BYTES - 1, BLOCK_BYTES_MAX, usize::MAX] {
+        let request = PsrdRequest {
+            size,
+            ..request.clone()
+        };
+        let refused = OobError::BlockSize {
+            size,
+            block_bytes: BLOCK_BYTES,
+        };
+        assert_eq!(hub.deliver_psrd(&request).unwrap_err(), refused);
+    }
+    for _ in 0..BLOCKS_MAX {
+        hub.deliver_psrd(&request).unwrap();
+    }
+    let refused = hub.deliver_psrd(&request).unwrap_err();
+    assert!(matches!(refused, OobError::PoolFull { .. }), "{refused}");
 }
 
 #[test]

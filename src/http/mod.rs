@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`hub_routes`], [`client_routes`] | all routes of a hub, and of a client |
 //! | `key_share_routes`, `out_of_band_routes` | a hub's routes for clients |
+//! | `delivery` | a block of PSRD on its way to a client |
 //! | `etsi_routes` | a client's routes for SAEs: ETSI GS QKD 014 |
 //! | `management`, [`metrics`] | routes of every node, for operators |
 //! | `openapi` | the description of a node's routes, and a page that shows it |
@@ -21,6 +22,7 @@
 
 mod answer;
 pub mod client_routes;
+mod delivery;
 pub mod error;
 pub mod etsi;
 mod etsi_body;

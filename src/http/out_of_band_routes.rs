@@ -8,9 +8,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::node::hub::{DeliverPsrd, HubHandle, Register};
-use crate::protocol::hub::OobError;
+use crate::protocol::batch::{Encoding, to_json};
+use crate::protocol::hub::{OobError, PsrdRequest};
 
 use super::answer::{json, stopped};
+use super::delivery::Deliveries;
 use super::error::oob_status;
 use super::message_body::MessageBody;
 #[cfg(feature = "openapi")]
@@ -23,7 +25,7 @@ use super::openapi::{
 use super::paths;
 #[cfg(feature = "openapi")]
 use crate::{
-    protocol::hub::{PsrdRequest, Registration, RegistrationRequest},
+    protocol::hub::{Registration, RegistrationRequest},
     psrd::Block,
 };
 
@@ -36,6 +38,7 @@ pub(super) const OCTETS: &str = "application/octet-stream";
 /// Adds the routes to an app.
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
+        .app_data(Data::new(Deliveries::default()))
         .service(
             web::resource(paths::REGISTRATION)
                 .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
@@ -67,11 +70,11 @@ async fn register(hub: Data<HubHandle>, body: Bytes) -> HttpResponse {
 /// Deliver a block of pre-shared random data
 ///
 /// The hub draws a block, keeps one copy and hands out the other. `owner` says who may spend it. `registration` is what
-/// the registration returned.
+/// the registration returned, and `size` is that of the hub's topology. A delivery to a client breaks off the one before.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = paths::PSRD, tag = OUT_OF_BAND,
     request_body(content = PsrdRequest, example = json!(
-        { "client": MASTER, "registration": KEY_ID, "owner": "client", "size": 1024 }
+        { "client": MASTER, "registration": KEY_ID, "owner": "client", "size": 65536 }
     )),
     responses(
         (status = 200, description = "The block. As bytes: the 16 of its ID, then its own.",
@@ -79,21 +82,31 @@ async fn register(hub: Data<HubHandle>, body: Bytes) -> HttpResponse {
         DeliveryRefusals,
     ),
 ))]
-async fn deliver_psrd(hub: Data<HubHandle>, http: HttpRequest, body: Bytes) -> HttpResponse {
-    let request = match parse(&body) {
+async fn deliver_psrd(
+    hub: Data<HubHandle>,
+    deliveries: Data<Deliveries>,
+    http: HttpRequest,
+    body: Bytes,
+) -> HttpResponse {
+    let request: PsrdRequest = match parse(&body) {
         Ok(request) => request,
         Err(response) => return response,
     };
-    let delivered = hub.deliver_psrd.send(DeliverPsrd(request)).await;
+    let client = request.client.clone();
+    let block = match hub.deliver_psrd.send(DeliverPsrd(request)).await {
+        Ok(Ok(block)) => block,
+        refused => return answer(refused),
+    };
+    // JSON, unless the client asks for the bytes themselves.
     let accepted = http.headers().get(ACCEPT).map(|value| value.as_bytes());
-    match delivered {
-        // JSON, unless the client asks for the bytes themselves.
-        Ok(Ok(block)) if accepted == Some(OCTETS.as_bytes()) => HttpResponse::Ok()
-            .content_type(OCTETS)
-            // `from_owner`: the buffer is wiped once the server has written it out.
-            .body(Bytes::from_owner(block.into_octets())),
-        delivered => answer(delivered),
-    }
+    let (content_type, octets) = if accepted == Some(OCTETS.as_bytes()) {
+        (OCTETS, block.into_octets())
+    } else {
+        (Encoding::Json.content_type(), to_json(&block).into())
+    };
+    HttpResponse::Ok()
+        .content_type(content_type)
+        .body(deliveries.begin(client, octets))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, HttpResponse> {

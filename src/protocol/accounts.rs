@@ -89,6 +89,13 @@ impl Accounts {
         account.used = used;
     }
 
+    /// How much is guaranteed to an account.
+    #[must_use]
+    pub fn guarantee(&self, account: usize) -> usize {
+        let account = self.accounts.get(account);
+        account.map_or(0, |account| account.guarantee)
+    }
+
     /// How much an account has in use.
     #[must_use]
     pub fn used(&self, account: usize) -> usize {

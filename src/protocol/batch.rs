@@ -228,7 +228,7 @@ pub(super) fn read_replies(body: &[u8]) -> Result<Vec<Reply>, Unreadable> {
     from_binary(body)
 }
 
-pub(super) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value)
         .expect("our own types have string keys only, which is all that JSON can refuse")
 }

@@ -35,12 +35,13 @@ use super::message::{
 };
 use super::names::{KeyId, NodeName};
 use super::refusal::Refusal;
-use super::store::{Lookup, ShareStore, Terms};
+use super::store::{Asker, Lookup, ShareStore, Terms};
 use super::wire::{Request, Response};
 pub use config::HubConfig;
+use config::foreign_sae;
 pub use out_of_band::{OobError, PsrdRequest, Registration, RegistrationRequest};
 use room::Room;
-pub use status::{HubStatus, PeerStatus};
+pub use status::{Holding, HubStatus, PeerStatus};
 
 /// The hub's state machine.
 pub struct Hub {
@@ -63,7 +64,7 @@ impl Hub {
     #[must_use]
     pub fn new(config: HubConfig, rng: Box<dyn CryptoRng>) -> Self {
         Self {
-            store: ShareStore::new(config.store),
+            store: ShareStore::new(config.store, &config.clients),
             config,
             peers: BTreeMap::new(),
             rng,
@@ -99,23 +100,28 @@ impl Hub {
         })
     }
 
-    /// Draws a block of PSRD, keeps one copy and hands out the other.
+    /// Draws a block of PSRD, keeps one copy and hands out the other. Nothing is drawn that there is no room for.
     ///
     /// # Errors
-    /// If the client is not registered, or asks for too much.
+    /// If the client is not registered, asks for another size than the topology's, or has enough.
     pub fn deliver_psrd(&mut self, request: &PsrdRequest) -> Result<Block, OobError> {
         let peer = self
             .peers
             .get_mut(&request.client)
             .filter(|peer| peer.registration == request.registration)
             .ok_or(OobError::StaleRegistration)?;
-        let (ours, clients) = Block::random_pair(request.size, self.rng.as_mut())
-            .map_err(|_| OobError::BlockSize { size: request.size })?;
-        peer.end
-            .add(request.owner, ours)
-            .map_err(|e| OobError::PoolFull {
-                reason: e.to_string(),
-            })?;
+        let (size, block_bytes) = (request.size, self.config.block_bytes);
+        let pool_full = |e: PoolError| OobError::PoolFull {
+            reason: e.to_string(),
+        };
+        if size != block_bytes {
+            return Err(OobError::BlockSize { size, block_bytes });
+        }
+        let room = peer.end.check_room(request.owner, block_bytes);
+        room.map_err(pool_full)?;
+        let (ours, clients) = Block::random_pair(block_bytes, self.rng.as_mut())
+            .map_err(|_| OobError::BlockSize { size, block_bytes })?;
+        peer.end.add(request.owner, ours).map_err(pool_full)?;
         Ok(clients)
     }
 
@@ -123,8 +129,8 @@ impl Hub {
     /// use. For hubs and clients in one process; between processes these are calls out of band.
     ///
     /// # Errors
-    /// If the hub does not know the client, or the size is outside the limits.
-    pub fn enroll(&mut self, client: &NodeName, block_bytes: usize) -> Result<ClientEnd, OobError> {
+    /// If the hub does not know the client, or its topology's block size is outside the limits.
+    pub fn enroll(&mut self, client: &NodeName) -> Result<ClientEnd, OobError> {
         let client = client.clone();
         let registration = self.register(&RegistrationRequest {
             client: client.clone(),
@@ -135,7 +141,7 @@ impl Hub {
                 client: client.clone(),
                 registration: registration.registration,
                 owner,
-                size: block_bytes,
+                size: self.config.block_bytes,
             })?;
             end.add(owner, block)
                 .expect("new pools have room for a block each");
@@ -187,29 +193,35 @@ impl Hub {
         client: &NodeName,
         operations: Vec<Operation<Plain>>,
     ) -> Vec<Reply<Plain>> {
-        let peer = self.peers.get(client);
-        let left = peer.map_or(0, |peer| peer.end.left(PoolOwner::Hub));
-        let Some(pad_bytes) = left.checked_sub(MAC_KEY_BYTES) else {
+        let peer = self.peers.get(client).and_then(|peer| {
+            let left = peer.end.left(PoolOwner::Hub);
+            Some((peer.registration, left.checked_sub(MAC_KEY_BYTES)?))
+        });
+        let Some((registration, pad_bytes)) = peer else {
             // Not even a word can be answered, so nothing is done either.
             let refused = operations
                 .iter()
                 .map(|_| Reply::Refused(Refusal::PsrdExhausted));
             return refused.collect();
         };
-        let mut room = Room::with_pads(pad_bytes);
+        let mut room = Room::new(pad_bytes, &operations);
         let replies = operations.into_iter().map(|operation| {
             let result = match operation {
                 Operation::Deposit(deposit) => {
                     self.deposit(now, client, deposit).map(Reply::Deposit)
                 }
                 Operation::Fetch(query) => {
-                    self.fetch(now, client, &query, &mut room).map(Reply::Fetch)
+                    let asker = Asker {
+                        sae: &query.slave_sae,
+                        registration,
+                    };
+                    let fetched = self.fetch(now, client, &query, asker, &mut room);
+                    fetched.map(Reply::Fetch)
                 }
                 Operation::Withdraw(withdrawal) => self
                     .withdraw(now, client, &withdrawal)
                     .map(|()| Reply::Withdraw),
             };
-            room.limit_body();
             result.unwrap_or_else(|refusal| {
                 self.count_refused(&refusal);
                 Reply::Refused(refusal)
@@ -250,6 +262,16 @@ impl Hub {
             up_bytes_left: peer.end.left(PoolOwner::Client),
             down_bytes_left: peer.end.left(PoolOwner::Hub),
         });
+        let holdings = self.config.clients.iter().map(|(client, saes)| {
+            let held = self.store.held(saes);
+            Holding {
+                client: client.clone(),
+                shares_held: held.shares,
+                shares_guaranteed: held.shares_guaranteed,
+                share_bytes_held: held.bytes,
+                share_bytes_guaranteed: held.bytes_guaranteed,
+            }
+        });
         HubStatus {
             name: self.config.name.clone(),
             x: self.config.x,
@@ -258,6 +280,7 @@ impl Hub {
             shares_max: self.config.store.shares_max,
             share_bytes_held: self.store.bytes(),
             share_bytes_max: self.config.store.bytes_max,
+            holdings: holdings.collect(),
             peers: peers.collect(),
             served: owned(&self.served),
             refused: owned(&self.refused),
@@ -271,8 +294,11 @@ impl Hub {
         deposit: DepositBody<Plain>,
     ) -> Result<DepositReply, Refusal> {
         self.config.check_deposit(client, &deposit)?;
+        let account = self.store.account(&deposit.master_sae);
+        let account = account.ok_or_else(|| foreign_sae(client, &deposit.master_sae))?;
         *self.served.entry("deposit").or_default() += 1;
         let terms = Arc::new(Terms {
+            account,
             master_sae: deposit.master_sae,
             slave_saes: deposit.slave_saes,
             size: deposit.size,
@@ -305,6 +331,7 @@ impl Hub {
         now: Duration,
         client: &NodeName,
         query: &FetchQuery,
+        asker: Asker<'_>,
         room: &mut Room,
     ) -> Result<FetchReply<Plain>, Refusal> {
         self.config.check_fetch(client, query)?;
@@ -312,11 +339,10 @@ impl Hub {
         self.store.expire(now);
         let FetchQuery {
             master_sae,
-            slave_sae,
             key_ids,
             ..
         } = query;
-        let lookups = self.store.look_up(now, master_sae, key_ids, slave_sae);
+        let lookups = self.store.look_up(now, master_sae, key_ids, asker);
         let keys = key_ids.iter().zip(lookups).map(|(&key_id, lookup)| {
             let answer = match lookup {
                 Lookup::NotFound => FetchAnswer::NotFound,
@@ -341,7 +367,7 @@ impl Hub {
         // ETSI GS QKD 014 clause 5.4: only keys that are provided are used up. A request for a key that is not there
         // fails as a whole (clause 6.4). A request for whose shares PSRD is missing has just been refused.
         if reply.is_complete() {
-            self.store.hand_out(now, master_sae, key_ids, slave_sae);
+            self.store.hand_out(now, master_sae, key_ids, asker);
         }
         Ok(reply)
     }

@@ -3,7 +3,7 @@
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::mac::MAC_KEY_BYTES;
-use crate::psrd::{BLOCK_BYTES_MAX, FRAGMENTS_MAX};
+use crate::psrd::{BLOCK_BYTES_MAX, FRAGMENTS_MAX, POOL_BYTES_MAX};
 
 use super::names::NAME_BYTES_MAX;
 
@@ -32,13 +32,19 @@ pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most bytes that a key takes in a body besides its share in base64: names as long and as many as they may be.
 pub const JSON_BYTES_PER_KEY_MAX: usize = 1_536;
 
-/// Most bytes of the answer to a batch, beyond its first operation. The hub puts off operations whose answers would take
-/// more. The answer to the first operation comes on top, however long it is: with one key it always fits into
-/// [`BODY_BYTES_MAX`].
-pub const REPLY_BYTES_MAX: usize = 2 * 1024 * 1024;
-
 /// Most blocks in a pool: more would only be a sign that nobody spends them.
 pub const BLOCKS_MAX: usize = 64;
+
+/// Most blocks of so many bytes in a pool, which is bounded by its bytes, too.
+#[must_use]
+pub const fn blocks_max(block_bytes: usize) -> usize {
+    let most = if block_bytes == 0 {
+        BLOCKS_MAX
+    } else {
+        POOL_BYTES_MAX / block_bytes
+    };
+    if most < BLOCKS_MAX { most } else { BLOCKS_MAX }
+}
 
 /// Most attempts of one exchange, the first one included. Each spends fresh PSRD, so the number is small.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -50,11 +56,30 @@ pub const SUBSETS_MAX: usize = 2_000;
 /// Most bytes of a share.
 const ONE_SHARE_BYTES_MAX: usize = KEY_BYTES_MAX + TAG_SECRET_BYTES;
 
+/// Most bytes that a key of a size takes in a body, in either encoding.
+#[must_use]
+pub const fn bytes_per_key(key_bytes: usize) -> usize {
+    let share = key_bytes.saturating_add(TAG_SECRET_BYTES);
+    let base64 = share.div_ceil(3).saturating_mul(4);
+    base64.saturating_add(JSON_BYTES_PER_KEY_MAX)
+}
+
+/// How many keys of a size one answer carries. A hub refuses to answer a fetch of more.
+#[must_use]
+pub const fn keys_per_answer(key_bytes: usize) -> usize {
+    (BODY_BYTES_MAX - JSON_BYTES_PER_KEY_MAX) / bytes_per_key(key_bytes)
+}
+
+/// Most bytes that keys of these sizes take in an answer, in either encoding.
+pub(super) fn answer_bytes(key_bytes: impl Iterator<Item = usize>) -> usize {
+    let keys = key_bytes.map(bytes_per_key);
+    keys.fold(JSON_BYTES_PER_KEY_MAX, usize::saturating_add)
+}
+
 /// Most bytes that keys of one size take in a body.
 const fn json_bytes(keys: usize, size: usize) -> usize {
-    let base64 = (size + TAG_SECRET_BYTES).div_ceil(3) * 4;
     // The parts that all keys have in common are shorter than one key without its share.
-    keys * (base64 + JSON_BYTES_PER_KEY_MAX) + JSON_BYTES_PER_KEY_MAX
+    keys * bytes_per_key(size) + JSON_BYTES_PER_KEY_MAX
 }
 
 /// The number of ways to choose `k` of `n`.
@@ -72,8 +97,13 @@ const _: () = assert!(json_bytes(1, KEY_BYTES_MAX) <= BODY_BYTES_MAX);
 const _: () = assert!(json_bytes(KEYS_PER_MESSAGE_MAX, 32) <= BODY_BYTES_MAX);
 // So do as many operations on one such key as a batch may have. No part of one is longer in a batch than in JSON.
 const _: () = assert!(json_bytes(OPERATIONS_PER_BATCH_MAX, 32) <= BODY_BYTES_MAX);
-// A batch whose answers have been put off at the limit still has room for a first answer with one key of any size.
-const _: () = assert!(REPLY_BYTES_MAX + json_bytes(1, KEY_BYTES_MAX) <= BODY_BYTES_MAX);
+// An answer carries one key of any size, and as many keys of 256 bits as a message may have.
+const _: () = assert!(1 <= keys_per_answer(KEY_BYTES_MAX));
+const _: () = assert!(KEYS_PER_MESSAGE_MAX <= keys_per_answer(32));
+// A fetch that is answered alone is answered in a batch, too, if it is asked first: shares take a quarter less there, and
+// the replies to as many deposits as a batch may have (18 bytes a key, or a refusal) take no more than that.
+const _: () =
+    assert!(OPERATIONS_PER_BATCH_MAX * (512 + 18 * KEYS_PER_MESSAGE_MAX) <= BODY_BYTES_MAX / 4);
 // A block can be large enough for the largest key, and a hub can hold its share.
 const _: () = assert!(MAC_KEY_BYTES + ONE_SHARE_BYTES_MAX <= BLOCK_BYTES_MAX);
 const _: () = assert!(KEYS_PER_MESSAGE_MAX * ONE_SHARE_BYTES_MAX <= SHARE_BYTES_MAX);
@@ -81,5 +111,5 @@ const _: () = assert!(KEYS_PER_MESSAGE_MAX <= SHARES_MAX);
 // An allocation can name every block of a pool, so that everything that is left can be spent.
 const _: () = assert!(BLOCKS_MAX <= FRAGMENTS_MAX);
 // A client brings a hub that has run dry one block for each attempt that failed. The pool has room for them.
-const _: () = assert!(ATTEMPTS_MAX as usize - 1 < BLOCKS_MAX);
+const _: () = assert!(ATTEMPTS_MAX as usize - 1 < blocks_max(BLOCK_BYTES_MAX));
 const _: () = assert!(choose(10, 5) <= SUBSETS_MAX);

@@ -188,14 +188,18 @@ impl<S: ShareBytes> FetchReply<S> {
     /// Bytes of all shares together, which is how much pad they need.
     #[must_use]
     pub fn share_bytes(&self) -> usize {
-        let shares = self.keys.iter().filter_map(FetchResult::share);
-        shares.map(S::byte_len).sum()
+        self.shares().map(S::byte_len).sum()
+    }
+
+    /// The shares in it.
+    pub(super) fn shares(&self) -> impl Iterator<Item = &S> {
+        self.keys.iter().filter_map(FetchResult::share)
     }
 
     /// Most bytes that it takes in a batch.
     pub(super) fn binary_bytes_max(&self) -> usize {
         /// The numbers, ID and tag of a key, and the lengths of its names and of its share.
-        const FIXED: usize = 96;
+        const FIXED: usize = 64;
         let bytes = |key: &FetchResult<S>| match &key.answer {
             FetchAnswer::NotFound | FetchAnswer::Forbidden => FIXED,
             FetchAnswer::Found(found) => {
@@ -269,7 +273,10 @@ pub struct FoundShare<S = Encrypted> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::limits::{JSON_BYTES_PER_KEY_MAX, KEY_BYTES_MAX, SLAVE_SAES_MAX};
+    use crate::crypto::key_tag::TAG_SECRET_BYTES;
+    use crate::protocol::limits::{
+        JSON_BYTES_PER_KEY_MAX, KEY_BYTES_MAX, SLAVE_SAES_MAX, bytes_per_key,
+    };
     use crate::protocol::names::NAME_BYTES_MAX;
 
     #[test]
@@ -290,5 +297,9 @@ mod tests {
         };
         let json = serde_json::to_string(&result).unwrap();
         assert!(json.len() < JSON_BYTES_PER_KEY_MAX, "{}", json.len());
+        let reply = FetchReply { keys: vec![result] };
+        let binary = postcard::to_allocvec(&reply).unwrap();
+        assert!(binary.len() <= reply.binary_bytes_max());
+        assert!(binary.len() + KEY_BYTES_MAX + TAG_SECRET_BYTES <= bytes_per_key(KEY_BYTES_MAX));
     }
 }

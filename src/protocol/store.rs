@@ -1,4 +1,5 @@
-//! The shares that a hub holds: their number is bounded, each has a time to live, and each named SAE is handed it once.
+//! The shares that a hub holds: their number is bounded for each master SAE, each has a time to live, and each named SAE
+//! is handed it once.
 //!
 //! To look a share up and to hand it out are two steps, since a request for several keys succeeds or fails as a whole: see
 //! the hub.
@@ -8,11 +9,14 @@
 //! | `entry` | a share with what belongs to it |
 //! | `slots` | where entries lie, in the order in which they expire |
 //! | `index` | which slot a key's share lies in |
+//! | `holdings` | how much room each master SAE takes, and may take |
 
 mod entry;
+mod holdings;
 mod index;
 mod slots;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,9 +24,11 @@ use crate::harness::{Canary, Mark, canary, reached};
 
 use super::limits::{SHARE_BYTES_MAX, SHARES_MAX};
 use super::message::{DepositOutcome, DepositedKey, Plain};
-use super::names::{KeyId, SaeId};
-use entry::{Entry, Time};
-pub use entry::{HeldShare, Terms};
+use super::names::{KeyId, NodeName, SaeId};
+pub use entry::{Asker, HeldShare, Terms};
+use entry::{Entry, HandedOut, Time};
+pub use holdings::Held;
+use holdings::Holdings;
 use index::Index;
 use slots::{Queue, SlotIndex, Slots};
 
@@ -35,7 +41,8 @@ pub struct StoreLimits {
     pub bytes_max: usize,
     /// Time to live of a share that is not fetched.
     pub ttl: Duration,
-    /// How long after its first fetch an SAE may ask again, since the answer may have been lost on its way.
+    /// How long after its first fetch an SAE may ask again, since the answer may have been lost on its way. Its client has
+    /// to ask under the same registration: after a restart it would not know what it has handed to the SAE.
     pub linger: Duration,
     /// How long shares of a call that is over may still arrive: for so long a withdrawn key stays refused, though no
     /// longer than a share would live.
@@ -75,14 +82,16 @@ pub struct ShareStore {
     limits: StoreLimits,
     slots: Slots<Entry>,
     index: Index,
+    holdings: Holdings,
     bytes: usize,
 }
 
 impl ShareStore {
-    /// An empty store.
+    /// An empty store for the keys of these clients' SAEs.
     #[must_use]
-    pub fn new(limits: StoreLimits) -> Self {
+    pub fn new(limits: StoreLimits, clients: &BTreeMap<NodeName, BTreeSet<SaeId>>) -> Self {
         Self {
+            holdings: Holdings::new(&limits, clients),
             limits,
             slots: Slots::new(),
             index: Index::new(),
@@ -108,6 +117,17 @@ impl ShareStore {
         self.bytes
     }
 
+    /// The number of an SAE's account. Nothing is held for an SAE that has none.
+    #[must_use]
+    pub fn account(&self, master_sae: &SaeId) -> Option<usize> {
+        self.holdings.account(master_sae)
+    }
+
+    /// How much room the shares of these master SAEs take, and are guaranteed.
+    pub fn held<'a>(&self, master_saes: impl IntoIterator<Item = &'a SaeId>) -> Held {
+        self.holdings.held(master_saes)
+    }
+
     /// Erases what has expired by `now`.
     pub fn expire(&mut self, now: Duration) {
         let mut expired = Vec::new();
@@ -128,8 +148,11 @@ impl ShareStore {
     /// Forgets entries that have been taken out of their slots.
     fn forget(&mut self, taken: &[(SlotIndex, Entry)]) {
         self.index.remove_all(taken);
-        let bytes = taken.iter().map(|(_, entry)| entry.held.share.0.len());
-        self.bytes -= bytes.sum::<usize>();
+        for (_, entry) in taken {
+            let bytes = entry.held.share.0.len();
+            self.holdings.give_back(entry.held.terms.account, bytes);
+            self.bytes -= bytes;
+        }
     }
 
     /// Holds shares, and says what became of each.
@@ -170,7 +193,10 @@ impl ShareStore {
     /// The refused key IDs take the place of shares. Where there is no room for one, it can be deposited again.
     pub fn withdraw(&mut self, now: Duration, master_sae: &SaeId, key_ids: &[KeyId]) {
         self.expire(now);
-        let withdrawn = HeldShare::withdrawn(master_sae);
+        let Some(account) = self.account(master_sae) else {
+            return;
+        };
+        let withdrawn = HeldShare::withdrawn(account, master_sae);
         let expires = Time::from(now + self.limits.background.min(self.limits.ttl));
         for &key_id in key_ids {
             let hash = self.index.hash(key_id);
@@ -178,15 +204,13 @@ impl ShareStore {
                 let erased = self.slots.remove(slot).map(|entry| (slot, entry));
                 self.forget(erased.as_slice());
             }
-            if self.has_room_for(&withdrawn) {
-                let entry = Entry {
-                    key_id,
-                    held: withdrawn.clone(),
-                    expires,
-                    fetched: Box::default(),
-                };
-                self.insert(hash, Queue::Withdrawn, entry);
-            }
+            let entry = Entry {
+                key_id,
+                held: withdrawn.clone(),
+                expires,
+                fetched: Box::default(),
+            };
+            self.insert(hash, Queue::Withdrawn, entry);
         }
     }
 
@@ -207,41 +231,43 @@ impl ShareStore {
             {
                 return DepositOutcome::Conflict;
             }
-            None if !self.has_room_for(&entry.held) => return DepositOutcome::Full,
             None => {}
         }
-        self.insert(hash, Queue::Waiting, entry);
-        DepositOutcome::Stored
+        match self.insert(hash, Queue::Waiting, entry) {
+            true => DepositOutcome::Stored,
+            false => DepositOutcome::Full,
+        }
     }
 
-    fn insert(&mut self, hash: u64, queue: Queue, entry: Entry) {
-        self.bytes += entry.held.share.0.len();
+    /// Holds an entry if there is room for it.
+    fn insert(&mut self, hash: u64, queue: Queue, entry: Entry) -> bool {
+        let bytes = entry.held.share.0.len();
+        if !self.holdings.take(entry.held.terms.account, bytes) {
+            return false;
+        }
+        self.bytes += bytes;
         let slot = self.slots.push(queue, entry);
         self.index.insert(hash, slot);
+        true
     }
 
-    fn has_room_for(&self, held: &HeldShare) -> bool {
-        self.len() < self.limits.shares_max
-            && held.share.0.len() <= self.limits.bytes_max.saturating_sub(self.bytes)
-    }
-
-    /// What there is of a master's keys for a slave SAE, key by key. Looking uses nothing up.
+    /// What there is of a master's keys for who asks, key by key. Looking uses nothing up.
     #[must_use]
     pub fn look_up(
         &self,
         now: Duration,
         master_sae: &SaeId,
         key_ids: &[KeyId],
-        slave_sae: &SaeId,
+        asker: Asker<'_>,
     ) -> Vec<Lookup<'_>> {
         let key_ids = key_ids.iter().copied();
         let places = self.index.find_all(&self.slots, master_sae, key_ids);
         let entries = places.into_iter().map(|(_, slot)| self.slots.get(slot?));
-        let lookups = entries.map(|entry| Self::look_at(entry, now.into(), slave_sae));
+        let lookups = entries.map(|entry| Self::look_at(entry, now.into(), asker));
         lookups.collect()
     }
 
-    fn look_at<'a>(entry: Option<&'a Entry>, now: Time, slave_sae: &SaeId) -> Lookup<'a> {
+    fn look_at<'a>(entry: Option<&'a Entry>, now: Time, asker: Asker<'_>) -> Lookup<'a> {
         let Some(entry) = entry.filter(|entry| entry.expires > now) else {
             reached(Mark::FetchOfForgotten);
             return Lookup::NotFound;
@@ -249,12 +275,16 @@ impl ShareStore {
         if entry.held.is_withdrawn() {
             return Lookup::NotFound;
         }
-        if !entry.held.terms.slave_saes.contains(slave_sae) && !canary(Canary::AnyoneMayFetch) {
+        if !entry.held.terms.slave_saes.contains(asker.sae) && !canary(Canary::AnyoneMayFetch) {
             return Lookup::Forbidden;
         }
-        match entry.handed_out(slave_sae) {
-            Some(until) if until < now => {
+        match entry.handed_out(asker.sae) {
+            Some(handed_out) if handed_out.until < now => {
                 reached(Mark::FetchTooLate);
+                return Lookup::NotFound;
+            }
+            Some(handed_out) if handed_out.registration != asker.registration => {
+                reached(Mark::FetchAnew);
                 return Lookup::NotFound;
             }
             Some(_) => reached(Mark::FetchAgain),
@@ -263,34 +293,38 @@ impl ShareStore {
         Lookup::Found(&entry.held)
     }
 
-    /// Notes that a slave SAE is handed the shares of a master's keys. From now on it may ask again for the linger time.
+    /// Notes that a slave SAE is handed the shares of a master's keys: all were found for it. From now on it may ask again for the linger time.
     /// Once all named SAEs have been handed a share, the share is erased at the end of the last of these times.
     pub fn hand_out(
         &mut self,
         now: Duration,
         master_sae: &SaeId,
         key_ids: &[KeyId],
-        slave_sae: &SaeId,
+        asker: Asker<'_>,
     ) {
         let key_ids = key_ids.iter().copied();
         for (_, slot) in self.index.find_all(&self.slots, master_sae, key_ids) {
             if let Some(slot) = slot {
-                self.hand_out_at(slot, now, slave_sae);
+                self.hand_out_at(slot, now, asker);
             }
         }
     }
 
-    fn hand_out_at(&mut self, slot: SlotIndex, now: Duration, slave_sae: &SaeId) {
+    fn hand_out_at(&mut self, slot: SlotIndex, now: Duration, asker: Asker<'_>) {
         let Some(entry) = self.slots.get_mut(slot) else {
             return;
         };
-        if entry.handed_out(slave_sae).is_some() {
+        if entry.handed_out(asker.sae).is_some() {
             return;
         }
         let until = Time::from(now + self.limits.linger);
         let mut fetched = Vec::with_capacity(entry.fetched.len() + 1);
         fetched.extend_from_slice(&entry.fetched);
-        fetched.push((slave_sae.clone(), until));
+        fetched.push(HandedOut {
+            sae: asker.sae.clone(),
+            registration: asker.registration,
+            until,
+        });
         entry.fetched = fetched.into_boxed_slice();
         // The SAE that comes last may ask again the longest.
         if entry.fetched.len() == entry.held.terms.slave_saes.len() && until < entry.expires {
@@ -303,6 +337,9 @@ impl ShareStore {
 #[cfg(test)]
 mod tests {
     use super::DepositOutcome::{Conflict, Full, Stored};
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
     use super::*;
     use crate::crypto::secret::Secret;
 
@@ -313,6 +350,10 @@ mod tests {
         linger: Duration::from_secs(5),
         background: Duration::from_secs(20),
     };
+
+    /// Registrations.
+    const FIRST: Uuid = Uuid::from_u128(1);
+    const SECOND: Uuid = Uuid::from_u128(2);
 
     #[derive(Debug, PartialEq, Eq)]
     enum Answer {
@@ -327,7 +368,15 @@ mod tests {
     struct Scene(ShareStore);
 
     fn scene() -> Scene {
-        Scene(ShareStore::new(LIMITS))
+        scene_with(LIMITS, &[&["carol"]])
+    }
+
+    /// With the SAEs of each client.
+    fn scene_with(limits: StoreLimits, clients: &[&[&str]]) -> Scene {
+        let names = (0..).map(|n| format!("client{n}").parse().unwrap());
+        let saes = |saes: &&[&str]| saes.iter().map(|name| sae(name)).collect();
+        let clients = names.zip(clients.iter().map(saes)).collect();
+        Scene(ShareStore::new(limits, &clients))
     }
 
     fn sae(name: &str) -> SaeId {
@@ -339,12 +388,13 @@ mod tests {
         key_id.parse().unwrap()
     }
 
-    fn terms(master: &str, slaves: &[&str]) -> Arc<Terms> {
-        Arc::new(Terms {
+    fn terms(master: &str, slaves: &[&str]) -> Terms {
+        Terms {
+            account: 0,
             master_sae: sae(master),
             slave_saes: slaves.iter().map(|s| sae(s)).collect(),
             size: 1,
-        })
+        }
     }
 
     fn key(n: u8, share: Vec<u8>) -> DepositedKey<Plain> {
@@ -372,19 +422,31 @@ mod tests {
             key: DepositedKey<Plain>,
             slaves: &[&str],
         ) -> DepositOutcome {
-            self.0
-                .deposit(secs(at_s), &terms(master, slaves), vec![key])[0]
+            let terms = Terms {
+                account: self.0.account(&sae(master)).unwrap(),
+                ..terms(master, slaves)
+            };
+            self.0.deposit(secs(at_s), &Arc::new(terms), vec![key])[0]
         }
 
         /// What there is of one of carol's keys.
         fn look_up(&self, at_s: u64, n: u8, slave: &str) -> Answer {
-            self.look_up_of("carol", at_s, n, slave)
+            self.look_up_of("carol", at_s, n, slave, FIRST)
         }
 
-        fn look_up_of(&self, master: &str, at_s: u64, n: u8, slave: &str) -> Answer {
-            let lookups = self
-                .0
-                .look_up(secs(at_s), &sae(master), &[id(n)], &sae(slave));
+        fn look_up_of(
+            &self,
+            master: &str,
+            at_s: u64,
+            n: u8,
+            slave: &str,
+            registration: Uuid,
+        ) -> Answer {
+            let asker = Asker {
+                sae: &sae(slave),
+                registration,
+            };
+            let lookups = self.0.look_up(secs(at_s), &sae(master), &[id(n)], asker);
             match lookups[0] {
                 Lookup::Found(held) => Found(held.share.0[0]),
                 Lookup::NotFound => NotFound,
@@ -396,8 +458,11 @@ mod tests {
         fn fetch(&mut self, at_s: u64, n: u8, slave: &str) -> Answer {
             self.0.expire(secs(at_s));
             if let Found(_) = self.look_up(at_s, n, slave) {
-                self.0
-                    .hand_out(secs(at_s), &sae("carol"), &[id(n)], &sae(slave));
+                let asker = Asker {
+                    sae: &sae(slave),
+                    registration: FIRST,
+                };
+                self.0.hand_out(secs(at_s), &sae("carol"), &[id(n)], asker);
             }
             self.look_up(at_s, n, slave)
         }
@@ -417,7 +482,7 @@ mod tests {
     fn a_key_that_comes_twice_in_one_deposit_is_held_once() {
         let Scene(mut store) = scene();
         let keys = [(1, 7), (1, 7), (1, 8), (2, 7), (3, 7)].map(|(n, share)| key(n, vec![share]));
-        let outcomes = store.deposit(secs(0), &terms("carol", &["b"]), keys.into());
+        let outcomes = store.deposit(secs(0), &Arc::new(terms("carol", &["b"])), keys.into());
         assert_eq!(outcomes, [Stored, Stored, Conflict, Stored, Full]);
         assert_eq!((store.len(), store.bytes()), (2, 2));
     }
@@ -446,6 +511,116 @@ mod tests {
     }
 
     #[test]
+    fn what_one_sae_holds_leaves_the_guaranteed_part_of_the_others() {
+        // 40 shares: 20 are guaranteed, 10 to each client. Mallory shares the part of her client.
+        let limits = StoreLimits {
+            shares_max: 40,
+            bytes_max: 1 << 20,
+            ..LIMITS
+        };
+        let mut scene = scene_with(limits, &[&["mallory", "marvin"], &["carol"]]);
+        let fill = |scene: &mut Scene, master: &str| {
+            let keys = (0..100).map(|n| key(n, vec![7]));
+            let outcomes = keys.map(|key| scene.deposit_for(master, 0, key, &["b"]));
+            outcomes.filter(|outcome| *outcome == Stored).count()
+        };
+        assert_eq!(fill(&mut scene, "mallory"), 5 + 20);
+        assert_eq!(fill(&mut scene, "carol"), 10);
+        assert_eq!(fill(&mut scene, "marvin"), 5);
+        assert_eq!(scene.0.len(), 40);
+        let held = scene.0.held(&[sae("mallory"), sae("marvin")]);
+        assert_eq!((held.shares, held.shares_guaranteed), (30, 10));
+        // What expires is lent again.
+        scene.0.expire(secs(60));
+        assert_eq!(scene.0.held(&[sae("mallory")]).shares, 0);
+        assert_eq!(fill(&mut scene, "carol"), 10 + 20);
+    }
+
+    #[test]
+    fn bytes_are_guaranteed_too_and_a_share_that_is_refused_takes_nothing() {
+        let limits = StoreLimits {
+            shares_max: 100,
+            bytes_max: 400,
+            ..LIMITS
+        };
+        let mut scene = scene_with(limits, &[&["mallory"], &["carol"]]);
+        for (n, length, outcome) in [(1, 300, Stored), (2, 1, Full), (3, 0, Stored)] {
+            let key = key(n, vec![0; length]);
+            assert_eq!(scene.deposit_for("mallory", 0, key, &["b"]), outcome);
+        }
+        assert_eq!(scene.0.held(&[sae("mallory")]).shares, 2);
+        assert_eq!(
+            scene.deposit_for("carol", 0, key(1, vec![0; 101]), &["b"]),
+            Full
+        );
+        assert_eq!(
+            scene.deposit_for("carol", 0, key(1, vec![0; 100]), &["b"]),
+            Stored
+        );
+        assert_eq!(scene.0.bytes(), 400);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Deposit { master: usize, n: u8, length: usize },
+        Withdraw { master: usize, n: u8 },
+        Fetch { master: usize, n: u8 },
+        Wait(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let (master, n) = (0..MASTERS.len(), 0..30_u8);
+        let length = 0..30_usize;
+        prop_oneof![
+            6 => (master.clone(), n.clone(), length)
+                .prop_map(|(master, n, length)| Step::Deposit { master, n, length }),
+            1 => (master.clone(), n.clone()).prop_map(|(master, n)| Step::Withdraw { master, n }),
+            2 => (master, n).prop_map(|(master, n)| Step::Fetch { master, n }),
+            1 => (0..30_u64).prop_map(Step::Wait),
+        ]
+    }
+
+    const MASTERS: [&str; 3] = ["mallory", "marvin", "carol"];
+
+    proptest! {
+        /// Whatever happens, the store stays within its limits, its accounts add up to what it holds, nobody is refused
+        /// what is guaranteed, and all is given back in the end.
+        #[test]
+        fn room_is_shared_fairly(steps in prop::collection::vec(step(), 0..200)) {
+            let limits = StoreLimits { shares_max: 24, bytes_max: 300, ..LIMITS };
+            let mut scene = scene_with(limits, &[&["mallory", "marvin"], &["carol"]]);
+            let mut now = 0;
+            for step in steps {
+                match step {
+                    Step::Deposit { master, n, length } => {
+                        let master = MASTERS[master];
+                        let outcome = scene.deposit_for(master, now, key(n, vec![n; length]), &["b"]);
+                        let held = scene.0.held(&[sae(master)]);
+                        prop_assert!(
+                            outcome != Full
+                                || held.shares + 1 > held.shares_guaranteed
+                                || held.bytes + length > held.bytes_guaranteed
+                        );
+                    }
+                    Step::Withdraw { master, n } => {
+                        scene.0.withdraw(secs(now), &sae(MASTERS[master]), &[id(n)]);
+                    }
+                    Step::Fetch { master, n } => {
+                        let asker = Asker { sae: &sae("b"), registration: FIRST };
+                        scene.0.hand_out(secs(now), &sae(MASTERS[master]), &[id(n)], asker);
+                    }
+                    Step::Wait(seconds) => now += seconds,
+                }
+                let held = scene.0.held(&MASTERS.map(sae));
+                prop_assert_eq!((held.shares, held.bytes), (scene.0.len(), scene.0.bytes()));
+                prop_assert!(held.shares <= limits.shares_max && held.bytes <= limits.bytes_max);
+            }
+            scene.0.expire(secs(now + 60));
+            prop_assert_eq!((scene.0.len(), scene.0.held(&MASTERS.map(sae)).bytes), (0, 0));
+        }
+    }
+
+    #[test]
     fn each_named_sae_fetches_once_within_the_linger_time() {
         let mut scene = scene();
         scene.deposit(0, 1, 7, &["b", "c"]);
@@ -457,6 +632,17 @@ mod tests {
         assert_eq!(scene.0.len(), 1);
         scene.0.expire(secs(25));
         assert!(scene.0.is_empty());
+    }
+
+    #[test]
+    fn a_share_is_handed_out_again_only_under_the_same_registration() {
+        let mut scene = scene();
+        scene.deposit(0, 1, 7, &["b", "c"]);
+        assert_eq!(scene.fetch(1, 1, "b"), Found(7));
+        let look_up = |slave, registration| scene.look_up_of("carol", 2, 1, slave, registration);
+        assert_eq!(look_up("b", SECOND), NotFound);
+        assert_eq!(look_up("b", FIRST), Found(7));
+        assert_eq!(look_up("c", SECOND), Found(7), "for the first time");
     }
 
     #[test]
@@ -472,11 +658,11 @@ mod tests {
 
     #[test]
     fn masters_do_not_get_in_each_others_way_under_the_same_key_id() {
-        let mut scene = scene();
+        let mut scene = scene_with(LIMITS, &[&["carol"], &["mallory"]]);
         scene.deposit_for("mallory", 0, key(1, vec![8]), &["b"]);
         assert_eq!(scene.fetch(1, 1, "b"), NotFound);
         assert_eq!(scene.deposit(1, 1, 7, &["b"]), Stored);
-        assert_eq!(scene.look_up_of("mallory", 2, 1, "b"), Found(8));
+        assert_eq!(scene.look_up_of("mallory", 2, 1, "b", FIRST), Found(8));
         assert_eq!(scene.fetch(2, 1, "b"), Found(7));
     }
 
@@ -492,10 +678,11 @@ mod tests {
 
     #[test]
     fn shares_are_erased_in_the_order_of_their_times_however_they_came_by_them() {
-        let mut scene = Scene(ShareStore::new(StoreLimits {
+        let limits = StoreLimits {
             shares_max: 10,
             ..LIMITS
-        }));
+        };
+        let mut scene = scene_with(limits, &[&["carol"]]);
         for n in 0..6 {
             scene.deposit(n.into(), n, n, &["b"]);
         }
@@ -516,7 +703,7 @@ mod tests {
 
     #[test]
     fn a_withdrawn_key_is_erased_and_stays_refused_for_the_background_time() {
-        let mut scene = scene();
+        let mut scene = scene_with(LIMITS, &[&["carol"], &["mallory"]]);
         let withdraw = |scene: &mut Scene, at_s, master, n| {
             scene.0.withdraw(secs(at_s), &sae(master), &[id(n)]);
         };

@@ -21,9 +21,9 @@ use crate::crypto::secret::Secret;
 /// reach its limit of fragments before it has the bytes for an ordinary message.
 pub const BLOCK_BYTES_MIN: usize = 64;
 
-/// Largest block, in bytes (64 MiB). Positions fit `u32` with room to spare, and a block in base64 (86 MiB) can still be
-/// held in memory and sent in one body.
-pub const BLOCK_BYTES_MAX: usize = 64 << 20;
+/// Largest block, in bytes (8 MiB). A block is delivered in one answer, within the time for one request: with the default
+/// of a second, over a line of 100 Mbit a second. A larger one would never arrive, and leave the pools empty.
+pub const BLOCK_BYTES_MAX: usize = 8 << 20;
 
 const _: () = assert!(MAC_KEY_BYTES < BLOCK_BYTES_MIN && BLOCK_BYTES_MIN <= BLOCK_BYTES_MAX);
 // Positions, and the position after the last byte, are `u32` in fragments.

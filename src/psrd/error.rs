@@ -21,11 +21,13 @@ pub enum PoolError {
         /// The block offered.
         block: BlockId,
     },
-    /// The pool holds as many blocks as it may.
-    #[error("the pool is full with {blocks_max} blocks")]
+    /// The pool holds as many blocks, or as many bytes, as it may.
+    #[error("the pool is full with {blocks} blocks of {bytes} bytes together")]
     Full {
-        /// The limit.
-        blocks_max: usize,
+        /// Blocks that it holds.
+        blocks: usize,
+        /// Bytes of these blocks, used or not.
+        bytes: usize,
     },
     /// The caller asked for no bytes at all, which no allocation can express.
     #[error("cannot allocate 0 bytes")]

@@ -7,8 +7,8 @@
 //!
 //! ```text
 //!   allocator                                  receiver
-//!   SpendingPool::allocate ── Allocation ──▶ ReceivingPool::peek     (bytes to check the MAC with)
-//!        │ bytes erased at once                   ├ MAC fits ──▶ consume    (bytes erased)
+//!   SpendingPool::allocate ── Allocation ──▶ ReceivingPool::peek     (the key to check the MAC with)
+//!        │ bytes erased at once                   ├ MAC fits ──▶ consume    (all bytes, erased)
 //!        ▼                                        └ MAC fails ─▶ mac_failed (nothing erased, one more try counted)
 //!      Spent
 //! ```
@@ -58,6 +58,11 @@ mod receiving;
 mod remembered;
 mod spending;
 mod used;
+
+/// Most bytes of the blocks in one pool (128 MiB), used or not: memory. Of the largest blocks there are 16.
+pub const POOL_BYTES_MAX: usize = 128 << 20;
+
+const _: () = assert!(POOL_BYTES_MAX / BLOCK_BYTES_MAX == 16);
 
 pub use allocation::{
     ALLOCATION_CHARS_MAX, Allocation, AllocationError, FRAGMENTS_MAX, Fragment, FragmentPart,

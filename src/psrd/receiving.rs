@@ -7,22 +7,26 @@ use crate::harness::{Canary, Mark, canary, reached};
 
 use super::remembered::Remembered;
 use super::used::Used;
-use super::{Allocation, Block, BlockId, Fragment, PoolError};
+use super::{Allocation, Block, BlockId, Fragment, POOL_BYTES_MAX, PoolError};
 
-/// How many wrong MACs on one block are tolerated by default: 2¹⁶.
+/// How many wrong MACs on one block are tolerated by default: 2³².
 ///
-/// Each is another try of a forger, and succeeds with probability at most (m + 1)/2¹²⁸ for a message of m 16-byte
-/// blocks. All tries together, one more than are tolerated, succeed with probability below (m + 1)/2¹¹¹ on any key of
-/// the block. The limit is no lower because whoever reaches it denies the honest peer the rest of the block.
-pub const MAC_FAILURES_MAX: u32 = 1 << 16;
+/// The limit weighs two attacks. Each wrong MAC is another try of a forger, and succeeds with probability at most
+/// (m + 1)/2¹²⁸ for a message of m 16-byte blocks. All tries together, one more than are tolerated, succeed with
+/// probability below (m + 1)/2⁹⁵ on any key of the block. On the other hand, block IDs travel in clear, and whoever
+/// reaches the limit denies the honest peer the rest of the block: that takes a day of 50,000 messages a second, while
+/// the block is in use for seconds.
+pub const MAC_FAILURES_MAX: u64 = 1 << 32;
 
-// 2¹²⁸ over the number of tries is more than 2¹¹¹.
-const _: () = assert!(MAC_FAILURES_MAX as u64 + 1 < 1 << (128 - 111));
+// 2¹²⁸ over the number of tries is more than 2⁹⁵.
+const _: () = assert!(MAC_FAILURES_MAX + 1 < 1 << (128 - 95));
+// At 50,000 messages a second it takes more than 23 hours to retire a block.
+const _: () = assert!(MAC_FAILURES_MAX / 50_000 > 23 * 60 * 60);
 
 /// The receiver's end of a pool: it finds the bytes that the peer has allocated, and accepts each once.
 ///
-/// A message is received in two steps. [`peek`](Self::peek) gives the bytes to verify its MAC with and changes nothing,
-/// since anyone on the network can name any allocation. Then follows [`consume`](Self::consume) or
+/// A message is received in two steps. [`peek`](Self::peek) gives the bytes to verify its MAC with, and no more: anyone
+/// on the network can name any allocation, so this changes nothing and costs little. Then follows [`consume`](Self::consume) or
 /// [`mac_failed`](Self::mac_failed).
 #[derive(Debug)]
 pub struct ReceivingPool {
@@ -32,10 +36,12 @@ pub struct ReceivingPool {
     mark: Option<Furthest>,
     /// Bytes of the blocks behind the one that the mark is in: counted when blocks change, not for each message.
     behind: usize,
+    /// Bytes of all blocks.
+    blocks_bytes: usize,
     /// The number of the next block.
     next_number: u64,
     blocks_max: usize,
-    mac_failures_max: u32,
+    mac_failures_max: u64,
 }
 
 /// A position, by its place in the order in which blocks were added.
@@ -53,7 +59,7 @@ struct Held {
     /// Its place in the order in which blocks were added, from 0.
     number: u64,
     used: Used,
-    mac_failures: u32,
+    mac_failures: u64,
 }
 
 /// Why a block is no longer held.
@@ -65,21 +71,33 @@ enum Gone {
 }
 
 impl ReceivingPool {
-    /// An empty pool that will hold at most `blocks_max` blocks, and retires a block at the first wrong MAC beyond
+    /// An empty pool that will hold at most `blocks_max` blocks of at most [`POOL_BYTES_MAX`] together, and retires a block at the first wrong MAC beyond
     /// `mac_failures_max` of them (by default [`MAC_FAILURES_MAX`]).
     ///
     /// `blocks_max` must be at least that of the peer's [`SpendingPool`](super::SpendingPool).
     #[must_use]
-    pub fn new(blocks_max: usize, mac_failures_max: u32) -> Self {
+    pub fn new(blocks_max: usize, mac_failures_max: u64) -> Self {
         Self {
             blocks: BTreeMap::new(),
             gone: Remembered::new(),
             mark: None,
             behind: 0,
+            blocks_bytes: 0,
             next_number: 0,
             blocks_max,
             mac_failures_max,
         }
+    }
+
+    /// Whether there is room for a block of so many bytes, or can be made: see [`add`](Self::add).
+    ///
+    /// # Errors
+    /// [`PoolError::Full`].
+    pub fn check_room(&self, bytes: usize) -> Result<(), PoolError> {
+        if self.is_full_for(bytes) && self.finished().is_none() {
+            return Err(self.full());
+        }
+        Ok(())
     }
 
     /// Adds a block behind the others. If the pool is full, the oldest block makes room, provided that a later one
@@ -94,16 +112,12 @@ impl ReceivingPool {
         if self.gone.get(id).is_some() || self.blocks.contains_key(&id) {
             return Err(PoolError::Duplicate { block: id });
         }
-        if self.blocks.len() >= self.blocks_max {
-            let is_finished = |number: u64| self.mark.is_some_and(|mark| number < mark.number);
-            if !self.oldest().is_some_and(|(number, _)| is_finished(number)) {
-                return Err(PoolError::Full {
-                    blocks_max: self.blocks_max,
-                });
-            }
-            self.evict_oldest();
+        while self.is_full_for(block.len()) {
+            let finished = self.finished().ok_or(self.full())?;
+            self.remove(finished, Gone::Evicted);
             reached(Mark::BlockEvicted);
         }
+        self.blocks_bytes += block.len();
         let number = self.next_number;
         self.next_number += 1;
         self.blocks.insert(
@@ -131,32 +145,36 @@ impl ReceivingPool {
         Some(oldest)
     }
 
-    /// The bytes that `allocation` stands for, in its order, if all of them are there and unused. Nothing is used.
+    /// The first `size` of the bytes that `allocation` stands for, in its order, or all if there are fewer; provided that
+    /// all of them are there and unused. Nothing is used.
     ///
     /// # Errors
     /// For the first fragment in question: [`PoolError::UnknownBlock`], [`PoolError::OutOfBounds`],
     /// [`PoolError::AlreadyUsed`], [`PoolError::Retired`] or [`PoolError::Evicted`].
-    pub fn peek(&self, allocation: &Allocation) -> Result<Secret, PoolError> {
+    pub fn peek(&self, allocation: &Allocation, size: usize) -> Result<Secret, PoolError> {
         let parts = allocation
             .fragments()
             .iter()
             .map(|fragment| self.find(fragment));
         let parts = parts.collect::<Result<Vec<&[u8]>, _>>()?;
-        let size = parts.iter().map(|part| part.len()).sum();
-        let mut bytes = Vec::with_capacity(size); // exact: growing would leave copies behind
+        let total = parts.iter().map(|part| part.len()).sum::<usize>();
+        let mut missing = size.min(total);
+        let mut bytes = Vec::with_capacity(missing); // exact: growing would leave copies behind
         for part in parts {
+            let part = part.get(..missing).unwrap_or(part);
             bytes.extend_from_slice(part);
+            missing -= part.len();
         }
         Ok(Secret::from(bytes))
     }
 
-    /// Marks the bytes of `allocation` as used, for good, and overwrites them. Call it once the MAC has been verified
-    /// with the bytes from [`peek`](Self::peek), and before the message has any effect.
+    /// Hands the bytes of `allocation` out, marks them as used, for good, and overwrites them. Call it once the MAC has
+    /// been verified with bytes from [`peek`](Self::peek), and before the message has any effect.
     ///
     /// # Errors
     /// Those of [`peek`](Self::peek). Nothing is used then.
-    pub fn consume(&mut self, allocation: &Allocation) -> Result<(), PoolError> {
-        self.check(allocation)?;
+    pub fn consume(&mut self, allocation: &Allocation) -> Result<Secret, PoolError> {
+        let bytes = self.peek(allocation, usize::MAX)?;
         for fragment in allocation.fragments() {
             let held = self
                 .blocks
@@ -184,7 +202,7 @@ impl ReceivingPool {
                 self.remove(id, Gone::Used);
             }
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Counts a message whose MAC did not fit the bytes of `allocation` against each block that it names. A block for
@@ -259,6 +277,24 @@ impl ReceivingPool {
         Ok(bytes)
     }
 
+    fn is_full_for(&self, bytes: usize) -> bool {
+        self.blocks.len() >= self.blocks_max || self.blocks_bytes + bytes > POOL_BYTES_MAX
+    }
+
+    fn full(&self) -> PoolError {
+        PoolError::Full {
+            blocks: self.blocks.len(),
+            bytes: self.blocks_bytes,
+        }
+    }
+
+    /// The oldest block, if the peer has gone beyond it.
+    fn finished(&self) -> Option<BlockId> {
+        let (number, oldest) = self.oldest()?;
+        let is_finished = self.mark.is_some_and(|mark| number < mark.number);
+        is_finished.then_some(oldest)
+    }
+
     fn oldest(&self) -> Option<(u64, BlockId)> {
         self.blocks
             .iter()
@@ -268,7 +304,8 @@ impl ReceivingPool {
 
     fn remove(&mut self, block: BlockId, why: Gone) {
         // Dropping a block wipes it.
-        if self.blocks.remove(&block).is_some() {
+        if let Some(held) = self.blocks.remove(&block) {
+            self.blocks_bytes -= held.block.len();
             self.gone.insert(block, why);
             self.count_behind();
         }
@@ -293,9 +330,11 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::psrd::BLOCK_BYTES_MIN;
     use crate::psrd::remembered::REMEMBERED_MAX;
     use crate::psrd::used::SPANS_MAX;
+    use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
+
+    const ALL: usize = usize::MAX;
 
     fn id(number: u128) -> BlockId {
         BlockId::from(Uuid::from_u128(number))
@@ -307,6 +346,10 @@ mod tests {
             .map(|position| (position % 250) as u8 + 1)
             .collect::<Vec<u8>>();
         Block::from_parts(id(number), Secret::from(bytes)).unwrap()
+    }
+
+    fn block_of_zeros(number: u128, size: usize) -> Block {
+        Block::from_parts(id(number), Secret::zeros(size)).unwrap()
     }
 
     fn allocation(fragments: &[(u128, u32, u32)]) -> Allocation {
@@ -328,9 +371,42 @@ mod tests {
     fn peek_gives_the_bytes_in_the_order_of_the_allocation() {
         let pool = pool([1, 2]);
         let bytes = pool
-            .peek(&allocation(&[(2, 3, 2), (1, 60, 4), (2, 0, 1)]))
+            .peek(&allocation(&[(2, 3, 2), (1, 60, 4), (2, 0, 1)]), ALL)
             .unwrap();
         assert_eq!(*bytes, [4, 5, 61, 62, 63, 64, 1]);
+    }
+
+    #[test]
+    fn a_peek_copies_no_more_than_is_wanted_and_checks_all() {
+        let pool = pool([1, 2]);
+        let all = [(1, 0, 3), (2, 0, 2), (1, 60, 4)];
+        for (size, bytes) in [(0, vec![]), (2, vec![1, 2]), (4, vec![1, 2, 3, 1])] {
+            assert_eq!(*pool.peek(&allocation(&all), size).unwrap(), bytes);
+        }
+        let outside = allocation(&[(1, 0, 32), (2, 0, 65)]);
+        assert!(pool.peek(&outside, 32).is_err());
+    }
+
+    #[test]
+    fn a_pool_is_bounded_by_its_bytes_too() {
+        let mut pool = ReceivingPool::new(64, 1);
+        let large = |number| block_of_zeros(number, BLOCK_BYTES_MAX);
+        let most = (POOL_BYTES_MAX / BLOCK_BYTES_MAX) as u128;
+        for number in 0..most {
+            pool.check_room(BLOCK_BYTES_MAX).unwrap();
+            pool.add(large(number)).unwrap();
+        }
+        let full = Err(PoolError::Full {
+            blocks: most as usize,
+            bytes: POOL_BYTES_MAX,
+        });
+        assert_eq!(pool.check_room(64), full);
+        assert_eq!(pool.add(large(most)), full);
+        // What the peer has passed makes room.
+        pool.consume(&allocation(&[(1, 0, 1)])).unwrap();
+        pool.check_room(BLOCK_BYTES_MAX).unwrap();
+        pool.add(large(most)).unwrap();
+        assert_eq!(pool.blocks_bytes, POOL_BYTES_MAX);
     }
 
     #[test]
@@ -355,12 +431,14 @@ mod tests {
                 size,
             };
             assert_eq!(
-                pool.peek(&allocation(&[(1, start, size)])).unwrap_err(),
+                pool.peek(&allocation(&[(1, start, size)]), ALL)
+                    .unwrap_err(),
                 used
             );
             assert_eq!(pool.consume(&allocation(&[(1, start, size)])), Err(used));
         }
-        pool.peek(&allocation(&[(1, 0, 10), (1, 20, 44)])).unwrap();
+        pool.peek(&allocation(&[(1, 0, 10), (1, 20, 44)]), ALL)
+            .unwrap();
     }
 
     #[test]
@@ -389,7 +467,7 @@ mod tests {
         };
         assert_eq!(pool.consume(&allocation(&[(1, u32::MAX - 1, 1)])), Err(far));
         assert_eq!(pool.left(), 64);
-        assert_eq!(*pool.peek(&allocation(&[(1, 0, 2)])).unwrap(), [1, 2]);
+        assert_eq!(*pool.peek(&allocation(&[(1, 0, 2)]), ALL).unwrap(), [1, 2]);
     }
 
     #[test]
@@ -403,7 +481,10 @@ mod tests {
             start: 0,
             size: 32,
         };
-        assert_eq!(pool.peek(&allocation(&[(1, 0, 32)])).unwrap_err(), used);
+        assert_eq!(
+            pool.peek(&allocation(&[(1, 0, 32)]), ALL).unwrap_err(),
+            used
+        );
         assert_eq!(
             pool.add(block(1, 64)),
             Err(PoolError::Duplicate { block: id(1) })
@@ -434,14 +515,21 @@ mod tests {
     #[test]
     fn only_a_block_that_the_peer_has_passed_makes_room() {
         let mut pool = pool([1, 2, 3]);
-        let full = Err(PoolError::Full { blocks_max: 3 });
+        let full = Err(PoolError::Full {
+            blocks: 3,
+            bytes: 3 * 64,
+        });
+        assert_eq!(pool.check_room(64), full);
         assert_eq!(pool.add(block(4, 64)), full);
         pool.consume(&allocation(&[(1, 0, 63)])).unwrap();
         assert_eq!(pool.add(block(4, 64)), full);
         pool.consume(&allocation(&[(2, 0, 1)])).unwrap();
         pool.add(block(4, 64)).unwrap();
         let evicted = PoolError::Evicted { block: id(1) };
-        assert_eq!(pool.peek(&allocation(&[(1, 63, 1)])).unwrap_err(), evicted);
+        assert_eq!(
+            pool.peek(&allocation(&[(1, 63, 1)]), ALL).unwrap_err(),
+            evicted
+        );
         assert_eq!(
             pool.add(block(1, 64)),
             Err(PoolError::Duplicate { block: id(1) })
@@ -465,11 +553,11 @@ mod tests {
         let forged = allocation(&[(1, 0, 32), (2, 0, 1), (1, 40, 2)]);
         for _ in 0..2 {
             assert_eq!(pool.mac_failed(&forged), []);
-            assert_eq!(pool.peek(&forged).unwrap().len(), 35);
+            assert_eq!(pool.peek(&forged, ALL).unwrap().len(), 35);
         }
         assert_eq!(pool.mac_failed(&allocation(&[(2, 50, 1)])), [id(2)]);
         let retired = PoolError::Retired { block: id(2) };
-        assert_eq!(pool.peek(&forged).unwrap_err(), retired);
+        assert_eq!(pool.peek(&forged, ALL).unwrap_err(), retired);
         assert_eq!(pool.consume(&allocation(&[(2, 9, 1)])), Err(retired));
         assert!(!pool.blocks.contains_key(&id(2)));
         assert_eq!(pool.left(), 2 * 64);
@@ -499,7 +587,7 @@ mod tests {
         for span in 0..=SPANS_MAX as u32 {
             pool.consume(&allocation(&[(1, 1 + 2 * span, 1)])).unwrap();
         }
-        let refused = pool.peek(&allocation(&[(1, 2, 1)])).unwrap_err();
+        let refused = pool.peek(&allocation(&[(1, 2, 1)]), ALL).unwrap_err();
         assert_eq!(
             refused,
             PoolError::AlreadyUsed {
@@ -509,7 +597,7 @@ mod tests {
             }
         );
         assert_eq!(pool.blocks[&id(1)].block.bytes()[..6], [0, 0, 0, 0, 5, 0]);
-        pool.peek(&allocation(&[(1, 4, 1)])).unwrap();
+        pool.peek(&allocation(&[(1, 4, 1)]), ALL).unwrap();
     }
 
     #[test]
@@ -519,7 +607,7 @@ mod tests {
             pool.add(block(number, 64)).unwrap();
             pool.consume(&allocation(&[(number, 0, 64)])).unwrap();
         }
-        let replay = |number| pool.peek(&allocation(&[(number, 0, 64)])).unwrap_err();
+        let replay = |number| pool.peek(&allocation(&[(number, 0, 64)]), ALL).unwrap_err();
         assert_eq!(replay(0), PoolError::UnknownBlock { block: id(0) });
         assert_eq!(
             replay(1),

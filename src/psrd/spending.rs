@@ -7,7 +7,7 @@ use crate::crypto::secret::Secret;
 use crate::harness::{Canary, Mark, canary, reached};
 
 use super::remembered::Remembered;
-use super::{Allocation, Block, BlockId, FRAGMENTS_MAX, Fragment, PoolError};
+use super::{Allocation, Block, BlockId, FRAGMENTS_MAX, Fragment, POOL_BYTES_MAX, PoolError};
 
 /// The allocator's end of a pool: it hands out bytes in order, each once.
 ///
@@ -79,7 +79,8 @@ impl Spent {
 }
 
 impl SpendingPool {
-    /// An empty pool that will hold at most `blocks_max` blocks that are not used up.
+    /// An empty pool that will hold at most `blocks_max` blocks that are not used up, of at most [`POOL_BYTES_MAX`]
+    /// together.
     #[must_use]
     pub fn new(blocks_max: usize) -> Self {
         Self {
@@ -88,6 +89,20 @@ impl SpendingPool {
             spent: Remembered::new(),
             blocks_max,
         }
+    }
+
+    /// Whether there is room for a block of so many bytes.
+    ///
+    /// # Errors
+    /// [`PoolError::Full`].
+    pub fn check_room(&self, bytes: usize) -> Result<(), PoolError> {
+        if self.blocks.len() < self.blocks_max && self.blocks_bytes + bytes <= POOL_BYTES_MAX {
+            return Ok(());
+        }
+        Err(PoolError::Full {
+            blocks: self.blocks.len(),
+            bytes: self.blocks_bytes,
+        })
     }
 
     /// Adds a block behind the others. The peer must add the same blocks in the same order: it considers a block
@@ -100,11 +115,7 @@ impl SpendingPool {
         if self.spent.get(id).is_some() || self.block_ids().any(|held| held == id) {
             return Err(PoolError::Duplicate { block: id });
         }
-        if self.blocks.len() >= self.blocks_max {
-            return Err(PoolError::Full {
-                blocks_max: self.blocks_max,
-            });
-        }
+        self.check_room(block.len())?;
         if canary(Canary::RefillRewinds) {
             self.blocks.iter_mut().for_each(|unspent| unspent.next = 0);
         }
@@ -217,6 +228,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::psrd::BLOCK_BYTES_MAX;
     use crate::psrd::remembered::REMEMBERED_MAX;
 
     /// A block whose bytes are 1, 2, 3 and so on, never 0.
@@ -300,13 +312,31 @@ mod tests {
             block: block(1, 64).id(),
         });
         assert_eq!(pool.add(block(1, 64)), duplicate);
-        assert_eq!(
-            pool.add(block(2, 64)),
-            Err(PoolError::Full { blocks_max: 1 })
-        );
+        let full = PoolError::Full {
+            blocks: 1,
+            bytes: 64,
+        };
+        assert_eq!(pool.add(block(2, 64)), Err(full));
         pool.allocate(64).unwrap();
         assert_eq!(pool.add(block(1, 64)), duplicate);
         assert_eq!(pool.add(block(2, 64)), Ok(()));
+    }
+
+    #[test]
+    fn a_pool_is_bounded_by_its_bytes_too() {
+        let mut pool = SpendingPool::new(64);
+        let large = |number| {
+            let id = BlockId::from(Uuid::from_u128(number));
+            Block::from_parts(id, Secret::zeros(BLOCK_BYTES_MAX)).unwrap()
+        };
+        let most = (POOL_BYTES_MAX / BLOCK_BYTES_MAX) as u128;
+        (0..most).for_each(|number| pool.add(large(number)).unwrap());
+        let full = Err(PoolError::Full {
+            blocks: most as usize,
+            bytes: POOL_BYTES_MAX,
+        });
+        assert_eq!(pool.check_room(64), full);
+        assert_eq!(pool.add(large(most)), full);
     }
 
     #[test]

@@ -125,6 +125,7 @@ impl Topology {
                 linger: Duration::from_millis(self.timing.linger_ms),
                 background: Duration::from_millis(self.timing.background_ms),
             },
+            block_bytes: self.psrd.block_bytes,
         })
     }
 

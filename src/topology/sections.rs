@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::error::TopologyProblem;
 use super::range::within;
 use crate::protocol::initiator::KeySource;
-use crate::protocol::limits::{BLOCKS_MAX, KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX};
+use crate::protocol::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, blocks_max};
 use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
 
 /// Longest time that a topology may name: one day.
@@ -34,9 +34,8 @@ impl PsrdSection {
     pub(super) fn check(&self) -> Result<(), TopologyProblem> {
         let blocks = BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX;
         within("psrd.block_bytes", self.block_bytes, blocks)?;
-        // A pool holds BLOCKS_MAX blocks, and the first of them may be used up in part. With a higher mark no pool
-        // would ever be full enough.
-        let held_max = self.block_bytes.saturating_mul(BLOCKS_MAX - 1);
+        // The first block of a pool may be used up in part. With a higher mark no pool would ever be full enough.
+        let held_max = self.block_bytes * (blocks_max(self.block_bytes) - 1);
         let marks = 1..=BLOCK_BYTES_MAX.min(held_max);
         within("psrd.low_water_bytes", self.low_water_bytes, marks)?;
         Ok(())

@@ -112,6 +112,10 @@ fn limits_of_the_sections_are_checked() {
     for (section, expected) in [
         ("[psrd]\nblock_bytes = 1", "psrd.block_bytes must be 64 to"),
         (
+            "[psrd]\nblock_bytes = 67_108_864",
+            "psrd.block_bytes must be 64 to 8388608, not 67108864",
+        ),
+        (
             "[psrd]\nblock_bytes = 256\nlow_water_bytes = 16129",
             "psrd.low_water_bytes must be 1 to 16128, not 16129",
         ),

@@ -141,6 +141,7 @@ impl Wire {
                 linger: SECOND,
                 background: SECOND,
             },
+            block_bytes: BLOCK_BYTES,
         };
         let life = self.lives.replace(self.lives.get() + 1);
         let rng = ChaCha12Rng::seed_from_u64(life);

@@ -23,10 +23,10 @@ pub const LATENCY_MS: Limit = 1..=1_000;
 pub const TICK_MS: Limit = 1..=100;
 
 /// Bytes of a block of PSRD: from less than one message needs to more than a run spends.
-pub const PSRD_BLOCK_BYTES: Limit = 256..=1 << 24;
+pub const PSRD_BLOCK_BYTES: Limit = 256..=1 << 23;
 
 /// Bytes below which a pool is refilled.
-pub const PSRD_LOW_WATER_BYTES: Limit = 1..=1 << 24;
+pub const PSRD_LOW_WATER_BYTES: Limit = 1..=1 << 23;
 
 /// A client waits so long for one response.
 pub const REQUEST_TIMEOUT_MS: Limit = 10..=60_000;

@@ -7,7 +7,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::family::{Families, Labels, only};
-use crate::protocol::hub::HubStatus;
+use crate::protocol::hub::{Holding, HubStatus};
 
 #[derive(Debug)]
 pub(super) struct Metrics(pub(super) HubStatus);
@@ -39,6 +39,21 @@ impl Collector for Metrics {
         ];
         for (name, help, value) in store {
             families.gauge(name, None, help, only(value))?;
+        }
+        type Value = fn(&Holding) -> usize;
+        #[rustfmt::skip]
+        let by_client: [(&str, &str, Value); 4] = [
+            ("client_shares", "Shares held of a client's keys", |held| held.shares_held),
+            ("client_shares_guaranteed", "Shares that are held for a client whatever others do",
+                |held| held.shares_guaranteed),
+            ("client_share_bytes", "Bytes of the shares held of a client's keys", |held| held.share_bytes_held),
+            ("client_share_bytes_guaranteed", "Bytes of shares that are held for a client whatever others do",
+                |held| held.share_bytes_guaranteed),
+        ];
+        for (name, help, value) in by_client {
+            let values = status.holdings.iter();
+            let values = values.map(|held| ([("client", held.client.as_str())], value(held)));
+            families.gauge(name, None, help, values)?;
         }
         families.counter(
             "messages_served",
@@ -75,6 +90,13 @@ mod tests {
             shares_max: 100_000,
             share_bytes_held: 560,
             share_bytes_max: 1 << 30,
+            holdings: vec![Holding {
+                client: "carol".parse().unwrap(),
+                shares_held: 7,
+                shares_guaranteed: 50_000,
+                share_bytes_held: 560,
+                share_bytes_guaranteed: 1 << 29,
+            }],
             peers: vec![PeerStatus {
                 client: "carol".parse().unwrap(),
                 up_bytes_left: 65_536,
@@ -110,6 +132,18 @@ dske_hub_share_bytes 560
 # HELP dske_hub_share_bytes_limit Bytes of shares that are held at most
 # TYPE dske_hub_share_bytes_limit gauge
 dske_hub_share_bytes_limit 1073741824
+# HELP dske_hub_client_shares Shares held of a client's keys
+# TYPE dske_hub_client_shares gauge
+dske_hub_client_shares{client=\"carol\"} 7
+# HELP dske_hub_client_shares_guaranteed Shares that are held for a client whatever others do
+# TYPE dske_hub_client_shares_guaranteed gauge
+dske_hub_client_shares_guaranteed{client=\"carol\"} 50000
+# HELP dske_hub_client_share_bytes Bytes of the shares held of a client's keys
+# TYPE dske_hub_client_share_bytes gauge
+dske_hub_client_share_bytes{client=\"carol\"} 560
+# HELP dske_hub_client_share_bytes_guaranteed Bytes of shares that are held for a client whatever others do
+# TYPE dske_hub_client_share_bytes_guaranteed gauge
+dske_hub_client_share_bytes_guaranteed{client=\"carol\"} 536870912
 # HELP dske_hub_messages_served_total Messages served, by kind
 # TYPE dske_hub_messages_served_total counter
 dske_hub_messages_served_total{kind=\"deposit\"} 3

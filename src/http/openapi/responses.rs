@@ -80,7 +80,10 @@ impl IntoResponses for DeliveryRefusals {
         let refusals = [
             OobError::StaleRegistration,
             OobError::PoolFull { reason: reason() },
-            OobError::BlockSize { size: 0 },
+            OobError::BlockSize {
+                size: 0,
+                block_bytes: 65_536,
+            },
         ];
         by_status(refusals, oob_status, &[UNREADABLE, ENDING])
     }

@@ -6,10 +6,10 @@ use uuid::Uuid;
 use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::batch::{Operation, Reply};
 use crate::protocol::channel::{ClientEnd, OpenError, PoolOwner, Sent, batch_cost, seal_batch};
-use crate::protocol::limits::{ATTEMPTS_MAX, BLOCKS_MAX};
+use crate::protocol::limits::{ATTEMPTS_MAX, blocks_max};
 use crate::protocol::message::Plain;
 use crate::protocol::{NodeName, Refusal, Request, Response};
-use crate::psrd::{Block, PoolError, Spent};
+use crate::psrd::{BLOCK_BYTES_MAX, Block, PoolError, Spent};
 
 use super::error::{LinkError, NoPsrd};
 
@@ -19,7 +19,8 @@ const BLOCKS_SPARE: usize = 2;
 
 // Attempt number n wants n more blocks. One exchange alone can never want more than a pool holds.
 const _: () = assert!(
-    ATTEMPTS_MAX as usize * (ATTEMPTS_MAX as usize - 1) / 2 <= BLOCKS_MAX - BLOCKS_SPARE,
+    ATTEMPTS_MAX as usize * (ATTEMPTS_MAX as usize - 1) / 2
+        <= blocks_max(BLOCK_BYTES_MAX) - BLOCKS_SPARE,
     "the blocks that one exchange can want fit into a pool"
 );
 
@@ -139,7 +140,8 @@ impl Supply {
         block_bytes: usize,
     ) -> Option<Uuid> {
         let left = self.left(owner);
-        if owner == PoolOwner::Hub && left > block_bytes * (BLOCKS_MAX - BLOCKS_SPARE) {
+        let full_enough = block_bytes * (blocks_max(block_bytes) - BLOCKS_SPARE);
+        if owner == PoolOwner::Hub && left > full_enough {
             self.blocks_wanted = 0;
         }
         let wanted = owner == PoolOwner::Hub && self.blocks_wanted > 0;

@@ -69,6 +69,7 @@ impl<'a> Unverified<'a> {
                 reason: e.to_string(),
             }
         })?;
+        check_pads_at_most(&signature, request.body.len())?;
         let body = match Encoding::of(request) {
             Encoding::Binary => {
                 let (client, operations) = read_client(&request.body).map_err(malformed)?;
@@ -175,6 +176,17 @@ fn check_pads(signature: &Signature, share_bytes: usize) -> Result<(), Refusal> 
     }
     Err(Refusal::BadAllocation {
         reason: format!("the message needs {needed} bytes and names {named}"),
+    })
+}
+
+/// The same for a message that has not been read: its shares are no longer than its body.
+fn check_pads_at_most(signature: &Signature, body_bytes: usize) -> Result<(), Refusal> {
+    let (most, named) = (MAC_KEY_BYTES + body_bytes, signature.allocation.total());
+    if named <= most as u64 {
+        return Ok(());
+    }
+    Err(Refusal::BadAllocation {
+        reason: format!("the message needs {most} bytes at most and names {named}"),
     })
 }
 

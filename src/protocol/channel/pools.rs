@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::crypto::mac::MacKey;
+use crate::crypto::mac::{MAC_KEY_BYTES, MacKey};
 use crate::crypto::secret::Secret;
 use crate::harness::{Canary, canary};
 use crate::protocol::limits::BLOCKS_MAX;
@@ -107,20 +107,32 @@ impl<S: Side> ChannelEnd<S> {
         }
     }
 
-    /// Takes the PSRD of a message out of the peer's pool if its MAC `fits`.
+    /// Whether one of the pools has room for a block of so many bytes.
+    ///
+    /// # Errors
+    /// [`PoolError::Full`].
+    pub fn check_room(&self, owner: PoolOwner, bytes: usize) -> Result<(), PoolError> {
+        if owner == S::OWNER {
+            self.own.check_room(bytes)
+        } else {
+            self.peers.check_room(bytes)
+        }
+    }
+
+    /// Takes the PSRD of a message out of the peer's pool if its MAC `fits`. Before that only the MAC key is looked at:
+    /// anyone can name as much PSRD as there is.
     pub(super) fn verify(
         &mut self,
         signature: &Signature,
         fits: impl FnOnce(&MacKey) -> bool,
     ) -> Result<Secret, Unfit> {
         let allocation = &signature.allocation;
-        let bytes = self.peers.peek(allocation).map_err(Unfit::Allocation)?;
-        let key = mac_key(&bytes).ok_or(Unfit::Mac)?;
+        let key = self.peers.peek(allocation, MAC_KEY_BYTES);
+        let key = mac_key(&key.map_err(Unfit::Allocation)?).ok_or(Unfit::Mac)?;
         if !fits(&key) {
             self.peers.mac_failed(allocation);
             return Err(Unfit::Mac);
         }
-        self.peers.consume(allocation).map_err(Unfit::Allocation)?;
-        Ok(bytes)
+        self.peers.consume(allocation).map_err(Unfit::Allocation)
     }
 }

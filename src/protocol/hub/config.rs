@@ -24,6 +24,8 @@ pub struct HubConfig {
     pub clients: BTreeMap<NodeName, BTreeSet<SaeId>>,
     /// How many shares the hub holds, and how long.
     pub store: StoreLimits,
+    /// Bytes of a block of PSRD. There is no other size.
+    pub block_bytes: usize,
 }
 
 impl HubConfig {
@@ -82,10 +84,14 @@ impl HubConfig {
         if served.is_some_and(|saes| saes.contains(sae)) || canary(Canary::AnyoneMaySpeak) {
             return Ok(());
         }
-        Err(Refusal::ForeignSae {
-            client: client.to_string(),
-            sae: sae.to_string(),
-        })
+        Err(foreign_sae(client, sae))
+    }
+}
+
+pub(super) fn foreign_sae(client: &NodeName, sae: &SaeId) -> Refusal {
+    Refusal::ForeignSae {
+        client: client.to_string(),
+        sae: sae.to_string(),
     }
 }
 

@@ -6,7 +6,6 @@ use uuid::Uuid;
 use crate::crypto::shamir::ShareIndex;
 use crate::protocol::channel::PoolOwner;
 use crate::protocol::names::NodeName;
-use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
 
 /// Why a hub does not serve an out-of-band call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -23,11 +22,13 @@ pub enum OobError {
     /// The registration is not the current one: the hub has restarted, or the client registered again.
     #[error("this registration is no longer valid; register again")]
     StaleRegistration,
-    /// The block size is outside the limits.
-    #[error("a block has {BLOCK_BYTES_MIN} to {BLOCK_BYTES_MAX} bytes, not {size}")]
+    /// The block size is not that of the hub's topology.
+    #[error("a block of this hub has {block_bytes} bytes, not {size}; use the hub's topology")]
     BlockSize {
         /// The size asked for.
         size: usize,
+        /// The size in the hub's topology.
+        block_bytes: usize,
     },
     /// There is enough PSRD already.
     #[error("the pool takes no more: {reason}")]
@@ -48,7 +49,7 @@ pub struct PsrdRequest {
     pub registration: Uuid,
     /// The pool that the block is for.
     pub owner: PoolOwner,
-    /// Bytes of the block.
+    /// Bytes of the block: those of the topology.
     pub size: usize,
 }
 

@@ -25,12 +25,30 @@ pub struct HubStatus {
     pub share_bytes_held: usize,
     /// Most bytes of shares that it holds.
     pub share_bytes_max: usize,
+    /// What each client of the topology takes of that.
+    pub holdings: Vec<Holding>,
     /// Registered clients.
     pub peers: Vec<PeerStatus>,
     /// Messages served since the start, by kind.
     pub served: BTreeMap<String, u64>,
     /// Messages refused since the start, by reason.
     pub refused: BTreeMap<String, u64>,
+}
+
+/// What a client's SAEs take of the hub's room, in a [`HubStatus`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Holding {
+    /// The client's name.
+    pub client: NodeName,
+    /// Shares of its SAEs' keys.
+    pub shares_held: usize,
+    /// Shares for which there is room whatever other clients do.
+    pub shares_guaranteed: usize,
+    /// Bytes of the shares held.
+    pub share_bytes_held: usize,
+    /// Bytes of shares for which there is room whatever other clients do.
+    pub share_bytes_guaranteed: usize,
 }
 
 /// A registered client in a [`HubStatus`].

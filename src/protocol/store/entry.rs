@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use subtle::ConstantTimeEq;
+use uuid::Uuid;
 
 use crate::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use crate::crypto::secret::Secret;
@@ -13,6 +14,8 @@ use crate::protocol::names::{KeyId, SaeId};
 /// What all keys of a deposit have in common. They share one copy, since a hub holds very many.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Terms {
+    /// The master SAE's account, as the store numbers it.
+    pub account: usize,
     /// The SAE that asked for the keys.
     pub master_sae: SaeId,
     /// The SAEs that may fetch.
@@ -34,9 +37,10 @@ pub struct HeldShare {
 
 impl HeldShare {
     /// What is left of a key that was withdrawn: nothing, which no SAE may fetch. No deposit is the same.
-    pub(super) fn withdrawn(master_sae: &SaeId) -> Self {
+    pub(super) fn withdrawn(account: usize, master_sae: &SaeId) -> Self {
         Self {
             terms: Arc::new(Terms {
+                account,
                 master_sae: master_sae.clone(),
                 slave_saes: Vec::new(),
                 size: 0,
@@ -64,9 +68,26 @@ pub(super) struct Entry {
     pub(super) key_id: KeyId,
     pub(super) held: HeldShare,
     pub(super) expires: Time,
-    /// Who has been handed it, each with the time until which it may ask again. Mostly that is nobody, and then the box
-    /// takes no memory.
-    pub(super) fetched: Box<[(SaeId, Time)]>,
+    /// To whom it has been handed. Mostly that is nobody, and then the box takes no memory.
+    pub(super) fetched: Box<[HandedOut]>,
+}
+
+/// Who asks for shares.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// The SAE.
+    pub sae: &'a SaeId,
+    /// Under which registration its client asks.
+    pub registration: Uuid,
+}
+
+/// That a share has been handed to an SAE.
+#[derive(Debug, Clone)]
+pub(super) struct HandedOut {
+    pub(super) sae: SaeId,
+    pub(super) registration: Uuid,
+    /// Until when it may ask again.
+    pub(super) until: Time,
 }
 
 impl Entry {
@@ -74,11 +95,10 @@ impl Entry {
         self.key_id == key_id && self.held.terms.master_sae == *master_sae
     }
 
-    /// Until when an SAE may ask again that has been handed the share.
-    pub(super) fn handed_out(&self, sae: &SaeId) -> Option<Time> {
-        let mut fetched = self.fetched.iter();
-        let of_sae = fetched.find(|(fetched_by, _)| fetched_by == sae);
-        of_sae.map(|(_, until)| *until)
+    pub(super) fn handed_out(&self, sae: &SaeId) -> Option<&HandedOut> {
+        self.fetched
+            .iter()
+            .find(|handed_out| handed_out.sae == *sae)
     }
 }
 

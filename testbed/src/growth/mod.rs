@@ -25,7 +25,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use dske::protocol::NameError;
-use dske::psrd::{BlockError, PoolError};
+use dske::psrd::{BlockError, POOL_BYTES_MAX, PoolError};
 use dske::topology::TopologyError;
 use tokio::time::Instant;
 
@@ -84,7 +84,7 @@ impl Plan {
         hubs: &[3, 4, 6, 8, 12, 16, 23, 32],
         clients: &[2, 5, 10, 20, 50, 100, 200],
         shares_max: 1_000_000,
-        pool_bytes_max: 1 << 30,
+        pool_bytes_max: POOL_BYTES_MAX,
         repetitions: 3,
         duration: Duration::from_secs(1),
     };

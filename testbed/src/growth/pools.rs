@@ -70,7 +70,7 @@ fn measure_one(pool_bytes: usize, kept: &mut Vec<Ends>) -> Result<PoolPoint, Gro
         allocating += begun.elapsed();
         let begun = Instant::now();
         for allocation in &allocations {
-            there.peek(allocation)?;
+            there.peek(allocation, MAC_KEY_BYTES)?;
             there.consume(allocation)?;
         }
         receiving += begun.elapsed();

@@ -1,12 +1,13 @@
 //! Time and memory against the number of shares that a hub holds.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::secret::Secret;
 use dske::protocol::message::{DepositOutcome, DepositedKey, Plain};
-use dske::protocol::store::{Lookup, ShareStore, StoreLimits, Terms};
+use dske::protocol::store::{Asker, Lookup, ShareStore, StoreLimits, Terms};
 use dske::protocol::{KeyId, NameError};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
@@ -32,13 +33,15 @@ pub(super) fn measure(
     most: usize,
     progress: &impl Fn(&str),
 ) -> Result<(Vec<SharesPoint>, ShareStore), GrowthError> {
-    let mut store = ShareStore::new(StoreLimits {
+    let limits = StoreLimits {
         shares_max: most + 1,
         bytes_max: usize::MAX,
         ttl: Duration::from_secs(86_400),
         linger: Duration::ZERO,
         background: Duration::ZERO,
-    });
+    };
+    let master = BTreeSet::from(["carol".parse()?]);
+    let mut store = ShareStore::new(limits, &BTreeMap::from([("carol".parse()?, master)]));
     let mut source = Source::new()?;
     let mut points = Vec::new();
     let before = resident()?;
@@ -66,7 +69,10 @@ pub(super) fn measure(
 
 /// Stores one more share, hands it out and erases it, again and again. Returns the nanoseconds for each.
 fn pass_through(store: &mut ShareStore, source: &mut Source) -> f64 {
-    let slave = source.terms.slave_saes[0].clone();
+    let slave = Asker {
+        sae: &source.terms.slave_saes[0].clone(),
+        registration: Default::default(),
+    };
     let passing: Vec<_> = (0..PASSING).map(|_| source.draw()).collect();
     let stay = store.len();
     let begun = Instant::now();
@@ -76,12 +82,12 @@ fn pass_through(store: &mut ShareStore, source: &mut Source) -> f64 {
         source.now += Duration::from_millis(1);
         let outcome = store.deposit(source.now, &source.terms, vec![key]);
         assert_eq!(outcome, [DepositOutcome::Stored], "there is room for one");
-        let found = store.look_up(source.now, &master, &[key_id], &slave);
+        let found = store.look_up(source.now, &master, &[key_id], slave);
         assert!(
             matches!(found[..], [Lookup::Found(_)]),
             "it has just been stored"
         );
-        store.hand_out(source.now, &master, &[key_id], &slave);
+        store.hand_out(source.now, &master, &[key_id], slave);
         store.expire(source.now);
     }
     let ns = begun.elapsed().as_nanos() as f64 / PASSING as f64;
@@ -101,6 +107,7 @@ impl Source {
     fn new() -> Result<Self, NameError> {
         Ok(Self {
             terms: Arc::new(Terms {
+                account: 0,
                 master_sae: "carol".parse()?,
                 slave_saes: vec!["celia".parse()?],
                 size: KEY_BYTES,
@@ -115,6 +122,7 @@ impl Source {
         if self.drawn.is_multiple_of(KEYS_PER_DEPOSIT) {
             self.now += Duration::from_millis(1);
             self.terms = Arc::new(Terms {
+                account: 0,
                 master_sae: self.terms.master_sae.clone(),
                 slave_saes: self.terms.slave_saes.clone(),
                 size: KEY_BYTES,

@@ -248,7 +248,6 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
-    use crate::world::nemesis::testing::meet;
 
     const TOPOLOGY: &str = "threshold = 2\n\
         hubs = [{ name = \"hank\" }, { name = \"helen\" }]\n\
@@ -260,7 +259,7 @@ mod tests {
         let config = topology.hub(&topology.hubs[0].name).unwrap();
         let mut hub = Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(1)));
         let client: dske::protocol::NodeName = "carol".parse().unwrap();
-        let mut end = meet(&mut hub, client.as_str(), 1_024);
+        let mut end = hub.enroll(&client).unwrap();
         let query = FetchQuery {
             slave_sae: SaeId::from(&client),
             master_sae: "celia".parse().unwrap(),

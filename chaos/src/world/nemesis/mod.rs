@@ -9,8 +9,6 @@
 pub(super) mod flood;
 pub(crate) mod lossy;
 pub(super) mod rogue;
-#[cfg(test)]
-mod testing;
 
 use std::rc::Rc;
 use std::time::Duration;

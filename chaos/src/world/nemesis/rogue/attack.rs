@@ -264,7 +264,6 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
-    use crate::world::nemesis::testing::meet;
 
     const TOPOLOGY: &str = "threshold = 3\n\
         hubs = [{ name = \"hank\" }, { name = \"helen\" }, { name = \"hilary\" }]\n\
@@ -288,8 +287,8 @@ mod tests {
         let config = topology.hub(&topology.hubs[1].name).unwrap();
         let mut hub = Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(1)));
         let mut rng = ChaCha12Rng::seed_from_u64(2);
-        let mut honest = meet(&mut hub, "carol", 8_192);
-        meet(&mut hub, "celia", 8_192);
+        let mut honest = hub.enroll(&"carol".parse().unwrap()).unwrap();
+        hub.enroll(&"celia".parse().unwrap()).unwrap();
         let known = Known {
             key_id: KeyId::random(&mut rng),
             master_sae: "carol".parse().unwrap(),
@@ -303,7 +302,7 @@ mod tests {
         let response = hub.handle(Duration::ZERO, &request);
         let reply = honest.open_deposit_reply(&sent, &response).unwrap();
         assert_eq!(reply.keys[0].outcome, DepositOutcome::Stored);
-        let end = meet(&mut hub, "mallory", 8_192);
+        let end = hub.enroll(&"mallory".parse().unwrap()).unwrap();
         Scene {
             hub,
             end,
