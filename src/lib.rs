@@ -74,7 +74,7 @@
 //! ```
 //! use dske::crypto::generator::os_rng;
 //! use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
-//! use dske::crypto::robust::{SearchBudget, reconstruct};
+//! use dske::crypto::robust::{SearchBudget, Work, reconstruct};
 //! use dske::crypto::secret::Secret;
 //! use dske::crypto::shamir::{Sharing, split};
 //!
@@ -89,7 +89,8 @@
 //! shares[1].y[7] ^= 1; // the holder of the second share lies
 //!
 //! let fits = |candidate: &[u8]| tag.fits(candidate);
-//! let found = reconstruct(&shares, 3, &fits, &mut *rng, SearchBudget::new(100))?;
+//! let mut budget = SearchBudget::new(Work { subsets: 100, bytes: 100_000 });
+//! let found = reconstruct(&shares, 3, &fits, &mut *rng, &mut budget)?;
 //! assert_eq!(found.secret, secret);
 //! assert_eq!(found.culprits, [shares[1].x]);
 //! # Ok(()) }

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use common::{Tape, coefficients};
 use dske::crypto::gf256::mul;
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
-use dske::crypto::robust::{Method, ReconstructError, SearchBudget, name_culprits, reconstruct};
+use dske::crypto::robust::{
+    Method, ReconstructError, Search, SearchBudget, Step, Work, name_culprits, reconstruct,
+};
 use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{
     Share, ShareIndex, Sharing, SharingError, WINDOW_BYTES, recover, split,
@@ -230,14 +232,14 @@ proptest! {
             }
         }
         let fits = |candidate: &[u8]| tag.fits(candidate);
-        let found = reconstruct(&shares, k as u8, &fits, &mut rng, SearchBudget::new(BUDGET));
+        let found = reconstruct(&shares, k as u8, &fits, &mut rng, &mut subsets(BUDGET));
         match found {
             Ok(mut found) => {
                 prop_assert_eq!(&*found.secret, &secret, "the tag fits the right secret only");
                 // Wrong shares may cancel each other at zero: it takes so many right ones to tell beyond doubt who is wrong.
-                name_culprits(&shares, &mut found, SearchBudget::new(BUDGET));
+                name_culprits(&shares, &mut found, &mut rng);
                 let culprits: BTreeSet<_> = found.culprits.iter().copied().collect();
-                if n - liars >= k.max(2 * k - 2) && binomial(n, k) <= BUDGET as f64 {
+                if n - liars >= k.max(2 * k - 2) && liars < k {
                     prop_assert_eq!(&culprits, &wrong);
                     prop_assert!(shares.iter().all(|s| found.off.contains(&s.x) == wrong.contains(&s.x)));
                 } else if liars < k {
@@ -266,9 +268,15 @@ proptest! {
             lengths.iter().map(|(index, length)| Share { x: x(*index), y: Secret::from(vec![7; *length]) }).collect();
         let mut rng = ChaCha12Rng::seed_from_u64(1);
         let fits = |_: &[u8]| false;
-        prop_assert!(reconstruct(&shares, threshold, &fits, &mut rng, SearchBudget::new(50)).is_err());
+        prop_assert!(reconstruct(&shares, threshold, &fits, &mut rng, &mut subsets(50)).is_err());
         let _ = recover(&shares, threshold);
     }
+}
+
+/// A budget of so many subsets, however long the shares are.
+fn subsets(subsets: usize) -> SearchBudget {
+    let bytes = usize::MAX;
+    SearchBudget::new(Work { subsets, bytes })
 }
 
 fn binomial(n: usize, k: usize) -> f64 {
@@ -279,22 +287,23 @@ fn binomial(n: usize, k: usize) -> f64 {
 fn up_to_half_of_the_surplus_is_located_at_once_wherever_it_is() {
     let mut rng = ChaCha12Rng::seed_from_u64(5);
     let sharing = Sharing::new(3, 9).unwrap();
-    let secret: Vec<u8> = (0..60).collect();
-    let tag = KeyTag::compute(&secret[..TAG_SECRET_BYTES], &secret[TAG_SECRET_BYTES..]);
-    let honest = split(&secret, sharing, &mut rng);
-    // Every set of one to three wrong shares out of nine. No search is allowed.
-    for wrong in (1u32..1 << 9).filter(|set| set.count_ones() <= 3) {
-        let mut shares = honest.clone();
+    // Every set of one to three wrong shares out of nine, in short and in long secrets. No search is allowed.
+    let sets = (1u32..1 << 9).filter(|set| set.count_ones() <= 3);
+    for (wrong, length) in sets.flat_map(|set| [60, 700].map(|length| (set, length))) {
+        let mut secret = vec![0; length];
+        rng.fill_bytes(&mut secret);
+        let tag = KeyTag::compute(&secret[..TAG_SECRET_BYTES], &secret[TAG_SECRET_BYTES..]);
+        let mut shares = split(&secret, sharing, &mut rng);
         for (index, share) in shares
             .iter_mut()
             .enumerate()
             .filter(|(i, _)| wrong >> i & 1 == 1)
         {
-            share.y[index] ^= 0x80;
-            share.y[59] ^= 1;
+            share.y[index * length / 10] ^= 0x80;
+            share.y[length - 1] ^= 1;
         }
         let fits = |candidate: &[u8]| tag.fits(candidate);
-        let found = reconstruct(&shares, 3, &fits, &mut rng, SearchBudget::new(0)).unwrap();
+        let found = reconstruct(&shares, 3, &fits, &mut rng, &mut subsets(0)).unwrap();
         assert_eq!(
             found.culprits.len(),
             wrong.count_ones() as usize,
@@ -306,6 +315,156 @@ fn up_to_half_of_the_surplus_is_located_at_once_wherever_it_is() {
                 .iter()
                 .all(|x| wrong >> (x.get() - 1) & 1 == 1)
         );
+    }
+}
+
+/// Shares of a secret with its tag, of which a set is wrong: those lie on another polynomial, all of them on the same.
+fn shares_with_wrong_ones(
+    sharing: Sharing,
+    wrong: u32,
+    rng: &mut ChaCha12Rng,
+) -> (Vec<u8>, KeyTag, Vec<Share>) {
+    let mut secret = vec![0; TAG_SECRET_BYTES + 16];
+    rng.fill_bytes(&mut secret);
+    let tag = KeyTag::compute(&secret[..TAG_SECRET_BYTES], &secret[TAG_SECRET_BYTES..]);
+    let mut other = secret.clone();
+    rng.fill_bytes(&mut other);
+    let (right, others) = (split(&secret, sharing, rng), split(&other, sharing, rng));
+    let shares = right.into_iter().zip(others).enumerate();
+    let shares = shares.map(|(i, (right, other))| if wrong >> i & 1 == 1 { other } else { right });
+    (secret, tag, shares.collect())
+}
+
+#[test]
+fn every_pattern_of_wrong_shares_among_ten_is_solved_as_soon_as_it_can_be() {
+    let mut rng = ChaCha12Rng::seed_from_u64(6);
+    for (k, n) in [(1_usize, 4), (2, 5), (3, 7), (5, 10), (8, 10)] {
+        let sharing = Sharing::allowing_single(k as u8, n).unwrap();
+        for wrong in 0..1_u32 << n {
+            let (secret, tag, shares) = shares_with_wrong_ones(sharing, wrong, &mut rng);
+            let fits = |candidate: &[u8]| tag.fits(candidate);
+            let mut budget = subsets(binomial(n.into(), k) as usize);
+            let mut search = Search::new(k as u8);
+            // The shares come in one by one.
+            let solved_with = (1..=shares.len()).find(|&m| {
+                loop {
+                    match search.step(&shares[..m], &|_| false, &fits, &mut rng, Some(&mut budget))
+                    {
+                        Step::Found(found) => {
+                            assert_eq!(*found.secret, secret);
+                            return true;
+                        }
+                        Step::Missed => {}
+                        Step::Idle => return false,
+                    }
+                }
+            });
+            let right = (0..usize::from(n)).filter(|i| wrong >> i & 1 == 0);
+            let can_be_solved_with = right.map(|i| i + 1).nth(k - 1);
+            assert_eq!(
+                solved_with, can_be_solved_with,
+                "{wrong:b} of {n}, {k} needed"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_subset_is_tried_twice_and_none_beyond_the_budget() {
+    let mut rng = ChaCha12Rng::seed_from_u64(7);
+    let sharing = Sharing::new(5, 10).unwrap();
+    let shares = split(&[7; 100], sharing, &mut rng);
+    // All of them, C(10, 5), but for the first shares, which cost nothing; and what another budget allows.
+    let bytes = 20 * 5 * 100;
+    for (mut budget, expected) in [
+        (subsets(usize::MAX), 251),
+        (subsets(30), 30),
+        (
+            SearchBudget::new(Work {
+                subsets: 100,
+                bytes,
+            }),
+            20,
+        ),
+    ] {
+        let mut search = Search::new(5);
+        for m in 1..=10 {
+            let nothing = |_: &[u8]| false;
+            let shares = &shares[..m];
+            while !matches!(
+                search.step(shares, &|_| false, &nothing, &mut rng, Some(&mut budget)),
+                Step::Idle
+            ) {}
+        }
+        let Work { subsets, bytes } = budget.spent();
+        assert_eq!((subsets, bytes), (expected, expected * 5 * 100));
+    }
+}
+
+#[test]
+fn shares_of_suspects_are_believed_last() {
+    let mut rng = ChaCha12Rng::seed_from_u64(8);
+    let sharing = Sharing::new(3, 7).unwrap();
+    let (secret, tag, shares) = shares_with_wrong_ones(sharing, 0b1011, &mut rng);
+    let fits = |candidate: &[u8]| tag.fits(candidate);
+    let suspects = |x: ShareIndex| [1, 2, 4].contains(&x.get());
+    let mut search = Search::new(3);
+    let found = search.step(&shares, &suspects, &fits, &mut rng, None);
+    assert!(
+        matches!(found, Step::Found(found) if *found.secret == secret),
+        "at the first attempt"
+    );
+}
+
+/// What is wrong cancels at zero, so that the first shares lead to the right secret on a wrong polynomial.
+#[test]
+fn liars_whose_errors_cancel_at_the_secret_are_named_wherever_it_can_be_told() {
+    let mut rng = ChaCha12Rng::seed_from_u64(9);
+    for (k, n, named) in [
+        (3_u8, 6, true),
+        (3, 5, false),
+        (4, 9, true),
+        (4, 8, false),
+        (5, 16, true),
+    ] {
+        let sharing = Sharing::new(k, n).unwrap();
+        let mut secret = vec![0; 300];
+        rng.fill_bytes(&mut secret);
+        let mut shares = split(&secret, sharing, &mut rng);
+        // The first K − 1 hubs add a polynomial that is zero at zero and at the K-th hub.
+        let liars = usize::from(k) - 1;
+        let mut error = split(&[0; 300], Sharing::new(k - 1, n).unwrap(), &mut rng);
+        for share in &mut error {
+            // (x − xₖ) · p(x), with p(0) = 0 and a degree below K − 1
+            let factor = share.x.get() ^ k;
+            share
+                .y
+                .iter_mut()
+                .for_each(|y| *y = dske::crypto::gf256::mul(*y, factor));
+        }
+        for (share, error) in shares.iter_mut().zip(&error).take(liars) {
+            share
+                .y
+                .iter_mut()
+                .zip(error.y.iter())
+                .for_each(|(y, e)| *y ^= e);
+        }
+        let fits = |candidate: &[u8]| candidate == secret;
+        let mut found = reconstruct(&shares, k, &fits, &mut rng, &mut subsets(0)).unwrap();
+        assert_eq!(found.method, Method::FirstShares);
+        assert_eq!(
+            found.off.len(),
+            usize::from(n - k),
+            "the honest ones but one"
+        );
+        name_culprits(&shares, &mut found, &mut rng);
+        let culprits: Vec<usize> = found.culprits.iter().map(|x| x.get().into()).collect();
+        let expected: Vec<usize> = if named {
+            (1..=liars).collect()
+        } else {
+            Vec::new()
+        };
+        assert_eq!(culprits, expected, "{k} of {n}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
+use dske::crypto::robust::Work;
 use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{ShareIndex, Sharing};
 use dske::protocol::channel::{ClientEnd, OpenError, PoolOwner};
@@ -12,7 +13,7 @@ use dske::protocol::hub::{Hub, HubConfig, OobError, PsrdRequest, RegistrationReq
 use dske::protocol::initiator::{
     Deposits, EstablishRequest, EstablishedKey, Initiator, Patience, Progress,
 };
-use dske::protocol::limits::BLOCKS_MAX;
+use dske::protocol::limits::{BLOCKS_MAX, SUBSETS_MAX};
 use dske::protocol::message::{
     DepositBody, DepositOutcome, DepositReply, DepositResult, FetchAnswer, FetchQuery, FetchReply,
     FetchResult, FoundShare, Plain,
@@ -579,7 +580,7 @@ fn too_few_right_shares_are_never_a_key() {
     match responder.progress(NOW) {
         Progress::Failed(FetchError::Unavailable {
             usable: 5,
-            threshold: 3,
+            needed: 3,
             ..
         }) => {}
         other => panic!("{other:?}"),
@@ -639,6 +640,133 @@ fn a_second_key_that_fits_takes_the_first_one_back_and_raises_one_alarm() {
         alarms.extend(events.filter(|event| matches!(event, Event::TwoKeysFit(_))));
     }
     assert_eq!(alarms, [Event::TwoKeysFit(key_id)]);
+}
+
+/// What a hub answers that holds these keys.
+fn answer_all(deposit: &DepositBody<Plain>) -> FetchReply<Plain> {
+    let keys = deposit.keys.iter().map(|key| {
+        let one = DepositBody {
+            keys: vec![key.clone()],
+            ..deposit.clone()
+        };
+        answer_from(&one, key.key_id).keys.remove(0)
+    });
+    FetchReply {
+        keys: keys.collect(),
+    }
+}
+
+/// Changes a share of every key.
+fn lie_about_all(reply: &mut FetchReply<Plain>) {
+    for result in &mut reply.keys {
+        let FetchAnswer::Found(found) = &mut result.answer else {
+            panic!("not found")
+        };
+        found.share.0[50] ^= 1;
+    }
+}
+
+#[test]
+fn a_lying_hub_is_searched_for_once_in_a_call_and_never_once_its_keys_are_known() {
+    let sharing = Sharing::new(8, 16).unwrap();
+    let (_, deposits) = begin_with(128, sharing, 1);
+    let query = query("b", &key_ids(&deposits));
+    for liar in 1..=16 {
+        let mut responder = Responder::begin(query.clone(), sharing, 10 * NOW);
+        let mut blamed = 0;
+        for (x, deposit) in &deposits {
+            let mut reply = answer_all(deposit);
+            if x.get() == liar {
+                lie_about_all(&mut reply);
+            }
+            responder.on_reply(*x, reply, &mut rng(3));
+            while responder.work(&mut rng(3)) {}
+            let events = responder.take_events().into_iter();
+            blamed += events
+                .filter(|event| matches!(event, Event::Blamed(_)))
+                .count();
+        }
+        assert!(matches!(responder.progress(NOW), Progress::Done(keys) if keys.len() == 128));
+        assert_eq!(blamed, 128, "once for each key");
+        // Nine shares, of which one is wrong, come before error correction has its turn.
+        let subsets = responder.take_worked().subsets;
+        assert!(
+            subsets <= if liar <= 8 { 8 } else { 0 },
+            "{subsets} with liar {liar}"
+        );
+    }
+}
+
+#[test]
+fn a_hopeless_search_is_bounded_done_in_slices_and_ends_the_call() {
+    let sharing = Sharing::new(10, 20).unwrap();
+    let (_, deposits) = begin_with(2, sharing, 1);
+    let mut responder = Responder::begin(query("b", &key_ids(&deposits)), sharing, 10 * NOW);
+    let mut work = Work::default();
+    for (x, deposit) in &deposits {
+        let mut reply = answer_all(deposit);
+        if x.get() % 2 == 0 {
+            lie_about_all(&mut reply);
+        }
+        responder.on_reply(*x, reply, &mut rng(3));
+        loop {
+            let slice = responder.take_worked();
+            work.subsets += slice.subsets;
+            work.bytes += slice.bytes;
+            assert!(slice.subsets <= 128, "{slice:?}");
+            let has_more = responder.work(&mut rng(3));
+            assert!(!has_more || matches!(responder.progress(NOW), Progress::WaitUntil(_)));
+            if !has_more {
+                break;
+            }
+        }
+    }
+    assert_eq!(work.subsets, SUBSETS_MAX);
+    assert_eq!(work.bytes, SUBSETS_MAX * 10 * 80);
+    let failed = responder.progress(NOW);
+    assert!(matches!(
+        failed,
+        Progress::Failed(FetchError::Unavailable { usable: 20, .. })
+    ));
+}
+
+#[test]
+fn a_call_that_needs_more_hubs_waits_for_them_and_does_not_call_the_key_unknown() {
+    let sharing = Sharing::new(2, 5).unwrap();
+    let (_, deposits) = begin_with(1, sharing, 1);
+    let query = query("b", &key_ids(&deposits));
+    // Which hubs have a share, in order; and what becomes of the call after each answer.
+    for (holds, states) in [
+        ([true, true, true, true, true], "wwwdd"),
+        ([false, true, true, true, true], "wwwwd"),
+        ([true, false, true, false, true], "wwwff"),
+    ] {
+        let mut responder = Responder::begin(query.clone(), sharing, 10 * NOW).need(4);
+        let told: String = deposits
+            .iter()
+            .zip(holds)
+            .map(|((x, deposit), holds)| {
+                let mut reply = answer_all(deposit);
+                if !holds {
+                    reply.keys[0].answer = FetchAnswer::NotFound;
+                }
+                responder.on_reply(*x, reply, &mut rng(3));
+                match responder.progress(NOW) {
+                    Progress::WaitUntil(_) => 'w',
+                    Progress::Done(_) => 'd',
+                    Progress::Failed(FetchError::Unavailable { needed: 4, .. }) => 'f',
+                    Progress::Failed(error) => panic!("{error}"),
+                }
+            })
+            .collect();
+        assert_eq!(told, states);
+        assert_eq!(responder.has_all_shares(), !holds.contains(&false));
+    }
+}
+
+fn key_ids(deposits: &Deposits) -> Vec<KeyId> {
+    let keys = &deposits[&first()].keys;
+    keys.iter().map(|key| key.key_id).collect()
 }
 
 fn method() -> impl Strategy<Value = Method> {

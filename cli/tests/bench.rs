@@ -282,9 +282,10 @@ fn lying_kmes(master: &'static str, slave: &'static str) -> Lab {
             "registrations": 0, "refills": 0, "retries": 0, "unverified": 0, "psrd_exhausted": 0})
     });
     for (name, port) in ["carol", "celia"].into_iter().zip(lab.base_port + 5..) {
-        let status = json!({"name": name, "uptime_ms": 1, "saes": [name], "hubs": hubs, "keys_requested": 0,
+        let status = json!({"name": name, "uptime_ms": 1, "saes": [name], "claims": 0, "hubs": hubs, "keys_requested": 0,
             "keys_established": 0, "keys_fetched": 0, "establish_failures": 0, "fetch_failures": 0, "late_shares": 0,
-            "error_corrections": 0, "subset_searches": 0, "alarms": 0});
+            "error_corrections": 0, "subset_searches": 0, "subsets_tried": 0,
+            "search_bytes": 0, "alarms": 0});
         let etsi = json!({"source_KME_ID": "carol", "target_KME_ID": "celia", "master_SAE_ID": "carol",
             "slave_SAE_ID": "celia", "key_size": 256, "stored_key_count": 1, "max_key_count": 1,
             "max_key_per_request": 128, "max_key_size": 1024, "min_key_size": 8, "max_SAE_ID_count": 0});

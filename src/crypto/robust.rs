@@ -3,16 +3,30 @@
 //! The caller says whether a candidate is the secret, for example because a tag fits. With M shares and threshold K, in
 //! this order:
 //!
-//! 1. the first K shares, in the hope that none is wrong;
+//! 1. K shares in the hope that none is wrong: the first ones, and those of suspects last;
 //! 2. error correction, which locates up to ⌊(M − K) / 2⌋ wrong shares at once;
 //! 3. search through subsets of K shares, within a budget.
+//!
+//! Shares may come in one by one: a [`Search`] tries nothing twice, so that after each further share only subsets with that
+//! share are tried.
 //!
 //! Knowing the secret is not yet knowing the polynomial: wrong shares may cancel each other at zero, where the secret is,
 //! and nowhere else. Another polynomial through the secret meets the right one at K − 2 shares at most, besides zero. So
 //! with fewer than K wrong shares, a polynomial on which 2K − 2 shares agree is the right one, and the shares off it are
-//! wrong beyond doubt. Where fewer agree, the shares alone do not tell who is right, and nobody is named.
+//! wrong beyond doubt. Where fewer agree, the shares alone do not tell who is right, and nobody is named. The right
+//! polynomial is not searched for. The secret is one more point of it, and a right one: with this point, error correction
+//! locates all wrong shares wherever 2K − 2 right ones agree and fewer than K are wrong.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `search` | the three steps, for shares that come in one by one |
+//! | `locate` | error correction |
+//! | `subsets` | the subsets of a set |
+//! | `budget` | what searching may cost |
 
+mod budget;
 mod locate;
+mod search;
 mod subsets;
 
 use std::borrow::Borrow;
@@ -24,22 +38,9 @@ use subtle::ConstantTimeEq;
 use super::gf256::combine;
 use super::secret::Secret;
 use super::shamir::{LagrangeWeights, Share, ShareIndex, SharingError, check, interpolate};
-use locate::locate_wrong;
-use subsets::Subsets;
-
-/// How many subsets of the shares may be tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SearchBudget {
-    subsets_max: usize,
-}
-
-impl SearchBudget {
-    /// At most this many subsets.
-    #[must_use]
-    pub fn new(subsets_max: usize) -> Self {
-        Self { subsets_max }
-    }
-}
+pub use budget::{SearchBudget, Work};
+use locate::{Point, locate_wrong};
+pub use search::{Search, Step};
 
 /// How the secret was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub enum Method {
     FirstShares,
     /// Wrong shares were located by error correction.
     ErrorCorrection,
+    /// The shares of suspects were left out.
+    WithoutSuspects,
     /// A subset of right shares was found by search.
     SubsetSearch,
 }
@@ -88,13 +91,47 @@ pub struct Reconstruction {
 }
 
 impl Reconstruction {
-    /// Compares the shares that have not been compared yet with the polynomial.
-    fn judge(&mut self, shares: &[Share]) {
+    /// The secret that the points lead to, if it fits.
+    fn try_points(
+        points: &[impl Borrow<Share>],
+        fits: &dyn Fn(&[u8]) -> bool,
+        method: Method,
+    ) -> Option<Self> {
+        let secret = interpolate(points, 0).ok().filter(|secret| fits(secret))?;
+        Some(Self {
+            secret,
+            off: Vec::new(),
+            culprits: Vec::new(),
+            method,
+            on: points.iter().map(|share| share.borrow().x).collect(),
+            threshold: points.len(),
+        })
+    }
+
+    /// The number of shares that are on the polynomial.
+    #[must_use]
+    pub fn agreeing(&self) -> usize {
+        self.on.len()
+    }
+
+    /// Whether nothing more can be said: no share is off the polynomial, or those that are off are wrong beyond doubt.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.off.len() == self.culprits.len()
+    }
+
+    /// Compares the shares that have not been compared yet with the polynomial: each once, however often this is called.
+    pub fn compare(&mut self, shares: &[impl Borrow<Share>]) {
         let determine = self.on.iter().take(self.threshold);
         let points: Vec<&Share> = determine
-            .filter_map(|x| shares.iter().find(|share| share.x == *x))
+            .filter_map(|x| {
+                shares
+                    .iter()
+                    .map(Borrow::borrow)
+                    .find(|share| share.x == *x)
+            })
             .collect();
-        for share in shares {
+        for share in shares.iter().map(Borrow::borrow) {
             if self.on.contains(&share.x) || self.off.contains(&share.x) {
                 continue;
             }
@@ -133,34 +170,35 @@ fn agreement_needed(threshold: usize) -> usize {
 /// Names the shares that are wrong beyond doubt, once the secret is known. `found` may hold a wrong polynomial through the
 /// secret. If the right one can be told, `found` is replaced by it.
 ///
-/// `shares` are those in which the secret was found, and those that came since. Each is compared once, however often this
-/// is called.
-pub fn name_culprits(shares: &[Share], found: &mut Reconstruction, budget: SearchBudget) {
+/// `shares` are those in which the secret was found, and those that came since.
+pub fn name_culprits(shares: &[Share], found: &mut Reconstruction, rng: &mut dyn CryptoRng) {
+    found.compare(shares);
     let k = found.threshold;
-    found.judge(shares);
-    let settled = found.off.len() == found.culprits.len();
-    if settled || shares.len() < agreement_needed(k) {
+    if found.is_settled() || shares.len() < agreement_needed(k) || check(shares).is_err() {
         return;
     }
     let secret = found.secret.clone();
+    let known = Point { x: 0, y: &secret };
+    let points: Vec<Point<'_>> = iter::once(known)
+        .chain(shares.iter().map(Point::from))
+        .collect();
     let fits = |candidate: &[u8]| candidate.ct_eq(&secret).into();
-    let mut attempt = Attempt {
-        shares,
-        fits: &fits,
-        tried: 0,
-    };
-    for subset in Subsets::new(shares.len(), k).take(budget.subsets_max) {
-        let points: Vec<&Share> = subset.iter().filter_map(|&i| shares.get(i)).collect();
-        if let Some(candidate) = attempt.candidate(&points, found.method)
-            && !candidate.culprits.is_empty()
-        {
-            *found = candidate;
-            return;
+    for wrong in locate_wrong(&points, k, rng) {
+        let right = shares.iter().zip(wrong.iter().skip(1));
+        let right = right.filter(|(_, wrong)| !**wrong).map(|(share, _)| share);
+        let right: Vec<&Share> = right.take(k).collect();
+        let candidate = Reconstruction::try_points(&right, &fits, found.method);
+        if let Some(mut candidate) = candidate.filter(|_| right.len() == k) {
+            candidate.compare(shares);
+            if !candidate.culprits.is_empty() {
+                *found = candidate;
+                return;
+            }
         }
     }
 }
 
-/// Finds the secret that `fits`.
+/// Finds the secret that `fits`, in shares that are all there. Only the subset search is limited by the budget.
 ///
 /// # Errors
 /// If the shares do not go together, or nothing fits within the budget.
@@ -169,92 +207,28 @@ pub fn reconstruct(
     threshold: u8,
     fits: &dyn Fn(&[u8]) -> bool,
     rng: &mut dyn CryptoRng,
-    budget: SearchBudget,
+    budget: &mut SearchBudget,
 ) -> Result<Reconstruction, ReconstructError> {
     check(shares)?;
-    let k = usize::from(threshold);
-    let first = shares.get(..k).filter(|first| !first.is_empty());
-    let first = first.ok_or(SharingError::TooFewShares {
-        needed: threshold,
-        got: shares.len(),
-    })?;
-    let mut attempt = Attempt {
-        shares,
-        fits,
-        tried: 0,
-    };
-    if let Some(found) = attempt.candidate(first, Method::FirstShares) {
-        return Ok(found);
+    if threshold == 0 || shares.len() < usize::from(threshold) {
+        return Err(ReconstructError::Shares(SharingError::TooFewShares {
+            needed: threshold,
+            got: shares.len(),
+        }));
     }
-    if let Some(found) = attempt.correct_errors(k, rng) {
-        return Ok(found);
-    }
-    for subset in Subsets::new(shares.len(), k)
-        .skip(1)
-        .take(budget.subsets_max)
-    {
-        let points: Vec<&Share> = subset.iter().filter_map(|&i| shares.get(i)).collect();
-        if let Some(found) = attempt.candidate(&points, Method::SubsetSearch) {
-            return Ok(found);
-        }
-    }
-    Err(ReconstructError::NoFit {
-        shares: shares.len(),
-        threshold,
-        tried: attempt.tried,
-    })
-}
-
-struct Attempt<'a> {
-    shares: &'a [Share],
-    fits: &'a dyn Fn(&[u8]) -> bool,
-    tried: usize,
-}
-
-impl Attempt<'_> {
-    /// A wrong share escapes one combination of its bytes with probability 1/256, and four with 2^-32. After that there is
-    /// still the search.
-    const COMBINATIONS: usize = 4;
-
-    fn correct_errors(&mut self, k: usize, rng: &mut dyn CryptoRng) -> Option<Reconstruction> {
-        let mut wrong = vec![false; self.shares.len()];
-        for _ in 0..Self::COMBINATIONS {
-            for index in locate_wrong(self.shares, k, rng)? {
-                if let Some(wrong) = wrong.get_mut(index) {
-                    *wrong = true;
-                }
-            }
-            let right = self.shares.iter().zip(&wrong).filter(|(_, wrong)| !**wrong);
-            let right: Vec<&Share> = right.map(|(share, _)| share).take(k).collect();
-            if right.len() < k {
-                return None;
-            }
-            if let Some(found) = self.candidate(&right, Method::ErrorCorrection) {
-                return Some(found);
+    let mut search = Search::new(threshold);
+    let mut tried = 0;
+    loop {
+        match search.step(shares, &|_| false, fits, rng, Some(budget)) {
+            Step::Found(found) => return Ok(found),
+            Step::Missed => tried += 1,
+            Step::Idle => {
+                return Err(ReconstructError::NoFit {
+                    shares: shares.len(),
+                    threshold,
+                    tried,
+                });
             }
         }
-        None
-    }
-
-    fn candidate(
-        &mut self,
-        points: &[impl Borrow<Share>],
-        method: Method,
-    ) -> Option<Reconstruction> {
-        self.tried += 1;
-        let secret = interpolate(points, 0).ok()?;
-        if !(self.fits)(&secret) {
-            return None;
-        }
-        let mut found = Reconstruction {
-            secret,
-            off: Vec::new(),
-            culprits: Vec::new(),
-            method,
-            on: points.iter().map(|share| share.borrow().x).collect(),
-            threshold: points.len(),
-        };
-        found.judge(self.shares);
-        Some(found)
     }
 }

@@ -35,6 +35,7 @@ pub fn kme_status(error: &KmeError) -> u16 {
         | KmeError::HandedOut(_)
         | KmeError::Fetch(FetchError::NotFound { .. }) => 400,
         KmeError::Busy
+        | KmeError::TooManyHandedOut(_)
         | KmeError::Establish(_)
         | KmeError::Fetch(FetchError::Unavailable { .. } | FetchError::Ambiguous { .. }) => 503,
     }
@@ -63,13 +64,13 @@ pub(super) fn oob_status(error: &OobError) -> u16 {
 /// An error as a response.
 pub(super) fn kme_error(error: &KmeError) -> HttpResponse {
     let body = kme_body(error);
-    match kme_status(error) {
-        // RFC 9110 section 10.2.3. In a second, many calls have ended.
-        503 if *error == KmeError::Busy => HttpResponse::ServiceUnavailable()
+    match (kme_status(error), error) {
+        // RFC 9110 section 10.2.3. In a second, many calls have ended, and some keys are forgotten.
+        (503, KmeError::Busy | KmeError::TooManyHandedOut(_)) => HttpResponse::ServiceUnavailable()
             .insert_header((RETRY_AFTER, "1"))
             .json(body),
-        401 => unauthorized(&body.message),
-        status => json(status, &body),
+        (401, _) => unauthorized(&body.message),
+        (status, _) => json(status, &body),
     }
 }
 
@@ -79,9 +80,12 @@ mod tests {
 
     #[test]
     fn who_is_refused_for_too_much_load_is_told_when_to_come_again() {
-        let busy = kme_error(&KmeError::Busy);
-        assert_eq!(busy.status(), 503);
-        assert_eq!(busy.headers().get(RETRY_AFTER).unwrap(), "1");
+        let full = KmeError::TooManyHandedOut("celia".parse().unwrap());
+        for error in [KmeError::Busy, full] {
+            let busy = kme_error(&error);
+            assert_eq!(busy.status(), 503);
+            assert_eq!(busy.headers().get(RETRY_AFTER).unwrap(), "1");
+        }
         let other = kme_error(&KmeError::Fetch(FetchError::Ambiguous {
             key_id: "bc490419-7d60-487f-adc1-4ddcc177c139".parse().unwrap(),
             threshold: 3,

@@ -5,13 +5,15 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::protocol::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX};
 use crate::protocol::{KeyId, SaeId};
 
 use super::etsi::{KeyContainer, KeyIds, KeyRequest, Status};
 use super::message_body::MessageBody;
 
-/// Largest answer that is read, in bytes: 128 keys of 64 kbit fit several times.
-const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Largest answer that is read, in bytes: as many keys as a call may have, of the largest size, with 256 bytes each for what
+/// stands around them. They are handed out once, so that an answer that is not read is lost.
+const ANSWER_BYTES_MAX: usize = KEYS_PER_MESSAGE_MAX * (KEY_BYTES_MAX.div_ceil(3) * 4 + 256);
 
 /// Why a call did not deliver what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

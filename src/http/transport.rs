@@ -12,7 +12,7 @@ use crate::protocol::hub::{OobError, PsrdRequest, Registration, RegistrationRequ
 use crate::protocol::limits::BODY_BYTES_MAX;
 use crate::protocol::wire::SIGNATURE_HEADER;
 use crate::protocol::{Method, Request, Response};
-use crate::psrd::{BLOCK_BYTES_MAX, Block};
+use crate::psrd::Block;
 
 use super::out_of_band_routes::OCTETS;
 use super::paths;
@@ -115,7 +115,8 @@ impl Transport for HttpTransport {
         &self,
         request: PsrdRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
-        let answer = self.oob(paths::PSRD, &request, OCTETS, BLOCK_BYTES_MAX + 1024);
+        // The ID of a block comes before its bytes, and a refusal is no longer than this.
+        let answer = self.oob(paths::PSRD, &request, OCTETS, request.size + 1024);
         async move {
             let body = match answer.await? {
                 Ok(body) => body,

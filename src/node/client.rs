@@ -32,6 +32,7 @@ use rand::CryptoRng;
 use crate::protocol::initiator::EstablishedKey;
 
 use super::transport::Transport;
+use super::while_heard::WhileHeard;
 pub use config::{ClientConfig, HubPeer, KeyLimits, Timing};
 pub use error::KmeError;
 use hubs::Hubs;
@@ -64,10 +65,10 @@ impl Actor for ClientNode {
 }
 
 impl Handler<GetKey> for ClientNode {
-    type Result = ResponseFuture<Result<Vec<EstablishedKey>, KmeError>>;
+    type Result = WhileHeard<Result<Vec<EstablishedKey>, KmeError>>;
 
     fn handle(&mut self, message: GetKey, _: &mut Self::Context) -> Self::Result {
-        Box::pin(Rc::clone(&self.kme).get_key(message))
+        WhileHeard::new(Rc::clone(&self.kme).get_key(message))
     }
 }
 

@@ -1,91 +1,203 @@
 //! Which keys an SAE has been given. Each is handed out once, even if it is asked for twice at the same moment.
+//!
+//! A key can be had from any K hubs that hold its shares. So a claim lives as long as a hub may hold one. Once all hubs
+//! have handed their shares out to the SAE, the claim need not live longer than they do so again.
 
-use std::hash::{Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use hashbrown::HashSet;
+use hashbrown::HashTable;
 
 use crate::harness::{Canary, canary};
+use crate::protocol::KeyId;
+use crate::protocol::accounts::Accounts;
 use crate::protocol::message::FetchQuery;
-use crate::protocol::{KeyId, KeyName, SaeId};
+
+/// Claims at most: 5,500 keys a second for ten minutes of which not all hubs hand out their shares, and far more if they
+/// do.
+const CLAIMS_MAX: usize = 3_500_000;
+
+/// The claims are in many tables, so that no step takes long, neither to sweep one nor to let it grow.
+const SHARDS: usize = 256;
+
+/// Places of a table that holds its part of [`CLAIMS_MAX`]. All tables together take 71 MB then.
+const PLACES: usize = 16 * 1024;
+
+const _: () = assert!(
+    CLAIMS_MAX / SHARDS + 600 <= PLACES / 8 * 7,
+    "a table grows when 7 of 8 places are taken; that one has 600 claims more than its part is five deviations away"
+);
+
+/// How long claims live.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ClaimTimes {
+    /// As long as any hub may hold a share of a key that is fetched now.
+    pub(super) share_life: Duration,
+    /// As long as a hub may hand a share out again to an SAE that has just fetched it.
+    pub(super) repeats: Duration,
+}
 
 /// An SAE has been given this key, or is fetching it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 struct Claim {
-    sae: SaeId,
-    key: KeyName,
+    /// Stands for the SAE, the master and the key ID, which take ten times as much: their hash under a secret. A key with
+    /// the hash of another one is refused, which happens to one of 5 · 10^12 keys while all places are taken. Nobody can
+    /// bring it about, since nobody knows the secret.
+    hash: u64,
+    /// In seconds since the start.
+    until: u32,
+    account: u32,
 }
 
-/// Hashes the key ID alone, which nearly always tells keys apart.
-impl Hash for Claim {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key.key_id.hash(state);
-    }
+const _: () = assert!(
+    size_of::<Claim>() == 16,
+    "there may be some millions of them"
+);
+
+/// Why keys cannot be claimed. Nothing has been claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unclaimable {
+    /// This one is claimed already.
+    Taken(KeyId),
+    /// No more claims of this SAE can be remembered.
+    Full,
 }
 
-/// Never iterated. SAEs choose the key IDs. The hasher has a secret, so that they cannot choose IDs that collide.
-type Claims = HashSet<Claim, RandomState>;
-
-/// Remembers each claim for as long as a hub may still have the share and hand it out again, and at most twice as long.
+/// Remembers each claim for as long as it lives, and longer by no more than a quarter of [`ClaimTimes::repeats`].
 pub(super) struct HandedOut {
-    keep: Duration,
-    /// No recent claim was made before this time.
-    since: Duration,
-    recent: Claims,
-    /// Those made before the recent ones. All of them are forgotten at the same time.
-    earlier: Claims,
+    times: ClaimTimes,
+    hasher: RandomState,
+    shards: Vec<HashTable<Claim>>,
+    /// Each SAE has one.
+    accounts: Accounts,
+    held: usize,
+    /// Sweeps so far. They take the shards in turn.
+    sweeps: u64,
 }
 
 impl HandedOut {
-    pub(super) fn new(keep: Duration) -> Self {
+    /// Nothing is claimed yet.
+    pub(super) fn new(times: ClaimTimes, accounts: usize) -> Self {
         Self {
-            keep,
-            since: Duration::ZERO,
-            recent: Claims::default(),
-            earlier: Claims::default(),
+            times,
+            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
+            accounts: Accounts::with_equal_parts(CLAIMS_MAX, accounts),
+            held: 0,
+            sweeps: 0,
         }
     }
 
+    /// How many claims are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.held
+    }
+
     /// Claims all keys of a query for its slave SAE, or none.
-    ///
-    /// # Errors
-    /// The first key that is claimed already.
-    pub(super) fn claim(&mut self, now: Duration, query: &FetchQuery) -> Result<(), KeyId> {
+    pub(super) fn claim(
+        &mut self,
+        now: Duration,
+        account: usize,
+        query: &FetchQuery,
+    ) -> Result<(), Unclaimable> {
         if canary(Canary::HandedOutTwice) {
             return Ok(());
         }
-        if now > self.since + self.keep {
-            self.since = now;
-            std::mem::swap(&mut self.recent, &mut self.earlier);
-            self.recent.clear();
+        self.sweep(now);
+        let hashes = self.hashes(query);
+        for (hash, key_id) in hashes.iter().zip(&query.key_ids) {
+            if shard(&mut self.shards, *hash)
+                .find(*hash, is(*hash))
+                .is_some()
+            {
+                return Err(Unclaimable::Taken(*key_id));
+            }
         }
-        let claims: Vec<Claim> = claims(query).collect();
-        let is_taken = |claim: &Claim| self.recent.contains(claim) || self.earlier.contains(claim);
-        if let Some(taken) = claims.iter().find(|claim| is_taken(claim)) {
-            return Err(taken.key.key_id);
+        if !self.accounts.take(account, hashes.len()) {
+            return Err(Unclaimable::Full);
         }
-        self.recent.extend(claims);
+        self.held += hashes.len();
+        let until = seconds(now + self.times.share_life);
+        for hash in hashes {
+            let claim = Claim {
+                hash,
+                until,
+                account: u32::try_from(account).expect("there is memory for fewer accounts"),
+            };
+            shard(&mut self.shards, hash).insert_unique(hash, claim, |claim| claim.hash);
+        }
         Ok(())
+    }
+
+    /// All hubs have handed out their shares of these keys.
+    pub(super) fn settle(&mut self, now: Duration, query: &FetchQuery) {
+        let until = seconds(now + self.times.repeats);
+        for hash in self.hashes(query) {
+            if let Some(claim) = shard(&mut self.shards, hash).find_mut(hash, is(hash)) {
+                claim.until = claim.until.min(until);
+            }
+        }
     }
 
     /// Gives the claims of a query back: its keys could not be had.
     pub(super) fn give_back(&mut self, query: &FetchQuery) {
-        for claim in claims(query) {
-            if !self.recent.remove(&claim) {
-                self.earlier.remove(&claim);
+        for hash in self.hashes(query) {
+            if let Ok(found) = shard(&mut self.shards, hash).find_entry(hash, is(hash)) {
+                let (claim, _) = found.remove();
+                self.accounts.give_back(claim.account as usize, 1);
+                self.held -= 1;
             }
         }
     }
+
+    /// Forgets claims whose time is over, in as many shards as it takes to get round four times while a claim lives.
+    fn sweep(&mut self, now: Duration) {
+        let round = (self.times.repeats / 4).as_millis().max(1);
+        let due = now.as_millis() * SHARDS as u128 / round;
+        let due = u64::try_from(due).unwrap_or(u64::MAX);
+        // After a long rest one round is enough.
+        self.sweeps = self.sweeps.max(due.saturating_sub(SHARDS as u64));
+        let now = now.as_secs();
+        while self.sweeps < due {
+            let in_turn = self.shards.iter_mut().nth(self.sweeps as usize % SHARDS);
+            let shard = in_turn.expect("there are so many shards");
+            shard.retain(|claim| {
+                let lives = u64::from(claim.until) > now;
+                if !lives {
+                    self.accounts.give_back(claim.account as usize, 1);
+                    self.held -= 1;
+                }
+                lives
+            });
+            if shard.capacity() > 4 * shard.len() {
+                shard.shrink_to(2 * shard.len(), |claim| claim.hash);
+            }
+            self.sweeps += 1;
+        }
+    }
+
+    fn hashes(&self, query: &FetchQuery) -> Vec<u64> {
+        let hash = |key_id| {
+            let claimed = (query.slave_sae.as_str(), query.master_sae.as_str(), key_id);
+            self.hasher.hash_one(claimed)
+        };
+        query.key_ids.iter().map(hash).collect()
+    }
 }
 
-fn claims(query: &FetchQuery) -> impl Iterator<Item = Claim> {
-    query.key_ids.iter().map(|&key_id| Claim {
-        sae: query.slave_sae.clone(),
-        key: KeyName {
-            master_sae: query.master_sae.clone(),
-            key_id,
-        },
-    })
+/// The shard of a hash. The bits are not those by which tables look claims up.
+fn shard(shards: &mut [HashTable<Claim>], hash: u64) -> &mut HashTable<Claim> {
+    let index = (hash >> 32) as usize % SHARDS;
+    shards.get_mut(index).expect("there are so many shards")
+}
+
+fn is(hash: u64) -> impl Fn(&Claim) -> bool {
+    move |claim| claim.hash == hash
+}
+
+/// Rounded up: a claim lives rather a little longer.
+fn seconds(at: Duration) -> u32 {
+    u32::try_from(at.as_secs().saturating_add(1)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -94,6 +206,11 @@ mod tests {
     use rand::rngs::ChaCha12Rng;
 
     use super::*;
+
+    const TIMES: ClaimTimes = ClaimTimes {
+        share_life: Duration::from_secs(60),
+        repeats: Duration::from_secs(10),
+    };
 
     fn id(n: u8) -> KeyId {
         format!("00000000-0000-4000-8000-0000000000{n:02x}")
@@ -110,62 +227,88 @@ mod tests {
         }
     }
 
-    const KEEP: Duration = Duration::from_secs(10);
-
-    #[test]
-    fn a_key_is_claimed_once_by_each_sae_until_given_back() {
-        let mut handed_out = HandedOut::new(KEEP);
-        let mut claim = |slave: &str, master: &str, ids: &[KeyId]| {
-            handed_out.claim(Duration::ZERO, &query(slave, master, ids))
-        };
-        assert_eq!(claim("b", "a", &[id(1), id(2)]), Ok(()));
-        assert_eq!(claim("b", "a", &[id(3), id(2)]), Err(id(2)));
-        let taken = claim("b", "a", &[id(3)]);
-        assert_eq!(taken, Ok(()), "a refused claim takes nothing");
-        assert_eq!(claim("c", "a", &[id(1)]), Ok(()));
-        // Another master may use the ID of a key that it has read on the wire.
-        assert_eq!(claim("b", "c", &[id(1)]), Ok(()));
-        handed_out.give_back(&query("b", "a", &[id(1), id(2)]));
-        let again = query("b", "a", &[id(1)]);
-        assert_eq!(handed_out.claim(Duration::ZERO, &again), Ok(()));
+    fn random_ids(number: usize) -> Vec<KeyId> {
+        let mut rng = ChaCha12Rng::seed_from_u64(1);
+        (0..number).map(|_| KeyId::random(&mut rng)).collect()
     }
 
     #[test]
-    fn no_number_of_claims_makes_one_forgotten() {
-        let mut handed_out = HandedOut::new(KEEP);
-        let mut rng = ChaCha12Rng::seed_from_u64(1);
-        let ids: Vec<KeyId> = (0..250_000).map(|_| KeyId::random(&mut rng)).collect();
-        for ids in ids.chunks(100) {
-            handed_out.claim(KEEP, &query("b", "a", ids)).unwrap();
+    fn a_key_is_claimed_once_by_each_sae_until_given_back() {
+        let mut handed_out = HandedOut::new(TIMES, 2);
+        let mut claim = |slave: &str, master: &str, ids: &[KeyId]| {
+            handed_out.claim(Duration::ZERO, 0, &query(slave, master, ids))
+        };
+        assert_eq!(claim("b", "a", &[id(1), id(2)]), Ok(()));
+        let taken = claim("b", "a", &[id(3), id(2)]);
+        assert_eq!(taken, Err(Unclaimable::Taken(id(2))));
+        let free = claim("b", "a", &[id(3)]);
+        assert_eq!(free, Ok(()), "a refused claim takes nothing");
+        assert_eq!(claim("c", "a", &[id(1)]), Ok(()));
+        // Another master may use the ID of a key that it has read on the wire.
+        assert_eq!(claim("b", "c", &[id(1)]), Ok(()));
+        assert_eq!(handed_out.len(), 5);
+        handed_out.give_back(&query("b", "a", &[id(1), id(2)]));
+        assert_eq!(handed_out.len(), 3);
+        let again = query("b", "a", &[id(1)]);
+        assert_eq!(handed_out.claim(Duration::ZERO, 0, &again), Ok(()));
+    }
+
+    #[test]
+    fn an_sae_that_claims_all_it_can_leaves_the_others_their_part_and_nothing_is_forgotten() {
+        let mut handed_out = HandedOut::new(TIMES, 4);
+        let ids = random_ids(CLAIMS_MAX);
+        let mut claimed = ids
+            .chunks(100)
+            .take_while(|ids| handed_out.claim(Duration::ZERO, 0, &query("b", "a", ids)) == Ok(()));
+        let (first, last) = (claimed.next().unwrap(), claimed.last().unwrap());
+        assert!((CLAIMS_MAX / 8 * 5 - 100..=CLAIMS_MAX / 8 * 5).contains(&handed_out.len()));
+        for ids in [first, last] {
+            let again = handed_out.claim(Duration::ZERO, 0, &query("b", "a", ids));
+            assert_eq!(again, Err(Unclaimable::Taken(ids[0])));
         }
-        for id in [ids[0], ids[249_999]] {
-            let again = query("b", "a", &[id]);
-            assert_eq!(handed_out.claim(2 * KEEP, &again), Err(id));
-        }
+        let other = &ids[..CLAIMS_MAX / 8];
+        let other = query("c", "a", other);
+        assert_eq!(handed_out.claim(Duration::ZERO, 1, &other), Ok(()));
+        let more = query("c", "a", &ids[CLAIMS_MAX / 2..][..200]);
+        let more = handed_out.claim(Duration::ZERO, 1, &more);
+        assert_eq!(more, Err(Unclaimable::Full));
+        // When their time is over, nothing is left of them.
+        let later = Duration::from_secs(80);
+        assert_eq!(handed_out.claim(later, 0, &query("b", "a", first)), Ok(()));
+        assert_eq!(handed_out.len(), first.len());
+        let places: usize = handed_out.shards.iter().map(HashTable::capacity).sum();
+        assert!(places < 8 * SHARDS, "{places}");
     }
 
     #[test]
     fn a_claim_is_kept_as_long_as_it_has_to_be_and_not_for_good() {
-        // However the claims of others lie in time.
-        for others in [1, 3, 7, 11, 30] {
-            for at in 0..40 {
-                let mut handed_out = HandedOut::new(KEEP);
+        // However the claims of others lie in time, and whether or not all hubs have handed out their shares.
+        for (settled, others) in [false, true]
+            .into_iter()
+            .flat_map(|s| [1, 3, 11, 70].map(|o| (s, o)))
+        {
+            for at in [0, 1, 9, 25] {
+                let mut handed_out = HandedOut::new(TIMES, 1);
                 let mut forgotten = None;
-                for now in 0..100 {
-                    let claim = |handed_out: &mut HandedOut, n| {
-                        handed_out.claim(Duration::from_secs(now), &query("b", "a", &[id(n)]))
-                    };
+                for now in 0..200_u64 {
+                    let time = Duration::from_secs(now);
                     if now % others == 0 {
-                        claim(&mut handed_out, 100 + now as u8).unwrap();
+                        let other = query("b", "x", &[id(now as u8)]);
+                        handed_out.claim(time, 0, &other).unwrap();
                     }
+                    let claimed = query("b", "a", &[id(1)]);
                     if now == at {
-                        claim(&mut handed_out, 1).unwrap();
+                        handed_out.claim(time, 0, &claimed).unwrap();
+                    } else if now == at + 1 && settled {
+                        handed_out.settle(time, &claimed);
                     } else if now > at && forgotten.is_none() {
-                        forgotten = claim(&mut handed_out, 1).is_ok().then_some(now - at);
+                        let is_free = handed_out.claim(time, 0, &claimed).is_ok();
+                        forgotten = is_free.then_some(now - at);
                     }
                 }
                 let kept = forgotten.expect("not for good");
-                assert!((11..=22).contains(&kept), "{kept} s with {others}, {at}");
+                let times = if settled { 11..=15 } else { 60..=64 };
+                assert!(times.contains(&kept), "{kept} s with {others}, {at}");
             }
         }
     }

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `exchange` | attempts, until one succeeds or the deadline has come |
 //! | `outbox` | what waits while a request is in flight, and leaves together in the next one |
+//! | `window` | how many requests are under way, and whether the hub answers |
 //! | `carrier` | one message to the hub and its response |
 //! | `provisioning` | registration and refill |
 //! | `supply` | the PSRD at hand, under its registration |
@@ -22,6 +23,7 @@ mod exchange;
 mod outbox;
 mod provisioning;
 mod supply;
+mod window;
 
 use std::rc::Rc;
 
@@ -33,6 +35,7 @@ use crate::protocol::channel::PoolOwner;
 use crate::protocol::message::Plain;
 
 use super::transport::Transport;
+use super::while_heard::WhileHeard;
 use carrier::Carrier;
 pub use config::LinkConfig;
 pub use error::{LinkError, NoPsrd};
@@ -79,9 +82,10 @@ impl Link {
     /// An actor that is ready to be started.
     #[must_use]
     pub fn new(config: LinkConfig, transport: Rc<dyn Transport>) -> Self {
+        let saes = config.saes.clone();
         let provisioning = Rc::new(Provisioning::new(config.clone(), Rc::clone(&transport)));
         let carrier = Rc::new(Carrier::new(config, transport, Rc::clone(&provisioning)));
-        let exchanges = Rc::new(Exchanges::new(Rc::clone(&provisioning), carrier));
+        let exchanges = Rc::new(Exchanges::new(saes, Rc::clone(&provisioning), carrier));
         Self {
             provisioning,
             exchanges,
@@ -100,20 +104,20 @@ impl Actor for Link {
 }
 
 impl Handler<Reserve> for Link {
-    type Result = ResponseFuture<Result<Reservation, LinkError>>;
+    type Result = WhileHeard<Result<Reservation, LinkError>>;
 
     fn handle(&mut self, message: Reserve, _: &mut Self::Context) -> Self::Result {
         let exchanges = Rc::clone(&self.exchanges);
-        Box::pin(async move { exchanges.reserve(message).await })
+        WhileHeard::new(async move { exchanges.reserve(message).await })
     }
 }
 
 impl Handler<Exchange> for Link {
-    type Result = ResponseFuture<Result<Reply<Plain>, LinkError>>;
+    type Result = WhileHeard<Result<Reply<Plain>, LinkError>>;
 
     fn handle(&mut self, message: Exchange, _: &mut Self::Context) -> Self::Result {
         let exchanges = Rc::clone(&self.exchanges);
-        Box::pin(async move { exchanges.carry_through(message).await })
+        WhileHeard::new(async move { exchanges.carry_through(message).await })
     }
 }
 

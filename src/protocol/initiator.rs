@@ -12,8 +12,9 @@
 //! | a hub fails or refuses, and K can no longer be reached | failed |
 //! | the deadline is over, and fewer than K store | failed |
 //!
-//! `quorum` has the exact conditions. The driver of a call that is over keeps sending the remaining shares in the
-//! background.
+//! `quorum` has the exact conditions. The driver of a call that is done keeps sending the remaining shares in the
+//! background. The driver of a call that has failed, or that nobody waits for any more, sends none, and takes back what may
+//! have reached hubs: [`Initiator::to_withdraw`].
 
 mod progress;
 mod quorum;
@@ -35,7 +36,9 @@ use crate::harness::{Canary, Mark, canary, reached};
 use crate::psrd::Spent;
 
 use super::channel::{PadError, Pads};
-use super::message::{DepositBody, DepositOutcome, DepositReply, DepositedKey, Plain};
+use super::message::{
+    DepositBody, DepositOutcome, DepositReply, DepositResult, DepositedKey, Plain,
+};
 use super::names::{KeyId, NodeName, SaeId};
 pub use progress::{EstablishError, Patience, Progress};
 use quorum::Quorum;
@@ -113,6 +116,8 @@ pub type Deposits = BTreeMap<ShareIndex, DepositBody<Plain>>;
 pub struct Initiator {
     keys: Vec<EstablishedKey>,
     quorum: Quorum,
+    /// Hubs that have said of every key that they do not hold a share.
+    without_shares: BTreeSet<ShareIndex>,
 }
 
 impl Initiator {
@@ -203,8 +208,12 @@ impl Initiator {
                 bytes: Secret::from(s.to_vec()),
             });
         }
-        let quorum = Quorum::new(sharing, patience);
-        Ok((Self { keys, quorum }, deposits))
+        let initiator = Self {
+            keys,
+            quorum: Quorum::new(sharing, patience),
+            without_shares: BTreeSet::new(),
+        };
+        Ok((initiator, deposits))
     }
 
     /// Says which hubs kept earlier calls waiting in vain. They are not waited for once K hubs hold their shares, but
@@ -227,10 +236,11 @@ impl Initiator {
                 .iter()
                 .zip(&self.keys)
                 .all(|(result, key)| result.key_id == key.key_id);
-        let refused = reply
-            .keys
-            .iter()
-            .find(|result| result.outcome != DepositOutcome::Stored);
+        let is_stored = |result: &DepositResult| result.outcome == DepositOutcome::Stored;
+        if complete && !reply.keys.iter().any(is_stored) {
+            self.without_shares.insert(x);
+        }
+        let refused = reply.keys.iter().find(|result| !is_stored(result));
         let outcome = match refused {
             _ if !complete => Err("it answered for other keys than it was asked about".to_owned()),
             Some(_) if canary(Canary::AnswerIsStored) => Ok(()),
@@ -246,6 +256,16 @@ impl Initiator {
     /// A hub could not be made to answer.
     pub fn on_failure(&mut self, x: ShareIndex, reason: String) {
         self.quorum.on_failure(x, reason);
+    }
+
+    /// What is to be taken back if nobody is given the keys: their IDs, and the hubs that may hold shares of them. A hub
+    /// that has not been heard may have its shares all the same.
+    #[must_use]
+    pub fn to_withdraw(&self) -> (Vec<KeyId>, Vec<ShareIndex>) {
+        let key_ids = self.keys.iter().map(|key| key.key_id).collect();
+        let may_hold = |x: &ShareIndex| !self.without_shares.contains(x);
+        let hubs = self.quorum.hubs().filter(may_hold).collect();
+        (key_ids, hubs)
     }
 
     /// Where the call stands at `now`.

@@ -49,9 +49,13 @@ pub const fn blocks_max(block_bytes: usize) -> usize {
 /// Most attempts of one exchange, the first one included. Each spends fresh PSRD, so the number is small.
 pub const ATTEMPTS_MAX: u32 = 5;
 
-/// Most subsets of answers that a responder tries for one key. This is enough for every pattern of liars among up to 10
-/// hubs (C(10, 5) = 252), and for all but hopeless ones beyond.
-pub const SUBSETS_MAX: usize = 2_000;
+/// Most subsets of answers that a responder tries in one call. This is enough for every pattern of liars among up to 10
+/// hubs (C(10, 5) = 252), another one for each key, and for most patterns beyond. If one key needs more, the call fails.
+pub const SUBSETS_MAX: usize = 32 * 1024;
+
+/// Most bytes of shares that a responder puts together for these subsets, in one call: K times the length of a share for
+/// each. It takes a few hundredths of a second.
+pub const SEARCH_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Most bytes of a share.
 const ONE_SHARE_BYTES_MAX: usize = KEY_BYTES_MAX + TAG_SECRET_BYTES;
@@ -112,4 +116,6 @@ const _: () = assert!(KEYS_PER_MESSAGE_MAX <= SHARES_MAX);
 const _: () = assert!(BLOCKS_MAX <= FRAGMENTS_MAX);
 // A client brings a hub that has run dry one block for each attempt that failed. The pool has room for them.
 const _: () = assert!(ATTEMPTS_MAX as usize - 1 < blocks_max(BLOCK_BYTES_MAX));
-const _: () = assert!(choose(10, 5) <= SUBSETS_MAX);
+// Every pattern of liars among 10 hubs: for each of the most keys, and for one of the largest.
+const _: () = assert!(choose(10, 5) * KEYS_PER_MESSAGE_MAX <= SUBSETS_MAX);
+const _: () = assert!(choose(10, 5) * 5 * ONE_SHARE_BYTES_MAX <= SEARCH_BYTES_MAX);

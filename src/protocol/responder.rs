@@ -4,15 +4,20 @@
 //! is right. If it is not, wrong shares are corrected with further answers. Once a key's polynomial is known, every answer
 //! that is off it is blamed on its hub, even if it comes after the key was delivered.
 //!
-//! Each key of a call has a state of its own, see `session`. Together they give the state of the call:
+//! Each key of a call has a state of its own, see `session`. Together they give the state of the call, where `needed` is K
+//! unless [`Responder::need`] says otherwise:
 //!
 //! | keys | hubs | [`Responder::progress`] |
 //! |---|---|---|
 //! | one is ambiguous | any | failed: ambiguous |
-//! | all are solved | any | done: the keys |
-//! | one is collecting, and the hubs that are silent cannot solve it | some are silent | failed |
-//! | one is collecting | all have answered or failed, or the deadline is over | failed |
-//! | one is collecting | some are silent | wait until the deadline |
+//! | all are solved, each by `needed` shares that agree, and all has been tried | any | done: the keys |
+//! | one is not, and the hubs that are silent cannot solve it | some are silent | failed |
+//! | one is not | all have answered or failed and all has been tried, or the deadline is over | failed |
+//! | one is not | some are silent, or there is more to try | wait until the deadline |
+//!
+//! Correcting wrong shares can be much work. A call has one budget for it, whatever its keys and answers are. The work is
+//! done in slices, so that its driver can do other things in between: after each answer it calls [`Responder::work`] until
+//! nothing is left.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -29,16 +34,30 @@ use std::time::Duration;
 
 use rand::CryptoRng;
 
+use crate::crypto::robust::{SearchBudget, Work};
 use crate::crypto::shamir::{ShareIndex, Sharing};
 #[cfg(feature = "insecure-harness")]
 use crate::harness::{Canary, canary};
 
 use super::initiator::{EstablishedKey, Progress};
+use super::limits::{SEARCH_BYTES_MAX, SUBSETS_MAX};
 use super::message::{FetchQuery, FetchReply, Plain};
 use super::names::KeyId;
 use super::reasons::Reasons;
 pub use event::{Blame, Event, Misbehaviour};
-use session::Session;
+use session::{Common, Session};
+
+/// What a call may search for.
+const WORK_MAX: Work = Work {
+    subsets: SUBSETS_MAX,
+    bytes: SEARCH_BYTES_MAX,
+};
+
+/// What it searches for in one slice: a few hundred microseconds.
+const SLICE: Work = Work {
+    subsets: 128,
+    bytes: 1024 * 1024,
+};
 
 /// Why keys could not be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +77,7 @@ pub enum FetchError {
     },
     /// Too few usable shares of a key came in.
     #[error(
-        "key {key_id} cannot be put together: {usable} usable shares came from {hubs} hubs, {threshold} that agree are needed{reasons}"
+        "key {key_id} cannot be put together: {usable} usable shares came from {hubs} hubs, {needed} that agree are needed{reasons}"
     )]
     Unavailable {
         /// The key.
@@ -68,7 +87,7 @@ pub enum FetchError {
         /// Hubs in the topology.
         hubs: u8,
         /// Shares needed.
-        threshold: u8,
+        needed: u8,
         /// Why other hubs did not answer.
         reasons: Reasons,
     },
@@ -88,10 +107,18 @@ pub enum FetchError {
 pub struct Responder {
     query: FetchQuery,
     sharing: Sharing,
+    /// Shares that have to agree on a key.
+    needed: u8,
     deadline: Duration,
     sessions: Vec<Session>,
+    common: Common,
+    /// What has been told of the work so far.
+    reported: Work,
+    /// Whether something may be left to try.
+    has_work: bool,
     outcomes: BTreeMap<ShareIndex, Result<(), String>>,
-    events: Vec<Event>,
+    /// Hubs that have handed out a share of every key.
+    handed_out: u8,
 }
 
 impl Responder {
@@ -103,29 +130,43 @@ impl Responder {
             sessions: sessions.collect(),
             query,
             sharing,
+            needed: sharing.threshold(),
             deadline,
+            common: Common::new(SearchBudget::new(WORK_MAX)),
+            reported: Work::default(),
+            has_work: false,
             outcomes: BTreeMap::new(),
-            events: Vec::new(),
+            handed_out: 0,
         }
     }
 
-    /// A hub has answered.
+    /// Delivers a key only if the shares of so many hubs agree on it, which are K at least.
+    #[must_use]
+    pub fn need(mut self, hubs: u8) -> Self {
+        self.needed = hubs.max(self.sharing.threshold());
+        self
+    }
+
+    /// A hub has answered. A first slice of the work that this makes is done at once.
     pub fn on_reply(&mut self, x: ShareIndex, reply: FetchReply<Plain>, rng: &mut dyn CryptoRng) {
         if self.outcomes.insert(x, Ok(())).is_some() {
             return;
         }
         let asked = self.sessions.iter().map(|session| session.key_id);
         if !reply.keys.iter().map(|result| result.key_id).eq(asked) {
-            return self.blame(x, Misbehaviour::WrongKey);
+            return self.common.blame(x, Misbehaviour::WrongKey);
         }
+        self.handed_out += u8::from(reply.is_complete());
         for (session, result) in self.sessions.iter_mut().zip(reply.keys) {
-            session.on_answer(x, result.answer, &self.query, rng, &mut self.events);
+            session.on_answer(x, result.answer, &self.query, &mut self.common);
         }
+        self.has_work = true;
+        self.work(rng);
     }
 
     /// A hub has signed something that cannot be read.
     pub fn on_malformed(&mut self, x: ShareIndex, reason: String) {
-        self.blame(x, Misbehaviour::Malformed);
+        self.common.blame(x, Misbehaviour::Malformed);
         self.on_failure(x, reason);
     }
 
@@ -134,15 +175,49 @@ impl Responder {
         self.outcomes.entry(x).or_insert(Err(reason));
     }
 
-    /// Whether every hub has answered or failed, so that nothing is left to check.
+    /// Does a slice of the work that is left. Returns whether there may be more.
+    pub fn work(&mut self, rng: &mut dyn CryptoRng) -> bool {
+        let before = self.common.budget.spent();
+        for session in &mut self.sessions {
+            while self.has_work && session.step(&mut self.common, rng) {
+                let slice = self.common.budget.spent().since(before);
+                if slice.subsets >= SLICE.subsets || slice.bytes >= SLICE.bytes {
+                    return true;
+                }
+            }
+        }
+        self.has_work = false;
+        false
+    }
+
+    /// Takes how much has been searched since the last time.
+    pub fn take_worked(&mut self) -> Work {
+        let spent = self.common.budget.spent();
+        spent.since(std::mem::replace(&mut self.reported, spent))
+    }
+
+    /// What the hubs are asked for.
+    #[must_use]
+    pub fn query(&self) -> &FetchQuery {
+        &self.query
+    }
+
+    /// Whether every hub has answered or failed.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.outcomes.len() == usize::from(self.sharing.shares())
     }
 
+    /// Whether every hub has handed out a share of every key, so that none hands out another one once its linger time is
+    /// over.
+    #[must_use]
+    pub fn has_all_shares(&self) -> bool {
+        self.handed_out == self.sharing.shares()
+    }
+
     /// Takes what happened since the last time.
     pub fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
+        std::mem::take(&mut self.common.events)
     }
 
     /// Where the call stands at `now`.
@@ -154,13 +229,19 @@ impl Responder {
                 threshold: self.sharing.threshold(),
             });
         }
-        let Some(unsolved) = self.sessions.iter().find(|s| !s.is_solved()) else {
-            return Progress::Done(self.sessions.iter().filter_map(Session::key).collect());
+        let mut unsolved = self.sessions.iter().filter(|s| !s.is_solved(self.needed));
+        let Some(first) = unsolved.clone().next() else {
+            // What is left is whose shares are wrong, and whether another key fits, too.
+            return if self.has_work && now < self.deadline {
+                Progress::WaitUntil(self.deadline)
+            } else {
+                Progress::Done(self.sessions.iter().filter_map(Session::key).collect())
+            };
         };
         let missing = usize::from(self.sharing.shares()) - self.outcomes.len();
-        let hopeless = self.sessions.iter().find(|s| s.is_hopeless(missing));
-        let is_over = self.is_settled() || now >= self.deadline;
-        match hopeless.or(is_over.then_some(unsolved)) {
+        let hopeless = unsolved.find(|s| s.is_hopeless(missing, self.needed));
+        let is_over = (self.is_settled() && !self.has_work) || now >= self.deadline;
+        match hopeless.or(is_over.then_some(first)) {
             Some(session) => Progress::Failed(self.error(session)),
             None => Progress::WaitUntil(self.deadline),
         }
@@ -187,12 +268,8 @@ impl Responder {
             key_id,
             usable: session.usable(),
             hubs: self.sharing.shares(),
-            threshold: self.sharing.threshold(),
+            needed: self.needed,
             reasons,
         }
-    }
-
-    fn blame(&mut self, x: ShareIndex, what: Misbehaviour) {
-        self.events.push(Event::blamed(x, what));
     }
 }

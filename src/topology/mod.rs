@@ -157,6 +157,7 @@ impl Topology {
                 call_deadline: Duration::from_millis(self.timing.call_deadline_ms),
                 grace: Duration::from_millis(self.timing.grace_ms),
                 background: Duration::from_millis(self.timing.background_ms),
+                share_ttl: Duration::from_millis(self.timing.share_ttl_ms),
                 linger: Duration::from_millis(self.timing.linger_ms),
             },
             block_bytes: self.psrd.block_bytes,

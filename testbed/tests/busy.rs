@@ -9,7 +9,7 @@ use dske::node::client::{ClientNode, GetClientStatus, GetKey, KmeError};
 use dske::topology::Topology;
 use dske_testbed::local::Switch;
 use dske_testbed::sim::WorldOptions;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 
@@ -56,6 +56,41 @@ fn calls_beyond_the_limit_are_refused_at_once_and_later_ones_are_not() {
         let status = client.send(GetClientStatus).await.unwrap();
         assert_eq!(status.counters.keys_established, 0);
         tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(())
+    });
+    sim.run().unwrap();
+}
+
+#[test]
+fn one_sae_cannot_make_the_others_busy() {
+    let mut sim = WorldOptions::with_seed(1).build();
+    sim.client("client", async {
+        let text = TOPOLOGY.replace("\"carol\" }", "\"carol\", saes = [\"carol\", \"carla\"] }");
+        let topology = Topology::parse("x", &text).unwrap();
+        let config = topology.client(&"carol".parse().unwrap()).unwrap();
+        let rng = Box::new(ChaCha12Rng::seed_from_u64(1));
+        let client = ClientNode::start(config, rng, |_| Rc::new(Switch::default()));
+        let flood = |caller: &'static str, calls: usize, number: usize, size_bits: usize| {
+            let client = client.clone();
+            async move {
+                let call = || GetKey {
+                    caller: caller.parse().unwrap(),
+                    ..call(number, size_bits)
+                };
+                let sent = (0..calls).map(|_| client.send(call()));
+                let answers = join_all(sent).await;
+                let busy = |answer: &_| matches!(answer, Ok(Err(KmeError::Busy)));
+                answers.iter().filter(|answer| busy(answer)).count()
+            }
+        };
+        // A quarter is guaranteed to each of the two, and half is lent.
+        for (number, size_bits) in [(1, 256), (60, 8 * 4_096)] {
+            let greedy = flood("carol", 2 * CALLS_MAX, number, size_bits);
+            let modest = flood("carla", CALLS_MAX / 4, 1, 256);
+            let (greedy, modest) = join(greedy, modest).await;
+            assert!(greedy >= 2 * CALLS_MAX - CALLS_MAX / 4 * 3, "{greedy}");
+            assert_eq!(modest, 0);
+        }
         Ok(())
     });
     sim.run().unwrap();

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
@@ -30,10 +30,11 @@ use dske::protocol::store::StoreLimits;
 use dske::protocol::{KeyId, NodeName, Request, Response};
 use dske::psrd::{Allocation, Block, BlockId};
 use dske_testbed::sim::WorldOptions;
-use futures_util::future::{FutureExt, LocalBoxFuture, join_all, ready};
+use futures_util::future::{FutureExt, LocalBoxFuture, join_all, pending, ready};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
-use tokio::time::{Instant, sleep};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, timeout};
 
 const SIZE: usize = 16;
 const SHARE_BYTES: usize = TAG_SECRET_BYTES + SIZE;
@@ -51,10 +52,15 @@ struct Wire {
     takes: Cell<Duration>,
     /// How many answers are still to be lost.
     lose: Cell<u32>,
+    /// Whether what is sent to the hub has no answer, ever.
+    is_mute: Cell<bool>,
+    /// Whether its registrations and its PSRD are on their way, for ever.
+    delivers_nothing: Cell<bool>,
     sent: RefCell<Vec<Request>>,
     blocks: RefCell<BTreeMap<BlockId, Vec<u8>>>,
     registered: Cell<u64>,
     tried_to_register: Cell<u64>,
+    tried_to_deliver: Cell<u64>,
 }
 
 struct Way(Rc<Wire>);
@@ -67,6 +73,9 @@ impl Transport for Way {
     fn ask(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, Unreachable>> {
         let wire = &self.0;
         wire.sent.borrow_mut().push(request.clone());
+        if wire.is_mute.get() {
+            return pending().boxed_local();
+        }
         let answer = match wire.hub.borrow_mut().as_mut() {
             None => down(),
             Some(hub) => {
@@ -97,6 +106,9 @@ impl Transport for Way {
     ) -> LocalBoxFuture<'static, Result<Result<Registration, OobError>, Unreachable>> {
         let wire = &self.0;
         wire.tried_to_register.set(wire.tried_to_register.get() + 1);
+        if wire.is_mute.get() {
+            return pending().boxed_local();
+        }
         let answer = match wire.hub.borrow_mut().as_mut() {
             None => down(),
             Some(hub) => {
@@ -112,6 +124,10 @@ impl Transport for Way {
         request: PsrdRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
         let wire = &self.0;
+        wire.tried_to_deliver.set(wire.tried_to_deliver.get() + 1);
+        if wire.delivers_nothing.get() {
+            return pending().boxed_local();
+        }
         let answer = match wire.hub.borrow_mut().as_mut() {
             None => down(),
             Some(hub) => Ok(hub.deliver_psrd(&request).map(|block| {
@@ -146,6 +162,12 @@ impl Wire {
         let life = self.lives.replace(self.lives.get() + 1);
         let rng = ChaCha12Rng::seed_from_u64(life);
         *self.hub.borrow_mut() = Some(Hub::new(config, Box::new(rng)));
+    }
+
+    /// A hub that is frozen has no answer to anything.
+    fn freeze_hub(&self, is_frozen: bool) {
+        self.is_mute.set(is_frozen);
+        self.delivers_nothing.set(is_frozen);
     }
 
     fn stop_hub(&self) {
@@ -208,6 +230,7 @@ fn are_disjoint(allocations: &[Allocation]) {
 fn link(wire: &Rc<Wire>) -> Addr<Link> {
     let config = LinkConfig {
         client: "a".parse().unwrap(),
+        saes: ["a", "b", "c"].map(|sae| sae.parse().unwrap()).into(),
         block_bytes: BLOCK_BYTES,
         low_water_bytes: LOW_WATER_BYTES,
         request_timeout: SECOND,
@@ -229,6 +252,15 @@ async fn deposit(
     share: &[u8],
     reserved: Option<Reservation>,
 ) -> Result<DepositReply, LinkError> {
+    deposit_for("a", link, share, reserved).await
+}
+
+async fn deposit_for(
+    master: &str,
+    link: &Addr<Link>,
+    share: &[u8],
+    reserved: Option<Reservation>,
+) -> Result<DepositReply, LinkError> {
     let key = DepositedKey {
         key_id: KeyId::random(&mut ChaCha12Rng::seed_from_u64(share[0].into())),
         tag: "00".repeat(16).parse().unwrap(),
@@ -236,7 +268,7 @@ async fn deposit(
     };
     let deposit = DepositBody {
         client: "a".parse().unwrap(),
-        master_sae: "a".parse().unwrap(),
+        master_sae: master.parse().unwrap(),
         slave_saes: vec!["b".parse().unwrap()],
         hubs: 3,
         threshold: 2,
@@ -560,5 +592,126 @@ fn one_operation_that_is_refused_takes_no_other_with_it() {
                 .any(|operations| *operations > 1)
         );
         assert_eq!(status(&link).await.retries, 0);
+    });
+}
+
+/// A caller that goes away when this is dropped.
+struct Caller(AbortHandle);
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Deposits in a task of its own, for the SAE `master`.
+fn call(link: &Addr<Link>, master: &'static str, share: Vec<u8>) -> Caller {
+    let link = link.clone();
+    let task = async move { deposit_for(master, &link, &share, None).await };
+    Caller(tokio::task::spawn_local(task).abort_handle())
+}
+
+/// Two hundred calls in ten seconds, of which each waits for two.
+async fn calls_to_a_silent_hub(link: &Addr<Link>) {
+    let mut callers = VecDeque::new();
+    for _ in 0..200 {
+        callers.push_back(call(link, "a", vec![1; SHARE_BYTES]));
+        if callers.len() > 40 {
+            callers.pop_front();
+        }
+        sleep(SECOND / 20).await;
+    }
+}
+
+#[test]
+fn a_hub_that_does_not_answer_gets_one_request_at_a_time() {
+    run(|wire| async move {
+        wire.start_hub();
+        let link = link(&wire);
+        sleep(SECOND).await;
+        wire.is_mute.set(true);
+        calls_to_a_silent_hub(&link).await;
+        // One for each call of the first second, until the first of them is overdue. Then one each second.
+        let sent = operations_sent(&wire);
+        assert!(sent.len() <= 20 + 10 + 2, "{sent:?}");
+        let probes = &sent[sent.len() - 8..];
+        assert!(probes.iter().all(|operations| *operations == 1), "{sent:?}");
+        // The hub answers again, and is asked as before.
+        wire.is_mute.set(false);
+        sleep(2 * SECOND).await;
+        wire.takes.set(Duration::from_millis(5));
+        wire.sent.take();
+        for reply in deposit_at_once(&link, 9).await {
+            stored(reply);
+        }
+        let sent = operations_sent(&wire);
+        assert!(sent.len() <= 3, "{sent:?}");
+    });
+}
+
+#[test]
+fn what_nobody_waits_for_any_more_never_leaves() {
+    run(|wire| async move {
+        wire.start_hub();
+        let link = link(&wire);
+        sleep(SECOND).await;
+        // There is no PSRD, and no more can be had: everything waits.
+        wire.freeze_hub(true);
+        let up_left = status(&link).await.up_bytes_left;
+        drop(reserve(&link, up_left).await.unwrap());
+        let delivered = wire.tried_to_deliver.get();
+        calls_to_a_silent_hub(&link).await;
+        let tried = wire.tried_to_deliver.get() + wire.tried_to_register.get() - delivered;
+        assert!(tried <= 12, "{tried} attempts to get PSRD in ten seconds");
+        wire.freeze_hub(false);
+        sleep(60 * SECOND).await;
+        let sent = operations_sent(&wire);
+        assert_eq!(sent.len(), 0, "{sent:?} for nobody");
+        assert!(status(&link).await.registered);
+    });
+}
+
+#[test]
+fn what_waits_for_psrd_holds_up_nothing_for_which_there_is_some() {
+    run(|wire| async move {
+        wire.start_hub();
+        let link = link(&wire);
+        sleep(SECOND).await;
+        wire.delivers_nothing.set(true);
+        let _large = call(&link, "a", vec![1; 3 * BLOCK_BYTES]);
+        sleep(SECOND / 100).await;
+        let small = deposit(&link, &[2; SHARE_BYTES], None);
+        stored(timeout(SECOND / 100, small).await.unwrap());
+        // The large one has its turn as soon as there is enough.
+        wire.delivers_nothing.set(false);
+        sleep(2 * SECOND).await;
+        assert_eq!(operations_sent(&wire), [1, 1]);
+    });
+}
+
+#[test]
+fn what_is_in_flight_has_a_bound_for_each_sae_until_its_callers_have_gone() {
+    const LARGE: usize = 1 << 20;
+    run(|wire| async move {
+        wire.start_hub();
+        let link = link(&wire);
+        sleep(SECOND).await;
+        wire.freeze_hub(true);
+        let is_busy = async |master: &'static str| {
+            let asked = deposit_for(master, &link, &[1; LARGE], None);
+            let answer = timeout(SECOND / 100, asked).await;
+            matches!(answer, Ok(Err(LinkError::Busy)))
+        };
+        let mut callers = Vec::new();
+        for _ in 0..64 {
+            callers.push(call(&link, "a", vec![1; LARGE]));
+        }
+        sleep(SECOND / 100).await;
+        assert!(is_busy("a").await);
+        assert!(!is_busy("b").await, "it has a part of its own");
+        drop(callers);
+        // What has left counts until nothing is heard of it.
+        sleep(2 * SECOND).await;
+        assert!(!is_busy("a").await);
     });
 }

@@ -79,7 +79,8 @@ pub fn excuse(facts: &Facts<'_>, call: &Call) -> Option<Excuse> {
 fn hubs_needed(facts: &Facts<'_>, call: &Call) -> usize {
     let cluster = &facts.seen.plan.cluster;
     let (hubs, threshold) = (usize::from(cluster.hubs), usize::from(cluster.threshold));
-    let unsure_us = 1000 * (cluster.share_ttl_ms + 2 * cluster.call_deadline_ms);
+    // The time to live, the background, which is twice the deadline, and the deadline.
+    let unsure_us = 1000 * (cluster.share_ttl_ms + 3 * cluster.call_deadline_ms);
     let starts = facts.seen.client_starts.iter();
     let mut starts = starts.filter(|((client, _), _)| *client == call.client);
     let is_unsure = starts.any(|(_, &at_us)| (at_us..at_us + unsure_us).contains(&call.from_us));
@@ -312,19 +313,17 @@ mod tests {
         };
         assert_eq!(fetch(2, 9_000), None);
         assert_eq!(fetch(3, 9_000), Some(Excuse::TooFewHubs { good: 4 }));
-        // The time to live of 8 s and the background of 6 s are over, and so is the life of the shares.
-        let scene = Scene::new(|_| {});
-        scene.see().client_starts.insert((SLAVE, 1), 1_000_000);
-        scene.call(0, CallKind::Slave, SLAVE, (14_999, 15_100), refused());
-        let seen = scene.see();
-        let facts = Facts::new(&seen);
-        let mut call = Call {
-            outcome: refused(),
-            ..*seen.calls.last().unwrap()
+        // The shares of 8 s would not live any more.
+        let unsure = |from_ms: u64| {
+            let scene = Scene::new(|plan| plan.cluster.hubs = 7);
+            scene.see().client_starts.insert((SLAVE, 1), 1_000_000);
+            let span = (from_ms, from_ms + 100);
+            scene.call(0, CallKind::Slave, SLAVE, span, refused());
+            let seen = scene.see();
+            let facts = Facts::new(&seen);
+            hubs_needed(&facts, &seen.calls[0])
         };
-        assert_eq!(hubs_needed(&facts, &call), 3, "3 of 5 hubs, as always");
-        call.from_us = 15_000_000;
-        assert_eq!(hubs_needed(&facts, &call), 3);
+        assert_eq!((unsure(17_999), unsure(18_000)), (5, 3));
     }
 
     #[test]

@@ -397,6 +397,7 @@ impl Scene {
             name: CLIENT_NAMES[client].parse().unwrap(),
             uptime_ms: polled_ms - start_ms,
             saes: Vec::new(),
+            claims: 0,
             hubs: hubs.collect(),
             counters: Default::default(),
         };

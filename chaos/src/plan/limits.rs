@@ -102,6 +102,6 @@ mod tests {
             })
         };
         assert!(HUBS.clone().all(within_budget));
-        assert!((1..=18).all(within_budget) && !within_budget(19));
+        assert!((1..=25).all(within_budget) && !within_budget(26));
     }
 }

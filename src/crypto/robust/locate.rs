@@ -1,63 +1,116 @@
 //! Locating wrong shares: error correction for generalised Reed–Solomon codes.
 //!
-//! M shares of a polynomial of degree below K are a codeword of such a code. The same random combination collapses all
-//! bytes of each share into one byte, so that there is one word to decode instead of one for each byte. Decoding starts
+//! M points of a polynomial of degree below K are a codeword of such a code. The same random combination collapses all
+//! bytes of each point into one byte, so that there is one word to decode instead of one for each byte. Decoding starts
 //! from the *syndromes* of that word. They depend on the errors alone, never on the secret, so that branching on them
 //! tells nothing.
 
 use rand::CryptoRng;
 
-use crate::crypto::gf256::{inv, mul};
+use crate::crypto::gf256::{BLOCK_BYTES, combine, inv, mul};
 use crate::crypto::secret::Secret;
 use crate::crypto::shamir::Share;
 
-/// Indices of wrong shares, if there are at most ⌊(M − K) / 2⌋; `None` if there are more than can be located.
-pub(super) fn locate_wrong(
-    shares: &[Share],
+/// A share, or the secret itself at x = 0.
+#[derive(Clone, Copy)]
+pub(super) struct Point<'a> {
+    pub(super) x: u8,
+    pub(super) y: &'a [u8],
+}
+
+impl<'a> From<&'a Share> for Point<'a> {
+    fn from(share: &'a Share) -> Self {
+        Self {
+            x: share.x.get(),
+            y: &share.y,
+        }
+    }
+}
+
+/// A wrong point escapes one combination of its bytes with a probability of at most 1/128, and four with 2^-28.
+const COMBINATIONS: usize = 4;
+
+/// Which points are wrong, in rounds: each combination of their bytes adds the points that it finds wrong. Where more than
+/// ⌊(M − K) / 2⌋ are wrong there may be no round at all, or one that is mistaken. A point at x = 0 is never found wrong.
+pub(super) fn locate_wrong<'a>(
+    points: &'a [Point<'a>],
     threshold: usize,
-    rng: &mut dyn CryptoRng,
-) -> Option<Vec<usize>> {
-    let syndromes = syndromes(&combine(shares, rng), shares, threshold);
+    rng: &'a mut dyn CryptoRng,
+) -> impl Iterator<Item = Vec<bool>> + use<'a> {
+    let mut wrong = vec![false; points.len()];
+    (0..COMBINATIONS).filter_map(move |_| {
+        let located = locate_in(&collapse(points, rng), points, threshold)?;
+        let mut is_new = false;
+        for index in located {
+            if let Some(wrong) = wrong.get_mut(index) {
+                is_new |= !*wrong;
+                *wrong = true;
+            }
+        }
+        is_new.then(|| wrong.clone())
+    })
+}
+
+/// Indices of wrong points, if there are at most ⌊(M − K) / 2⌋; `None` if there are more than can be located, or none.
+fn locate_in(word: &[u8], points: &[Point<'_>], threshold: usize) -> Option<Vec<usize>> {
+    let syndromes = syndromes(word, points, threshold);
     let locator = berlekamp_massey(&syndromes);
     let errors = locator.len() - 1;
     if errors == 0 || errors > syndromes.len() / 2 {
         return None;
     }
-    // The roots of the locator are the inverses of the x of wrong shares.
+    // The roots of the locator are the inverses of the x of wrong points.
     let is_root = |x: u8| evaluate(&locator, inv(x)) == 0;
-    let xs = shares.iter().enumerate();
+    let xs = points.iter().enumerate();
     let wrong: Vec<usize> = xs
-        .filter(|(_, share)| is_root(share.x.get()))
+        .filter(|(_, point)| is_root(point.x))
         .map(|(index, _)| index)
         .collect();
     (wrong.len() == errors).then_some(wrong)
 }
 
-/// One byte of each share: the same random combination of all its bytes.
-fn combine(shares: &[Share], rng: &mut dyn CryptoRng) -> Secret {
-    let length = shares.first().map_or(0, |share| share.y.len());
-    let mut weights = Secret::zeros(length);
-    rng.fill_bytes(&mut weights);
-    let combined = shares.iter().map(|share| {
-        let products = share.y.iter().zip(weights.iter());
-        products.fold(0, |sum, (&y, &weight)| sum ^ mul(y, weight))
+/// One byte of each point: the same random combination of all its bytes. Whole blocks are first combined into one, since
+/// there is a fast kernel for that. The weights are of no use to anyone once the shares have been chosen.
+fn collapse(points: &[Point<'_>], rng: &mut dyn CryptoRng) -> Secret {
+    let length = points.first().map_or(0, |point| point.y.len());
+    let mut weights = |count: usize| {
+        let mut weights = vec![0; count];
+        rng.fill_bytes(&mut weights);
+        weights
+    };
+    let of_blocks = weights(length / BLOCK_BYTES);
+    let in_a_block = weights(BLOCK_BYTES);
+    let in_the_rest = weights(length % BLOCK_BYTES);
+    let mut sum = Secret::zeros(BLOCK_BYTES);
+    let collapsed = points.iter().map(|point| {
+        let blocks = point.y.chunks_exact(BLOCK_BYTES);
+        let rest = product(blocks.remainder(), &in_the_rest);
+        if of_blocks.is_empty() {
+            return rest;
+        }
+        combine(&mut sum, blocks.zip(of_blocks.iter().copied()));
+        rest ^ product(&sum, &in_a_block)
     });
-    Secret::from(combined.collect::<Vec<u8>>())
+    Secret::from(collapsed.collect::<Vec<u8>>())
+}
+
+fn product(bytes: &[u8], weights: &[u8]) -> u8 {
+    let products = bytes.iter().zip(weights);
+    products.fold(0, |sum, (&byte, &weight)| sum ^ mul(byte, weight))
 }
 
 /// The M − K syndromes Σ vᵢ·zᵢ·xᵢˡ with vᵢ = Π 1/(xᵢ − xⱼ): zero for every codeword.
-fn syndromes(word: &[u8], shares: &[Share], threshold: usize) -> Vec<u8> {
-    let mut terms: Vec<(u8, u8)> = shares
+fn syndromes(word: &[u8], points: &[Point<'_>], threshold: usize) -> Vec<u8> {
+    let mut terms: Vec<(u8, u8)> = points
         .iter()
         .zip(word)
-        .map(|(share, &z)| {
-            let x = share.x.get();
-            let others = shares.iter().filter(|other| other.x != share.x);
-            let v = others.fold(1, |v, other| mul(v, inv(x ^ other.x.get())));
-            (x, mul(v, z))
+        .map(|(point, &z)| {
+            let others = points.iter().filter(|other| other.x != point.x);
+            let v = others.fold(1, |v, other| mul(v, inv(point.x ^ other.x)));
+            (point.x, mul(v, z))
         })
         .collect();
-    let count = shares.len().saturating_sub(threshold);
+    let count = points.len().saturating_sub(threshold);
     let syndromes = (0..count).map(|_| {
         let sum = terms.iter().fold(0, |sum, (_, term)| sum ^ term);
         for (x, term) in &mut terms {

@@ -31,6 +31,8 @@ impl Metrics {
             ("keys_established", "Keys that master SAEs were given", counters.keys_established),
             ("keys_fetched", "Keys that slave SAEs were given", counters.keys_fetched),
             ("late_shares", "Shares that reached their hub after the call had returned", counters.late_shares),
+            ("subsets_tried", "Subsets of shares that were tried in search of a key", counters.subsets_tried),
+            ("search_bytes", "Bytes of shares that were put together for these subsets", counters.search_bytes),
             ("alarms", "Keys for which two different values both fitted", counters.alarms),
         ];
         for (name, help, count) in alone {
@@ -55,6 +57,12 @@ impl Metrics {
     }
 
     fn hubs(&self, families: &mut Families<'_>) -> fmt::Result {
+        families.gauge(
+            "claims",
+            None,
+            "Keys that the client remembers as handed out",
+            only(self.0.claims),
+        )?;
         let hubs = &self.0.hubs;
         let registered = hubs.iter().filter(|hub| hub.link.registered).count();
         families.gauge("hubs", None, "Hubs of the topology", only(hubs.len()))?;
@@ -113,7 +121,7 @@ mod tests {
     fn status() -> ClientStatus {
         // All numbers are different, so that none can be mistaken for another.
         let status = json!({
-            "name": "carol", "uptime_ms": 1, "saes": ["secret-sae"],
+            "name": "carol", "uptime_ms": 1, "saes": ["secret-sae"], "claims": 20,
             "hubs": [{
                 "name": "hank", "x": 1, "blame": {"wrong-share": 2, "malformed": 3}, "registered": true,
                 "up_bytes_left": 4, "down_bytes_left": 5, "registrations": 6, "refills": 7, "retries": 8,
@@ -123,7 +131,8 @@ mod tests {
                 "registrations": 0, "refills": 0, "retries": 0, "unverified": 0, "psrd_exhausted": 0
             }],
             "keys_requested": 11, "keys_established": 12, "keys_fetched": 13, "establish_failures": 14,
-            "fetch_failures": 15, "late_shares": 16, "error_corrections": 17, "subset_searches": 18, "alarms": 19
+            "fetch_failures": 15, "late_shares": 16, "error_corrections": 17, "subset_searches": 18, "alarms": 19,
+            "subsets_tried": 21, "search_bytes": 22
         });
         serde_json::from_value(status).unwrap()
     }
@@ -151,6 +160,9 @@ mod tests {
             "dske_client_keys_corrected_total{method=\"error-correction\"} 17",
             "dske_client_keys_corrected_total{method=\"subset-search\"} 18",
             "dske_client_alarms_total 19",
+            "dske_client_claims 20",
+            "dske_client_subsets_tried_total 21",
+            "dske_client_search_bytes_total 22",
             "dske_client_hubs 2",
             "dske_client_registered_hubs 1",
         ] {

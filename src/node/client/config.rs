@@ -7,6 +7,8 @@ use crate::crypto::shamir::{ShareIndex, Sharing};
 use crate::protocol::initiator::KeySource;
 use crate::protocol::{NodeName, SaeId};
 
+use super::super::handed_out::ClaimTimes;
+
 /// Sizes and numbers of keys that a client hands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyLimits {
@@ -33,8 +35,23 @@ pub struct Timing {
     pub grace: Duration,
     /// Delivering late shares in the background, counted from the start of the call.
     pub background: Duration,
+    /// How long a hub holds a share that nobody fetches.
+    pub share_ttl: Duration,
     /// How long a hub hands a share to the same SAE again, after it first did.
     pub linger: Duration,
+}
+
+impl Timing {
+    /// How long a client has to remember what it hands out.
+    ///
+    /// A key can be fetched as soon as its call has begun. From then on its shares go out for the background time, and each
+    /// is held for its time to live. Whoever asks just before that is over has a hub answer within the deadline of a call.
+    pub(super) fn claims(&self) -> ClaimTimes {
+        ClaimTimes {
+            share_life: self.background + self.share_ttl + self.call_deadline,
+            repeats: self.linger + self.call_deadline,
+        }
+    }
 }
 
 /// A hub as a client knows it.

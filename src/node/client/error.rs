@@ -53,6 +53,11 @@ pub enum KmeError {
     /// The key was handed to this SAE before, or is being fetched right now.
     #[error("key {0} has been handed out")]
     HandedOut(KeyId),
+    /// So many keys have been handed to this SAE that no further ones can be remembered. Nothing has been done.
+    #[error(
+        "SAE {0} has been handed as many keys as this KME can remember until the hubs have forgotten them; try again later, or fetch fewer keys at a time"
+    )]
+    TooManyHandedOut(SaeId),
     /// The keys could not be fetched.
     #[error("{0}")]
     Fetch(#[from] FetchError),

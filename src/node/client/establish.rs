@@ -8,12 +8,13 @@ use tokio::time::Instant;
 use crate::crypto::generator::for_one_task;
 use crate::crypto::shamir::ShareIndex;
 use crate::harness::{Canary, Mark, canary, reached};
+use crate::protocol::SaeId;
 use crate::protocol::batch::{Operation, Reply};
 use crate::protocol::initiator::{
     Deposits, EstablishError, EstablishRequest, EstablishedKey, Initiator, KeySource, Patience,
     Progress, Reserving,
 };
-use crate::protocol::message::DepositReply;
+use crate::protocol::message::{DepositReply, Withdrawal};
 
 use super::super::link::{Exchange, Reservation, Reserve};
 use super::error::KmeError;
@@ -24,13 +25,47 @@ use super::message::GetKey;
 /// PSRD that is set aside for deposits.
 type Reservations = BTreeMap<ShareIndex, Reservation>;
 
+/// A call under way. It has failed, or its caller has gone, if this is dropped before it is done: then the shares that may
+/// have reached hubs are taken back.
+struct Call {
+    kme: Rc<Kme>,
+    master_sae: SaeId,
+    initiator: Initiator,
+    /// Until when there is time for what goes on in the background.
+    background: Instant,
+    is_done: bool,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        let (key_ids, hubs) = self.initiator.to_withdraw();
+        for x in hubs {
+            let withdrawal = Withdrawal {
+                client: self.kme.config.name.clone(),
+                master_sae: self.master_sae.clone(),
+                key_ids: key_ids.clone(),
+            };
+            let exchange = Exchange {
+                operation: Operation::Withdraw(withdrawal),
+                reserved: None,
+                deadline: self.background,
+            };
+            self.kme.hubs.tell(x, exchange);
+        }
+    }
+}
+
 impl Kme {
     pub(super) async fn get_key(
         self: Rc<Self>,
         message: GetKey,
     ) -> Result<Vec<EstablishedKey>, KmeError> {
         let request = self.config.check_get_key(message)?;
-        let _in_flight = self.admit(request.deposit_cost() * self.hubs.number())?;
+        let bytes = request.deposit_cost() * self.hubs.number();
+        let _in_flight = self.admit(&request.master_sae, bytes)?;
         self.counters.borrow_mut().keys_requested += request.number as u64;
         let mut established = self.establish(&request).await;
         if let Err(error) = &mut established {
@@ -57,7 +92,7 @@ impl Kme {
             deadline: started + call_deadline,
             grace: self.config.timing.grace,
         };
-        let (mut initiator, deposits, reserved) = match self.config.key_source {
+        let (initiator, deposits, reserved) = match self.config.key_source {
             KeySource::Generator => {
                 let mut rng = for_one_task(self.rng.borrow_mut().as_mut());
                 let (initiator, deposits) =
@@ -66,11 +101,19 @@ impl Kme {
             }
             KeySource::Psrd => self.begin_from_psrd(request, patience).await?,
         };
-        initiator.do_not_wait_for(self.hubs.slow());
         let background = self.clock(started + self.config.timing.background);
+        let mut call = Call {
+            kme: Rc::clone(self),
+            master_sae: request.master_sae.clone(),
+            initiator,
+            background,
+            is_done: false,
+        };
+        call.initiator.do_not_wait_for(self.hubs.slow());
         let answers = self.deposit_at_all_hubs(deposits, reserved, background);
-        let established = self.hear_answers(&mut initiator, answers).await;
-        self.hubs.note_slow(initiator.waited_in_vain());
+        let established = self.hear_answers(&mut call.initiator, answers).await;
+        self.hubs.note_slow(call.initiator.waited_in_vain());
+        call.is_done = established.is_ok();
         established
     }
 
@@ -148,23 +191,26 @@ impl Kme {
             };
             (x, stored)
         });
-        let kme = Rc::clone(self);
-        Answers::gather(asked, move |late| {
-            if late.is_ok() {
-                reached(Mark::LateShare);
-                kme.counters.borrow_mut().late_shares += 1;
-            }
-        })
+        Answers::gather(asked)
     }
 
     async fn hear_answers(
-        &self,
+        self: &Rc<Self>,
         initiator: &mut Initiator,
         mut answers: Answers<DepositReply>,
     ) -> Result<Vec<EstablishedKey>, EstablishError> {
         loop {
             match initiator.progress(self.now()) {
-                Progress::Done(keys) => return Ok(keys),
+                Progress::Done(keys) => {
+                    let kme = Rc::clone(self);
+                    answers.hear_in_background(move |(_, late)| {
+                        if late.is_ok() {
+                            reached(Mark::LateShare);
+                            kme.counters.borrow_mut().late_shares += 1;
+                        }
+                    });
+                    return Ok(keys);
+                }
                 Progress::Failed(error) => return Err(error),
                 Progress::WaitUntil(until) => match answers.next(self.clock(until)).await {
                     Some((x, Ok(reply))) => initiator.on_reply(self.now(), x, &reply),

@@ -1,6 +1,13 @@
 //! Get key with key IDs: drives a [`Responder`] and the links.
+//!
+//! Keys that could be too long for one answer are asked for in parts, one after the other. So the call fails before the next
+//! part is touched. The parts before it count as fetched, like all keys of a call that fails after hubs have answered: the
+//! SAE may ask for them again within the linger time.
 
 use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::robust::Method;
@@ -13,6 +20,7 @@ use crate::protocol::message::{FetchQuery, Plain};
 use crate::protocol::responder::{Event, FetchError, Responder};
 
 use super::super::link::{Exchange, LinkError};
+use super::capacity::fetched_at_once;
 use super::error::KmeError;
 use super::hubs::{Answer, Answers, answers_otherwise};
 use super::kme::Kme;
@@ -27,35 +35,51 @@ impl Kme {
         // Only the hubs know how large the shares will be. This is for keys of default size.
         let share_bytes = TAG_SECRET_BYTES + self.config.keys.default_bits / 8;
         let bytes = query.key_ids.len() * share_bytes * self.hubs.number();
-        let _in_flight = self.admit(bytes)?;
-        self.handed_out
-            .borrow_mut()
-            .claim(self.now(), &query)
-            .map_err(KmeError::HandedOut)?;
-        let fetched = self.fetch(&query).await;
+        let _in_flight = self.admit(&query.slave_sae, bytes)?;
+        let claimed = self.claim(query)?;
+        let fetched = self.fetch(claimed.query()).await;
         let mut counters = self.counters.borrow_mut();
         match &fetched {
-            Ok(keys) => counters.keys_fetched += keys.len() as u64,
-            Err(_) => {
-                counters.fetch_failures += 1;
-                self.handed_out.borrow_mut().give_back(&query);
+            Ok(keys) => {
+                counters.keys_fetched += keys.len() as u64;
+                claimed.are_handed_out();
             }
+            Err(_) => counters.fetch_failures += 1,
         }
         Ok(fetched?)
     }
 
     async fn fetch(self: &Rc<Self>, query: &FetchQuery) -> Result<Vec<EstablishedKey>, FetchError> {
         let deadline = self.now() + self.config.timing.call_deadline;
+        let at_once = fetched_at_once(self.config.keys.max_bits / 8);
+        let mut keys = Vec::with_capacity(query.key_ids.len());
+        for key_ids in query.key_ids.chunks(at_once) {
+            let part = FetchQuery {
+                key_ids: key_ids.to_vec(),
+                ..query.clone()
+            };
+            keys.extend(self.fetch_part(part, deadline).await?);
+        }
+        Ok(keys)
+    }
+
+    async fn fetch_part(
+        self: &Rc<Self>,
+        query: FetchQuery,
+        deadline: Duration,
+    ) -> Result<Vec<EstablishedKey>, FetchError> {
         let mut answers = self.hubs.ask_all(|| Exchange {
             operation: Operation::Fetch(query.clone()),
             reserved: None,
             deadline: self.clock(deadline),
         });
-        let mut responder = Responder::begin(query.clone(), self.config.sharing, deadline);
+        let mut responder =
+            Responder::begin(query.clone(), self.config.sharing, deadline).need(self.hubs_needed());
         loop {
             match responder.progress(self.now()) {
                 Progress::Done(keys) => {
-                    tokio::task::spawn_local(Rc::clone(self).audit(responder, answers));
+                    self.settle(&responder);
+                    self.audit(responder, answers);
                     return Ok(keys);
                 }
                 Progress::Failed(mut error) => {
@@ -65,7 +89,15 @@ impl Kme {
                     return Err(error);
                 }
                 Progress::WaitUntil(until) => {
-                    if let Some(answer) = answers.next(self.clock(until)).await {
+                    let next = answers.next(self.clock(until));
+                    let answer = if self.work(&mut responder) {
+                        // Others have their turn, and an answer that has come in the meantime may save the rest.
+                        tokio::task::yield_now().await;
+                        next.now_or_never().flatten()
+                    } else {
+                        next.await
+                    };
+                    if let Some(answer) = answer {
                         self.hear(&mut responder, answer);
                     }
                 }
@@ -73,17 +105,17 @@ impl Kme {
         }
     }
 
-    /// Checks the answers that come after the key was delivered: a lie is a lie also if it is late.
-    async fn audit(self: Rc<Self>, mut responder: Responder, mut answers: Answers<Reply<Plain>>) {
-        while !responder.is_settled() && !canary(Canary::LateLieIgnored) {
-            match answers.next_at_any_time().await {
-                Some(answer) => {
-                    reached(Mark::AnswerAfterKey);
-                    self.hear(&mut responder, answer);
-                }
-                None => return,
+    /// Checks the answers that come after the key was delivered: a lie is a lie also if it is late. All hubs are asked
+    /// until the deadline, so that they erase what has been fetched.
+    fn audit(self: &Rc<Self>, mut responder: Responder, answers: Answers<Reply<Plain>>) {
+        let kme = Rc::clone(self);
+        answers.hear_in_background(move |answer| {
+            if !canary(Canary::LateLieIgnored) {
+                reached(Mark::AnswerAfterKey);
+                kme.hear(&mut responder, answer);
+                kme.settle(&responder);
             }
-        }
+        });
     }
 
     fn hear(&self, responder: &mut Responder, (mut x, answer): Answer<Reply<Plain>>) {
@@ -105,7 +137,27 @@ impl Kme {
             }
             Err(error) => responder.on_failure(x, error.to_string()),
         }
+        self.count(responder);
+    }
+
+    /// Does a slice of the responder's work. Returns whether there is more.
+    fn work(&self, responder: &mut Responder) -> bool {
+        let has_more = responder.work(self.rng.borrow_mut().as_mut());
+        self.count(responder);
+        has_more
+    }
+
+    /// Keys whose shares all hubs have handed out need not be remembered for long.
+    fn settle(&self, responder: &Responder) {
+        if responder.has_all_shares() {
+            let mut handed_out = self.handed_out.borrow_mut();
+            handed_out.settle(self.now(), responder.query());
+        }
+    }
+
+    fn count(&self, responder: &mut Responder) {
         let mut counters = self.counters.borrow_mut();
+        counters.add_work(responder.take_worked());
         for event in responder.take_events() {
             match event {
                 Event::Blamed(blame) => counters.blame(blame),

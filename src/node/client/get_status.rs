@@ -30,6 +30,7 @@ impl Kme {
                 .filter(|(_, home)| **home == self.config.name)
                 .map(|(sae, _)| sae.clone())
                 .collect(),
+            claims: self.handed_out.borrow().len(),
             hubs,
             counters: self.counters.borrow().clone(),
         }

@@ -6,15 +6,18 @@ use std::future::Future;
 use std::rc::Rc;
 
 use actix::prelude::*;
-use tokio::sync::mpsc;
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
 
 use crate::crypto::shamir::ShareIndex;
+use crate::protocol::SaeId;
 use crate::protocol::batch::Reply;
 use crate::protocol::channel::{Malformed, OpenError};
 use crate::protocol::message::Plain;
 
-use super::super::link::{GetLinkStatus, Link, LinkConfig, LinkError, LinkStatus};
+use super::super::link::{Exchange, GetLinkStatus, Link, LinkConfig, LinkError, LinkStatus};
 use super::super::transport::Transport;
 use super::config::{ClientConfig, HubPeer};
 
@@ -34,9 +37,12 @@ impl Hubs {
         config: &ClientConfig,
         transport: impl Fn(&HubPeer) -> Rc<dyn Transport>,
     ) -> Self {
+        let own = config.saes.iter().filter(|(_, home)| **home == config.name);
+        let saes: Vec<SaeId> = own.map(|(sae, _)| sae.clone()).collect();
         let links = config.hubs.iter().map(|hub| {
             let link = LinkConfig {
                 client: config.name.clone(),
+                saes: saes.clone(),
                 block_bytes: config.block_bytes,
                 low_water_bytes: config.low_water_bytes,
                 request_timeout: config.timing.request_timeout,
@@ -88,7 +94,14 @@ impl Hubs {
         }
     }
 
-    /// Asks all links at once. Answers that come after nobody listens any more are dropped.
+    /// Has a link ask its hub, whatever comes of it.
+    pub(super) fn tell(&self, x: ShareIndex, message: Exchange) {
+        if let Some(link) = self.links.get(&x) {
+            link.do_send(message);
+        }
+    }
+
+    /// Asks all links at once.
     pub(super) fn ask_all<M, T>(&self, message: impl Fn() -> M) -> Answers<T>
     where
         M: Message<Result = Result<T, LinkError>> + Send + 'static,
@@ -96,7 +109,7 @@ impl Hubs {
         Link: Handler<M>,
     {
         let asked = self.links.keys().map(|&x| (x, self.ask(x, message())));
-        Answers::gather(asked, drop)
+        Answers::gather(asked)
     }
 
     pub(super) async fn status(&self, x: ShareIndex) -> LinkStatus {
@@ -107,41 +120,38 @@ impl Hubs {
     }
 }
 
-/// Answers as they come in, one from each hub.
-pub(super) struct Answers<T>(mpsc::UnboundedReceiver<Answer<T>>);
+/// Answers as they come in, one from each hub. Once nobody listens any more, the links are asked for nothing: what has
+/// not left for its hub never does.
+pub(super) struct Answers<T>(FuturesUnordered<LocalBoxFuture<'static, Answer<T>>>);
 
 impl<T: 'static> Answers<T> {
-    /// Collects each answer in a task of its own, even after nobody listens any more: `unheard` gets those answers.
-    pub(super) fn gather<F>(
-        asked: impl Iterator<Item = (ShareIndex, F)>,
-        unheard: impl Fn(Result<T, LinkError>) + Clone + 'static,
-    ) -> Self
+    pub(super) fn gather<F>(asked: impl Iterator<Item = (ShareIndex, F)>) -> Self
     where
         F: Future<Output = Result<T, LinkError>> + 'static,
     {
-        // Unbounded, but holds at most one answer from each hub.
-        let (sender, receiver) = mpsc::unbounded_channel();
-        for (x, asked) in asked {
-            let (sender, unheard) = (sender.clone(), unheard.clone());
-            tokio::task::spawn_local(async move {
-                if let Err(mpsc::error::SendError((_, answer))) = sender.send((x, asked.await)) {
-                    unheard(answer);
-                }
-            });
-        }
-        Self(receiver)
+        let asked = asked.map(|(x, asked)| -> LocalBoxFuture<'static, Answer<T>> {
+            Box::pin(async move { (x, asked.await) })
+        });
+        Self(asked.collect())
     }
 
     /// The next answer. `None` when the time has come or all hubs have answered: the next look at the progress of the
     /// call says what that means.
     pub(super) async fn next(&mut self, until: Instant) -> Option<Answer<T>> {
-        let answer = timeout_at(until, self.0.recv()).await;
+        let answer = timeout_at(until, self.0.next()).await;
         answer.ok().flatten()
     }
 
-    /// The next answer, however long it takes. `None` when all hubs have answered.
-    pub(super) async fn next_at_any_time(&mut self) -> Option<Answer<T>> {
-        self.0.recv().await
+    /// Goes on listening in the background until all hubs have answered, however long that takes.
+    pub(super) fn hear_in_background(mut self, mut hear: impl FnMut(Answer<T>) + 'static) {
+        if self.0.is_empty() {
+            return;
+        }
+        tokio::task::spawn_local(async move {
+            while let Some(answer) = self.0.next().await {
+                hear(answer);
+            }
+        });
     }
 }
 

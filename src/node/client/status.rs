@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crypto::robust::Work;
 use crate::crypto::shamir::ShareIndex;
 use crate::harness::{Canary, canary};
 use crate::protocol::responder::Blame;
@@ -21,6 +22,8 @@ pub struct ClientStatus {
     pub uptime_ms: u64,
     /// The SAEs that it serves.
     pub saes: Vec<SaeId>,
+    /// Keys that it remembers as handed out.
+    pub claims: usize,
     /// Its hubs.
     pub hubs: Vec<HubPeerStatus>,
     /// Counters since the start.
@@ -61,8 +64,13 @@ pub struct Counters {
     pub late_shares: u64,
     /// Keys for which wrong shares were located by error correction.
     pub error_corrections: u64,
-    /// Keys for which subsets of the shares had to be searched.
+    /// Keys for which subsets of the shares had to be searched, or the shares of hubs left out that were wrong about another
+    /// key of the call.
     pub subset_searches: u64,
+    /// Subsets of shares that were tried in searches, also where none was right.
+    pub subsets_tried: u64,
+    /// Bytes of shares that were put together for them.
+    pub search_bytes: u64,
     /// Keys for which two different values both fitted.
     pub alarms: u64,
     #[serde(skip)]
@@ -73,6 +81,11 @@ impl Counters {
     /// How a hub was caught lying, and how often.
     pub(super) fn blame_of(&self, x: ShareIndex) -> BTreeMap<String, u64> {
         self.blamed.get(&x).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn add_work(&mut self, work: Work) {
+        self.subsets_tried += work.subsets as u64;
+        self.search_bytes += work.bytes as u64;
     }
 
     pub(super) fn blame(&mut self, Blame { mut x, what }: Blame) {

@@ -14,7 +14,7 @@ use super::super::transport::Transport;
 use super::config::LinkConfig;
 use super::error::LinkError;
 use super::provisioning::Provisioning;
-use super::supply::Reservation;
+use super::supply::{Reservation, Supply};
 
 /// Seals operations, sends them once, and opens the response.
 pub(super) struct Carrier {
@@ -41,16 +41,34 @@ impl Carrier {
         self.provisioning.supply().left(owner)
     }
 
-    /// Carries one operation, with PSRD that has been set aside for it alone.
-    pub(super) async fn carry_alone(
+    /// Bytes of fresh PSRD that an operation needs which leaves alone, beside what is reserved for it.
+    pub(super) fn fresh_cost(
         &self,
-        attempt: u32,
-        operation: Operation<Plain>,
-        reserved: Reservation,
-    ) -> Result<Reply<Plain>, LinkError> {
-        let replies = self.carry(attempt, vec![operation], Some(reserved)).await?;
-        let reply = replies.into_iter().next();
-        Ok(reply.expect("a response with another number of replies than operations is an error"))
+        operation: &Operation<Plain>,
+        reserved: Option<&Reservation>,
+    ) -> usize {
+        self.cost_beside(std::slice::from_ref(operation), reserved)
+    }
+
+    fn cost_beside(&self, batch: &[Operation<Plain>], reserved: Option<&Reservation>) -> usize {
+        let cost = batch_cost(batch);
+        let is_good = |reserved| self.provisioning.supply().accepts(reserved, cost);
+        if reserved.is_some_and(is_good) {
+            0
+        } else {
+            cost
+        }
+    }
+
+    /// Whether a request can be sent that needs so much fresh PSRD, and answered.
+    pub(super) fn is_ready(&self, cost: usize) -> bool {
+        self.provisioning.supply().is_ready_for(cost)
+    }
+
+    /// Gets PSRD unless there is enough.
+    pub(super) async fn make_ready(&self, cost: usize) -> Result<(), LinkError> {
+        let is_ready = |supply: &Supply| supply.is_ready_for(cost);
+        self.provisioning.make_ready(cost, is_ready).await
     }
 
     /// Carries a batch of operations. There is one reply to each operation, in the same order.
@@ -58,24 +76,14 @@ impl Carrier {
         &self,
         attempt: u32,
         batch: Vec<Operation<Plain>>,
-        reserved: Option<Reservation>,
+        mut reserved: Option<Reservation>,
     ) -> Result<Vec<Reply<Plain>>, LinkError> {
         let provisioning = &self.provisioning;
-        let cost = batch_cost(&batch);
-        let is_good = |reserved: &Reservation| provisioning.supply().accepts(reserved, cost);
-        let reserved = reserved.filter(is_good);
-        let needed = if reserved.is_some() { 0 } else { cost };
-        provisioning
-            .make_ready(needed, |supply| supply.is_ready_for(needed))
-            .await?;
-        // Getting ready may have replaced the registration, and with it what was reserved.
-        let reserved = match reserved.filter(is_good) {
-            None if needed == 0 => {
-                reached(Mark::ReservationLost);
-                None
-            }
-            reserved => reserved,
-        };
+        // A new registration since it was reserved has made it void.
+        if reserved.is_some() && self.cost_beside(&batch, reserved.as_ref()) > 0 {
+            reached(Mark::ReservationLost);
+            reserved = None;
+        }
         if provisioning.is_running() {
             reached(Mark::RefillRace);
         }

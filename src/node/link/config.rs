@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use crate::protocol::NodeName;
+use crate::protocol::{NodeName, SaeId};
 
 /// What a link is told when it is built.
 #[derive(Debug, Clone)]
 pub struct LinkConfig {
     /// The client that it belongs to.
     pub client: NodeName,
+    /// The SAEs whose calls it serves.
+    pub saes: Vec<SaeId>,
     /// Bytes of a block of PSRD.
     pub block_bytes: usize,
     /// A pool with fewer bytes than this is refilled.

@@ -48,6 +48,9 @@ pub enum NoPsrd {
     /// The client's own pool has too few bytes left, or does not take the block that was delivered.
     #[error("{0}")]
     Pool(#[from] PoolError),
+    /// It was delivered, and others were faster.
+    #[error("others have used up what was delivered")]
+    Taken,
     /// The delivery was broken off inside this node.
     #[error("its delivery was broken off")]
     BrokenOff,

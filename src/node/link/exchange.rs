@@ -1,26 +1,32 @@
 //! Exchanges: attempts, each with fresh PSRD, until one succeeds or the deadline has come.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use actix::Message;
 use tokio::time::{Instant, timeout_at};
 
+use crate::protocol::SaeId;
 use crate::protocol::batch::{Operation, Reply};
 use crate::protocol::channel::OpenError;
 use crate::protocol::limits::{ATTEMPTS_MAX, OPERATIONS_PER_BATCH_MAX};
 use crate::protocol::message::Plain;
 
-use super::super::workload::{Full, Workload, WorkloadMax};
+use super::super::workload::{Full, InFlight, Workload, WorkloadMax};
 use super::carrier::Carrier;
 use super::error::LinkError;
-use super::outbox::Outbox;
+use super::outbox::{Load, Outbox};
 use super::provisioning::Provisioning;
 use super::supply::Reservation;
 
 /// Exchanges with a hub in flight, at most. They belong to calls of SAEs, which are bounded as well; but to a hub that
-/// does not answer, shares keep going out in the background. What comes beyond this is not sent to that hub.
+/// does not answer, shares keep going out in the background. What comes beyond this is not sent to that hub. Each SAE has
+/// an account, so that one that asks for very much leaves the others their part.
+///
+/// The bytes are those of the shares, until nothing holds them any more. A request that is under way has them once more,
+/// encrypted.
 pub(in super::super) const WORKLOAD_MAX: WorkloadMax = WorkloadMax {
     number: 8192,
     bytes: 64 * 1024 * 1024,
@@ -65,19 +71,26 @@ pub struct Exchange {
 /// Carries exchanges through.
 pub(super) struct Exchanges {
     provisioning: Rc<Provisioning>,
-    carrier: Rc<Carrier>,
     outbox: Rc<Outbox>,
     workload: Rc<Workload>,
+    /// The account of each SAE in the workload.
+    accounts: BTreeMap<SaeId, usize>,
     retries: Cell<u64>,
 }
 
 impl Exchanges {
-    pub(super) fn new(provisioning: Rc<Provisioning>, carrier: Rc<Carrier>) -> Self {
+    /// Exchanges of these SAEs.
+    pub(super) fn new(
+        saes: impl IntoIterator<Item = SaeId>,
+        provisioning: Rc<Provisioning>,
+        carrier: Rc<Carrier>,
+    ) -> Self {
+        let accounts: BTreeMap<SaeId, usize> = saes.into_iter().zip(0..).collect();
         Self {
             provisioning,
-            outbox: Rc::new(Outbox::new(Rc::clone(&carrier))),
-            carrier,
-            workload: Workload::new(WORKLOAD_MAX),
+            outbox: Rc::new(Outbox::new(carrier)),
+            workload: Workload::new(WORKLOAD_MAX, accounts.len()),
+            accounts,
             retries: Cell::new(0),
         }
     }
@@ -110,20 +123,13 @@ impl Exchanges {
             deadline,
         }: Exchange,
     ) -> Result<Reply<Plain>, LinkError> {
-        let in_flight = self.workload.admit(operation.share_bytes());
-        let _in_flight = in_flight.map_err(|Full| LinkError::Busy)?;
+        let in_flight = self.admit(&operation);
+        let load = Rc::new(Load {
+            _in_flight: in_flight?,
+            operation,
+        });
         self.persist(deadline, async |number| {
-            let operation = operation.clone();
-            let reply = match reserved.take() {
-                // Not in a batch: the pads were set aside for this operation alone.
-                Some(reserved) => {
-                    self.carrier
-                        .carry_alone(number, operation, reserved)
-                        .await?
-                }
-                None => self.outbox.ask(number, operation).await?,
-            };
-            match reply {
+            match self.outbox.ask(number, &load, reserved.take()).await? {
                 Reply::Refused(refusal) => {
                     let mut supply = self.provisioning.supply();
                     supply.learn_from_refusal(&refusal, number);
@@ -133,6 +139,18 @@ impl Exchanges {
             }
         })
         .await
+    }
+
+    /// Admits an exchange to the account of the SAE whose call it belongs to.
+    fn admit(&self, operation: &Operation<Plain>) -> Result<InFlight, LinkError> {
+        let sae = match operation {
+            Operation::Deposit(deposit) => &deposit.master_sae,
+            Operation::Fetch(query) => &query.slave_sae,
+            Operation::Withdraw(withdrawal) => &withdrawal.master_sae,
+        };
+        let account = self.accounts.get(sae).ok_or(LinkError::Busy)?;
+        let admitted = self.workload.admit(*account, operation.share_bytes());
+        admitted.map_err(|Full| LinkError::Busy)
     }
 
     /// Tries, and tries again with doubled pauses. Attempts are numbered from 1.

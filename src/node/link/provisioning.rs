@@ -4,7 +4,7 @@ use std::cell::{RefCell, RefMut};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::harness::{Mark, reached};
@@ -29,12 +29,20 @@ const _: () = assert!(
     "a pause only grows"
 );
 
-/// Keeps the supply of PSRD up. One registration or refill runs at a time.
+/// Keeps the supply of PSRD up. One attempt to register and refill runs at a time, and all who need one share it.
 pub(super) struct Provisioning {
     config: LinkConfig,
     transport: Rc<dyn Transport>,
     supply: RefCell<Supply>,
-    one_at_a_time: tokio::sync::Mutex<()>,
+    running: RefCell<Option<Attempt>>,
+}
+
+/// An attempt to register and refill that is under way.
+#[derive(Default)]
+struct Attempt {
+    /// The most bytes that anybody who waits for it needs in the client's pool.
+    cost: usize,
+    waiting: Vec<oneshot::Sender<Result<(), LinkError>>>,
 }
 
 impl Provisioning {
@@ -43,7 +51,7 @@ impl Provisioning {
             supply: RefCell::new(Supply::new(config.low_water_bytes)),
             config,
             transport,
-            one_at_a_time: tokio::sync::Mutex::new(()),
+            running: RefCell::default(),
         }
     }
 
@@ -54,7 +62,7 @@ impl Provisioning {
 
     /// Whether a registration or refill is running.
     pub(super) fn is_running(&self) -> bool {
-        self.one_at_a_time.try_lock().is_err()
+        self.running.borrow().is_some()
     }
 
     /// Keeps a link registered and its pools filled for as long as the link exists. Without this, a hub that starts
@@ -88,7 +96,12 @@ impl Provisioning {
         }
         self.supply().count_exhausted();
         let was_registered = self.supply().is_registered();
-        let provisioned = self.provision(cost).await;
+        let is_late = self.is_running();
+        let mut provisioned = self.provision(cost).await;
+        // What was under way may have been past the pool that is too low.
+        if is_late && provisioned.is_ok() && !is_ready(&self.supply()) {
+            provisioned = self.provision(cost).await;
+        }
         if !was_registered && self.supply().counters().registrations > 1 {
             reached(Mark::RegisteredAgain);
         }
@@ -96,13 +109,13 @@ impl Provisioning {
         if is_ready(&self.supply()) {
             return Ok(());
         }
-        provisioned
+        provisioned.and(Err(NoPsrd::Taken.into()))
     }
 
     /// Refills in the background if a pool is low.
     pub(super) fn top_up(self: &Rc<Self>) {
         if self.supply().is_low() && !self.is_running() {
-            drop(self.spawn(0));
+            drop(self.provision(0));
         }
     }
 
@@ -115,21 +128,34 @@ impl Provisioning {
         Ok(())
     }
 
-    async fn provision(self: &Rc<Self>, cost: usize) -> Result<(), LinkError> {
-        let provisioned = self.spawn(cost).await;
-        provisioned.unwrap_or_else(|_| Err(NoPsrd::BrokenOff.into()))
+    /// Registers and refills, or joins who does so already. It happens in a task of its own: the caller may give up at
+    /// its deadline, but a delivery must not be left half done.
+    fn provision(
+        self: &Rc<Self>,
+        cost: usize,
+    ) -> impl Future<Output = Result<(), LinkError>> + use<> {
+        let (waiting, provisioned) = oneshot::channel();
+        let mut running = self.running.borrow_mut();
+        if running.is_none() {
+            let provisioning = Rc::clone(self);
+            tokio::task::spawn_local(async move {
+                let provisioned = provisioning.register_and_refill().await;
+                let attempt = provisioning.running.take().unwrap_or_default();
+                for waiting in attempt.waiting {
+                    let _ = waiting.send(provisioned.clone());
+                }
+            });
+        }
+        let attempt = running.get_or_insert_default();
+        attempt.cost = attempt.cost.max(cost);
+        attempt.waiting.push(waiting);
+        async { provisioned.await.unwrap_or(Err(NoPsrd::BrokenOff.into())) }
     }
 
-    /// Registers and refills in a task of its own: the caller may give up at its deadline, but a delivery must not be
-    /// left half done.
-    fn spawn(self: &Rc<Self>, cost: usize) -> JoinHandle<Result<(), LinkError>> {
-        let provisioning = Rc::clone(self);
-        tokio::task::spawn_local(async move {
-            let _one_at_a_time = provisioning.one_at_a_time.lock().await;
-            provisioning.register_if_needed().await?;
-            provisioning.refill(PoolOwner::Client, cost).await?;
-            provisioning.refill(PoolOwner::Hub, 0).await
-        })
+    async fn register_and_refill(&self) -> Result<(), LinkError> {
+        self.register_if_needed().await?;
+        self.refill(PoolOwner::Client).await?;
+        self.refill(PoolOwner::Hub).await
     }
 
     async fn register_if_needed(&self) -> Result<(), LinkError> {
@@ -143,10 +169,18 @@ impl Provisioning {
         Ok(())
     }
 
+    /// The most bytes that the client's pool has to hold for anybody who waits.
+    fn cost(&self, owner: PoolOwner) -> usize {
+        let running = self.running.borrow();
+        let attempt = running.as_ref().filter(|_| owner == PoolOwner::Client);
+        attempt.map_or(0, |attempt| attempt.cost)
+    }
+
     /// Fetches blocks for a pool until it needs no more.
-    async fn refill(&self, owner: PoolOwner, cost: usize) -> Result<(), LinkError> {
+    async fn refill(&self, owner: PoolOwner) -> Result<(), LinkError> {
         let size = self.config.block_bytes;
         loop {
+            let cost = self.cost(owner);
             let Some(registration) = self.supply().needs_block(owner, cost, size) else {
                 return Ok(());
             };

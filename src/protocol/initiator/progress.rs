@@ -24,7 +24,8 @@ pub enum Progress<T, E> {
     Failed(E),
 }
 
-/// Why keys could not be established. No key is handed out, and the shares that hubs hold expire.
+/// Why keys could not be established. No key is handed out, and the shares that hubs may hold are
+/// taken back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{stored} of {hubs} hubs hold a share, {threshold} are needed{reasons}")]
 pub struct EstablishError {

@@ -101,6 +101,11 @@ impl Quorum {
         self.done() == usize::from(threshold) && threshold < self.sharing.shares()
     }
 
+    /// All hubs.
+    pub(super) fn hubs(&self) -> impl Iterator<Item = ShareIndex> + use<> {
+        self.sharing.indices()
+    }
+
     /// The silent hubs, except for late ones.
     pub(super) fn missing(&self) -> impl Iterator<Item = ShareIndex> {
         let silent = |x: &ShareIndex| !self.outcomes.contains_key(x) && !self.late.contains(x);

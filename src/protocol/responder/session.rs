@@ -3,14 +3,16 @@
 //! | state | event | next state |
 //! |---|---|---|
 //! | collecting | a hub has no share, or none for this SAE | collecting: it is counted |
-//! | collecting | a share arrives, and nothing in its group fits the tag | collecting |
-//! | collecting | a share arrives, and a key fits the tag of its group | solved; all shares so far are checked and blamed |
-//! | solved | a share arrives, and no other key fits its group | solved; the share is checked and blamed |
-//! | solved | another key fits a group, too | ambiguous |
-//! | ambiguous | a share arrives | ambiguous; the share is checked and blamed |
+//! | collecting | a share arrives | collecting: there is more to try |
+//! | collecting | a step of the search finds nothing that fits the tag | collecting |
+//! | collecting | a step finds a key that fits the tag of its group | solved; all shares so far are compared |
+//! | solved | a share arrives | solved; the share is compared with the key's polynomial |
+//! | solved | a step settles whose shares are wrong | solved; they are blamed |
+//! | solved | a step finds that another key fits a group, too | ambiguous |
+//! | ambiguous | a share arrives | ambiguous; the share is compared |
 //!
-//! In every state an answer that no honest hub would give, whatever the key is, is blamed and left out. Another key is
-//! looked for as soon as the state is solved, so that collecting can lead to ambiguous at once.
+//! In every state an answer that no honest hub would give, whatever the key is, is blamed and left out. Subsets of the
+//! shares are searched while the state is collecting, and never again.
 
 use std::collections::BTreeSet;
 
@@ -18,12 +20,11 @@ use rand::CryptoRng;
 use subtle::ConstantTimeEq;
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
-use crate::crypto::robust::{Method, Reconstruction, SearchBudget, name_culprits, reconstruct};
+use crate::crypto::robust::{Method, Reconstruction, Search, SearchBudget, Step, name_culprits};
 use crate::crypto::secret::Secret;
 use crate::crypto::shamir::{Share, ShareIndex, Sharing};
 use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::initiator::EstablishedKey;
-use crate::protocol::limits::SUBSETS_MAX;
 use crate::protocol::message::{FetchAnswer, FetchQuery, FoundShare, Plain};
 use crate::protocol::names::KeyId;
 #[cfg(feature = "insecure-harness")]
@@ -31,6 +32,29 @@ use crate::protocol::reasons::Reason;
 
 use super::event::{Event, Misbehaviour};
 use super::groups::{Groups, PublicParts};
+
+/// What the keys of a call have in common.
+pub(super) struct Common {
+    /// Hubs whose shares of other keys of the call are off those keys' polynomials. Whoever lies about one key does so
+    /// about the next, as a rule: so the pattern of liars is searched for once.
+    suspects: BTreeSet<ShareIndex>,
+    pub(super) budget: SearchBudget,
+    pub(super) events: Vec<Event>,
+}
+
+impl Common {
+    pub(super) fn new(budget: SearchBudget) -> Self {
+        Self {
+            suspects: BTreeSet::new(),
+            budget,
+            events: Vec::new(),
+        }
+    }
+
+    pub(super) fn blame(&mut self, x: ShareIndex, what: Misbehaviour) {
+        self.events.push(Event::blamed(x, what));
+    }
+}
 
 /// One key of a call.
 pub(super) struct Session {
@@ -57,16 +81,10 @@ enum State {
 struct Solved {
     public: PublicParts,
     polynomial: Reconstruction,
-}
-
-impl State {
-    /// The key that was found first.
-    fn solved(&self) -> Option<&Solved> {
-        match self {
-            Self::Collecting => None,
-            Self::Solved(solved) | Self::Ambiguous(solved) => Some(solved),
-        }
-    }
+    /// So many shares had come in when it was last asked whose are wrong.
+    looked_at: usize,
+    /// The search for another key in the shares that are off the polynomial.
+    among_off: Search,
 }
 
 impl Session {
@@ -90,8 +108,12 @@ impl Session {
         self.forbidden
     }
 
-    pub(super) fn is_solved(&self) -> bool {
-        matches!(self.state, State::Solved(_))
+    /// Whether there is a key on whose polynomial so many shares agree.
+    pub(super) fn is_solved(&self, needed: u8) -> bool {
+        match &self.state {
+            State::Solved(solved) => solved.polynomial.agreeing() >= usize::from(needed),
+            State::Collecting | State::Ambiguous(_) => false,
+        }
     }
 
     pub(super) fn is_ambiguous(&self) -> bool {
@@ -99,10 +121,9 @@ impl Session {
     }
 
     /// Whether `missing` further answers can no longer solve it.
-    pub(super) fn is_hopeless(&self, missing: usize) -> bool {
+    pub(super) fn is_hopeless(&self, missing: usize, needed: u8) -> bool {
         let largest = self.groups.sizes().max().unwrap_or(0);
-        let collecting = matches!(self.state, State::Collecting);
-        collecting && largest + missing < usize::from(self.sharing.threshold())
+        largest + missing < usize::from(needed)
     }
 
     /// Shares that came in, right or wrong.
@@ -113,7 +134,7 @@ impl Session {
     /// What an error must never quote.
     #[cfg(feature = "insecure-harness")]
     pub(super) fn first_share(&self) -> Option<Reason> {
-        let share = self.groups.iter().next()?.1.first()?;
+        let share = self.groups.iter().next()?.shares.first()?;
         let digits = share.y.iter().map(|byte| format!("{byte:02x}"));
         Some(Reason {
             x: share.x,
@@ -124,11 +145,19 @@ impl Session {
 
     /// The key, if one fits.
     pub(super) fn key(&self) -> Option<EstablishedKey> {
-        let s = &self.state.solved()?.polynomial.secret;
+        let s = &self.solved()?.polynomial.secret;
         Some(EstablishedKey {
             key_id: self.key_id,
             bytes: Secret::from(s.get(TAG_SECRET_BYTES..)?.to_vec()),
         })
+    }
+
+    /// The key that was found first.
+    fn solved(&self) -> Option<&Solved> {
+        match &self.state {
+            State::Collecting => None,
+            State::Solved(solved) | State::Ambiguous(solved) => Some(solved),
+        }
     }
 
     /// A hub has answered for this key.
@@ -137,8 +166,7 @@ impl Session {
         x: ShareIndex,
         answer: FetchAnswer<Plain>,
         query: &FetchQuery,
-        rng: &mut dyn CryptoRng,
-        events: &mut Vec<Event>,
+        common: &mut Common,
     ) {
         let found = match answer {
             FetchAnswer::NotFound => return self.not_found += 1,
@@ -146,7 +174,7 @@ impl Session {
             FetchAnswer::Found(found) => found,
         };
         if let Err(what) = self.check(x, &found, query) {
-            return events.push(Event::blamed(x, what));
+            return common.blame(x, what);
         }
         let mut public = PublicParts {
             slave_saes: found.slave_saes,
@@ -154,7 +182,7 @@ impl Session {
             tag: found.tag,
         };
         if canary(Canary::NoGrouping) {
-            let first = self.groups.iter().next().map(|(public, _)| public.clone());
+            let first = self.groups.iter().next().map(|group| group.public.clone());
             public = first.unwrap_or(public);
         }
         let claimed = ShareIndex::new(found.x).filter(|_| canary(Canary::IndexBelieved));
@@ -162,15 +190,9 @@ impl Session {
             x: claimed.unwrap_or(x),
             y: found.share.0,
         };
-        self.groups.add(&public, share, self.sharing.shares());
-        match self.state {
-            State::Collecting => self.try_to_solve(&public, rng, events),
-            State::Solved(_) | State::Ambiguous(_) => {
-                self.blame_group(x, &public, events);
-                self.blame_shares(events);
-                self.look_for_second_key(&public, rng, events);
-            }
-        }
+        self.groups.add(&public, share, self.sharing);
+        self.blame_group(x, &public, common);
+        self.compare(common);
     }
 
     /// What an honest hub of this topology would never send, whatever the key is.
@@ -198,75 +220,99 @@ impl Session {
         Ok(())
     }
 
-    /// From collecting to solved, if a key fits the tag of the group that a share has just joined.
-    fn try_to_solve(
-        &mut self,
-        public: &PublicParts,
-        rng: &mut dyn CryptoRng,
-        events: &mut Vec<Event>,
-    ) {
-        let fits = |secret: &[u8]| public.tag.fits(secret);
-        let Some(polynomial) = self.reconstruct(public, &fits, rng) else {
-            if self.groups.of(public).len() >= usize::from(self.sharing.threshold()) {
-                reached(Mark::LiarAmongFirst);
+    /// Does one thing of what is left to do. Returns whether there was anything.
+    pub(super) fn step(&mut self, common: &mut Common, rng: &mut dyn CryptoRng) -> bool {
+        match self.state {
+            State::Collecting => self.look_for_key(common, rng),
+            State::Solved(_) => {
+                self.look_for_culprits(common, rng) || self.look_for_second_key(common, rng)
             }
-            return;
+            State::Ambiguous(_) => self.look_for_culprits(common, rng),
+        }
+    }
+
+    /// From collecting to solved, if a key fits the tag of a group.
+    fn look_for_key(&mut self, common: &mut Common, rng: &mut dyn CryptoRng) -> bool {
+        let is_suspect = |x| common.suspects.contains(&x);
+        let first = usize::from(self.sharing.threshold());
+        let mut found = None;
+        for group in self.groups.iter_mut() {
+            let fits = |secret: &[u8]| group.public.tag.fits(secret);
+            let shares = match group.shares.get(..first) {
+                Some(first) if canary(Canary::SearchForgotten) => first,
+                _ => &group.shares,
+            };
+            let budget = Some(&mut common.budget);
+            match group.search.step(shares, &is_suspect, &fits, rng, budget) {
+                Step::Found(polynomial) => {
+                    found = Some((group.public.clone(), polynomial));
+                    break;
+                }
+                Step::Missed => {
+                    if shares.len() == first {
+                        reached(Mark::LiarAmongFirst);
+                    }
+                    return true;
+                }
+                Step::Idle => {}
+            }
+        }
+        let Some((public, polynomial)) = found else {
+            return false;
         };
+        self.solve(public, polynomial, common);
+        true
+    }
+
+    fn solve(&mut self, public: PublicParts, polynomial: Reconstruction, common: &mut Common) {
         if self.not_found > 0 {
             reached(Mark::KeyDespiteLoss);
         }
-        if polynomial.method != Method::FirstShares {
-            reached(match polynomial.method {
-                Method::ErrorCorrection => Mark::ErrorCorrection,
-                _ => Mark::SubsetSearch,
-            });
-            events.push(Event::Corrected(polynomial.method));
+        match polynomial.method {
+            Method::FirstShares | Method::WithoutSuspects => {}
+            Method::ErrorCorrection => reached(Mark::ErrorCorrection),
+            Method::SubsetSearch => reached(Mark::SubsetSearch),
         }
+        if polynomial.method != Method::FirstShares {
+            common.events.push(Event::Corrected(polynomial.method));
+        }
+        common.suspects.extend(&polynomial.off);
         self.state = State::Solved(Solved {
-            public: public.clone(),
+            public,
             polynomial,
+            looked_at: 0,
+            among_off: Search::new(self.sharing.threshold()),
         });
-        for (public, shares) in self.groups.iter() {
-            for share in shares {
-                self.blame_group(share.x, public, events);
+        for group in self.groups.iter() {
+            for share in &group.shares {
+                self.blame_group(share.x, &group.public, common);
             }
         }
-        self.blame_shares(events);
-        let publics = self.groups.iter().map(|(public, _)| public);
-        let doubtful = publics.filter(|public| self.is_doubtful(public));
-        for public in doubtful.cloned().collect::<Vec<_>>() {
-            self.look_for_second_key(&public, rng, events);
-        }
+        self.compare(common);
     }
 
     /// Blames an answer whose public parts are not those of the key. The key's are beyond doubt: of the K answers that
     /// have them, at least one is honest.
-    fn blame_group(&self, x: ShareIndex, public: &PublicParts, events: &mut Vec<Event>) {
-        let solved = self.state.solved();
+    fn blame_group(&self, x: ShareIndex, public: &PublicParts, common: &mut Common) {
+        let solved = self.solved();
         if solved.is_some_and(|solved| *public != solved.public) {
-            events.push(Event::blamed(x, Misbehaviour::WrongPublicParts));
+            common.blame(x, Misbehaviour::WrongPublicParts);
         }
     }
 
-    /// Blames the shares that are wrong beyond doubt, each once. To be off the polynomial is not enough: liars may have
-    /// found another polynomial through the same key, and honest hubs are off that one.
-    fn blame_shares(&mut self, events: &mut Vec<Event>) {
+    /// Compares the shares with the polynomial, and blames those that are wrong beyond doubt, each once. To be off the
+    /// polynomial is not enough: liars may have found another polynomial through the same key, and honest hubs are off
+    /// that one.
+    fn compare(&mut self, common: &mut Common) {
         let (State::Solved(solved) | State::Ambiguous(solved)) = &mut self.state else {
             return;
         };
         let shares = self.groups.of(&solved.public);
-        name_culprits(
-            shares,
-            &mut solved.polynomial,
-            SearchBudget::new(SUBSETS_MAX),
-        );
+        solved.polynomial.compare(shares);
         let Reconstruction { off, culprits, .. } = &solved.polynomial;
         let mut culprits = culprits.clone();
-        if culprits.len() < off.len() {
-            reached(Mark::BlameUncertain);
-            if canary(Canary::BlameUncertain) {
-                culprits.clone_from(off);
-            }
+        if canary(Canary::BlameUncertain) {
+            culprits.clone_from(off);
         }
         if canary(Canary::BlameMajority) {
             let on = shares.iter().map(|share| share.x);
@@ -274,57 +320,76 @@ impl Session {
         }
         for x in culprits {
             if self.caught.insert(x) {
-                events.push(Event::blamed(x, Misbehaviour::WrongShare));
+                common.blame(x, Misbehaviour::WrongShare);
             }
         }
     }
 
-    /// From solved to ambiguous, if the answers of a group make up another key that fits as well.
-    fn look_for_second_key(
-        &mut self,
-        public: &PublicParts,
-        rng: &mut dyn CryptoRng,
-        events: &mut Vec<Event>,
-    ) {
-        let Some(solved) = self.state.solved().filter(|_| self.is_doubtful(public)) else {
-            return;
+    /// Settles whose shares are wrong, if shares are off the polynomial and it cannot be told yet.
+    fn look_for_culprits(&mut self, common: &mut Common, rng: &mut dyn CryptoRng) -> bool {
+        let (State::Solved(solved) | State::Ambiguous(solved)) = &mut self.state else {
+            return false;
         };
-        let first = &solved.polynomial.secret;
-        let fits_otherwise =
-            |secret: &[u8]| public.tag.fits(secret) && !bool::from(secret.ct_eq(first));
-        if self.reconstruct(public, &fits_otherwise, rng).is_none() {
-            return;
+        let shares = self.groups.of(&solved.public);
+        if solved.polynomial.is_settled() || shares.len() <= solved.looked_at {
+            return false;
         }
-        match std::mem::replace(&mut self.state, State::Collecting) {
-            State::Solved(solved) => {
-                self.state = State::Ambiguous(solved);
-                events.push(Event::TwoKeysFit(self.key_id));
-            }
-            already => self.state = already,
-        }
-    }
-
-    /// Whether a group may hold another key. The shares of the key's own group have just been compared with its
-    /// polynomial.
-    fn is_doubtful(&self, public: &PublicParts) -> bool {
-        let solved = self.state.solved();
-        solved.is_some_and(|solved| *public != solved.public || !solved.polynomial.off.is_empty())
-    }
-
-    fn reconstruct(
-        &self,
-        public: &PublicParts,
-        fits: &dyn Fn(&[u8]) -> bool,
-        rng: &mut dyn CryptoRng,
-    ) -> Option<Reconstruction> {
-        let shares = self.groups.of(public);
-        let first = shares.get(..self.sharing.threshold().into())?;
-        let shares = if canary(Canary::SearchForgotten) {
-            first
+        solved.looked_at = shares.len();
+        name_culprits(shares, &mut solved.polynomial, rng);
+        if solved.polynomial.is_settled() {
+            // It may be another polynomial now.
+            solved.among_off = Search::new(self.sharing.threshold());
         } else {
-            shares
+            reached(Mark::BlameUncertain);
+        }
+        common.suspects.extend(&solved.polynomial.culprits);
+        self.compare(common);
+        true
+    }
+
+    /// From solved to ambiguous, if the answers of another group, or those that are off the polynomial, make up another
+    /// key that fits as well.
+    fn look_for_second_key(&mut self, common: &mut Common, rng: &mut dyn CryptoRng) -> bool {
+        let State::Solved(solved) = &mut self.state else {
+            return false;
         };
-        let budget = SearchBudget::new(SUBSETS_MAX);
-        reconstruct(shares, self.sharing.threshold(), fits, rng, budget).ok()
+        let Solved {
+            public,
+            polynomial,
+            among_off,
+            ..
+        } = solved;
+        let first = &polynomial.secret;
+        let fits = |of: &PublicParts, secret: &[u8]| {
+            of.tag.fits(secret) && !bool::from(secret.ct_eq(first))
+        };
+        let nobody = |_| false;
+        let shares = self.groups.of(public).iter();
+        let off: Vec<&Share> = shares.filter(|s| polynomial.off.contains(&s.x)).collect();
+        let own = |secret: &[u8]| fits(public, secret);
+        let mut step = among_off.step(&off, &nobody, &own, rng, None);
+        for group in self
+            .groups
+            .iter_mut()
+            .filter(|group| group.public != *public)
+        {
+            if !matches!(step, Step::Idle) {
+                break;
+            }
+            let others = |secret: &[u8]| fits(&group.public, secret);
+            step = group
+                .search
+                .step(&group.shares, &nobody, &others, rng, None);
+        }
+        match step {
+            Step::Idle => return false,
+            Step::Missed => return true,
+            Step::Found(_) => {}
+        }
+        if let State::Solved(solved) = std::mem::replace(&mut self.state, State::Collecting) {
+            self.state = State::Ambiguous(solved);
+            common.events.push(Event::TwoKeysFit(self.key_id));
+        }
+        true
     }
 }
