@@ -68,6 +68,7 @@ named! {
         RegisteredAgain = "registered-again", "a link registers anew while an exchange waits for it";
         Batched = "batched", "operations that waited for a hub leave together in one message";
         RequestOverdue = "request-overdue", "a request takes so long that the next one leaves beside it";
+        CallsFull = "calls-full", "a call is refused because its SAE has too many under way";
         RefillStale = "refill-stale", "a refill is refused because the hub has forgotten the registration";
     }
 }
@@ -110,6 +111,14 @@ named! {
         HubsSwapped = "hubs-swapped", "answers are put down to other hubs than they came from";
         LateLieIgnored = "late-lie-ignored", "answers that come after the key was delivered are not checked";
         BatchMixedUp = "batch-mixed-up", "the answers to a batch go to the wrong callers";
+        ClaimsForgotten = "claims-forgotten", "a client remembers what it handed out no longer than hubs repeat it";
+        StartTrusted = "start-trusted", "a client that has just started fetches as if it had handed nothing out before";
+        RepeatToAnyone = "repeat-to-anyone", "a hub hands a share out again whatever the registration";
+        FetchUnsplit = "fetch-unsplit", "a client asks for all keys at once, however long the answer is";
+        AccountsForgotten = "accounts-forgotten", "a hub keeps no room for anybody: whoever comes first takes it";
+        StoreUnbounded = "store-unbounded", "a hub takes any number of shares";
+        SentForNobody = "sent-for-nobody", "what waits for a hub goes on waiting when its caller has gone";
+        SearchUnbounded = "search-unbounded", "each key is searched for anew, without a budget";
         ShareInError = "share-in-error", "an error message quotes a share";
     }
 }

@@ -283,7 +283,10 @@ impl ShareStore {
                 reached(Mark::FetchTooLate);
                 return Lookup::NotFound;
             }
-            Some(handed_out) if handed_out.registration != asker.registration => {
+            Some(handed_out)
+                if handed_out.registration != asker.registration
+                    && !canary(Canary::RepeatToAnyone) =>
+            {
                 reached(Mark::FetchAnew);
                 return Lookup::NotFound;
             }

@@ -128,14 +128,22 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         }
         Canary::TimeoutIsStored | Canary::AnswerIsStored => &[Invariant::Established],
         Canary::SameKeyTwice => &[Invariant::Agreement],
-        Canary::GroupMemberDropped | Canary::SearchForgotten => &[Invariant::Availability],
+        Canary::GroupMemberDropped | Canary::SearchForgotten | Canary::FetchUnsplit => {
+            &[Invariant::Availability]
+        }
         Canary::DeadlineIgnored => &[Invariant::Answered],
         Canary::AnyoneMayFetch
         | Canary::AnyoneMaySpeak
         | Canary::ConflictOverwrites
         | Canary::KeyIdAlone
-        | Canary::HandedOutTwice => &[Invariant::Access],
-        Canary::ExpiryForgotten => &[Invariant::Bounds],
+        | Canary::HandedOutTwice
+        | Canary::ClaimsForgotten
+        | Canary::StartTrusted
+        | Canary::RepeatToAnyone => &[Invariant::Access],
+        Canary::ExpiryForgotten | Canary::StoreUnbounded => &[Invariant::Bounds],
+        Canary::AccountsForgotten => &[Invariant::Fair],
+        Canary::SentForNobody => &[Invariant::NothingForNobody],
+        Canary::SearchUnbounded => &[Invariant::BoundedWork],
         // Which of the two depends on whether the first answer is the lie.
         Canary::NoGrouping => &[Invariant::Blame, Invariant::Availability],
         // To a master a wrong answer is none; a slave takes it for a lie.

@@ -14,6 +14,7 @@
 //! | [`access`] | only named SAEs get a key, each once, across restarts and late repeats | §6, §8 |
 //! | [`fair`] | what one SAE does within the rules costs the others next to nothing | §6, §9 |
 //! | [`nothing_for_nobody`] | no message leaves for a call that has ended, but for the background delivery that is specified | §5 |
+//! | [`bounded_work`] | searching for keys takes no more work than the calls allow that are under way | §8, §9 |
 //! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
 //!
@@ -27,6 +28,7 @@ pub mod answered;
 pub mod authentic;
 pub mod availability;
 pub mod blame;
+pub mod bounded_work;
 pub mod bounds;
 pub mod established;
 pub mod facts;
@@ -112,6 +114,7 @@ pub fn check(invariant: Invariant) -> Check {
         Invariant::Access => access::check,
         Invariant::Fair => fair::check,
         Invariant::NothingForNobody => nothing_for_nobody::check,
+        Invariant::BoundedWork => bounded_work::check,
         Invariant::Recovery => recovery::check,
         Invariant::Bounds => bounds::check,
     }

@@ -270,6 +270,18 @@ pub enum Violation {
         late_ms: u64,
     },
 
+    // Bounded work.
+    #[error(
+        "client {client} searched {what} {done} since its last poll, and {calls} fetches were under way, for which it may be {max}"
+    )]
+    TooMuchWork {
+        client: usize,
+        what: &'static str,
+        done: u64,
+        calls: u64,
+        max: u64,
+    },
+
     // Recovery.
     #[error(
         "call {call} ({kind:?} at client {client}) began {after_ms} ms after everything was healed and had to succeed; it ended with: {end}"
@@ -361,6 +373,7 @@ impl Violation {
             | Self::FalseConflict { .. } => Invariant::Access,
             Self::NoRoomForOwn { .. } | Self::PaidByOthers { .. } => Invariant::Fair,
             Self::SentForNobody { .. } => Invariant::NothingForNobody,
+            Self::TooMuchWork { .. } => Invariant::BoundedWork,
             Self::NotRecovered { .. } => Invariant::Recovery,
             Self::StoreTooFull { .. }
             | Self::PoolTooFull { .. }

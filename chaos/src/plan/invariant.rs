@@ -29,6 +29,8 @@ named! {
         Fair = "fair",
         /// No message leaves for a call that has ended, but for the background delivery that is specified.
         NothingForNobody = "nothing-for-nobody",
+        /// Searching for keys takes no more work than the calls allow that are under way.
+        BoundedWork = "bounded-work",
         /// When the faults are over, everything works again within a bounded time.
         Recovery = "recovery",
         /// Stores stay within their limits, and drain.

@@ -16,6 +16,7 @@ use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::batch::{Operation, Reply};
 use crate::protocol::channel::OpenError;
 use crate::protocol::initiator::{EstablishedKey, Progress};
+use crate::protocol::limits::KEYS_PER_MESSAGE_MAX;
 use crate::protocol::message::{FetchQuery, Plain};
 use crate::protocol::responder::{Event, FetchError, Responder};
 
@@ -51,7 +52,10 @@ impl Kme {
 
     async fn fetch(self: &Rc<Self>, query: &FetchQuery) -> Result<Vec<EstablishedKey>, FetchError> {
         let deadline = self.now() + self.config.timing.call_deadline;
-        let at_once = fetched_at_once(self.config.keys.max_bits / 8);
+        let at_once = match canary(Canary::FetchUnsplit) {
+            true => KEYS_PER_MESSAGE_MAX,
+            false => fetched_at_once(self.config.keys.max_bits / 8),
+        };
         let mut keys = Vec::with_capacity(query.key_ids.len());
         for key_ids in query.key_ids.chunks(at_once) {
             let part = FetchQuery {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::harness::{Canary, canary};
 use crate::protocol::accounts::Accounts;
 use crate::protocol::names::{NodeName, SaeId};
 
@@ -33,7 +34,17 @@ pub struct Held {
 impl Holdings {
     pub(super) fn new(limits: &StoreLimits, clients: &BTreeMap<NodeName, BTreeSet<SaeId>>) -> Self {
         let parts = |max: usize| {
-            let of_client = max / 2 / clients.len().max(1);
+            let guaranteed = if canary(Canary::AccountsForgotten) {
+                0
+            } else {
+                max / 2
+            };
+            let max = if canary(Canary::StoreUnbounded) {
+                usize::MAX
+            } else {
+                max
+            };
+            let of_client = guaranteed / clients.len().max(1);
             let of_sae = move |saes: &BTreeSet<SaeId>| of_client / saes.len().max(1);
             let saes = clients.values();
             let parts = saes.flat_map(|saes| saes.iter().map(move |_| of_sae(saes)));

@@ -1,7 +1,7 @@
 //! What each invariant says, in plain words.
 
 /// An invariant's name as campaigns write it, and what it promises.
-pub(super) const KNOWN: [(&str, &str); 14] = [
+pub(super) const KNOWN: [(&str, &str); 15] = [
     (
         "agreement",
         "All sides get the same key under a key ID, bit by bit, and no two keys are the same.",
@@ -49,6 +49,10 @@ pub(super) const KNOWN: [(&str, &str); 14] = [
     (
         "nothing-for-nobody",
         "No message is sent for a call that has ended, but for late shares in the background.",
+    ),
+    (
+        "bounded-work",
+        "Searching for keys takes no more work than the calls allow that are under way.",
     ),
     (
         "recovery",

@@ -47,6 +47,21 @@ pub struct ObservedBlock {
     pub bytes: Vec<u8>,
 }
 
+/// The work of searching for keys that a client had done since it started.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientWork {
+    /// When it was asked, in microseconds.
+    pub at_us: u64,
+    /// Index of the client.
+    pub client: usize,
+    /// How often it had started before.
+    pub life: u32,
+    /// Subsets of shares tried.
+    pub subsets: u64,
+    /// Bytes of shares put together for them.
+    pub bytes: u64,
+}
+
 /// Everything that happened in a run.
 pub struct Observation {
     /// What was drawn before the run.
@@ -77,6 +92,8 @@ pub struct Observation {
     pub client_statuses: BTreeMap<(usize, u32), ClientStatus>,
     /// When that status was asked for, in microseconds: what had happened by then is in it.
     pub client_polls: BTreeMap<(usize, u32), u64>,
+    /// The work of searching that each life of each client had done by the times when it was asked, in order of time.
+    pub client_work: Vec<ClientWork>,
     /// Every message by the outsider or the rogue client.
     pub attacks: Vec<Attack>,
     /// What is no message, call or lie.
@@ -115,6 +132,7 @@ impl Observer {
             client_starts: BTreeMap::new(),
             client_statuses: BTreeMap::new(),
             client_polls: BTreeMap::new(),
+            client_work: Vec::new(),
             attacks: Vec::new(),
             notes: Vec::new(),
             marks: Vec::new(),

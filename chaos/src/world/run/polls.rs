@@ -13,8 +13,8 @@ use dske_testbed::sim::PORT;
 use dske_testbed::sim::net::http_client;
 
 use crate::world::clock::{now_us, sleep_until_ms};
-use crate::world::observer::Observer;
 use crate::world::observer::record::NoteKind;
+use crate::world::observer::{ClientWork, Observer};
 
 /// Between two polls, in milliseconds.
 const INTERVAL_MS: u64 = 1_000;
@@ -85,6 +85,13 @@ async fn poll_client(node: &EtsiClient, client: usize, observer: &Observer) {
         }
     }
     let life = seen.client_lives.get(&client).copied().unwrap_or_default();
+    seen.client_work.push(ClientWork {
+        at_us: now_us(),
+        client,
+        life,
+        subsets: status.counters.subsets_tried,
+        bytes: status.counters.search_bytes,
+    });
     seen.client_statuses.insert((client, life), status);
     seen.client_polls.insert((client, life), asked_us);
 }
