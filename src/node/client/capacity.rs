@@ -26,14 +26,13 @@
 //!
 //! Keys that were established by several calls can be asked for in one. If a hub signed an answer that no body holds, its
 //! shares would be lost. Only the hubs know how large the keys are, so that a client asks for no more of them at once than
-//! would have room if all were as large as the topology allows ([`fetched_at_once`]). PSRD is no reason to ask for fewer: a
+//! would have room if all were as large as the topology allows ([`keys_per_answer`]). PSRD is no reason to ask for fewer: a
 //! hub that has too little says so before anything counts as fetched.
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::mac::MAC_KEY_BYTES;
 use crate::protocol::limits::{
     ATTEMPTS_MAX, BLOCKS_MAX, BODY_BYTES_MAX, JSON_BYTES_PER_KEY_MAX, KEY_BYTES_MAX,
-    REPLY_BYTES_MAX,
 };
 
 use super::config::KeyLimits;
@@ -88,17 +87,6 @@ impl Capacity {
             ..keys
         }
     }
-}
-
-const _: () = assert!(
-    1 <= fetched_at_once(KEY_BYTES_MAX),
-    "an answer has room for one key of the largest size"
-);
-
-/// How many keys one operation asks for, if they have so many bytes at most. Such an answer has room in a message whatever
-/// other answers go with it, and in a binary encoding, where nothing is longer than in JSON, with much to spare.
-pub(super) const fn fetched_at_once(key_bytes_max: usize) -> usize {
-    REPLY_BYTES_MAX / (share_bytes(key_bytes_max) + JSON_BYTES_PER_KEY_MAX)
 }
 
 /// Bytes of a key's share.

@@ -16,12 +16,11 @@ use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::batch::{Operation, Reply};
 use crate::protocol::channel::OpenError;
 use crate::protocol::initiator::{EstablishedKey, Progress};
-use crate::protocol::limits::KEYS_PER_MESSAGE_MAX;
+use crate::protocol::limits::{KEYS_PER_MESSAGE_MAX, keys_per_answer};
 use crate::protocol::message::{FetchQuery, Plain};
 use crate::protocol::responder::{Event, FetchError, Responder};
 
 use super::super::link::{Exchange, LinkError};
-use super::capacity::fetched_at_once;
 use super::error::KmeError;
 use super::hubs::{Answer, Answers, answers_otherwise};
 use super::kme::Kme;
@@ -54,7 +53,7 @@ impl Kme {
         let deadline = self.now() + self.config.timing.call_deadline;
         let at_once = match canary(Canary::FetchUnsplit) {
             true => KEYS_PER_MESSAGE_MAX,
-            false => fetched_at_once(self.config.keys.max_bits / 8),
+            false => keys_per_answer(self.config.keys.max_bits / 8),
         };
         let mut keys = Vec::with_capacity(query.key_ids.len());
         for key_ids in query.key_ids.chunks(at_once) {
