@@ -31,9 +31,7 @@ use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::harness::Canary;
 use dske::protocol::initiator::KeySource;
-use dske::protocol::limits::{
-    ATTEMPTS_MAX, BODY_BYTES_MAX, JSON_BYTES_PER_KEY_MAX, SHARE_BYTES_MAX, SHARES_MAX,
-};
+use dske::protocol::limits::{ATTEMPTS_MAX, SHARE_BYTES_MAX, SHARES_MAX, keys_per_answer};
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, FaultKind, PlannedFault};
@@ -222,8 +220,7 @@ impl ClusterPlan {
         let psrd_bytes = self.psrd_block_bytes * u64::from(ATTEMPTS_MAX - 1);
         let share_bytes = share_bytes(bits);
         let by_pads = psrd_bytes.saturating_sub(MAC_KEY_BYTES as u64) / share_bytes;
-        let in_json = share_bytes.div_ceil(3) * 4 + JSON_BYTES_PER_KEY_MAX as u64;
-        let by_room = (BODY_BYTES_MAX - JSON_BYTES_PER_KEY_MAX) as u64 / in_json;
+        let by_room = keys_per_answer(bits as usize / 8) as u64;
         let keys = by_pads.min(by_room).min(*limits::NUMBER.end());
         u16::try_from(keys).unwrap_or(u16::MAX)
     }
