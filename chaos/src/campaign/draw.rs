@@ -255,7 +255,11 @@ mod tests {
                     .calls
                     .iter()
                     .filter(|call| call.at_ms >= plan.heal_at_ms + plan.recovery_ms);
-                assert!(late.count() >= 5, "{name} {seed}: recovery is hardly tried");
+                let is_disturbed = !plan.faults.is_empty() || !plan.liars.is_empty();
+                assert!(
+                    late.count() >= 5 || !is_disturbed,
+                    "{name} {seed}: recovery is hardly tried"
+                );
                 for fault in &plan.faults {
                     assert!(fault.at_ms < fault.until_ms && fault.until_ms <= plan.heal_at_ms);
                 }
