@@ -165,10 +165,13 @@ mod tests {
 
     #[test]
     fn what_has_expired_is_not_held() {
-        let mut scene = Scene::new(room_for(12));
+        let mut scene = Scene::new(|plan| {
+            plan.cluster.share_ttl_ms = 3_000;
+            room_for(12)(plan);
+        });
         scene.establish(0, 1_000);
         let body = scene.deposit_of_another_key(2);
-        scene.deposit_answered(2, 9_100, &body, DepositOutcome::Full);
+        scene.deposit_answered(2, 4_100, &body, DepositOutcome::Full);
         scene.judge(check).must_break("no more than 0 shares");
     }
 
