@@ -2,7 +2,7 @@
 
 use actix::MailboxError;
 use actix_web::http::header::ACCEPT;
-use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -150,6 +150,7 @@ impl Wire {
             x: ShareIndex::new(1).unwrap(),
             sharing: Sharing::new(2, 3).unwrap(),
             clients: BTreeMap::from([(name, saes)]),
+            block_bytes: BLOCK_BYTES,
             store: StoreLimits {
                 shares_max: 100,
                 bytes_max: 1 << 30,
