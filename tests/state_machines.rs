@@ -636,7 +636,7 @@ fn a_lying_hub_is_searched_for_once_in_a_call_and_never_once_its_keys_are_known(
     let sharing = Sharing::new(8, 16).unwrap();
     let (_, deposits) = begin_with(128, sharing, 1);
     let query = query("b", &key_ids(&deposits));
-    for liar in 1..=16 {
+    for liar in [1, 8, 9, 16] {
         let mut responder = Responder::begin(query.clone(), sharing, 10 * NOW);
         let mut blamed = 0;
         for (x, deposit) in &deposits {
