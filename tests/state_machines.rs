@@ -23,8 +23,8 @@ use dske::protocol::store::StoreLimits;
 use dske::protocol::{KeyId, Method, NodeName, Refusal, Request, Response, SaeId};
 use dske::psrd::BLOCK_BYTES_MAX;
 use proptest::prelude::*;
-use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
+use rand::{Rng, SeedableRng};
 
 const NOW: Duration = Duration::from_secs(1);
 const BLOCK_BYTES: usize = 16 * 1024;
@@ -671,7 +671,7 @@ fn a_lying_hub_is_searched_for_once_in_a_call_and_never_once_its_keys_are_known(
     let sharing = Sharing::new(8, 16).unwrap();
     let (_, deposits) = begin_with(128, sharing, 1);
     let query = query("b", &key_ids(&deposits));
-    for liar in 1..=16 {
+    for liar in [1, 8, 9, 16] {
         let mut responder = Responder::begin(query.clone(), sharing, 10 * NOW);
         let mut blamed = 0;
         for (x, deposit) in &deposits {
@@ -706,7 +706,13 @@ fn a_hopeless_search_is_bounded_done_in_slices_and_ends_the_call() {
     for (x, deposit) in &deposits {
         let mut reply = answer_all(deposit);
         if x.get() % 2 == 0 {
-            lie_about_all(&mut reply);
+            // One wrong byte cancels in one subset of 256.
+            for result in &mut reply.keys {
+                let FetchAnswer::Found(found) = &mut result.answer else {
+                    panic!("not found")
+                };
+                rng(x.get().into()).fill_bytes(&mut found.share.0);
+            }
         }
         responder.on_reply(*x, reply, &mut rng(3));
         let mut has_more = true;

@@ -165,7 +165,7 @@ impl HandedOut {
         self.sweeps = self.sweeps.max(due.saturating_sub(SHARDS as u64));
         let now = now.as_secs();
         while self.sweeps < due {
-            let in_turn = self.shards.iter_mut().nth(self.sweeps as usize % SHARDS);
+            let in_turn = self.shards.get_mut(self.sweeps as usize % SHARDS);
             let shard = in_turn.expect("there are so many shards");
             shard.retain(|claim| {
                 let lives = u64::from(claim.until) > now;

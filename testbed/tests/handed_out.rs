@@ -179,6 +179,8 @@ fn a_late_repeat_gets_nothing_although_hubs_that_missed_the_fetch_hold_their_sha
         let key_ids = scene.establish(1, 256).await;
         scene.cut.set(&["hilary", "holly"]);
         assert_eq!(ids(&scene.fetch(&key_ids).await.unwrap()), key_ids);
+        // The other two are asked until the deadline.
+        sleep(2 * SECOND).await;
         scene.cut.set(&[]);
         let mut waited = 0;
         for pause in [0, 1, 3, 6, 9] {
@@ -243,6 +245,7 @@ fn a_client_that_has_just_started_hands_out_only_what_no_earlier_life_can_have_h
         let key_ids = scene.establish(1, 256).await;
         scene.cut.set(&["hilary", "holly"]);
         scene.fetch(&key_ids).await.unwrap();
+        sleep(2 * SECOND).await;
         scene.cut.set(&[]);
         let celia = scene.start_celia_again();
         // Until the linger time is over, in which a hub may hand out again.
