@@ -148,6 +148,8 @@ async fn a_first_head_that_stops(nodes: &Nodes) {
     for begun in ["", "G", "GET / HTTP/1.1\r\nHost: localhost\r\n"] {
         let mut connection = nodes.connect("hank").await;
         connection.write(begun).await;
+        let answer = connection.response(false).await;
+        assert_eq!(answer.expect("it says why").status, 408, "{begun:?}");
         connection.end(OVER).await;
     }
 }

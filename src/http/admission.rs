@@ -79,21 +79,23 @@ pub(super) async fn admit(
         guard.whole(Instant::now());
     }
     let response = match refusal(&request) {
-        None => next.call(request).await?,
+        None => next.call(request).await.map(in_json),
         Some(refused) => {
             let answer = json(refused.status(), &MessageBody::new(refused.to_string()));
-            request.into_response(answer)
+            Ok(request.into_response(answer))
         }
     };
-    let response = in_json(response);
     if let Some(guard) = &guard {
-        let bytes = match response.response().body().size() {
-            BodySize::Sized(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
-            BodySize::None | BodySize::Stream => 0,
+        let size = response
+            .as_ref()
+            .map(|answer| answer.response().body().size());
+        let bytes = match size {
+            Ok(BodySize::Sized(bytes)) => usize::try_from(bytes).unwrap_or(usize::MAX),
+            Ok(BodySize::None | BodySize::Stream) | Err(_) => 0,
         };
         guard.answered(bytes, Instant::now());
     }
-    Ok(response)
+    response
 }
 
 fn refusal(request: &ServiceRequest) -> Option<Refused> {

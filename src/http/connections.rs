@@ -158,6 +158,8 @@ impl Guard {
     /// Accounts for bytes. If there are too many, others have to go, or this one.
     fn holds(&self, bytes: usize) {
         let all = &self.node.bytes;
+        // No answer is so long; if one were, what is given back later would still be what was taken.
+        let bytes = bytes.min(usize::MAX - all.get());
         self.bytes.set(self.bytes.get() + bytes);
         all.set(all.get() + bytes);
         while all.get() > self.node.bytes_max && all.get() > self.bytes.get() {
