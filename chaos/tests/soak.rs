@@ -266,6 +266,14 @@ fn interrupted(dir: &Path, campaign: &str) -> (Option<i32>, String) {
     out.read_line(&mut said).unwrap();
     assert!(said.starts_with("soak seed 3: "), "{said}");
     thread::sleep(Duration::from_secs(3));
+    // On a slow machine it takes longer until something breaks.
+    let failures = dir.join("reports/failures");
+    for _ in 0..300 {
+        if campaign != "forgers.toml" || failures.exists() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     out.read_to_string(&mut said).unwrap();
     (child.wait().unwrap().code(), said)
