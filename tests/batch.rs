@@ -264,6 +264,7 @@ fn what_psrd_does_not_suffice_for_is_put_off_and_the_others_are_answered() {
             Reply::Fetch(_) => "incomplete",
             Reply::Refused(refusal) => refusal.kind(),
             Reply::Deposit(_) => "deposit",
+            Reply::Withdraw => "withdraw",
         })
         .collect();
     assert_eq!(
