@@ -14,7 +14,8 @@ use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, interval, sleep};
 
-/// Long enough that what was never bounded shows, and short enough for a test. `DSKE_FROZEN_SECONDS` makes it longer.
+/// Long enough that what was never bounded shows, and short enough for a test. `DSKE_FROZEN_SECONDS` makes it longer,
+/// and `DSKE_FROZEN_BINARY` names another build to compare with; `--nocapture` shows what was measured.
 const FROZEN_SECONDS: u64 = 12;
 
 /// Calls in a second, of keys so large that the pools of a silent hub are empty soon.
