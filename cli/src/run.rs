@@ -24,6 +24,7 @@ use dske::node::hub::{HubHandle, HubNode};
 use dske::node::transport::Transport;
 use dske::protocol::NodeName;
 use dske::protocol::hub::Hub;
+use dske::topology::Topology;
 use dske_testbed::identity::RunId;
 
 use super::CliError;
