@@ -38,12 +38,10 @@ pub const BLOCKS_MAX: usize = 64;
 /// Most blocks of so many bytes in a pool, which is bounded by its bytes, too.
 #[must_use]
 pub const fn blocks_max(block_bytes: usize) -> usize {
-    let most = if block_bytes == 0 {
-        BLOCKS_MAX
-    } else {
-        POOL_BYTES_MAX / block_bytes
-    };
-    if most < BLOCKS_MAX { most } else { BLOCKS_MAX }
+    match POOL_BYTES_MAX.checked_div(block_bytes) {
+        Some(most) if most < BLOCKS_MAX => most,
+        _ => BLOCKS_MAX,
+    }
 }
 
 /// Most attempts of one exchange, the first one included. Each spends fresh PSRD, so the number is small.
