@@ -117,8 +117,8 @@ named! {
         FetchUnsplit = "fetch-unsplit", "a client asks for all keys at once, however long the answer is";
         AccountsForgotten = "accounts-forgotten", "a hub keeps no room for anybody: whoever comes first takes it";
         StoreUnbounded = "store-unbounded", "a hub takes any number of shares";
-        SentForNobody = "sent-for-nobody", "what waits for a hub goes on waiting when its caller has gone";
-        SearchUnbounded = "search-unbounded", "each key is searched for anew, without a budget";
+        SentForNobody = "sent-for-nobody", "a link tries again after ten seconds, whether or not anybody waits still";
+        SearchUnbounded = "search-unbounded", "each subset of shares is tried 65,536 times, without a budget";
         ShareInError = "share-in-error", "an error message quotes a share";
     }
 }

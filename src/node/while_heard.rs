@@ -1,13 +1,10 @@
 //! Work that ends when nobody waits for its result any more.
 
-use std::future::pending;
 use std::pin::pin;
 
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::{Actor, Message};
 use futures_util::future::{Either, LocalBoxFuture, select};
-
-use crate::harness::{Canary, canary};
 
 /// What a handler returns whose work is in vain once its caller is gone: the future is dropped then.
 ///
@@ -32,14 +29,8 @@ where
                 self.0.await;
                 return;
             };
-            let gone = async {
-                caller.closed().await;
-                if canary(Canary::SentForNobody) {
-                    pending::<()>().await;
-                }
-            };
             // The caller first: so no result is made for one that is gone.
-            let done = match select(pin!(gone), self.0).await {
+            let done = match select(pin!(caller.closed()), self.0).await {
                 Either::Left(_) => return,
                 Either::Right((result, _)) => result,
             };

@@ -48,7 +48,12 @@ impl SearchBudget {
     /// Takes what one subset costs, or nothing. Returns whether it may be tried.
     pub(super) fn take(&mut self, bytes: usize) -> bool {
         let spent = Work {
-            subsets: self.spent.subsets + 1,
+            subsets: self.spent.subsets
+                + if canary(Canary::SearchUnbounded) {
+                    65_536
+                } else {
+                    1
+                },
             bytes: self.spent.bytes.saturating_add(bytes),
         };
         let may = canary(Canary::SearchUnbounded)
