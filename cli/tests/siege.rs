@@ -4,6 +4,7 @@
 //! `DSKE_BINARY` names the command of another build, to see how that one holds out. What was measured is printed:
 //! `cargo test -p dske-cli --test siege -- --nocapture`.
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, reason = "what was measured is for people")]
 
 #[path = "siege/hold.rs"]
 mod hold;
