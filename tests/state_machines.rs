@@ -666,6 +666,16 @@ fn lie_about_all(reply: &mut FetchReply<Plain>) {
     }
 }
 
+/// Makes a share of every key up. If only one byte were wrong, it would cancel in one subset of 256.
+fn make_up_all(x: ShareIndex, reply: &mut FetchReply<Plain>) {
+    for result in &mut reply.keys {
+        let FetchAnswer::Found(found) = &mut result.answer else {
+            panic!("not found")
+        };
+        rng(x.get().into()).fill_bytes(&mut found.share.0);
+    }
+}
+
 #[test]
 fn a_lying_hub_is_searched_for_once_in_a_call_and_never_once_its_keys_are_known() {
     let sharing = Sharing::new(8, 16).unwrap();
@@ -697,6 +707,31 @@ fn a_lying_hub_is_searched_for_once_in_a_call_and_never_once_its_keys_are_known(
     }
 }
 
+/// Error correction locates at most four of them. Wherever they come, they are searched for in the shares of one key.
+#[test]
+fn as_many_liars_as_there_may_be_cost_one_search_in_a_call() {
+    let sharing = Sharing::new(8, 16).unwrap();
+    let (_, deposits) = begin_with(128, sharing, 1);
+    for liars in [1..=7, 5..=11, 10..=16] {
+        let mut responder = Responder::begin(query("b", &key_ids(&deposits)), sharing, 10 * NOW);
+        for (x, deposit) in &deposits {
+            let mut reply = answer_all(deposit);
+            if liars.contains(&x.get()) {
+                make_up_all(*x, &mut reply);
+            }
+            responder.on_reply(*x, reply, &mut rng(3));
+            while responder.work(&mut rng(3)) {}
+        }
+        let progress = responder.progress(NOW);
+        assert!(
+            matches!(&progress, Progress::Done(keys) if keys.len() == 128),
+            "{progress:?} with liars {liars:?}"
+        );
+        // All subsets of eight of sixteen hubs.
+        assert!(responder.take_worked().subsets <= 12_870);
+    }
+}
+
 #[test]
 fn a_hopeless_search_is_bounded_done_in_slices_and_ends_the_call() {
     let sharing = Sharing::new(10, 20).unwrap();
@@ -706,13 +741,7 @@ fn a_hopeless_search_is_bounded_done_in_slices_and_ends_the_call() {
     for (x, deposit) in &deposits {
         let mut reply = answer_all(deposit);
         if x.get() % 2 == 0 {
-            // One wrong byte cancels in one subset of 256.
-            for result in &mut reply.keys {
-                let FetchAnswer::Found(found) = &mut result.answer else {
-                    panic!("not found")
-                };
-                rng(x.get().into()).fill_bytes(&mut found.share.0);
-            }
+            make_up_all(*x, &mut reply);
         }
         responder.on_reply(*x, reply, &mut rng(3));
         let mut has_more = true;

@@ -178,13 +178,17 @@ impl Responder {
     /// Does a slice of the work that is left. Returns whether there may be more.
     pub fn work(&mut self, rng: &mut dyn CryptoRng) -> bool {
         let before = self.common.budget.spent();
+        // Subsets are searched for one key at a time. Once it is found, the liars are known, and the next keys take no search.
+        // As long as it is not, the call needs further answers anyway.
+        let mut may_search = true;
         for session in &mut self.sessions {
-            while self.has_work && session.step(&mut self.common, rng) {
+            while self.has_work && session.step(&mut self.common, may_search, rng) {
                 let slice = self.common.budget.spent().since(before);
                 if slice.subsets >= SLICE.subsets || slice.bytes >= SLICE.bytes {
                     return true;
                 }
             }
+            may_search &= session.is_solved(self.sharing.threshold());
         }
         self.has_work = false;
         false

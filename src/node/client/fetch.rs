@@ -116,6 +116,8 @@ impl Kme {
             if !canary(Canary::LateLieIgnored) {
                 reached(Mark::AnswerAfterKey);
                 kme.hear(&mut responder, answer);
+                // All keys are known, so that nothing is searched any more.
+                while kme.work(&mut responder) {}
                 kme.settle(&responder);
             }
         });

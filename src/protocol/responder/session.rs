@@ -221,9 +221,14 @@ impl Session {
     }
 
     /// Does one thing of what is left to do. Returns whether there was anything.
-    pub(super) fn step(&mut self, common: &mut Common, rng: &mut dyn CryptoRng) -> bool {
+    pub(super) fn step(
+        &mut self,
+        common: &mut Common,
+        may_search: bool,
+        rng: &mut dyn CryptoRng,
+    ) -> bool {
         match self.state {
-            State::Collecting => self.look_for_key(common, rng),
+            State::Collecting => self.look_for_key(common, may_search, rng),
             State::Solved(_) => {
                 self.look_for_culprits(common, rng) || self.look_for_second_key(common, rng)
             }
@@ -232,7 +237,12 @@ impl Session {
     }
 
     /// From collecting to solved, if a key fits the tag of a group.
-    fn look_for_key(&mut self, common: &mut Common, rng: &mut dyn CryptoRng) -> bool {
+    fn look_for_key(
+        &mut self,
+        common: &mut Common,
+        may_search: bool,
+        rng: &mut dyn CryptoRng,
+    ) -> bool {
         let is_suspect = |x| common.suspects.contains(&x);
         let first = usize::from(self.sharing.threshold());
         let mut found = None;
@@ -242,7 +252,7 @@ impl Session {
                 Some(first) if canary(Canary::SearchForgotten) => first,
                 _ => &group.shares,
             };
-            let budget = Some(&mut common.budget);
+            let budget = may_search.then_some(&mut common.budget);
             match group.search.step(shares, &is_suspect, &fits, rng, budget) {
                 Step::Found(polynomial) => {
                     found = Some((group.public.clone(), polynomial));
