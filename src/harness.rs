@@ -52,7 +52,7 @@ named! {
         DepositAgain = "deposit-again", "a hub is sent a deposit that it holds already";
         FetchAgain = "fetch-again", "an SAE fetches a share again within the linger time";
         FetchTooLate = "fetch-too-late", "an SAE asks for a share after its linger time";
-        FetchAnew = "fetch-anew", "a client that has registered anew asks for a share that its SAE was handed before";
+        FetchAnew = "fetch-anew", "a client that has restarted asks for a share that its SAE was handed before";
         ShareExpired = "share-expired", "a share is erased because nobody fetched it in time";
         LiarAmongFirst = "liar-among-first", "the first K answers of a group do not fit the tag";
         SubsetSearch = "subset-search", "a key is found by trying subsets of the answers";

@@ -285,7 +285,10 @@ fn what_cannot_be_answered_at_all_is_not_carried_out() {
     other.keys[0].share.0[0] ^= 1;
     // The hub's 64 bytes are enough for two answers without a share.
     let bring = |scene: &mut Scene| {
-        let request = RegistrationRequest { client: client() };
+        let request = RegistrationRequest {
+            client: client(),
+            start: None,
+        };
         let registration = scene.hub.register(&request).unwrap().registration;
         scene.end = ClientEnd::default();
         let request = |owner| PsrdRequest {

@@ -392,11 +392,17 @@ fn a_stale_registration_gets_no_psrd() {
     let mut cluster = cluster();
     let hub = cluster.hubs.get_mut(&first()).unwrap();
     let old = hub
-        .register(&RegistrationRequest { client: name("a") })
+        .register(&RegistrationRequest {
+            client: name("a"),
+            start: None,
+        })
         .unwrap()
         .registration;
-    hub.register(&RegistrationRequest { client: name("a") })
-        .unwrap();
+    hub.register(&RegistrationRequest {
+        client: name("a"),
+        start: None,
+    })
+    .unwrap();
     let request = PsrdRequest {
         client: name("a"),
         registration: old,
@@ -409,6 +415,7 @@ fn a_stale_registration_gets_no_psrd() {
     );
     let stranger = hub.register(&RegistrationRequest {
         client: name("mallory"),
+        start: None,
     });
     assert!(matches!(stranger, Err(OobError::UnknownClient { .. })));
 }
@@ -420,6 +427,7 @@ fn a_hub_draws_blocks_of_its_topologys_size_only_and_only_where_there_is_room() 
     let client = name("a");
     let registered = hub.register(&RegistrationRequest {
         client: client.clone(),
+        start: None,
     });
     let request = PsrdRequest {
         client,

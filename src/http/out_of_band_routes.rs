@@ -49,7 +49,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 /// Erases what the hub held for that client before, so that a client which is running registers again by itself.
 #[cfg_attr(feature = "openapi", utoipa::path(
     post, path = paths::REGISTRATION, tag = OUT_OF_BAND,
-    request_body(content = RegistrationRequest, example = json!({ "client": MASTER })),
+    request_body(content = RegistrationRequest, example = json!({ "client": MASTER, "start": KEY_ID })),
     responses((status = 200, description = "The client is registered.", body = Registration), RegistrationRefusals),
 ))]
 async fn register(hub: Data<HubHandle>, http: HttpRequest, body: Json) -> HttpResponse {

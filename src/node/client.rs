@@ -51,10 +51,13 @@ impl ClientNode {
     /// Needs a running actix system or a tokio `LocalSet`.
     pub fn start(
         config: ClientConfig,
-        rng: Box<dyn CryptoRng>,
+        mut rng: Box<dyn CryptoRng>,
         transport: impl Fn(&HubPeer) -> Rc<dyn Transport>,
     ) -> Addr<Self> {
-        let hubs = Hubs::start(&config, transport);
+        let mut start = [0; 16];
+        rng.fill_bytes(&mut start);
+        let start = uuid::Builder::from_random_bytes(start).into_uuid();
+        let hubs = Hubs::start(&config, start, transport);
         let kme = Rc::new(Kme::new(config, rng, hubs));
         Self { kme }.start()
     }

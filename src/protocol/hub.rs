@@ -56,6 +56,8 @@ pub struct Hub {
 /// A registered client.
 struct Peer {
     registration: Uuid,
+    /// The start of the client that registered.
+    start: Uuid,
     end: HubEnd,
 }
 
@@ -90,6 +92,7 @@ impl Hub {
             request.client.clone(),
             Peer {
                 registration,
+                start: request.start.unwrap_or(registration),
                 end: HubEnd::default(),
             },
         );
@@ -134,6 +137,7 @@ impl Hub {
         let client = client.clone();
         let registration = self.register(&RegistrationRequest {
             client: client.clone(),
+            start: None,
         })?;
         let mut end = ClientEnd::default();
         for owner in [PoolOwner::Client, PoolOwner::Hub] {
@@ -195,9 +199,9 @@ impl Hub {
     ) -> Vec<Reply<Plain>> {
         let peer = self.peers.get(client).and_then(|peer| {
             let left = peer.end.left(PoolOwner::Hub);
-            Some((peer.registration, left.checked_sub(MAC_KEY_BYTES)?))
+            Some((peer.start, left.checked_sub(MAC_KEY_BYTES)?))
         });
-        let Some((registration, pad_bytes)) = peer else {
+        let Some((start, pad_bytes)) = peer else {
             // Not even a word can be answered, so nothing is done either.
             let refused = operations
                 .iter()
@@ -213,7 +217,7 @@ impl Hub {
                 Operation::Fetch(query) => {
                     let asker = Asker {
                         sae: &query.slave_sae,
-                        registration,
+                        start,
                     };
                     let fetched = self.fetch(now, client, &query, asker, &mut room);
                     fetched.map(Reply::Fetch)

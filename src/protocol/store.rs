@@ -42,7 +42,7 @@ pub struct StoreLimits {
     /// Time to live of a share that is not fetched.
     pub ttl: Duration,
     /// How long after its first fetch an SAE may ask again, since the answer may have been lost on its way. Its client has
-    /// to ask under the same registration: after a restart it would not know what it has handed to the SAE.
+    /// to ask during the same start of its client: after a restart the client would not know what it has handed to the SAE.
     pub linger: Duration,
     /// How long shares of a call that is over may still arrive: for so long a withdrawn key stays refused, though no
     /// longer than a share would live.
@@ -284,8 +284,7 @@ impl ShareStore {
                 return Lookup::NotFound;
             }
             Some(handed_out)
-                if handed_out.registration != asker.registration
-                    && !canary(Canary::RepeatToAnyone) =>
+                if handed_out.start != asker.start && !canary(Canary::RepeatToAnyone) =>
             {
                 reached(Mark::FetchAnew);
                 return Lookup::NotFound;
@@ -325,7 +324,7 @@ impl ShareStore {
         fetched.extend_from_slice(&entry.fetched);
         fetched.push(HandedOut {
             sae: asker.sae.clone(),
-            registration: asker.registration,
+            start: asker.start,
             until,
         });
         entry.fetched = fetched.into_boxed_slice();
@@ -437,17 +436,10 @@ mod tests {
             self.look_up_of("carol", at_s, n, slave, FIRST)
         }
 
-        fn look_up_of(
-            &self,
-            master: &str,
-            at_s: u64,
-            n: u8,
-            slave: &str,
-            registration: Uuid,
-        ) -> Answer {
+        fn look_up_of(&self, master: &str, at_s: u64, n: u8, slave: &str, start: Uuid) -> Answer {
             let asker = Asker {
                 sae: &sae(slave),
-                registration,
+                start,
             };
             let lookups = self.0.look_up(secs(at_s), &sae(master), &[id(n)], asker);
             match lookups[0] {
@@ -463,7 +455,7 @@ mod tests {
             if let Found(_) = self.look_up(at_s, n, slave) {
                 let asker = Asker {
                     sae: &sae(slave),
-                    registration: FIRST,
+                    start: FIRST,
                 };
                 self.0.hand_out(secs(at_s), &sae("carol"), &[id(n)], asker);
             }
@@ -609,7 +601,7 @@ mod tests {
                         scene.0.withdraw(secs(now), &sae(MASTERS[master]), &[id(n)]);
                     }
                     Step::Fetch { master, n } => {
-                        let asker = Asker { sae: &sae("b"), registration: FIRST };
+                        let asker = Asker { sae: &sae("b"), start: FIRST };
                         scene.0.hand_out(secs(now), &sae(MASTERS[master]), &[id(n)], asker);
                     }
                     Step::Wait(seconds) => now += seconds,
@@ -638,11 +630,11 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_handed_out_again_only_under_the_same_registration() {
+    fn a_share_is_handed_out_again_only_during_the_same_start() {
         let mut scene = scene();
         scene.deposit(0, 1, 7, &["b", "c"]);
         assert_eq!(scene.fetch(1, 1, "b"), Found(7));
-        let look_up = |slave, registration| scene.look_up_of("carol", 2, 1, slave, registration);
+        let look_up = |slave, start| scene.look_up_of("carol", 2, 1, slave, start);
         assert_eq!(look_up("b", SECOND), NotFound);
         assert_eq!(look_up("b", FIRST), Found(7));
         assert_eq!(look_up("c", SECOND), Found(7), "for the first time");

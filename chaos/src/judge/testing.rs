@@ -74,6 +74,7 @@ impl Scene {
                 let name: dske::protocol::NodeName = CLIENT_NAMES[client].parse().unwrap();
                 let request = RegistrationRequest {
                     client: name.clone(),
+                    start: None,
                 };
                 let registration = state.register(&request).unwrap().registration;
                 let end = self.ends.entry((client, hub)).or_default();

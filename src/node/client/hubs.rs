@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
 use crate::crypto::shamir::ShareIndex;
 use crate::protocol::SaeId;
@@ -35,6 +36,7 @@ impl Hubs {
     /// Starts the links.
     pub(super) fn start(
         config: &ClientConfig,
+        start: Uuid,
         transport: impl Fn(&HubPeer) -> Rc<dyn Transport>,
     ) -> Self {
         let own = config.saes.iter().filter(|(_, home)| **home == config.name);
@@ -42,6 +44,7 @@ impl Hubs {
         let links = config.hubs.iter().map(|hub| {
             let link = LinkConfig {
                 client: config.name.clone(),
+                start,
                 saes: saes.clone(),
                 block_bytes: config.block_bytes,
                 low_water_bytes: config.low_water_bytes,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::protocol::{NodeName, SaeId};
 
 /// What a link is told when it is built.
@@ -9,6 +11,8 @@ use crate::protocol::{NodeName, SaeId};
 pub struct LinkConfig {
     /// The client that it belongs to.
     pub client: NodeName,
+    /// The client's start, which it tells the hub when it registers.
+    pub start: Uuid,
     /// The SAEs whose calls it serves.
     pub saes: Vec<SaeId>,
     /// Bytes of a block of PSRD.

@@ -162,8 +162,10 @@ impl Provisioning {
         if self.supply().is_registered() {
             return Ok(());
         }
-        let client = self.config.client.clone();
-        let request = RegistrationRequest { client };
+        let request = RegistrationRequest {
+            client: self.config.client.clone(),
+            start: Some(self.config.start),
+        };
         let registered = self.out_of_band(self.transport.register(request)).await?;
         self.supply().register(registered.registration);
         Ok(())

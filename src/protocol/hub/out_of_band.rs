@@ -60,6 +60,11 @@ pub struct PsrdRequest {
 pub struct RegistrationRequest {
     /// The client.
     pub client: NodeName,
+    /// The client's start, drawn at random when it starts. A client that has restarted does not know what it handed to its
+    /// SAEs before, so a hub hands a share out again only during the same start. Without it, each registration counts as a
+    /// start of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Uuid>,
 }
 
 /// What a hub answers to a [`RegistrationRequest`].

@@ -77,15 +77,15 @@ pub(super) struct Entry {
 pub struct Asker<'a> {
     /// The SAE.
     pub sae: &'a SaeId,
-    /// Under which registration its client asks.
-    pub registration: Uuid,
+    /// The start of its client.
+    pub start: Uuid,
 }
 
 /// That a share has been handed to an SAE.
 #[derive(Debug, Clone)]
 pub(super) struct HandedOut {
     pub(super) sae: SaeId,
-    pub(super) registration: Uuid,
+    pub(super) start: Uuid,
     /// Until when it may ask again.
     pub(super) until: Time,
 }

@@ -127,7 +127,10 @@ impl Rogue {
             Some(registration) => registration,
             None => {
                 let client = self.name.clone();
-                let request = RegistrationRequest { client };
+                let request = RegistrationRequest {
+                    client,
+                    start: None,
+                };
                 let answer = tokio::time::timeout(TIMEOUT, transport.register(request));
                 let registration = answer.await.ok()?.ok()?.ok()?.registration;
                 let mut channel = channel.borrow_mut();
