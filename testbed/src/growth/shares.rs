@@ -71,7 +71,7 @@ pub(super) fn measure(
 fn pass_through(store: &mut ShareStore, source: &mut Source) -> f64 {
     let slave = Asker {
         sae: &source.terms.slave_saes[0].clone(),
-        registration: Default::default(),
+        start: Default::default(),
     };
     let passing: Vec<_> = (0..PASSING).map(|_| source.draw()).collect();
     let stay = store.len();
