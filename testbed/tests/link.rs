@@ -229,7 +229,7 @@ fn are_disjoint(allocations: &[Allocation]) {
 
 fn link(wire: &Rc<Wire>) -> Addr<Link> {
     let config = LinkConfig {
-        start: uuid::Uuid::nil(),
+        start: Default::default(),
         client: "a".parse().unwrap(),
         saes: ["a", "b", "c"].map(|sae| sae.parse().unwrap()).into(),
         block_bytes: BLOCK_BYTES,
