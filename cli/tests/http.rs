@@ -406,13 +406,14 @@ async fn strangers_cannot_register_or_draw_psrd(nodes: &Nodes) {
     );
     let registered = register("curtis").await;
     let registration = registered.body["registration"].as_str().unwrap().to_owned();
-    for size in [0, 63, 1 << 40] {
-        assert_eq!(psrd(&registration, size).await.status, 400);
+    let size = nodes.cluster.topology().psrd.block_bytes as u64;
+    for other in [0, 64, size - 1, 2 * size, 1 << 40] {
+        assert_eq!(psrd(&registration, other).await.status, 400);
     }
     // A pool takes a limited number of blocks.
     let mut full = false;
     for _ in 0..100 {
-        match psrd(&registration, 64).await.status {
+        match psrd(&registration, size).await.status {
             200 => {}
             409 => full = true,
             status => panic!("{status}"),
