@@ -113,9 +113,10 @@ named! {
         BatchMixedUp = "batch-mixed-up", "the answers to a batch go to the wrong callers";
         ClaimsForgotten = "claims-forgotten", "a client remembers what it handed out no longer than hubs repeat it";
         StartTrusted = "start-trusted", "a client that has just started fetches as if it had handed nothing out before";
-        RepeatToAnyone = "repeat-to-anyone", "a hub hands a share out again whatever the registration";
+        RepeatToAnyone = "repeat-to-anyone", "a hub hands a share out again even if its client has restarted since";
         FetchUnsplit = "fetch-unsplit", "a client asks for all keys at once, however long the answer is";
         AccountsForgotten = "accounts-forgotten", "a hub keeps no room for anybody: whoever comes first takes it";
+        InFlightForGood = "in-flight-for-good", "calls and exchanges that have ended still count as in flight";
         StoreUnbounded = "store-unbounded", "a hub takes any number of shares";
         SentForNobody = "sent-for-nobody", "a link tries again after ten seconds, whether or not anybody waits still";
         SearchUnbounded = "search-unbounded", "each subset of shares is tried 65,536 times, without a budget";

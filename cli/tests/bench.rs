@@ -276,10 +276,10 @@ fn lying_kmes(master: &'static str, slave: &'static str) -> Lab {
     let lab = Lab::new(TOPOLOGY);
     let hubs = ["hank", "helen", "hilary", "holly", "hugo"].map(|name| {
         json!({"name": name, "x": 1, "blame": {}, "registered": true, "up_bytes_left": 0, "down_bytes_left": 0,
-            "registrations": 0, "refills": 0, "retries": 0, "unverified": 0, "psrd_exhausted": 0})
+            "in_flight": 0, "registrations": 0, "refills": 0, "retries": 0, "unverified": 0, "psrd_exhausted": 0})
     });
     for (name, port) in ["carol", "celia"].into_iter().zip(lab.base_port + 5..) {
-        let status = json!({"name": name, "uptime_ms": 1, "saes": [name], "claims": 0, "hubs": hubs, "keys_requested": 0,
+        let status = json!({"name": name, "uptime_ms": 1, "saes": [name], "claims": 0, "calls_in_flight": 0, "hubs": hubs, "keys_requested": 0,
             "keys_established": 0, "keys_fetched": 0, "establish_failures": 0, "fetch_failures": 0, "late_shares": 0,
             "error_corrections": 0, "subset_searches": 0, "subsets_tried": 0,
             "search_bytes": 0, "alarms": 0});

@@ -55,6 +55,8 @@ pub struct LinkStatus {
     pub up_bytes_left: usize,
     /// PSRD bytes left for responses.
     pub down_bytes_left: usize,
+    /// Exchanges that have not ended, or whose shares something still holds.
+    pub in_flight: usize,
     /// Registrations since the start.
     pub registrations: u64,
     /// Blocks delivered since the start.
@@ -131,6 +133,7 @@ impl Handler<GetLinkStatus> for Link {
             registered: supply.is_registered(),
             up_bytes_left: supply.left(PoolOwner::Client),
             down_bytes_left: supply.left(PoolOwner::Hub),
+            in_flight: self.exchanges.in_flight(),
             registrations: counters.registrations,
             refills: counters.refills,
             retries: self.exchanges.retries(),

@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::harness::{Canary, canary};
 use crate::protocol::accounts::Accounts;
 
 /// How much may be in flight: a client's calls, or a link's exchanges.
@@ -57,6 +58,12 @@ impl Workload {
         })
     }
 
+    /// How many calls or exchanges are in flight.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.in_use.borrow().number.total()
+    }
+
     /// Admits one call or exchange of so many bytes.
     ///
     /// # Errors
@@ -81,6 +88,9 @@ impl Workload {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        if canary(Canary::InFlightForGood) {
+            return;
+        }
         let mut in_use = self.workload.in_use.borrow_mut();
         in_use.number.give_back(self.account, 1);
         in_use.bytes.give_back(self.account, self.bytes);

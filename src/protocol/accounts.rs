@@ -96,6 +96,12 @@ impl Accounts {
         account.map_or(0, |account| account.guarantee)
     }
 
+    /// How much all accounts together have in use.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.accounts.iter().map(|account| account.used).sum()
+    }
+
     /// How much an account has in use.
     #[must_use]
     pub fn used(&self, account: usize) -> usize {
@@ -121,7 +127,7 @@ mod tests {
         accounts.give_back(0, 1);
         assert!(accounts.take(4, 1), "what is given back is lent again");
         assert!(!accounts.take(0, 1));
-        assert_eq!(accounts.used(4), 11);
+        assert_eq!((accounts.used(4), accounts.total()), (11, 100));
     }
 
     #[test]

@@ -140,7 +140,9 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         | Canary::ClaimsForgotten
         | Canary::StartTrusted
         | Canary::RepeatToAnyone => &[Invariant::Access],
-        Canary::ExpiryForgotten | Canary::StoreUnbounded => &[Invariant::Bounds],
+        Canary::ExpiryForgotten | Canary::StoreUnbounded | Canary::InFlightForGood => {
+            &[Invariant::Bounds]
+        }
         Canary::AccountsForgotten => &[Invariant::Fair],
         Canary::SentForNobody => &[Invariant::NothingForNobody],
         Canary::SearchUnbounded => &[Invariant::BoundedWork],

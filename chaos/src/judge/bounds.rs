@@ -1,5 +1,8 @@
-//! Bounds: stores and pools stay within their limits, and drain.
+//! Bounds: stores and pools stay within their limits, and drain; at the end nothing is in flight any more.
 
+use std::collections::BTreeMap;
+
+use dske::node::client::ClientStatus;
 use dske::protocol::limits::BLOCKS_MAX;
 
 use super::{Facts, Verdict, Violation};
@@ -53,6 +56,28 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
             },
             None => Violation::NeverHeardOf { hub },
         });
+    }
+    // The last status of each client's last life.
+    let last: BTreeMap<usize, &ClientStatus> = facts
+        .seen
+        .client_statuses
+        .iter()
+        .map(|((client, _), status)| (*client, status))
+        .collect();
+    for (client, status) in last {
+        let links = status.hubs.iter().map(|hub| hub.link.in_flight);
+        for (what, number) in [
+            ("calls", status.calls_in_flight),
+            ("exchanges", links.sum()),
+        ] {
+            verdict.expect(number == 0, plan.end_ms * 1000, || {
+                Violation::StillInFlight {
+                    client,
+                    number,
+                    what,
+                }
+            });
+        }
     }
     verdict
 }
@@ -109,6 +134,30 @@ mod tests {
         let end_ms = scene.see().plan.end_ms;
         scene.poll(4, end_ms, |status| status.shares_held = 1);
         scene.judge(check).must_break("hub 4 still holds 1 shares");
+    }
+
+    #[test]
+    fn what_is_still_in_flight_in_a_clients_last_life_is_seen() {
+        let mut scene = Scene::new(|_| {});
+        scene.poll_all_drained();
+        let end_ms = scene.see().plan.end_ms;
+        for life in [0, 1] {
+            scene.polled(0, life, 0, end_ms, |_| 0);
+        }
+        let is_busy = |scene: &Scene, life: u32, calls: usize, exchanges: usize| {
+            let mut seen = scene.see();
+            let status = seen.client_statuses.get_mut(&(0, life)).unwrap();
+            status.calls_in_flight = calls;
+            status.hubs[2].link.in_flight = exchanges;
+        };
+        is_busy(&scene, 0, 1, 1);
+        scene.judge(check).must_hold();
+        is_busy(&scene, 1, 0, 2);
+        let broken = scene.judge(check);
+        broken.must_break("client 0 still has 2 exchanges in flight");
+        is_busy(&scene, 1, 1, 0);
+        let broken = scene.judge(check);
+        broken.must_break("client 0 still has 1 calls in flight");
     }
 
     #[test]

@@ -399,6 +399,7 @@ impl Scene {
             uptime_ms: polled_ms - start_ms,
             saes: Vec::new(),
             claims: 0,
+            calls_in_flight: 0,
             hubs: hubs.collect(),
             counters: Default::default(),
         };

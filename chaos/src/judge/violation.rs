@@ -311,6 +311,12 @@ pub enum Violation {
     },
     #[error("hub {hub} still holds {held} shares after the time to live of all has passed")]
     NotDrained { hub: usize, held: usize },
+    #[error("client {client} still has {number} {what} in flight at the end")]
+    StillInFlight {
+        client: usize,
+        number: usize,
+        what: &'static str,
+    },
     #[error("hub {hub} was never heard of")]
     NeverHeardOf { hub: usize },
 
@@ -378,6 +384,7 @@ impl Violation {
             Self::StoreTooFull { .. }
             | Self::PoolTooFull { .. }
             | Self::NotDrained { .. }
+            | Self::StillInFlight { .. }
             | Self::NeverHeardOf { .. } => Invariant::Bounds,
             Self::Panic(panic) => return Kind::Panic(panic.place.clone()),
         })

@@ -33,7 +33,7 @@ named! {
         BoundedWork = "bounded-work",
         /// When the faults are over, everything works again within a bounded time.
         Recovery = "recovery",
-        /// Stores stay within their limits, and drain.
+        /// Stores stay within their limits, and drain. At the end nothing is in flight.
         Bounds = "bounds",
     }
 }

@@ -63,7 +63,20 @@ impl Metrics {
             "Keys that the client remembers as handed out",
             only(self.0.claims),
         )?;
+        families.gauge(
+            "calls_in_flight",
+            None,
+            "Calls of SAEs that have not ended",
+            only(self.0.calls_in_flight),
+        )?;
         let hubs = &self.0.hubs;
+        families.gauge(
+            "link_in_flight",
+            None,
+            "Exchanges with the hub that have not ended, or whose shares something still holds",
+            hubs.iter()
+                .map(|hub| ([("hub", hub.name.as_str())], hub.link.in_flight)),
+        )?;
         let registered = hubs.iter().filter(|hub| hub.link.registered).count();
         families.gauge("hubs", None, "Hubs of the topology", only(hubs.len()))?;
         families.gauge(
@@ -121,13 +134,13 @@ mod tests {
     fn status() -> ClientStatus {
         // All numbers are different, so that none can be mistaken for another.
         let status = json!({
-            "name": "carol", "uptime_ms": 1, "saes": ["secret-sae"], "claims": 20,
+            "name": "carol", "uptime_ms": 1, "saes": ["secret-sae"], "claims": 20, "calls_in_flight": 23,
             "hubs": [{
                 "name": "hank", "x": 1, "blame": {"wrong-share": 2, "malformed": 3}, "registered": true,
-                "up_bytes_left": 4, "down_bytes_left": 5, "registrations": 6, "refills": 7, "retries": 8,
+                "up_bytes_left": 4, "down_bytes_left": 5, "in_flight": 24, "registrations": 6, "refills": 7, "retries": 8,
                 "unverified": 9, "psrd_exhausted": 10
             }, {
-                "name": "helen", "x": 2, "blame": {}, "registered": false, "up_bytes_left": 0, "down_bytes_left": 0,
+                "name": "helen", "x": 2, "blame": {}, "registered": false, "up_bytes_left": 0, "down_bytes_left": 0, "in_flight": 0,
                 "registrations": 0, "refills": 0, "retries": 0, "unverified": 0, "psrd_exhausted": 0
             }],
             "keys_requested": 11, "keys_established": 12, "keys_fetched": 13, "establish_failures": 14,
@@ -161,6 +174,8 @@ mod tests {
             "dske_client_keys_corrected_total{method=\"subset-search\"} 18",
             "dske_client_alarms_total 19",
             "dske_client_claims 20",
+            "dske_client_calls_in_flight 23",
+            "dske_client_link_in_flight{hub=\"hank\"} 24",
             "dske_client_subsets_tried_total 21",
             "dske_client_search_bytes_total 22",
             "dske_client_hubs 2",

@@ -31,6 +31,7 @@ impl Kme {
                 .map(|(sae, _)| sae.clone())
                 .collect(),
             claims: self.handed_out.borrow().len(),
+            calls_in_flight: self.calls_in_flight(),
             hubs,
             counters: self.counters.borrow().clone(),
         }

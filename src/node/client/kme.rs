@@ -120,6 +120,10 @@ impl Kme {
         }
     }
 
+    pub(super) fn calls_in_flight(&self) -> usize {
+        self.workload.number()
+    }
+
     pub(super) fn name_of(&self, x: ShareIndex) -> Option<NodeName> {
         let mut hubs = self.config.hubs.iter();
         hubs.find(|hub| hub.x == x).map(|hub| hub.name.clone())

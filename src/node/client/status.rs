@@ -24,6 +24,8 @@ pub struct ClientStatus {
     pub saes: Vec<SaeId>,
     /// Keys that it remembers as handed out.
     pub claims: usize,
+    /// Calls of SAEs that have not ended.
+    pub calls_in_flight: usize,
     /// Its hubs.
     pub hubs: Vec<HubPeerStatus>,
     /// Counters since the start.

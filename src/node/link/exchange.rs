@@ -96,6 +96,11 @@ impl Exchanges {
         }
     }
 
+    /// Exchanges that have not ended, or whose shares something still holds.
+    pub(super) fn in_flight(&self) -> usize {
+        self.workload.number()
+    }
+
     /// Attempts beyond the first since the start.
     pub(super) fn retries(&self) -> u64 {
         self.retries.get()
