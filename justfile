@@ -51,6 +51,14 @@ bench-check *ARGS:
 ci:
     .ci/run
 
+# What takes too long for every change: all planted bugs with shrinking, the sweep, an hour of search, all measurements
+nightly:
+    cargo chaos selftest
+    cargo chaos sweep
+    cargo chaos soak --minutes 60
+    cargo bench --bench throughput
+    cargo bench --bench growth
+
 # Format and lint
 lint:
     cargo fmt --all
