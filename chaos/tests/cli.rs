@@ -15,7 +15,7 @@ const SMALL: &str = "\
 about = \"Small\"
 seeds = 1
 [cluster]
-hubs = 4
+hubs = 3
 threshold = 2
 [workload]
 duration_s = 2
@@ -102,7 +102,7 @@ fn a_bad_campaign_file_is_refused_with_its_line() {
     let dir = TempDir::new().unwrap();
     let fault = "[[faults]]\nkind = \"quake\"\nper_minute = 1\nduration_ms = 5\n";
     for (text, line, why) in [
-        (SMALL.replace("hubs = 4", "hubs = = 4"), 4, ""),
+        (SMALL.replace("hubs = 3", "hubs = = 3"), 4, ""),
         (
             SMALL.replace("threshold = 2", "threshold = 5"),
             3,
@@ -295,7 +295,7 @@ fn a_replay_shows_the_timeline_and_with_trace_every_message() {
         for kind in [" call ", " fault ", " lie ", " start "] {
             assert!(shown.contains(kind), "no{kind}in it");
         }
-        assert!(shown.lines().any(|line| line == "held"));
+        assert!(shown.lines().any(|line| line.starts_with("held")));
         assert!(
             shown
                 .lines()

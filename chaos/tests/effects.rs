@@ -56,7 +56,7 @@ fn cuts_lose_messages_and_calls_are_affected() {
     ] {
         let (busy, idle) = busy_and_idle(&fault);
         assert!(
-            busy.lost > 10 && busy.late == 0 && busy.calls > 5,
+            busy.lost > 10 && busy.late == 0 && busy.calls >= 5,
             "{busy:?}"
         );
         assert_eq!((idle.lost, idle.in_vain), (0, 1), "{fault:?}");
@@ -74,7 +74,7 @@ fn what_is_held_or_slowed_comes_late() {
     };
     for fault in [hold, slow_link] {
         let (busy, idle) = busy_and_idle(&fault);
-        assert!(busy.late > 3, "{fault:?}: {busy:?}");
+        assert!(busy.late > 1, "{fault:?}: {busy:?}");
         assert_eq!((idle.late, idle.in_vain), (0, 1), "{fault:?}");
     }
     // Slower than the slowest that is usual, or it is nothing.

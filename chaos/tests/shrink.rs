@@ -258,7 +258,12 @@ fn a_schedule_of_a_whole_run_replays_that_run() {
     );
     let fixed = run(dir.path(), 0, &["replay", "x.toml", "--trace"]);
     assert!(drawn.lines().count() > 1_000);
-    assert!(drawn == fixed, "the timelines differ");
+    // A schedule expects nothing, so that its verdict cannot be that something was not reached.
+    let timeline = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.starts_with("held"));
+        lines.map(str::to_owned).collect()
+    };
+    assert!(timeline(&drawn) == timeline(&fixed), "the timelines differ");
 }
 
 #[test]
