@@ -25,9 +25,9 @@
 //! The smaller number counts: 2,550 keys.
 //!
 //! Keys that were established by several calls can be asked for in one. If a hub signed an answer that no body holds, its
-//! shares would be lost. Only the hubs know how large the keys are, so that a client asks for no more of them at once than
-//! would have room if all were as large as the topology allows ([`keys_per_answer`]). PSRD is no reason to ask for fewer: a
-//! hub that has too little says so before anything counts as fetched.
+//! shares would be lost. Only the hubs know how large the keys are, and refuse in time. The client then asks for no more of them
+//! at once than would have room if all were as large as the topology allows ([`keys_per_answer`]). PSRD is no reason to ask
+//! for fewer: a hub that has too little says so before anything counts as fetched.
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::mac::MAC_KEY_BYTES;

@@ -1,8 +1,8 @@
 //! Get key with key IDs: drives a [`Responder`] and the links.
 //!
-//! Keys that could be too long for one answer are asked for in parts, one after the other. So the call fails before the next
-//! part is touched. The parts before it count as fetched, like all keys of a call that fails after hubs have answered: the
-//! SAE may ask for them again within the linger time.
+//! Keys that hubs refuse as too long for one answer are asked for in parts, one after the other. So the call fails before
+//! the next part is touched. The parts before it count as fetched, like all keys of a call that fails after hubs have
+//! answered: the SAE may ask for them again within the linger time.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::robust::Method;
 use crate::crypto::shamir::ShareIndex;
 use crate::harness::{Canary, Mark, canary, reached};
+use crate::protocol::Refusal;
 use crate::protocol::batch::{Operation, Reply};
 use crate::protocol::channel::OpenError;
 use crate::protocol::initiator::{EstablishedKey, Progress};
-use crate::protocol::limits::{KEYS_PER_MESSAGE_MAX, keys_per_answer};
+use crate::protocol::limits::keys_per_answer;
 use crate::protocol::message::{FetchQuery, Plain};
 use crate::protocol::responder::{Event, FetchError, Responder};
 
@@ -25,6 +26,13 @@ use super::error::KmeError;
 use super::hubs::{Answer, Answers, answers_otherwise};
 use super::kme::Kme;
 use super::message::GetKeyWithIds;
+
+/// Why keys asked for at once could not be had.
+struct Unfetched {
+    error: FetchError,
+    /// Whether a hub has refused to answer for so many keys at once.
+    are_too_many: bool,
+}
 
 impl Kme {
     pub(super) async fn get_key_with_ids(
@@ -51,26 +59,33 @@ impl Kme {
 
     async fn fetch(self: &Rc<Self>, query: &FetchQuery) -> Result<Vec<EstablishedKey>, FetchError> {
         let deadline = self.now() + self.config.timing.call_deadline;
-        let at_once = match canary(Canary::FetchUnsplit) {
-            true => KEYS_PER_MESSAGE_MAX,
-            false => keys_per_answer(self.config.keys.max_bits / 8),
-        };
+        let fetched = self.fetch_at_once(query.clone(), deadline).await;
+        // Only the hubs know how large the keys are. As many as this always fit.
+        let at_once = keys_per_answer(self.config.keys.max_bits / 8);
+        match fetched {
+            Err(Unfetched { are_too_many, .. })
+                if are_too_many
+                    && query.key_ids.len() > at_once
+                    && !canary(Canary::FetchUnsplit) => {}
+            fetched => return fetched.map_err(|unfetched| unfetched.error),
+        }
         let mut keys = Vec::with_capacity(query.key_ids.len());
         for key_ids in query.key_ids.chunks(at_once) {
             let part = FetchQuery {
                 key_ids: key_ids.to_vec(),
                 ..query.clone()
             };
-            keys.extend(self.fetch_part(part, deadline).await?);
+            let fetched = self.fetch_at_once(part, deadline).await;
+            keys.extend(fetched.map_err(|unfetched| unfetched.error)?);
         }
         Ok(keys)
     }
 
-    async fn fetch_part(
+    async fn fetch_at_once(
         self: &Rc<Self>,
         query: FetchQuery,
         deadline: Duration,
-    ) -> Result<Vec<EstablishedKey>, FetchError> {
+    ) -> Result<Vec<EstablishedKey>, Unfetched> {
         let mut answers = self.hubs.ask_all(|| Exchange {
             operation: Operation::Fetch(query.clone()),
             reserved: None,
@@ -78,6 +93,7 @@ impl Kme {
         });
         let mut responder =
             Responder::begin(query.clone(), self.config.sharing, deadline).need(self.hubs_needed());
+        let mut are_too_many = false;
         loop {
             match responder.progress(self.now()) {
                 Progress::Done(keys) => {
@@ -89,7 +105,10 @@ impl Kme {
                     if let FetchError::Unavailable { reasons, .. } = &mut error {
                         reasons.name_hubs(|x| self.name_of(x));
                     }
-                    return Err(error);
+                    return Err(Unfetched {
+                        error,
+                        are_too_many,
+                    });
                 }
                 Progress::WaitUntil(until) => {
                     let next = answers.next(self.clock(until));
@@ -101,6 +120,12 @@ impl Kme {
                         next.await
                     };
                     if let Some(answer) = answer {
+                        are_too_many |= matches!(
+                            &answer.1,
+                            Err(LinkError::Response(OpenError::Refused(
+                                Refusal::OutOfLimits { .. }
+                            )))
+                        );
                         self.hear(&mut responder, answer);
                     }
                 }
