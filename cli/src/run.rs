@@ -24,7 +24,6 @@ use dske::node::hub::{HubHandle, HubNode};
 use dske::node::transport::Transport;
 use dske::protocol::NodeName;
 use dske::protocol::hub::Hub;
-use dske::topology::Topology;
 use dske_testbed::identity::RunId;
 
 use super::CliError;
@@ -44,45 +43,29 @@ const OWN_CONNECTIONS_MAX: usize = 4096;
 
 pub(super) fn hub(site: &Site, node: Node) -> Result<(), CliError> {
     let config = site.topology.hub(&node.name).expect(IN_TOPOLOGY);
-    let hold = Hold::take(site, &node)?;
-    let listener = listen(&node.address)?;
-    serve(
-        &site.topology,
-        &node.name,
-        &hold,
-        listener,
-        move |app, operators| {
-            let hub = HubNode::new(Hub::new(config.clone(), os_rng())).start();
-            hub_routes::configure(app, &HubHandle::from(hub), operators);
-        },
-    )
+    serve(site, &node, move |app, operators| {
+        let hub = HubNode::new(Hub::new(config.clone(), os_rng())).start();
+        hub_routes::configure(app, &HubHandle::from(hub), operators);
+    })
 }
 
 pub(super) fn client(site: &Site, node: Node) -> Result<(), CliError> {
     let topology = &site.topology;
     let config = topology.client(&node.name).expect(IN_TOPOLOGY);
-    let hold = Hold::take(site, &node)?;
-    let listener = listen(&node.address)?;
     let addresses = topology.hubs.iter().map(|hub| {
         let address = topology.address(&hub.name).expect(IN_TOPOLOGY);
         (hub.name.clone(), address.to_owned())
     });
     let addresses: BTreeMap<NodeName, String> = addresses.collect();
-    serve(
-        &site.topology,
-        &node.name,
-        &hold,
-        listener,
-        move |app, operators| {
-            let http = http_client(config.timing.request_timeout);
-            let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
-                let address = addresses.get(&hub.name).expect(IN_TOPOLOGY);
-                Rc::new(HttpTransport::new(http.clone(), address))
-            };
-            let client = ClientNode::start(config.clone(), os_rng(), reach);
-            client_routes::configure(app, &client, operators);
-        },
-    )
+    serve(site, &node, move |app, operators| {
+        let http = http_client(config.timing.request_timeout);
+        let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
+            let address = addresses.get(&hub.name).expect(IN_TOPOLOGY);
+            Rc::new(HttpTransport::new(http.clone(), address))
+        };
+        let client = ClientNode::start(config.clone(), os_rng(), reach);
+        client_routes::configure(app, &client, operators);
+    })
 }
 
 const IN_TOPOLOGY: &str = "the node was found in the same topology";
@@ -155,17 +138,18 @@ fn listen(address: &str) -> Result<TcpListener, CliError> {
 /// Serves until told to stop. `start` starts the node and adds its routes. It is called on the thread that will serve
 /// them, so that a message between the node and its routes wakes no other thread.
 fn serve(
-    topology: &Topology,
-    name: &NodeName,
-    hold: &Hold,
-    listener: TcpListener,
+    site: &Site,
+    node: &Node,
     start: impl Fn(&mut ServiceConfig, &Management) + Send + Clone + 'static,
 ) -> Result<(), CliError> {
+    let hold = Hold::take(site, node)?;
+    let listener = listen(&node.address)?;
+    let name = &node.name;
     let serving = Serving {
-        names: topology.names_of(name),
+        names: site.topology.names_of(name),
         connections_max: CONNECTIONS_MAX.min(descriptors::for_connections()),
     };
-    actix_rt::System::new().block_on(serve_in_system(name, hold, listener, serving, start))
+    actix_rt::System::new().block_on(serve_in_system(name, &hold, listener, serving, start))
 }
 
 async fn serve_in_system(
