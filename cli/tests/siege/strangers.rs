@@ -82,21 +82,32 @@ fn more_connections_than_a_node_has_descriptors() {
     }
 }
 
-/// Registers as a client, and asks for large blocks of PSRD that it never reads.
+/// Registers as a client at the first hub.
+async fn register(target: &Target) -> String {
+    let url = format!("http://{}{}", target.address("h1"), paths::REGISTRATION);
+    let asked = awc::Client::default().post(url);
+    let registered = asked.send_json(&json!({ "client": "mallory" })).await;
+    let registered: Value = registered.unwrap().json().await.unwrap();
+    registered["registration"].as_str().unwrap().to_owned()
+}
+
+fn psrd_request(registration: &str, size: usize) -> Value {
+    json!({ "client": "mallory", "registration": registration, "owner": "client", "size": size })
+}
+
+/// Registers as a client, and asks for blocks of PSRD that it never reads: large ones, and those of the topology.
 #[test]
 fn random_data_for_readers_who_never_read() {
     let held = SIEGE.lay(async |target: Target| {
-        let url = |path| format!("http://{}{path}", target.address("h1"));
-        let http = awc::Client::default();
-        let register = http.post(url(paths::REGISTRATION));
-        let registered = register.send_json(&json!({ "client": "mallory" })).await;
-        let registered: Value = registered.unwrap().json().await.unwrap();
-        let body = json!({
-            "client": "mallory", "registration": registered["registration"], "owner": "client", "size": 64 << 20,
-        });
-        let body = body.to_string();
-        let request = head(paths::PSRD, "application/json", body.len()) + &body;
-        join_all((0..16).map(|_| send_and_wait(&target, "h1", request.as_bytes()))).await;
+        let registration = register(&target).await;
+        let request = |size| {
+            let body = psrd_request(&registration, size).to_string();
+            head(paths::PSRD, "application/json", body.len()) + &body
+        };
+        let sizes = [64 << 20, target.topology.psrd.block_bytes];
+        let requests: Vec<String> = sizes.into_iter().cycle().take(32).map(request).collect();
+        let floods = requests.iter();
+        join_all(floods.map(|request| send_and_wait(&target, "h1", request.as_bytes()))).await;
     });
     assert!(held.success >= 0.99, "{held:?}");
     assert!(held.grew_by_mib < 200.0, "{held:?}");
@@ -106,19 +117,20 @@ fn random_data_for_readers_who_never_read() {
 #[test]
 fn messages_that_name_much_and_carry_nothing() {
     let held = SIEGE.lay(async |target: Target| {
-        let url = |path| format!("http://{}{path}", target.address("h1"));
+        let registration = register(&target).await;
+        let url = format!("http://{}{}", target.address("h1"), paths::PSRD);
         let http = awc::Client::default();
-        let register = http.post(url(paths::REGISTRATION));
-        let registered = register.send_json(&json!({ "client": "mallory" })).await;
-        let registered: Value = registered.unwrap().json().await.unwrap();
         let mut fragments = Vec::new();
         for size in [64 << 20, 64 << 20, 64 << 20, 64 << 10, 64 << 10] {
-            let deliver = http.post(url(paths::PSRD)).send_json(&json!({
-                "client": "mallory", "registration": registered["registration"], "owner": "client", "size": size,
-            }));
+            let deliver = http
+                .post(&url)
+                .send_json(&psrd_request(&registration, size));
             let mut delivered = deliver.await.unwrap();
             let block = delivered.json::<Value>().limit(1 << 30).await;
-            if let Some(id) = block.ok().and_then(|block| Some(block.get("block_id")?.as_str()?.to_owned())) {
+            if let Some(id) = block
+                .ok()
+                .and_then(|block| Some(block.get("block_id")?.as_str()?.to_owned()))
+            {
                 fragments.push(format!("{id}:0:{size}"));
             }
         }
