@@ -41,8 +41,8 @@ pub struct StoreLimits {
     pub bytes_max: usize,
     /// Time to live of a share that is not fetched.
     pub ttl: Duration,
-    /// How long after its first fetch an SAE may ask again, since the answer may have been lost on its way. Its client has
-    /// to ask during the same start of its client: after a restart the client would not know what it has handed to the SAE.
+    /// How long after its first fetch an SAE may ask again, since the answer may have been lost on its way. Its client must
+    /// not have restarted since: it would not know what it has handed to the SAE.
     pub linger: Duration,
     /// How long shares of a call that is over may still arrive: for so long a withdrawn key stays refused, though no
     /// longer than a share would live.
@@ -295,7 +295,8 @@ impl ShareStore {
         Lookup::Found(&entry.held)
     }
 
-    /// Notes that a slave SAE is handed the shares of a master's keys: all were found for it. From now on it may ask again for the linger time.
+    /// Notes that a slave SAE is handed the shares of a master's keys: all were found for it. From now on it may ask again
+    /// for the linger time.
     /// Once all named SAEs have been handed a share, the share is erased at the end of the last of these times.
     pub fn hand_out(
         &mut self,
@@ -353,7 +354,7 @@ mod tests {
         background: Duration::from_secs(20),
     };
 
-    /// Registrations.
+    /// Starts of a client.
     const FIRST: Uuid = Uuid::from_u128(1);
     const SECOND: Uuid = Uuid::from_u128(2);
 
