@@ -20,12 +20,12 @@ const PIECE_BYTES: usize = 32 * 1024;
 
 /// The last delivery to each client. A node serves HTTP on one thread.
 #[derive(Default)]
-pub(super) struct Deliveries(RefCell<BTreeMap<NodeName, Weak<RefCell<Secret>>>>);
+pub(super) struct Deliveries(RefCell<BTreeMap<NodeName, Weak<RefCell<Bytes>>>>);
 
-/// A body that holds a block of PSRD.
+/// A body that holds a block of PSRD. The block is wiped once nothing holds a piece of it any more.
 pub(super) struct Delivery {
-    /// Empty if the delivery has been broken off.
-    octets: Rc<RefCell<Secret>>,
+    /// What the server has not taken yet. Empty if the delivery has been broken off.
+    rest: Rc<RefCell<Bytes>>,
     length: usize,
     sent: usize,
 }
@@ -40,13 +40,12 @@ impl Deliveries {
     pub(super) fn begin(&self, client: NodeName, octets: Secret) -> Delivery {
         let delivery = Delivery {
             length: octets.len(),
-            octets: Rc::new(RefCell::new(octets)),
+            rest: Rc::new(RefCell::new(Bytes::from_owner(octets))),
             sent: 0,
         };
-        let this = Rc::downgrade(&delivery.octets);
+        let this = Rc::downgrade(&delivery.rest);
         let before = self.0.borrow_mut().insert(client, this);
         if let Some(before) = before.and_then(|before| before.upgrade()) {
-            // Dropping it wipes it.
             drop(before.take());
         }
         delivery
@@ -67,14 +66,15 @@ impl MessageBody for Delivery {
         if self.sent == self.length {
             return Poll::Ready(None);
         }
-        let end = self.length.min(self.sent + PIECE_BYTES);
-        let piece = self.octets.borrow().get(self.sent..end).map(Secret::from);
-        let Some(piece) = piece else {
+        let mut rest = self.rest.borrow_mut();
+        if rest.is_empty() {
             return Poll::Ready(Some(Err(BrokenOff)));
-        };
-        self.sent = end;
-        // `from_owner`: the piece is wiped once the server has taken it over.
-        Poll::Ready(Some(Ok(Bytes::from_owner(piece))))
+        }
+        let length = rest.len().min(PIECE_BYTES);
+        let piece = rest.split_to(length);
+        drop(rest);
+        self.sent += length;
+        Poll::Ready(Some(Ok(piece)))
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
         let mut all: Vec<Delivery> = (0..20).map(|_| begin("carol")).collect();
         all.push(begin("celia"));
         next(&mut all[3]).unwrap().unwrap_err();
-        let held = all.iter().map(|delivery| delivery.octets.borrow().len());
+        let held = all.iter().map(|delivery| delivery.rest.borrow().len());
         assert_eq!(held.sum::<usize>(), 200_000);
         // The last ones go on.
         for delivery in &mut all[19..] {

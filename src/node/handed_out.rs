@@ -3,7 +3,7 @@
 //! A key can be had from any K hubs that hold its shares. So a claim lives as long as a hub may hold one. Once all hubs
 //! have handed their shares out to the SAE, the claim need not live longer than they do so again.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::time::Duration;
 
 use hashbrown::HashTable;
@@ -183,9 +183,12 @@ impl HandedOut {
     }
 
     fn hashes(&self, query: &FetchQuery) -> Vec<u64> {
-        let hash = |key_id| {
-            let claimed = (query.slave_sae.as_str(), query.master_sae.as_str(), key_id);
-            self.hasher.hash_one(claimed)
+        let mut common = self.hasher.build_hasher();
+        (query.slave_sae.as_str(), query.master_sae.as_str()).hash(&mut common);
+        let hash = |key_id: &KeyId| {
+            let mut hasher = common.clone();
+            key_id.hash(&mut hasher);
+            hasher.finish()
         };
         query.key_ids.iter().map(hash).collect()
     }
