@@ -6,8 +6,8 @@
 //!
 //! What waits here costs nothing but its place. It is sealed at the moment when it leaves, and it does not leave any more
 //! once its caller has gone. What has no PSRD waits for that first, and holds nothing else up. As long as the hub does not
-//! answer, all that wait share one attempt to reach it: one request with one operation in it. If that fails, it has failed
-//! for all of them.
+//! answer, all that wait share the attempts to reach it: now and then one request with one operation in it. One that fails
+//! has failed for all who were waiting when it left.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -187,6 +187,7 @@ impl Outbox {
     async fn carry(self: Rc<Self>, mut batch: Vec<Waiting>, under_way: UnderWay) {
         let attempts = batch.iter().map(|waiting| waiting.attempt);
         let attempt = attempts.max().unwrap_or(1);
+        let last_waiting = self.queue.borrow().number;
         let reserved = batch.iter_mut().find_map(|waiting| waiting.reserved.take());
         let operations = batch.iter().map(|waiting| waiting.load.operation.clone());
         let carried = self.carrier.carry(attempt, operations.collect(), reserved);
@@ -204,7 +205,7 @@ impl Outbox {
             }
             Err(error) => {
                 if under_way.failed(&error) {
-                    self.fail_all(&error);
+                    self.fail_all(last_waiting, &error);
                 }
                 for waiting in batch {
                     let _ = waiting.left.send(Left::Sent(Err(error.clone())));
@@ -213,10 +214,13 @@ impl Outbox {
         }
     }
 
-    /// The one attempt that all who wait shared has failed.
-    fn fail_all(&self, error: &LinkError) {
-        let waiting = std::mem::take(&mut self.queue.borrow_mut().waiting);
-        for waiting in waiting.into_values() {
+    /// An attempt has failed that all have shared who have waited since it left, up to the last of them.
+    fn fail_all(&self, last: u64, error: &LinkError) {
+        let mut queue = self.queue.borrow_mut();
+        let later = queue.waiting.split_off(&(last + 1));
+        let failed = std::mem::replace(&mut queue.waiting, later);
+        drop(queue);
+        for waiting in failed.into_values() {
             let _ = waiting.left.send(Left::Sent(Err(error.clone())));
         }
     }

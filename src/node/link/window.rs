@@ -1,15 +1,21 @@
-//! How many requests to the hub may be under way at the same time: some while it answers, and one while it does not.
+//! How many requests to the hub may be under way at the same time: some while it answers, and few while it does not.
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use super::error::LinkError;
 
 /// Requests under way at most. One leaves every 20 ms even if none is answered, so that this is enough for a hub that is
 /// more than a second away, and a hub that stops answering gets no more.
 const REQUESTS_MAX: usize = 64;
+
+/// How long a request to a silent hub stands alone. A request that was lost says nothing about the next one: so nobody
+/// waits for its time-out once the hub is back.
+const PROBE_EVERY: Duration = Duration::from_millis(250);
 
 /// The requests under way, and whether the hub answers.
 #[derive(Default)]
@@ -19,6 +25,7 @@ pub(super) struct Window {
     sent: Cell<u64>,
     /// How many of them had been sent when the hub was last heard.
     sent_when_heard: Cell<u64>,
+    last_sent: Cell<Option<Instant>>,
     is_silent: Cell<bool>,
     left: Notify,
 }
@@ -31,15 +38,32 @@ impl Window {
 
     /// Waits until one more request may be sent.
     pub(super) async fn has_room(&self) {
-        while self.under_way.get() >= if self.is_silent() { 1 } else { REQUESTS_MAX } {
-            self.left.notified().await;
+        loop {
+            let now = Instant::now();
+            match self.next_from(now) {
+                Some(at) if at <= now => return,
+                // Whether this ends by time or by an answer, there is something new to look at.
+                Some(at) => drop(timeout_at(at, self.left.notified()).await),
+                None => self.left.notified().await,
+            }
         }
+    }
+
+    /// When one more request may be sent, unless one that is under way ends before. `None`: not before one ends.
+    fn next_from(&self, now: Instant) -> Option<Instant> {
+        if self.under_way.get() >= REQUESTS_MAX {
+            return None;
+        }
+        let is_asked = self.is_silent() && self.under_way.get() > 0;
+        let last_sent = self.last_sent.get().filter(|_| is_asked);
+        Some(last_sent.map_or(now, |at| at + PROBE_EVERY))
     }
 
     /// A request is sent.
     pub(super) fn enter(self: &Rc<Self>) -> UnderWay {
         self.under_way.update(|number| number + 1);
         self.sent.update(|number| number + 1);
+        self.last_sent.set(Some(Instant::now()));
         UnderWay {
             number: self.sent.get(),
             is_probe: self.is_silent(),
@@ -63,8 +87,8 @@ impl UnderWay {
         self.window.is_silent.set(false);
     }
 
-    /// The request has failed. Returns whether it was the one attempt to reach a silent hub, and has shown that the hub
-    /// is silent still.
+    /// The request has failed. Returns whether it was an attempt to reach a silent hub, and has shown that the hub is silent
+    /// still.
     pub(super) fn failed(&self, error: &LinkError) -> bool {
         match error {
             LinkError::Response(_) => self.answered(),
@@ -91,18 +115,21 @@ impl Drop for UnderWay {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-
     use super::*;
 
-    const NO_ANSWER: LinkError = LinkError::Timeout(std::time::Duration::from_secs(1));
+    const NO_ANSWER: LinkError = LinkError::Timeout(Duration::from_secs(1));
 
     fn has_room(window: &Window) -> bool {
-        window.has_room().now_or_never().is_some()
+        has_room_after(window, Duration::ZERO)
+    }
+
+    fn has_room_after(window: &Window, last_sent: Duration) -> bool {
+        let now = window.last_sent.get().unwrap_or_else(Instant::now) + last_sent;
+        window.next_from(now).is_some_and(|at| at <= now)
     }
 
     #[test]
-    fn a_silent_hub_gets_one_request_at_a_time_until_it_answers() {
+    fn a_silent_hub_gets_a_request_now_and_then_until_it_answers() {
         let window = Rc::new(Window::default());
         let all: Vec<UnderWay> = (0..REQUESTS_MAX)
             .map(|_| {
@@ -110,17 +137,26 @@ mod tests {
                 window.enter()
             })
             .collect();
-        assert!(!has_room(&window));
+        assert!(!has_room_after(&window, Duration::from_secs(3600)));
         assert!(!all[0].failed(&NO_ANSWER), "others may be answered yet");
         assert!(window.is_silent());
         drop(all);
         assert!(has_room(&window));
-        let probe = window.enter();
+        let first = window.enter();
+        assert!(!has_room_after(
+            &window,
+            PROBE_EVERY - Duration::from_millis(1)
+        ));
+        assert!(has_room_after(&window, PROBE_EVERY));
+        let second = window.enter();
         assert!(!has_room(&window));
-        assert!(probe.failed(&NO_ANSWER));
-        drop(probe);
-        let probe = window.enter();
-        probe.answered();
+        assert!(first.failed(&NO_ANSWER));
+        drop(first);
+        assert!(!has_room(&window), "the second is under way");
+        drop(second);
+        assert!(has_room(&window));
+        let third = window.enter();
+        third.answered();
         assert!(!window.is_silent() && has_room(&window));
     }
 
