@@ -77,6 +77,10 @@ named! {
     /// A bug that is planted on purpose.
     Canary {
         CoefficientsWithoutZero = "coefficients-without-zero", "coefficients of the sharing polynomials are never zero";
+        EqualCoefficients = "equal-coefficients", "all coefficients of a sharing polynomial are the same";
+        SecretInCoefficient = "secret-in-coefficient", "the last coefficient of a sharing polynomial is made of the secret";
+        CoefficientsAddUp = "coefficients-add-up", "the coefficients of a sharing polynomial add up to the secret";
+        CoefficientsForAll = "coefficients-for-all", "all keys of a call have the same coefficients";
         TagNotChecked = "tag-not-checked", "the responder takes whatever the first answers add up to";
         MacPrefix = "mac-prefix", "only the first byte of a MAC tag is compared";
         MacNotVerified = "mac-not-verified", "a hub carries out requests whose MAC does not fit";

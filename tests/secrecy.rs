@@ -2,6 +2,9 @@
 //! other key. The test finds PSRD for the honest hubs under which a re-run of the production code shows the same view,
 //! byte for byte, and establishes that other key. This holds for both sources of keys, and where deposits are lost and
 //! sent again.
+//!
+//! In that other world the initiator has drawn another polynomial, and it has to be as likely as the one that was drawn. This
+//! no construction shows. So the polynomials of many keys are looked at as well, whether they are uniform together.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -15,20 +18,22 @@ use common::{Recorder, Tape, coefficients};
 use dske::crypto::gf256::mul;
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
 use dske::crypto::mac::MAC_KEY_BYTES;
-use dske::crypto::shamir::{Share, ShareIndex, Sharing, recover};
+use dske::crypto::shamir::{Share, ShareIndex, Sharing, recover, split};
 use dske::protocol::channel::{ClientEnd, PoolOwner, seal_deposit};
 use dske::protocol::hub::{Hub, HubConfig};
 use dske::protocol::initiator::{
-    EstablishRequest, EstablishedKey, Initiator, KeySource, Patience, Progress,
+    Deposits, EstablishRequest, EstablishedKey, Initiator, KeySource, Patience, Progress,
 };
 use dske::protocol::message::FetchQuery;
 use dske::protocol::responder::Responder;
 use dske::protocol::signature::Signature;
 use dske::protocol::store::StoreLimits;
-use dske::protocol::{Method, NodeName, Request, Response, SaeId};
+use dske::protocol::{KeyId, Method, NodeName, Request, Response, SaeId};
+use dske_uniform::{Polynomials, judge};
 use proptest::prelude::*;
 use rand::rngs::ChaCha20Rng;
 use rand::{CryptoRng, Rng, RngExt, SeedableRng};
+use sharks::Sharks;
 
 const BLOCK_BYTES: usize = 1024;
 const SECOND: Duration = Duration::from_secs(1);
@@ -56,6 +61,8 @@ struct Exchanged {
 /// What is seen of one exchange, and what came of it.
 struct Run {
     wire: Vec<Exchanged>,
+    /// What the initiator had sent to each hub, before it was encrypted.
+    deposits: Deposits,
     delivered: Vec<Vec<u8>>,
     given: Vec<Vec<u8>>,
 }
@@ -123,16 +130,16 @@ fn exchange(
             Initiator::begin_from_psrd(&request, sharing, patience, &reserved, initiator).unwrap()
         }
     };
-    for (x, deposit) in deposits {
+    for (&x, deposit) in &deposits {
         let end = ends.get_mut(&("a", x)).unwrap();
-        let (mut request, mut sent) = seal_deposit(reserved.remove(&x).unwrap(), &deposit);
+        let (mut request, mut sent) = seal_deposit(reserved.remove(&x).unwrap(), deposit);
         if setting.lossy.contains(&x.get()) {
             wire.push(Exchanged {
                 x: x.get(),
                 request,
                 response: None,
             });
-            (request, sent) = end.seal_deposit(&deposit).unwrap();
+            (request, sent) = end.seal_deposit(deposit).unwrap();
         }
         let response = hubs.get_mut(&x).unwrap().handle(Duration::ZERO, &request);
         machine.on_reply(
@@ -174,6 +181,7 @@ fn exchange(
     let bytes = |keys: &[EstablishedKey]| keys.iter().map(|key| key.bytes.to_vec()).collect();
     Run {
         wire,
+        deposits,
         delivered: bytes(&fetched),
         given: bytes(&keys),
     }
@@ -457,4 +465,156 @@ fn the_construction_notices_what_is_not_secret() {
             assert!(replayed(&setting, &unchanged).wire != run.wire);
         }
     }
+}
+
+/// Calls whose polynomials are looked at: enough for every eye of `dske_uniform`.
+const CALLS: u64 = 90;
+
+/// Keys of each of them.
+const KEYS: usize = 3;
+
+/// Bytes of each secret: u and 16 bytes of key.
+const SECRET_BYTES: usize = TAG_SECRET_BYTES + 16;
+
+/// The polynomial that K shares determine, on which all others have to be.
+fn polynomials(key: String, call: u64, threshold: u8, shares: &[Share]) -> Polynomials {
+    let secret = recover(shares, threshold).unwrap().to_vec();
+    let points: Vec<(u8, Vec<u8>)> = shares
+        .iter()
+        .map(|share| (share.x.get(), share.y.to_vec()))
+        .collect();
+    let degree = usize::from(threshold) - 1;
+    let drawn = coefficients(&secret, &points[..degree], degree);
+    for (x, y) in &points {
+        assert_eq!(share_at(&secret, &drawn, *x), *y, "{key}, x = {x}");
+    }
+    let rows = drawn.chunks_exact(secret.len()).map(<[u8]>::to_vec);
+    Polynomials {
+        key,
+        call,
+        degrees: std::iter::once(secret.clone()).chain(rows).collect(),
+    }
+}
+
+/// The shares of each key that hubs were sent.
+fn shares_of(deposits: &Deposits) -> BTreeMap<KeyId, Vec<Share>> {
+    let mut shares: BTreeMap<KeyId, Vec<Share>> = BTreeMap::new();
+    for (&x, deposit) in deposits {
+        for key in &deposit.keys {
+            let y = key.share.0.clone();
+            shares.entry(key.key_id).or_default().push(Share { x, y });
+        }
+    }
+    shares
+}
+
+#[test]
+fn what_the_whole_protocol_shares_is_uniform_together() {
+    let sharing = Sharing::new(3, 4).unwrap();
+    for source in [KeySource::Generator, KeySource::Psrd] {
+        let setting = Setting {
+            source,
+            sharing,
+            size: SECRET_BYTES - TAG_SECRET_BYTES,
+            number: KEYS,
+            lossy: vec![2],
+        };
+        let mut keys = Vec::new();
+        for call in 0..CALLS {
+            let (run, _) = recorded(&setting, call);
+            let shares = shares_of(&run.deposits).into_iter();
+            keys.extend(shares.map(|(id, shares)| polynomials(id.to_string(), call, 3, &shares)));
+        }
+        let judged = judge(&keys);
+        assert_eq!(judged.found, [], "{source:?}");
+        assert!(judged.evaluated > 500, "{}", judged.evaluated);
+    }
+}
+
+/// What is found when a dealer shares the keys of many calls, with K = 3. It is told the number of the key within its call,
+/// and given the secret.
+fn found_of(dealer: &mut dyn FnMut(usize, &[u8], &mut ChaCha20Rng) -> Vec<Share>) -> Vec<String> {
+    let mut rng = ChaCha20Rng::seed_from_u64(4);
+    let mut keys = Vec::new();
+    for call in 0..CALLS {
+        for number in 0..KEYS {
+            let mut secret = vec![0; SECRET_BYTES];
+            rng.fill_bytes(&mut secret);
+            let shares = dealer(number, &secret, &mut rng);
+            keys.push(polynomials(format!("{call}.{number}"), call, 3, &shares));
+        }
+    }
+    let found = judge(&keys).found;
+    found.iter().map(ToString::to_string).collect()
+}
+
+#[track_caller]
+fn each_has(found: &[String], whys: &[&str]) {
+    let all = found.iter().zip(whys).all(|(found, why)| found.contains(why));
+    assert!(all && found.len() == whys.len(), "{found:#?}");
+}
+
+#[test]
+fn the_same_eyes_see_sharks() {
+    let found = found_of(&mut |_, secret, _| {
+        let shares = Sharks(3).dealer(secret).take(4);
+        let shares = shares.map(|share| {
+            let bytes = Vec::from(&share);
+            Share {
+                x: ShareIndex::new(bytes[0]).unwrap(),
+                y: bytes[1..].into(),
+            }
+        });
+        shares.collect()
+    });
+    let zero = |degree| format!("degree {degree} are not uniform: the value 0 never occurs");
+    each_has(&found, &[&zero(1), &zero(2)]);
+}
+
+#[test]
+fn the_same_eyes_see_coefficients_that_depend_on_each_other_or_on_the_secret_or_on_another_key() {
+    // The production code shares with coefficients that are given.
+    let sharing = Sharing::new(3, 4).unwrap();
+    let share = |secret: &[u8], first: Vec<u8>, second: Vec<u8>| {
+        let mut tape = Tape::new([first, second].concat());
+        split(secret, sharing, &mut tape)
+    };
+    let fresh = |rng: &mut ChaCha20Rng| {
+        let mut bytes = vec![0; SECRET_BYTES];
+        rng.fill_bytes(&mut bytes);
+        bytes
+    };
+    let mut good = |_: usize, secret: &[u8], rng: &mut ChaCha20Rng| {
+        share(secret, fresh(rng), fresh(rng))
+    };
+    each_has(&found_of(&mut good), &[]);
+
+    let (pair, rank, twice) = ("depend on each other: bits", "polynomial of a byte", "twice");
+    let mut equal = |_: usize, secret: &[u8], rng: &mut ChaCha20Rng| {
+        let first = fresh(rng);
+        share(secret, first.clone(), first)
+    };
+    each_has(&found_of(&mut equal), &[pair, rank, twice]);
+
+    let mut of_the_secret = |_: usize, secret: &[u8], rng: &mut ChaCha20Rng| {
+        let last = secret.iter().map(|byte| mul(*byte, 29) ^ 1).collect();
+        share(secret, fresh(rng), last)
+    };
+    each_has(&found_of(&mut of_the_secret), &[pair, rank]);
+
+    let mut add_up = |_: usize, secret: &[u8], rng: &mut ChaCha20Rng| {
+        let first = fresh(rng);
+        let last = secret.iter().zip(&first).map(|(s, c)| s ^ c).collect();
+        share(secret, first, last)
+    };
+    each_has(&found_of(&mut add_up), &[rank]);
+
+    let mut kept = (vec![], vec![]);
+    let mut for_all = |number: usize, secret: &[u8], rng: &mut ChaCha20Rng| {
+        if number == 0 {
+            kept = (fresh(rng), fresh(rng));
+        }
+        share(secret, kept.0.clone(), kept.1.clone())
+    };
+    each_has(&found_of(&mut for_all), &["two keys of a call", twice]);
 }

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Crates of the workspace, by the directory that holds their `src`.
-const CRATES: [&str; 5] = [".", "report", "testbed", "cli", "chaos"];
+const CRATES: [&str; 6] = [".", "report", "uniform", "testbed", "cli", "chaos"];
 
 /// The rooms of this crate in their order: each uses only those before it.
 const ROOMS: [&str; 11] = [

@@ -174,6 +174,7 @@ pub fn split(secret: &[u8], sharing: Sharing, rng: &mut dyn CryptoRng) -> Vec<Sh
             let zeros = coefficients.iter_mut().filter(|c| **c == 0);
             zeros.for_each(|c| *c = 1);
         }
+        draw_badly(coefficients, secret);
         let rows = iter::once(secret).chain(coefficients.chunks_exact(secret.len()));
         for (x, y) in &mut shares {
             // Summed here, where it is cached, and copied to its place, so that the memory there is written just once.
@@ -184,6 +185,26 @@ pub fn split(secret: &[u8], sharing: Sharing, rng: &mut dyn CryptoRng) -> Vec<Sh
     }
     let shares = shares.into_iter().map(|(x, y)| Share { x, y: y.into() });
     shares.collect()
+}
+
+/// Canaries: makes the last coefficients depend on the others, or on the secret.
+fn draw_badly(coefficients: &mut [u8], secret: &[u8]) {
+    let Some(before_last) = coefficients.len().checked_sub(secret.len()) else {
+        return;
+    };
+    let (others, last) = coefficients.split_at_mut(before_last);
+    if canary(Canary::EqualCoefficients)
+        && let Some(first) = others.get(..secret.len())
+    {
+        last.copy_from_slice(first);
+    }
+    if canary(Canary::SecretInCoefficient) {
+        combine(last, iter::once((secret, 29)));
+    }
+    if canary(Canary::CoefficientsAddUp) {
+        let rows = others.chunks_exact(secret.len()).chain(iter::once(secret));
+        combine(last, rows.map(|row| (row, 1)));
+    }
 }
 
 /// The secret and all N shares of the sharing whose first K shares are given.

@@ -25,7 +25,8 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
-use rand::CryptoRng;
+use chacha20::ChaCha20Rng;
+use rand::{CryptoRng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
@@ -131,10 +132,16 @@ impl Initiator {
         patience: Patience,
         rng: &mut dyn CryptoRng,
     ) -> (Self, Deposits) {
+        let mut for_all = None;
         let Ok(begun) = Self::begin_with(request, sharing, patience, rng, |rng| {
             let mut secret = Secret::zeros(request.secret_bytes());
             rng.fill_bytes(&mut secret);
-            let shares = shamir::split(&secret, sharing, rng);
+            let shares = if canary(Canary::CoefficientsForAll) {
+                let seed = for_all.get_or_insert_with(|| rng.next_u64());
+                shamir::split(&secret, sharing, &mut ChaCha20Rng::seed_from_u64(*seed))
+            } else {
+                shamir::split(&secret, sharing, rng)
+            };
             Ok::<_, Infallible>((secret, shares))
         });
         begun

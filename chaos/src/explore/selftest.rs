@@ -111,9 +111,13 @@ impl Steps {
 #[must_use]
 pub fn expected(canary: Canary) -> &'static [Invariant] {
     match canary {
-        Canary::CoefficientsWithoutZero | Canary::PadTooShort | Canary::ShareInError => {
-            &[Invariant::Secrecy]
-        }
+        Canary::CoefficientsWithoutZero
+        | Canary::EqualCoefficients
+        | Canary::SecretInCoefficient
+        | Canary::CoefficientsAddUp
+        | Canary::CoefficientsForAll
+        | Canary::PadTooShort
+        | Canary::ShareInError => &[Invariant::Secrecy],
         Canary::TagNotChecked => &[Invariant::NoFalseKey],
         Canary::MacPrefix | Canary::MacNotVerified => &[Invariant::Authentic],
         Canary::FailedMacConsumes

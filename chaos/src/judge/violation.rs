@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use dske::protocol::{KeyId, NodeName, SaeId};
 use dske::psrd::BlockId;
+use dske_uniform::Dependence;
 
 use super::secrecy::leak::Leak;
 use crate::plan::{Guarantee, Invariant, Lie};
@@ -64,8 +65,8 @@ pub enum Violation {
     },
     #[error("{place} holds {bytes} bytes of a key or share")]
     SecretInText { place: Text, bytes: usize },
-    #[error("the coefficients of degree {degree} are not uniform: {why}")]
-    SkewedCoefficients { degree: usize, why: Skew },
+    #[error("what was drawn for keys is not uniform: {0}")]
+    DependentDraws(Dependence),
 
     // One time.
     #[error("block {block} was delivered twice")]
@@ -355,7 +356,7 @@ impl Violation {
         Kind::Invariant(match self {
             Self::SameKeyTwice { .. } | Self::KeysDiffer { .. } => Invariant::Agreement,
             Self::AnotherKey { .. } | Self::UndrawnKey { .. } => Invariant::NoFalseKey,
-            Self::KeyLeaks { .. } | Self::SecretInText { .. } | Self::SkewedCoefficients { .. } => {
+            Self::KeyLeaks { .. } | Self::SecretInText { .. } | Self::DependentDraws(_) => {
                 Invariant::Secrecy
             }
             Self::BlockTwice { .. }
@@ -414,23 +415,6 @@ pub enum Text {
     },
     #[error("a refusal by hub {hub}")]
     Refusal { hub: usize },
-}
-
-/// Why the coefficients of one degree cannot be uniform.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(
-    missing_docs,
-    reason = "the line of each variant says what its fields are"
-)]
-pub enum Skew {
-    #[error("the value {value} never occurs among {total} bytes")]
-    NeverOccurs { value: usize, total: u64 },
-    #[error("chi-square is {chi_square} over {total} bytes, at most {max} is allowed")]
-    ChiSquare {
-        chi_square: u64,
-        total: u64,
-        max: u64,
-    },
 }
 
 /// Why a hub may not take a deposit.

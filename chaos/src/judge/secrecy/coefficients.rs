@@ -1,75 +1,88 @@
-//! The coefficients of the sharing polynomials are uniform over all 256 values.
+//! The polynomials that were drawn are uniform, each byte by itself and all of them together.
 //!
 //! The construction of another world shows that *some* polynomial gives the coalition's shares for another key, not
-//! that the initiator could have drawn it: were zero never drawn, as in RUSTSEC-2024-0398, each share would rule out
-//! candidate keys. So what was drawn is counted, for each degree, over all keys of the run.
+//! that the initiator could have drawn it. Were zero never drawn, as in RUSTSEC-2024-0398, each share would rule out
+//! candidate keys. Were two coefficients the same, or the last one made of the secret, fewer than K shares would tell
+//! the key. Were they the same for two keys, one share of each would tell the sum of both keys.
 //!
-//! False alarms are impossible in practice. Pearson's statistic of uniform bytes has 255 degrees of freedom, and by
-//! Laurent and Massart (2000, lemma 1) P(χ² ≥ 255 + 2√(255·x) + 2·x) ≤ e⁻ˣ: for x = 100 that is p < 4·10⁻⁴⁴ at 774.
-//! That one of the 256 values is missing among n bytes has p ≤ 256·e^(−n/256): below 10⁻²⁵ from 16,384 bytes on.
+//! So the polynomials of all keys of the run are recovered from their shares, and looked at by the crate `dske_uniform`,
+//! which says what it sees, what it does not, and how unlikely a false alarm is: below 10⁻⁹ a run.
+//!
+//! Where the first K shares are PSRD, the secret and the coefficients are a bijective function of them, and the same has
+//! to hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dske::crypto::gf256::{combine, inv, mul};
 use dske::crypto::shamir::{Share, ShareIndex};
-use dske::protocol::initiator::KeySource;
+use dske::protocol::KeyId;
+use dske_uniform::{Polynomials, judge};
 
-use super::super::violation::Skew;
+use super::super::facts::SentDeposit;
 use super::super::{Facts, Verdict, Violation};
 
-/// Fewer bytes say too little: 64 of each value are expected.
-const BYTES_MIN: u64 = 64 * 256;
-
-/// Above this, the counts are not those of uniform bytes.
-const CHI_SQUARE_MAX: f64 = 774.0;
-
-/// How often each value was drawn.
-struct Counts([u64; 256]);
+/// Lagrange's polynomials for the x of some hubs.
+type Bases = BTreeMap<Vec<ShareIndex>, Vec<Vec<u8>>>;
 
 pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
-    // Where shares are PSRD, nothing is drawn.
-    if facts.seen.plan.cluster.key_source != KeySource::Generator {
-        return;
-    }
-    for (degree, counts) in (1..).zip(drawn(facts)) {
-        let Some(judged) = counts.judge() else {
-            continue;
-        };
-        verdict.expect_ok(judged, facts.seen.plan.end_ms * 1000, |why| {
-            Violation::SkewedCoefficients { degree, why }
+    let judged = judge(&drawn(facts));
+    verdict.evaluated += judged.evaluated - judged.found.len() as u64;
+    for found in judged.found {
+        verdict.expect(false, facts.seen.plan.end_ms * 1000, || {
+            Violation::DependentDraws(found)
         });
     }
 }
 
-/// What was drawn for each degree, from 1.
-fn drawn(facts: &Facts<'_>) -> Vec<Counts> {
+/// What was drawn for all keys of which K shares were sent, in the order of their calls, client by client.
+fn drawn(facts: &Facts<'_>) -> Vec<Polynomials> {
     let threshold = usize::from(facts.seen.plan.cluster.threshold);
-    let mut counts: Vec<Counts> = (1..threshold).map(|_| Counts([0; 256])).collect();
     // The same hubs hold shares of nearly all keys.
-    let mut bases: BTreeMap<Vec<ShareIndex>, Vec<Vec<u8>>> = BTreeMap::new();
-    for shares in facts.shares.values() {
-        let points: Vec<&Share> = shares.values().take(threshold).collect();
-        if points.len() < threshold {
-            continue;
-        }
-        let xs: Vec<ShareIndex> = points.iter().map(|point| point.x).collect();
-        let basis = bases.entry(xs).or_insert_with_key(|xs| basis(xs));
-        for (degree, counts) in (1..).zip(&mut counts) {
-            let length = points.first().map_or(0, |point| point.y.len());
-            // Shares of different lengths are another check's business.
-            let rows = points.iter().zip(&*basis);
-            let rows = rows.filter(|(point, _)| point.y.len() == length);
-            let mut coefficients = vec![0; length];
-            combine(
-                &mut coefficients,
-                rows.map(|(point, basis)| (&*point.y, basis[degree])),
-            );
-            for value in coefficients {
-                counts.0[usize::from(value)] += 1;
-            }
+    let mut bases = Bases::new();
+    let mut drawn = Vec::new();
+    for (call, key_id) in in_order(facts) {
+        let shares = facts.shares.get(&key_id);
+        let points: Vec<&Share> = shares.into_iter().flat_map(BTreeMap::values).collect();
+        if let Some(points) = points.get(..threshold) {
+            drawn.push(Polynomials {
+                key: key_id.to_string(),
+                call,
+                degrees: coefficients(points, &mut bases),
+            });
         }
     }
-    counts
+    drawn
+}
+
+/// All keys, each with the number of the call that drew it: what is first seen in one deposit belongs to one call.
+fn in_order(facts: &Facts<'_>) -> impl Iterator<Item = (u64, KeyId)> {
+    let mut known = BTreeSet::new();
+    let mut calls: BTreeMap<(usize, u64), Vec<KeyId>> = BTreeMap::new();
+    for (SentDeposit { client, body, .. }, number) in facts.deposits.iter().zip(0..) {
+        if facts.seen.plan.is_honest(*client) {
+            let mut keys: Vec<KeyId> = body.keys.iter().map(|key| key.key_id).collect();
+            keys.retain(|key_id| known.insert(*key_id));
+            calls.insert((*client, number), keys);
+        }
+    }
+    let calls = calls.into_iter();
+    calls.flat_map(|((_, number), keys)| keys.into_iter().map(move |key_id| (number, key_id)))
+}
+
+/// The coefficients by degree of the polynomials through these points.
+fn coefficients(points: &[&Share], bases: &mut Bases) -> Vec<Vec<u8>> {
+    let xs: Vec<ShareIndex> = points.iter().map(|point| point.x).collect();
+    let basis = bases.entry(xs).or_insert_with_key(|xs| basis(xs));
+    // Shares of different lengths are another check's business.
+    let length = points.iter().map(|point| point.y.len()).min().unwrap_or(0);
+    let of_degree = |degree: usize| {
+        let mut coefficients = vec![0; length];
+        let weights = basis.iter().map(|polynomial| polynomial[degree]);
+        let rows = points.iter().map(|point| &point.y[..length]);
+        combine(&mut coefficients, rows.zip(weights));
+        coefficients
+    };
+    (0..points.len()).map(of_degree).collect()
 }
 
 /// The coefficients of Lagrange's polynomials: Lᵢ(x) = Π_{j≠i} (x − xⱼ)/(xᵢ − xⱼ); minus is plus in this field.
@@ -93,125 +106,109 @@ fn basis(xs: &[ShareIndex]) -> Vec<Vec<u8>> {
     xs.iter().map(polynomial).collect()
 }
 
-impl Counts {
-    /// What is wrong with them, or nothing; `None` if there are too few.
-    fn judge(&self) -> Option<Result<(), Skew>> {
-        let total: u64 = self.0.iter().sum();
-        if total < BYTES_MIN {
-            return None;
-        }
-        if let Some(value) = self.0.iter().position(|count| *count == 0) {
-            return Some(Err(Skew::NeverOccurs { value, total }));
-        }
-        let expected = total as f64 / 256.0;
-        let chi_square: f64 = self
-            .0
-            .iter()
-            .map(|&count| (count as f64 - expected).powi(2) / expected)
-            .sum();
-        if chi_square > CHI_SQUARE_MAX {
-            return Some(Err(Skew::ChiSquare {
-                chi_square: chi_square.round_ties_even() as u64,
-                total,
-                max: CHI_SQUARE_MAX as u64,
-            }));
-        }
-        Some(Ok(()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use dske::crypto::secret::Secret;
-    use dske::crypto::shamir::{Sharing, split};
-    use dske::protocol::KeyId;
-    use rand::rngs::ChaCha12Rng;
-    use rand::{Rng, RngExt, SeedableRng};
+    use dske::protocol::initiator::KeySource;
 
     use super::super::super::testing::Scene;
     use super::*;
 
-    /// Keys of 80 bytes with u, K = 3 of 5: their coefficients are drawn by `draw`, one for each degree.
-    fn judge(keys: usize, mut draw: impl FnMut(&mut ChaCha12Rng) -> [u8; 2]) -> Verdict {
-        let scene = Scene::new(|_| {});
+    /// The calls that the PSRD of a scene suffices for, each for two keys.
+    const CALLS: u32 = 90;
+
+    /// Judges calls of which `change` has changed what was drawn for each key: it is given the coefficients by degree, and
+    /// those of the key before.
+    fn judge_calls(
+        calls: u32,
+        source: KeySource,
+        change: impl Fn(&mut [Vec<u8>], &[Vec<u8>]),
+    ) -> Verdict {
+        let mut scene = Scene::new(|plan| plan.cluster.key_source = source);
+        for id in 0..calls {
+            scene.establish(id, 1_000 + 10 * u64::from(id));
+        }
         let seen = scene.see();
         let mut facts = Facts::new(&seen);
-        let mut rng = ChaCha12Rng::seed_from_u64(5);
-        for _ in 0..keys {
-            let mut shares: BTreeMap<ShareIndex, Share> = scene
-                .sharing
-                .indices()
-                .map(|x| {
-                    let y = Secret::zeros(80);
-                    (x, Share { x, y })
-                })
-                .collect();
-            for at in 0..80 {
-                let secret: u8 = rng.random();
-                let [a, b] = draw(&mut rng);
-                for share in shares.values_mut() {
-                    let x = share.x.get();
-                    share.y[at] = secret ^ mul(a, x) ^ mul(b, mul(x, x));
-                }
+        let keys: Vec<KeyId> = in_order(&facts).map(|(_, key_id)| key_id).collect();
+        assert_eq!(keys.len(), 2 * calls as usize);
+        let mut before = vec![Vec::new(); 3];
+        for key_id in keys {
+            let shares = facts.shares.get_mut(&key_id).unwrap();
+            let points: Vec<&Share> = shares.values().take(3).collect();
+            let mut degrees = coefficients(&points, &mut Bases::new());
+            let unchanged = degrees.clone();
+            change(&mut degrees, &before);
+            before.clone_from(&degrees);
+            for share in shares.values_mut() {
+                let y = share_at(&degrees, share.x.get());
+                assert_eq!(y == share.y, degrees == unchanged);
+                share.y = y;
             }
-            facts.shares.insert(KeyId::random(&mut rng), shares);
         }
         let mut verdict = Verdict::default();
         check(&facts, &mut verdict);
         verdict
     }
 
-    fn nonzero(rng: &mut ChaCha12Rng) -> u8 {
-        rng.random_range(1..=255)
+    fn share_at(degrees: &[Vec<u8>], x: u8) -> Secret {
+        let mut y = Secret::zeros(degrees[0].len());
+        let powers = std::iter::successors(Some(1), |power| Some(mul(*power, x)));
+        combine(&mut y, degrees.iter().map(Vec::as_slice).zip(powers));
+        y
     }
 
-    #[test]
-    fn uniform_coefficients_are_right_for_every_degree() {
-        let verdict = judge(400, |rng| rng.random());
-        verdict.must_hold();
-        assert_eq!(verdict.evaluated, 2);
-    }
-
-    #[test]
-    fn the_value_zero_has_to_occur_in_every_degree() {
-        judge(400, |rng| [nonzero(rng), rng.random()])
-            .must_break("of degree 1 are not uniform: the value 0 never occurs among 32000 bytes");
-        judge(400, |rng| [rng.random(), nonzero(rng)])
-            .must_break("of degree 2 are not uniform: the value 0 never occurs");
-    }
-
-    #[test]
-    fn values_that_occur_too_often_are_seen() {
-        let biased = |rng: &mut ChaCha12Rng| {
-            // The remainder of a larger range: half of the values twice as often.
-            let value = rng.random_range(0..384_u32) % 256;
-            [value as u8, rng.random()]
-        };
-        judge(400, biased).must_break("of degree 1 are not uniform: chi-square is");
-    }
-
-    #[test]
-    fn few_bytes_say_nothing() {
-        let verdict = judge(200, |_| [1, 1]);
-        assert_eq!(verdict, Verdict::default());
-    }
-
-    #[test]
-    fn what_the_production_code_draws_is_uniform() {
-        let scene = Scene::new(|_| {});
-        let seen = scene.see();
-        let mut facts = Facts::new(&seen);
-        let mut rng = ChaCha12Rng::seed_from_u64(6);
-        let sharing = Sharing::new(3, 5).unwrap();
-        for _ in 0..300 {
-            let mut secret = [0; 80];
-            rng.fill_bytes(&mut secret);
-            let shares = split(&secret, sharing, &mut rng);
-            let shares = shares.into_iter().map(|share| (share.x, share)).collect();
-            facts.shares.insert(KeyId::random(&mut rng), shares);
+    #[track_caller]
+    fn must_see(calls: u32, why: &str, change: impl Fn(&mut [Vec<u8>], &[Vec<u8>])) {
+        for source in [KeySource::Generator, KeySource::Psrd] {
+            let broken = judge_calls(calls, source, &change).broken;
+            let said = broken.iter().map(|broken| broken.violation.to_string());
+            let said: Vec<String> = said.collect();
+            assert!(said.iter().any(|said| said.contains(why)), "{said:?}");
         }
-        let mut verdict = Verdict::default();
-        check(&facts, &mut verdict);
-        verdict.must_hold();
+    }
+
+    #[test]
+    fn what_the_production_code_draws_is_uniform_together() {
+        for source in [KeySource::Generator, KeySource::Psrd] {
+            judge_calls(1, source, |_, _| {}).must_hold();
+            let verdict = judge_calls(CALLS, source, |_, _| {});
+            verdict.must_hold();
+            assert!(verdict.evaluated > u64::from(CALLS));
+        }
+    }
+
+    #[test]
+    fn two_equal_degrees_are_seen_in_one_call() {
+        must_see(1, "16 bytes were drawn twice: for degree 1", |degrees, _| {
+            degrees[2] = degrees[1].clone();
+        });
+    }
+
+    #[test]
+    fn a_coefficient_made_of_the_secret_is_seen_in_one_call() {
+        let why = "bits of the polynomial of a byte depend on each other";
+        must_see(1, why, |degrees, _| {
+            degrees[2] = degrees[0].iter().map(|byte| mul(*byte, 9)).collect();
+        });
+        must_see(1, why, |degrees, _| {
+            let sums = degrees[0].iter().zip(&degrees[1]).map(|(s, c)| s ^ c);
+            degrees[2] = sums.collect();
+        });
+    }
+
+    #[test]
+    fn coefficients_made_of_those_of_the_key_before_are_seen() {
+        must_see(1, "16 bytes were drawn twice", |degrees, before| {
+            if !before[0].is_empty() {
+                degrees[1..].clone_from_slice(&before[1..]);
+            }
+        });
+        let why = "bits of two keys of a call depend on each other";
+        must_see(3, why, |degrees, before| {
+            if !before[0].is_empty() {
+                degrees[1] = before[1].iter().map(|byte| mul(*byte, 3) ^ 7).collect();
+            }
+        });
     }
 }
