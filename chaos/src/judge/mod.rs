@@ -33,6 +33,7 @@ pub mod bounds;
 pub mod established;
 pub mod facts;
 pub mod fair;
+pub mod model;
 pub mod no_false_key;
 pub mod nothing_for_nobody;
 pub mod one_time;
