@@ -3,4 +3,5 @@
 //!
 //! A model shares no code with the nodes but the messages: it is read beside `docs/protocol.md`, not beside `src/protocol`.
 
+pub mod client;
 pub mod hub;
