@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn ends(until_ms: u64, said: &[(u64, usize, [DepositOutcome; 2])]) -> Vec<End> {
-        let drawn = Drawn::new(|_| {});
+        let drawn = Drawn::new();
         let heard = said
             .iter()
             .map(|&(at_ms, hub, outcomes)| drawn.stored(at_ms, hub, outcomes));

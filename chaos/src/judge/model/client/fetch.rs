@@ -96,10 +96,11 @@ fn hopeless_ends(
         if !is_hopeless {
             continue;
         }
-        ends.push(without(rules, key));
+        let end = without(rules, key);
+        ends.push(end);
         if answers > 1 {
             // Some of the others may have come after the end.
-            if ends.contains(&End::Forbidden) && key.not_found > before.not_found {
+            if end == End::Forbidden && key.not_found > 0 {
                 ends.push(End::NotFound);
             }
             let says_no = |key: &KnownKey<'_>| key.not_found + key.forbidden;
@@ -131,15 +132,7 @@ mod tests {
 
     /// How a call from 0 until a time can end, if N = 5, K = 3, and hubs say this at these times.
     fn ends(until_ms: u64, needed: usize, said: &[(u64, usize, Says)]) -> BTreeSet<End> {
-        ends_of(&Drawn::new(|_| {}), until_ms, needed, said)
-    }
-
-    fn ends_of(
-        drawn: &Drawn,
-        until_ms: u64,
-        needed: usize,
-        said: &[(u64, usize, Says)],
-    ) -> BTreeSet<End> {
+        let drawn = Drawn::new();
         let heard = said
             .iter()
             .map(|&(at_ms, hub, says)| drawn.heard(at_ms, hub, says));
@@ -253,11 +246,19 @@ mod tests {
         assert_eq!(ends(100, 3, &said), only(End::Keys));
         let said = [(2, 0, NotFound), (2, 1, NotFound), (2, 2, NotFound)];
         assert_eq!(ends(100, 3, &said), only(End::NotFound));
+        // It may have ended when two had forbidden it, and one had no share.
+        let said = [
+            (2, 0, NotFound),
+            (4, 1, Forbidden),
+            (4, 2, Forbidden),
+            (4, 3, Forbidden),
+        ];
+        assert_eq!(ends(100, 3, &said), either);
     }
 
     #[test]
     fn a_call_that_ends_early_hears_nothing_of_what_comes_later() {
-        let drawn = Drawn::new(|_| {});
+        let drawn = Drawn::new();
         let said = [
             (2, 0, NotFound),
             (4, 1, NotFound),

@@ -42,15 +42,28 @@ pub fn value_at(x: u8, points: &[(u8, &[u8])]) -> Vec<u8> {
     value
 }
 
-/// a · b · x^-128 in the field of POLYVAL, RFC 8452 section 3: bit i is the coefficient of x^i.
-fn dot(a: u128, b: u128) -> u128 {
-    // (x^128 + x^127 + x^126 + x^121 + 1 + p) / x, for a p whose lowest bit is 1.
+/// a / x in the field of POLYVAL, RFC 8452 section 3: bit i is the coefficient of x^i.
+fn divided_by_x(a: u128) -> u128 {
+    // (x^128 + x^127 + x^126 + x^121 + 1) / x, but for the 1, which makes the lowest bit of an odd a vanish.
     const OVER_X: u128 = 1 << 127 | 1 << 126 | 1 << 125 | 1 << 120;
-    (0..128).fold(0, |mut sum, bit| {
-        if a >> bit & 1 == 1 {
-            sum ^= b;
-        }
-        (sum >> 1) ^ if sum & 1 == 1 { OVER_X } else { 0 }
+    (a >> 1) ^ if a & 1 == 1 { OVER_X } else { 0 }
+}
+
+/// POLYVAL_c of these blocks: each is added, and the sum multiplied by c · x^-128.
+fn polyval(c: u128, blocks: impl Iterator<Item = u128>) -> u128 {
+    // c · x^-1, c · x^-2, … are what the bits 127, 126, … of a factor contribute.
+    let mut of_bits = [0; 128];
+    let mut of_bit = c;
+    for place in of_bits.iter_mut().rev() {
+        of_bit = divided_by_x(of_bit);
+        *place = of_bit;
+    }
+    blocks.fold(0, |sum, block| {
+        let factor = sum ^ block;
+        let bits = of_bits.iter().zip(0..);
+        bits.fold(0, |product, (of_bit, bit)| {
+            product ^ if factor >> bit & 1 == 1 { *of_bit } else { 0 }
+        })
     })
 }
 
@@ -69,12 +82,8 @@ pub fn fits(tag: &str, secret: &[u8]) -> bool {
     };
     let (c, d, e) = (element(&u[..16]), element(&u[16..32]), element(&u[32..]));
     let length = [key.len() as u128];
-    let blocks = length
-        .into_iter()
-        .chain(key.chunks(16).map(element))
-        .chain([e]);
-    let sum = blocks.fold(0, |sum, block| dot(sum ^ block, c));
-    let digits = (d ^ sum)
+    let blocks = length.into_iter().chain(key.chunks(16).map(element));
+    let digits = (d ^ polyval(c, blocks.chain([e])))
         .to_le_bytes()
         .map(|byte| format!("{byte:02x}"))
         .concat();

@@ -177,7 +177,7 @@ impl<'a> KnownKey<'a> {
         let right = self.groups[group].iter().filter(|(hub, found)| {
             let x = x_of(*hub);
             let drawn = drawn.and_then(|shares| shares.values().find(|share| share.x.get() == x));
-            tag == Some(&found.tag) && drawn.is_some_and(|share| share.y == found.share.0)
+            tag == Some(&found.tag) && drawn.is_some_and(|share| share.y[..] == found.share.0[..])
         });
         right.map(|(hub, _)| *hub).collect()
     }
@@ -263,7 +263,7 @@ mod tests {
 
     /// Whom a client of N = 5 and K = 3 blames for one of the two keys or both, after it has heard this.
     fn blames(said: &[(usize, Says)], at_most: bool) -> Vec<(usize, &'static str, u64)> {
-        let drawn = Drawn::new(|_| {});
+        let drawn = Drawn::new();
         let heard = said.iter().map(|&(hub, says)| drawn.heard(2, hub, says));
         let heard: Vec<Heard> = heard.collect();
         let heard: Vec<&Heard> = heard.iter().collect();
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn a_key_is_what_k_shares_that_agree_make_and_nothing_else() {
         let value = |said: &[(usize, Says)]| {
-            let drawn = Drawn::new(|_| {});
+            let drawn = Drawn::new();
             let heard = said.iter().map(|&(hub, says)| drawn.heard(2, hub, says));
             let heard: Vec<Heard> = heard.collect();
             let heard: Vec<&Heard> = heard.iter().collect();
@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn shares_that_hubs_made_up_together_are_tried_all() {
         use crate::world::observer::record::LieTold;
-        let drawn = Drawn::new(|_| {});
+        let drawn = Drawn::new();
         // An error that is zero at zero and at hub 2: the shares of hubs 0, 1 and 2 lie on another polynomial through the
         // key.
         let mut heard: Vec<Heard> = (0..3).map(|hub| drawn.heard(2, hub, Share)).collect();

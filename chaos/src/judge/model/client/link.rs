@@ -142,6 +142,9 @@ impl Links {
         let &Provision {
             at_us, client, hub, ..
         } = provision;
+        if !seen.plan.is_honest(client) {
+            return;
+        }
         let link = link_at(seen, states, client, hub, at_us);
         match &provision.what {
             Provisioned::AsksToRegister => self.registrations.push(Registration {

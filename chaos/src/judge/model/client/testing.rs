@@ -41,8 +41,8 @@ pub(super) struct Drawn {
 }
 
 impl Drawn {
-    pub(super) fn new(change: impl FnOnce(&mut crate::plan::Plan)) -> Self {
-        let mut scene = Scene::new(change);
+    pub(super) fn new() -> Self {
+        let mut scene = Scene::new(|_| {});
         let keys = scene.establish(0, 1_000);
         Self { scene, keys }
     }
