@@ -125,6 +125,13 @@ named! {
         SentForNobody = "sent-for-nobody", "a link tries again after ten seconds, whether or not anybody waits still";
         SearchUnbounded = "search-unbounded", "each subset of shares is tried 65,536 times, without a budget";
         ShareInError = "share-in-error", "an error message quotes a share";
+        NotFoundEarly = "not-found-early", "an SAE is told that a key is not found when N − K hubs say so, not one more";
+        DeadlineIsNotFound = "deadline-is-not-found", "an SAE is told at the deadline that a key is not found";
+        ForbiddenAsNotFound = "forbidden-as-not-found", "an SAE that may not have a key is told that there is none";
+        BlamedTwice = "blamed-twice", "a lie is counted twice";
+        ClaimsKept = "claims-kept", "a client remembers keys as handed out that it could not fetch";
+        RegisteredForNothing = "registered-for-nothing", "a link registers again when an answer has a wrong MAC";
+        OneMoreAttempt = "one-more-attempt", "a link tries once more often than it may";
     }
 }
 

@@ -147,6 +147,9 @@ impl HandedOut {
 
     /// Gives the claims of a query back: its keys could not be had.
     pub(super) fn give_back(&mut self, query: &FetchQuery) {
+        if canary(Canary::ClaimsKept) {
+            return;
+        }
         for hash in self.hashes(query) {
             if let Ok(found) = shard(&mut self.shards, hash).find_entry(hash, is(hash)) {
                 let (claim, _) = found.remove();

@@ -36,7 +36,6 @@ use rand::CryptoRng;
 
 use crate::crypto::robust::{SearchBudget, Work};
 use crate::crypto::shamir::{ShareIndex, Sharing};
-#[cfg(feature = "insecure-harness")]
 use crate::harness::{Canary, canary};
 
 use super::initiator::{EstablishedKey, Progress};
@@ -246,6 +245,11 @@ impl Responder {
         let hopeless = unsolved.find(|s| s.is_hopeless(missing, self.needed));
         let is_over = (self.is_settled() && !self.has_work) || now >= self.deadline;
         match hopeless.or(is_over.then_some(first)) {
+            Some(session) if now >= self.deadline && canary(Canary::DeadlineIsNotFound) => {
+                Progress::Failed(FetchError::NotFound {
+                    key_id: session.key_id,
+                })
+            }
             Some(session) => Progress::Failed(self.error(session)),
             None => Progress::WaitUntil(self.deadline),
         }
@@ -255,7 +259,10 @@ impl Responder {
         let key_id = session.key_id;
         // Where N − K + 1 hubs hold no share, or none for this SAE, there are no K others that could hold one. With fewer
         // of them, the key may well exist.
-        let enough = usize::from(self.sharing.shares() - self.sharing.threshold()) + 1;
+        let mut enough = usize::from(self.sharing.shares() - self.sharing.threshold()) + 1;
+        if canary(Canary::NotFoundEarly) {
+            enough = (enough - 1).max(1);
+        }
         if session.forbidden() >= enough {
             return FetchError::Forbidden { key_id };
         }

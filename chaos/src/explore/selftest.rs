@@ -148,6 +148,13 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
             &[Invariant::Bounds]
         }
         Canary::AccountsForgotten => &[Invariant::Fair],
+        Canary::NotFoundEarly
+        | Canary::DeadlineIsNotFound
+        | Canary::ForbiddenAsNotFound
+        | Canary::BlamedTwice
+        | Canary::ClaimsKept
+        | Canary::RegisteredForNothing
+        | Canary::OneMoreAttempt => &[Invariant::ClientModel],
         Canary::SentForNobody => &[Invariant::NothingForNobody],
         Canary::SearchUnbounded => &[Invariant::BoundedWork],
         // Which of the two depends on whether the first answer is the lie.

@@ -17,6 +17,7 @@
 //! | [`bounded_work`] | searching for keys takes no more work than the calls allow that are under way | §8, §9 |
 //! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
+//! | [`model`] | calls end, liars are blamed, and links register as a model of a client says | §3, §5, §8 |
 //!
 //! [`facts`] are worked out once for all of them; [`violation`] is what they find, with the evidence.
 //!
@@ -33,6 +34,7 @@ pub mod bounds;
 pub mod established;
 pub mod facts;
 pub mod fair;
+pub mod model;
 pub mod no_false_key;
 pub mod nothing_for_nobody;
 pub mod one_time;
@@ -117,5 +119,6 @@ pub fn check(invariant: Invariant) -> Check {
         Invariant::BoundedWork => bounded_work::check,
         Invariant::Recovery => recovery::check,
         Invariant::Bounds => bounds::check,
+        Invariant::ClientModel => model::client::check,
     }
 }

@@ -28,7 +28,9 @@ use rand::rngs::ChaCha12Rng;
 use super::{Check, Facts, Verdict};
 use crate::plan::{CLIENT_NAMES, Fault, HUB_NAMES, Liar, Lie, Plan, PlannedFault};
 use crate::world::observer::open::Blocks;
-use crate::world::observer::record::{Call, CallKind, Key, LieTold, Message, Outcome, Seen};
+use crate::world::observer::record::{
+    Call, CallKind, Key, LieTold, Message, Outcome, Provisioned, Seen,
+};
 use crate::world::observer::{Observation, Observer};
 
 /// The client of the master in every scene.
@@ -71,12 +73,16 @@ impl Scene {
     fn meet(&mut self) {
         for (hub, state) in self.hubs.iter_mut().enumerate() {
             for client in [MASTER, SLAVE] {
+                let asks = Provisioned::AsksToRegister;
+                self.observer.provision(client, hub, asks);
                 let name: dske::protocol::NodeName = CLIENT_NAMES[client].parse().unwrap();
                 let request = RegistrationRequest {
                     client: name.clone(),
                     start: None,
                 };
                 let registration = state.register(&request).unwrap().registration;
+                self.observer
+                    .provision(client, hub, Provisioned::Registered);
                 let end = self.ends.entry((client, hub)).or_default();
                 for owner in [PoolOwner::Client, PoolOwner::Hub] {
                     let request = PsrdRequest {
@@ -87,6 +93,8 @@ impl Scene {
                     };
                     let block = state.deliver_psrd(&request).unwrap();
                     self.observer.block(hub, client, owner, &block);
+                    let delivered = Provisioned::Block(owner, block.id());
+                    self.observer.provision(client, hub, delivered);
                     end.add(owner, block).unwrap();
                 }
             }

@@ -7,6 +7,7 @@ use dske::protocol::{KeyId, NodeName, SaeId};
 use dske::psrd::BlockId;
 use dske_uniform::Dependence;
 
+use super::model::client::end::End;
 use super::secrecy::leak::Leak;
 use crate::plan::{Guarantee, Invariant, Lie};
 use crate::world::observer::record::CallKind;
@@ -321,6 +322,47 @@ pub enum Violation {
     #[error("hub {hub} was never heard of")]
     NeverHeardOf { hub: usize },
 
+    // The model of a client.
+    #[error(
+        "call {call} ({kind:?} at client {client}) had to end as the model says ({}), and ended with: {end}", ends(.possible)
+    )]
+    OutsideModel {
+        call: u32,
+        kind: CallKind,
+        client: usize,
+        possible: Vec<End>,
+        end: String,
+    },
+    #[error(
+        "client {client} gave its SAE other keys in call {call} ({kind:?}) than those that the answers of the hubs make"
+    )]
+    OtherKeysThanModel {
+        call: u32,
+        kind: CallKind,
+        client: usize,
+    },
+    #[error(
+        "client {client} had to blame hub {hub} for {why} {least} to {most} times, as often as it met that, and counts {counted}"
+    )]
+    BlamedOutsideModel {
+        client: usize,
+        hub: usize,
+        why: String,
+        counted: u64,
+        least: u64,
+        most: u64,
+    },
+    #[error("client {client} registered at hub {hub} again, though nothing was lost")]
+    NeedlessRegistration { client: usize, hub: usize },
+    #[error("client {client} sent hub {hub} the same {what} of key {key} {attempts} times")]
+    TooManyAttempts {
+        client: usize,
+        hub: usize,
+        what: &'static str,
+        key: KeyId,
+        attempts: u32,
+    },
+
     // Of the run itself.
     #[error("the run panicked: {0}")]
     Panic(Panic),
@@ -387,8 +429,22 @@ impl Violation {
             | Self::NotDrained { .. }
             | Self::StillInFlight { .. }
             | Self::NeverHeardOf { .. } => Invariant::Bounds,
+            Self::OutsideModel { .. }
+            | Self::OtherKeysThanModel { .. }
+            | Self::BlamedOutsideModel { .. }
+            | Self::NeedlessRegistration { .. }
+            | Self::TooManyAttempts { .. } => Invariant::ClientModel,
             Self::Panic(panic) => return Kind::Panic(panic.place.clone()),
         })
+    }
+}
+
+fn ends(possible: &[End]) -> String {
+    let ends: Vec<String> = possible.iter().map(End::to_string).collect();
+    if ends.is_empty() {
+        "in no way".to_owned()
+    } else {
+        ends.join(", or ")
     }
 }
 

@@ -35,5 +35,7 @@ named! {
         Recovery = "recovery",
         /// Stores stay within their limits, and drain. At the end nothing is in flight.
         Bounds = "bounds",
+        /// Calls end, liars are blamed, and links register as the model of a client says.
+        ClientModel = "client-model",
     }
 }

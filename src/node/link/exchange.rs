@@ -171,7 +171,7 @@ impl Exchanges {
         } else {
             (deadline, RETRY_DELAY)
         };
-        for number in 1..=ATTEMPTS_MAX {
+        for number in 1..=ATTEMPTS_MAX + u32::from(canary(Canary::OneMoreAttempt)) {
             if number > 1 {
                 self.retries.update(|retries| retries + 1);
                 let pause = tokio::time::sleep(delay);

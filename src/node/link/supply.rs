@@ -231,6 +231,7 @@ impl Supply {
             return;
         }
         match error {
+            OpenError::BadMac if canary(Canary::RegisteredForNothing) => self.unregister(),
             OpenError::Hint(Refusal::Unregistered { .. } | Refusal::UnknownPsrd { .. })
             | OpenError::Allocation(PoolError::UnknownBlock { .. }) => self.unregister(),
             OpenError::Hint(refusal) => self.learn_from_refusal(refusal, attempt),

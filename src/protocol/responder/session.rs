@@ -170,6 +170,9 @@ impl Session {
     ) {
         let found = match answer {
             FetchAnswer::NotFound => return self.not_found += 1,
+            FetchAnswer::Forbidden if canary(Canary::ForbiddenAsNotFound) => {
+                return self.not_found += 1;
+            }
             FetchAnswer::Forbidden => return self.forbidden += 1,
             FetchAnswer::Found(found) => found,
         };

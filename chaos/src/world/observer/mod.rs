@@ -30,7 +30,9 @@ use dske::psrd::{Block, BlockId};
 use super::clock::now_us;
 use crate::plan::Plan;
 use crate::plan::reached::Reached;
-use record::{Attack, Call, LieTold, Message, Note, NoteKind, OutOfBand, Seen};
+use record::{
+    Attack, Call, LieTold, Message, Note, NoteKind, OutOfBand, Provision, Provisioned, Seen,
+};
 use trace::TraceHash;
 
 /// A block of PSRD that was delivered.
@@ -74,6 +76,8 @@ pub struct Observation {
     pub messages: Vec<Message>,
     /// What else passed between clients and hubs, or did not: time in microseconds, hub, client.
     pub out_of_band: Vec<(u64, usize, usize, OutOfBand)>,
+    /// The same as clients see it, in order of time.
+    pub provisions: Vec<Provision>,
     /// Every call by an SAE.
     pub calls: Vec<Call>,
     /// Every lie.
@@ -123,6 +127,7 @@ impl Observer {
             blocks_twice: Vec::new(),
             messages: Vec::new(),
             out_of_band: Vec::new(),
+            provisions: Vec::new(),
             calls: Vec::new(),
             lies: Vec::new(),
             blame: BTreeMap::new(),
@@ -214,6 +219,19 @@ impl Observer {
         if let Some(client) = client {
             self.see().out_of_band.push((at_us, hub, client, what));
         }
+    }
+
+    /// Records what a client asks for outside of the protocol, or hears.
+    pub(crate) fn provision(&self, client: usize, hub: usize, what: Provisioned) {
+        let mut seen = self.see();
+        let after = seen.messages.len();
+        seen.provisions.push(Provision {
+            at_us: now_us(),
+            after,
+            client,
+            hub,
+            what,
+        });
     }
 
     pub(crate) fn block(&self, hub: usize, client: usize, owner: PoolOwner, block: &Block) {

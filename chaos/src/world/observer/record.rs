@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dske::crypto::secret::Secret;
 use dske::protocol::channel::PoolOwner;
+use dske::protocol::hub::OobError;
 use dske::protocol::{KeyId, NodeName, Request, Response};
 use dske::psrd::BlockId;
 
@@ -141,6 +142,36 @@ pub enum OutOfBand {
     RefillCutOff,
     /// The client asked to be registered or for PSRD, and had no answer.
     Unanswered,
+}
+
+/// What a client asks for outside of the protocol, and what it hears, seen where its messages are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provision {
+    /// When.
+    pub at_us: u64,
+    /// How many messages had been seen anywhere before: this tells what came first within one moment.
+    pub after: usize,
+    /// Index of the client.
+    pub client: usize,
+    /// Index of the hub.
+    pub hub: usize,
+    /// What.
+    pub what: Provisioned,
+}
+
+/// What a client asks for outside of the protocol, or hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Provisioned {
+    /// It asks to be registered.
+    AsksToRegister,
+    /// It hears that it is registered.
+    Registered,
+    /// It has been delivered a block.
+    Block(PoolOwner, BlockId),
+    /// It hears that it is not registered, or not delivered a block for this pool, and why.
+    Refused(Option<PoolOwner>, OobError),
+    /// It asked to be registered, or for a block for this pool, and has given up waiting.
+    Unanswered(Option<PoolOwner>),
 }
 
 /// A lie that a hub told.

@@ -3,13 +3,14 @@
 use std::rc::Rc;
 
 use dske::node::transport::{Transport, Unreachable};
+use dske::protocol::channel::PoolOwner;
 use dske::protocol::hub::{OobError, PsrdRequest, Registration, RegistrationRequest};
 use dske::protocol::{Request, Response};
 use dske::psrd::Block;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 
 use super::Observer;
-use super::record::{OutOfBand, Seen};
+use super::record::{OutOfBand, Provisioned, Seen};
 use crate::world::clock::now_us;
 
 /// A transport that is watched.
@@ -25,16 +26,19 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Asks the hub out of band, and records it if there is no answer. A client that has waited long enough drops what it
-    /// has asked.
+    /// Asks the hub out of band, and records what the client hears: `heard` says it of what is not refused. A client that
+    /// has waited long enough drops what it has asked.
     fn out_of_band<T: 'static>(
         &self,
-        asked: LocalBoxFuture<'static, Result<T, Unreachable>>,
-    ) -> LocalBoxFuture<'static, Result<T, Unreachable>> {
+        pool: Option<PoolOwner>,
+        asked: LocalBoxFuture<'static, Result<Result<T, OobError>, Unreachable>>,
+        heard: impl FnOnce(&T) -> Provisioned + 'static,
+    ) -> LocalBoxFuture<'static, Result<Result<T, OobError>, Unreachable>> {
         let waiting = Waiting {
             observer: self.observer.clone(),
             client: self.client,
             hub: self.hub,
+            pool,
             since_us: now_us(),
             is_answered: false,
         };
@@ -42,7 +46,16 @@ impl Tap {
             // All of it moves here, not one field.
             let mut waiting = waiting;
             let answer = asked.await;
-            waiting.is_answered = answer.is_ok();
+            if let Ok(answer) = &answer {
+                waiting.is_answered = true;
+                let heard = match answer {
+                    Ok(given) => heard(given),
+                    Err(refusal) => Provisioned::Refused(pool, refusal.clone()),
+                };
+                waiting
+                    .observer
+                    .provision(waiting.client, waiting.hub, heard);
+            }
             answer
         }
         .boxed_local()
@@ -54,6 +67,8 @@ struct Waiting {
     observer: Observer,
     client: usize,
     hub: usize,
+    /// The pool that a block is for; none for a registration.
+    pool: Option<PoolOwner>,
     since_us: u64,
     is_answered: bool,
 }
@@ -64,6 +79,8 @@ impl Drop for Waiting {
             let (at_us, client) = (self.since_us, Some(self.client));
             let what = OutOfBand::Unanswered;
             self.observer.out_of_band_at(at_us, self.hub, client, what);
+            let what = Provisioned::Unanswered(self.pool);
+            self.observer.provision(self.client, self.hub, what);
         }
     }
 }
@@ -89,13 +106,20 @@ impl Transport for Tap {
         &self,
         request: RegistrationRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Registration, OobError>, Unreachable>> {
-        self.out_of_band(self.inner.register(request))
+        self.observer
+            .provision(self.client, self.hub, Provisioned::AsksToRegister);
+        let asked = self.inner.register(request);
+        self.out_of_band(None, asked, |_| Provisioned::Registered)
     }
 
     fn deliver_psrd(
         &self,
         request: PsrdRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
-        self.out_of_band(self.inner.deliver_psrd(request))
+        let owner = request.owner;
+        let asked = self.inner.deliver_psrd(request);
+        self.out_of_band(Some(owner), asked, move |block| {
+            Provisioned::Block(owner, block.id())
+        })
     }
 }

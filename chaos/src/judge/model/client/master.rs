@@ -1,0 +1,112 @@
+//! Get key: compares how calls ended with how they can have ended.
+
+use std::collections::BTreeSet;
+
+use dske::protocol::message::{DepositBody, Encrypted};
+use dske::protocol::{KeyId, SaeId};
+
+use super::busy::{guaranteed, may_be_busy};
+use super::calls::{Asked, Calls, caller, is_fetch};
+use super::deposit;
+use super::end::{End, compare, selections};
+use super::rules::Rules;
+use crate::judge::{Facts, Verdict, Violation};
+use crate::world::observer::record::{Call, CallKind, Outcome};
+
+/// Bytes of shares in all exchanges of a client with one hub, at most. `docs/protocol.md` §9.
+const EXCHANGE_BYTES_MAX: u64 = 64 << 20;
+
+type Deposited<'a> = Asked<'a, &'a DepositBody<Encrypted>>;
+
+/// Checks a call of a master.
+pub fn check(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call, verdict: &mut Verdict) {
+    let possible = match &call.outcome {
+        Outcome::Unknown(_) => return,
+        // What it asked for is not recorded: it may have been too much.
+        Outcome::Refused(..) if call.kind == CallKind::Greedy => return,
+        Outcome::Refused(..) => ends_without_keys(facts, calls, call),
+        Outcome::Keys(keys) => {
+            let first = keys.first().map(|key| (call.client, key.id));
+            let asked = first.and_then(|first| calls.deposits.get(&first));
+            let given = keys.iter().map(|key| key.id);
+            let all = asked.is_some_and(|asked| given.eq(key_ids(asked)));
+            verdict.expect(all, call.until_us, || Violation::OtherKeysThanModel {
+                call: call.id,
+                kind: call.kind,
+                client: call.client,
+            });
+            asked.map_or_else(BTreeSet::new, |asked| ends(facts, calls, call, asked))
+        }
+    };
+    compare(call, &possible, verdict);
+}
+
+fn key_ids<'a>(asked: &'a Deposited<'_>) -> impl Iterator<Item = KeyId> + 'a {
+    asked.what.keys.iter().map(|key| key.key_id)
+}
+
+/// How the call can end that drew these keys.
+fn ends(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call, asked: &Deposited<'_>) -> BTreeSet<End> {
+    let rules = Rules::of(&facts.seen.plan);
+    let key_ids: Vec<KeyId> = key_ids(asked).collect();
+    let times = (given_up_us(facts, calls, call), call.until_us);
+    let selections = selections(&asked.heard).into_iter();
+    selections
+        .flat_map(|heard| deposit::ends(&rules, &key_ids, times, &heard))
+        .collect()
+}
+
+/// How a call can end that was not given keys: as one for the keys that may have been drawn for it.
+fn ends_without_keys(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call) -> BTreeSet<End> {
+    let mut possible = BTreeSet::new();
+    let Some(planned) = facts.seen.plan.calls.iter().find(|p| p.id == call.id) else {
+        return possible;
+    };
+    let masters = facts.seen.calls.iter().filter(|other| !is_fetch(other));
+    let given: BTreeSet<KeyId> = masters
+        .flat_map(|other| other.outcome.keys().unwrap_or_default())
+        .map(|key| key.id)
+        .collect();
+    let sae = caller(facts, call);
+    let drawn = calls.deposits.iter().filter(|((client, key), asked)| {
+        *client == call.client
+            && !given.contains(key)
+            && Some(&asked.what.master_sae) == sae.as_ref()
+            && asked.what.keys.len() == usize::from(call.number)
+            && asked.what.size == planned.bits as usize / 8
+            && (call.from_us..=call.until_us).contains(&asked.first_us)
+    });
+    // It may be that none of them has left.
+    if drawn.clone().next().is_none() && call.until_us >= given_up_us(facts, calls, call) {
+        possible.insert(End::NotEstablished);
+    }
+    for (_, asked) in drawn {
+        possible.extend(ends(facts, calls, call, asked));
+    }
+    if may_be_busy(facts, call, planned) {
+        possible.insert(End::Busy);
+    }
+    possible
+}
+
+/// When a call gives hubs up at the earliest that have not said their last word: at once, where its SAE may have more under way
+/// at a link than is guaranteed to it.
+fn given_up_us(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call) -> u64 {
+    let rules = Rules::of(&facts.seen.plan);
+    let sae: Option<SaeId> = caller(facts, call);
+    // Shares go out for twice the deadline.
+    let since_us = call.from_us.saturating_sub(2 * rules.deadline_us);
+    let under_way = calls.deposits.iter().filter(|((client, _), asked)| {
+        *client == call.client
+            && Some(&asked.what.master_sae) == sae.as_ref()
+            && (since_us..=call.until_us).contains(&asked.first_us)
+    });
+    let bytes =
+        |asked: &Deposited<'_>| asked.what.keys.len() as u64 * (asked.what.size as u64 + 48);
+    let bytes: u64 = under_way.map(|(_, asked)| bytes(asked)).sum();
+    if bytes > guaranteed(facts, call, EXCHANGE_BYTES_MAX) {
+        call.from_us
+    } else {
+        call.from_us + rules.patience_us
+    }
+}

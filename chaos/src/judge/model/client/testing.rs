@@ -1,0 +1,140 @@
+//! Answers made by hand.
+
+use dske::protocol::Refusal;
+use dske::protocol::batch::{Operation, Reply};
+use dske::protocol::message::{
+    DepositBody, DepositOutcome, DepositReply, DepositResult, FetchAnswer, FetchQuery, FetchReply,
+    FetchResult, FoundShare, Plain,
+};
+
+use super::link::Heard;
+use crate::judge::Facts;
+use crate::judge::testing::{MASTER, SLAVE, Scene};
+use crate::plan::CLIENT_NAMES;
+use crate::world::observer::record::Key;
+
+/// What a hub says of each key that it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Says {
+    /// Its share, as it was drawn.
+    Share,
+    /// Another one.
+    WrongShare,
+    /// Its share with another tag.
+    WrongTag,
+    /// Its share with another K.
+    WrongThreshold,
+    NotFound,
+    Forbidden,
+    /// Its share of another key.
+    OtherKeys,
+    /// A refusal that is final.
+    Refusal,
+    /// What cannot be read.
+    Nonsense,
+}
+
+/// Two keys that a master has established, with what the observer knows of them.
+pub(super) struct Drawn {
+    pub(super) scene: Scene,
+    pub(super) keys: Vec<Key>,
+}
+
+impl Drawn {
+    pub(super) fn new() -> Self {
+        let mut scene = Scene::new(|_| {});
+        let keys = scene.establish(0, 1_000);
+        Self { scene, keys }
+    }
+
+    pub(super) fn query(&self) -> FetchQuery {
+        FetchQuery {
+            client: CLIENT_NAMES[SLAVE].parse().unwrap(),
+            slave_sae: CLIENT_NAMES[SLAVE].parse().unwrap(),
+            master_sae: CLIENT_NAMES[MASTER].parse().unwrap(),
+            key_ids: self.keys.iter().map(|key| key.id).collect(),
+        }
+    }
+
+    /// What the slave's client hears of this hub after so many milliseconds of a call that begins at 0.
+    pub(super) fn heard(&self, at_ms: u64, hub: usize, says: Says) -> Heard {
+        let seen = self.scene.see();
+        let facts = Facts::new(&seen);
+        let results = self.keys.iter().map(|key| {
+            let x = u8::try_from(hub + 1).unwrap();
+            let drawn = facts.shares[&key.id].values();
+            let share = drawn.clone().find(|share| share.x.get() == x).unwrap();
+            let mut found = FoundShare {
+                master_sae: CLIENT_NAMES[MASTER].parse().unwrap(),
+                slave_saes: vec![CLIENT_NAMES[SLAVE].parse().unwrap()],
+                hubs: seen.plan.cluster.hubs,
+                threshold: seen.plan.cluster.threshold,
+                x,
+                size: 16,
+                tag: facts.tags[&key.id],
+                share: Plain(share.y.clone()),
+            };
+            let mut key_id = key.id;
+            match says {
+                Says::WrongShare => found.share.0[50 + hub] ^= 1,
+                Says::WrongTag => found.tag = "00".repeat(16).parse().unwrap(),
+                Says::WrongThreshold => found.threshold += 1,
+                Says::OtherKeys => {
+                    key_id = "bc490419-7d60-487f-adc1-4ddcc177c139".parse().unwrap();
+                }
+                _ => {}
+            }
+            let answer = match says {
+                Says::NotFound => FetchAnswer::NotFound,
+                Says::Forbidden => FetchAnswer::Forbidden,
+                _ => FetchAnswer::Found(found),
+            };
+            FetchResult { key_id, answer }
+        });
+        let reply = match says {
+            Says::Nonsense => None,
+            Says::Refusal => Some(Reply::Refused(Refusal::OutOfLimits {
+                what: "keys".to_owned(),
+                min: 1,
+                max: 1,
+                got: 2,
+            })),
+            _ => Some(Reply::Fetch(FetchReply {
+                keys: results.collect(),
+            })),
+        };
+        Heard {
+            at_us: at_ms * 1_000,
+            sent_us: 0,
+            client: SLAVE,
+            hub,
+            is_certain: true,
+            operation: Operation::Fetch(self.query()),
+            reply,
+        }
+    }
+
+    /// What the master's client hears of this hub.
+    pub(super) fn stored(&self, at_ms: u64, hub: usize, outcomes: [DepositOutcome; 2]) -> Heard {
+        let keys = self.keys.iter().zip(outcomes);
+        let keys = keys.map(|(key, outcome)| DepositResult {
+            key_id: key.id,
+            outcome,
+        });
+        let body: DepositBody<Plain> = self.scene.last_deposit(hub);
+        let operation = Operation::Deposit(body).try_map(|Plain(share)| {
+            Ok::<_, ()>(dske::protocol::message::Encrypted(share.to_vec()))
+        });
+        Heard {
+            at_us: at_ms * 1_000,
+            sent_us: 0,
+            client: MASTER,
+            hub,
+            is_certain: true,
+            operation: operation.unwrap(),
+            reply: Some(Reply::Deposit(DepositReply {
+                keys: keys.collect(),
+            })),
+        }
+    }
+}
