@@ -131,6 +131,7 @@ named! {
         BlamedTwice = "blamed-twice", "a lie is counted twice";
         ClaimsKept = "claims-kept", "a client remembers keys as handed out that it could not fetch";
         RegisteredForNothing = "registered-for-nothing", "a link registers again when an answer has a wrong MAC";
+        GraceForgotten = "grace-forgotten", "a master is given keys as soon as K hubs hold them";
         OneMoreAttempt = "one-more-attempt", "a link tries once more often than it may";
     }
 }

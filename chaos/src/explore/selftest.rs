@@ -154,6 +154,7 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         | Canary::BlamedTwice
         | Canary::ClaimsKept
         | Canary::RegisteredForNothing
+        | Canary::GraceForgotten
         | Canary::OneMoreAttempt => &[Invariant::ClientModel],
         Canary::SentForNobody => &[Invariant::NothingForNobody],
         Canary::SearchUnbounded => &[Invariant::BoundedWork],

@@ -334,6 +334,14 @@ pub enum Violation {
         end: String,
     },
     #[error(
+        "client {client} gave its master keys in call {call} without waiting for hub {hub}, which had kept no call waiting before"
+    )]
+    NotWaitedFor {
+        call: u32,
+        client: usize,
+        hub: usize,
+    },
+    #[error(
         "client {client} gave its SAE other keys in call {call} ({kind:?}) than those that the answers of the hubs make"
     )]
     OtherKeysThanModel {
@@ -430,6 +438,7 @@ impl Violation {
             | Self::StillInFlight { .. }
             | Self::NeverHeardOf { .. } => Invariant::Bounds,
             Self::OutsideModel { .. }
+            | Self::NotWaitedFor { .. }
             | Self::OtherKeysThanModel { .. }
             | Self::BlamedOutsideModel { .. }
             | Self::NeedlessRegistration { .. }
@@ -442,7 +451,7 @@ impl Violation {
 fn ends(possible: &[End]) -> String {
     let ends: Vec<String> = possible.iter().map(End::to_string).collect();
     if ends.is_empty() {
-        "in no way".to_owned()
+        "in no way, or sooner".to_owned()
     } else {
         ends.join(", or ")
     }

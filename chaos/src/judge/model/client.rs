@@ -7,7 +7,7 @@
 //! | [`field`] | GF(2^8), interpolation, the key tag |
 //! | [`link`] | what links sent, which answers they accept, when they register |
 //! | [`calls`] | which messages belong to which call |
-//! | [`end`] | how a call ends |
+//! | [`end`], [`way`] | how a call ends, and how it can have ended |
 //! | [`deposit`], [`master`] | how a call of a master can end; the comparison |
 //! | [`known`], [`fetch`], [`slave`] | what answers tell of keys and of liars; how a call of a slave can end; the comparison |
 //! | [`claims`] | which keys were handed out before |
@@ -19,7 +19,7 @@
 //! - a call that its client never answered may have ended in any way;
 //! - of a failed call of a master no key ID is known: the keys that its client deposited meanwhile, and that nobody was given,
 //!   may be its;
-//! - how long a master waits for further hubs once it has K.
+//! - which hubs a client no longer waits for once K hold its keys: any that did not answer in time before may be one of them.
 
 pub mod blames;
 pub mod busy;
@@ -36,6 +36,7 @@ pub mod rules;
 pub mod slave;
 #[cfg(test)]
 mod testing;
+pub mod way;
 
 use dske::protocol::KeyId;
 use dske::protocol::limits::ATTEMPTS_MAX;
@@ -144,7 +145,7 @@ mod tests {
         // Then nobody asked for them.
         ends_otherwise(1, says(400, "has been handed out"))
             .judge(check)
-            .must_break("had to end as the model says (in no way)");
+            .must_break("had to end as the model says (in no way, or sooner)");
         ends_otherwise(0, refused())
             .judge(check)
             .must_break("had to end as the model says");
@@ -201,7 +202,7 @@ mod tests {
         scene.see().calls[1].outcome = says(503, "cannot be put together");
         scene.see().calls[2].from_us = 6_000_000;
         scene.see().calls[2].until_us = 6_004_000;
-        scene.judge(check).must_break("(in no way)");
+        scene.judge(check).must_break("(in no way, or sooner)");
     }
 
     #[test]
@@ -219,6 +220,25 @@ mod tests {
         }
         drop(seen);
         scene.judge(check).must_break("in no way");
+    }
+
+    #[test]
+    fn a_hub_that_has_kept_no_call_waiting_is_waited_for() {
+        let first_ends_at = |until_ms: u64| {
+            let mut scene = Scene::new(|_| {});
+            scene.establish(0, 1_000);
+            scene.establish(1, 1_500);
+            // Hub 4 answers neither call.
+            let heard = |what: &Seen| matches!(what, Seen::Heard { .. });
+            let mut seen = scene.see();
+            seen.messages.retain(|m| m.hub != 4 || !heard(&m.what));
+            seen.calls[0].until_us = until_ms * 1_000;
+            drop(seen);
+            scene.judge(check)
+        };
+        first_ends_at(1_004).must_break("keys in call 0 without waiting for hub 4");
+        first_ends_at(1_210).must_hold();
+        first_ends_at(1_300).must_break("call 0 (Master at client 0) had to end");
     }
 
     #[test]

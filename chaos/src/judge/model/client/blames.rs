@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use dske::protocol::message::FetchQuery;
 
 use super::calls::Asked;
-use super::end::Way;
 use super::known::{Blames, Known};
 use super::link::{Heard, life_at};
 use super::rules::Rules;
+use super::way::Way;
 use crate::judge::{Facts, Verdict, Violation};
 use crate::world::observer::record::Call;
 

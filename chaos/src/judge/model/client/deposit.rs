@@ -6,9 +6,10 @@ use dske::protocol::KeyId;
 use dske::protocol::batch::Reply;
 use dske::protocol::message::DepositOutcome;
 
-use super::end::{End, moments};
+use super::end::End;
 use super::link::Heard;
 use super::rules::Rules;
+use super::way::moments;
 
 /// The ends that a call for these keys can come to by `until_us`, if just these answers are accepted. Hubs that have not said
 /// their last word may be given up from `given_up_us` on.
@@ -31,12 +32,13 @@ pub fn ends(
             .count();
         holders += held;
         others += moment.len() - held;
+        let is_over_by = |us: u64| until_us <= us + rules.way_us;
         if holders >= rules.threshold {
-            ends.insert(End::Keys);
+            ends.extend(is_over_by(moment[0].at_us + rules.grace_us).then_some(End::Keys));
             return ends;
         }
         if others >= rules.enough_without() {
-            ends.insert(End::NotEstablished);
+            ends.extend(is_over_by(moment[0].at_us).then_some(End::NotEstablished));
             return ends;
         }
     }
@@ -44,6 +46,22 @@ pub fn ends(
         ends.insert(End::NotEstablished);
     }
     ends
+}
+
+/// The hubs that a call which ended at `until_us` with keys did not wait for: those that had not answered, if the grace period
+/// was not over then.
+#[must_use]
+pub fn left_out(rules: &Rules, key_ids: &[KeyId], until_us: u64, heard: &[&Heard]) -> Vec<usize> {
+    let in_time = heard.iter().filter(|answer| answer.at_us <= until_us);
+    let holders = in_time.clone().filter(|answer| holds(answer, key_ids));
+    let since_us = holders.map(|answer| answer.at_us).nth(rules.threshold - 1);
+    if since_us.is_none_or(|us| us + rules.grace_us <= until_us) {
+        return Vec::new();
+    }
+    let answered: Vec<usize> = in_time.map(|answer| answer.hub).collect();
+    (0..rules.hubs)
+        .filter(|hub| !answered.contains(hub))
+        .collect()
 }
 
 /// Whether a hub says that it holds all the keys.
@@ -88,6 +106,9 @@ mod tests {
             (8, 3, yes),
         ];
         assert_eq!(ends(100, &said), [End::Keys]);
+        // The grace period is 200 ms, and the way to the SAE 82 ms at most.
+        assert_eq!(ends(290, &said), [End::Keys]);
+        assert_eq!(ends(291, &said), []);
         assert_eq!(ends(100, &said[..3]), []);
         assert_eq!(ends(750, &said[..3]), [End::NotEstablished]);
         assert_eq!(ends(7, &said), []);
@@ -108,5 +129,20 @@ mod tests {
         assert_eq!(ends(1_000, &said), [End::Keys, End::NotEstablished]);
         let said = [(2, 0, yes), (748, 1, yes), (749, 2, yes)];
         assert_eq!(ends(1_000, &said), [End::Keys]);
+    }
+
+    #[test]
+    fn hubs_that_have_not_answered_are_waited_for_until_the_grace_period_is_over() {
+        let drawn = Drawn::new();
+        let heard = [(2, 0), (4, 4), (6, 2), (9, 3)];
+        let heard = heard.map(|(at_ms, hub)| drawn.stored(at_ms, hub, [Stored, Stored]));
+        let heard: Vec<&Heard> = heard.iter().collect();
+        let rules = Rules::of(&drawn.scene.see().plan);
+        let key_ids: Vec<KeyId> = drawn.keys.iter().map(|key| key.id).collect();
+        let left_out = |until_ms: u64| left_out(&rules, &key_ids, until_ms * 1_000, &heard);
+        assert_eq!(left_out(5), [0_usize; 0]);
+        assert_eq!(left_out(6), [1, 3]);
+        assert_eq!(left_out(205), [1]);
+        assert_eq!(left_out(206), [0_usize; 0]);
     }
 }

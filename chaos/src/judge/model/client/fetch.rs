@@ -6,10 +6,11 @@
 
 use dske::protocol::message::FetchQuery;
 
-use super::end::{End, Way, moments};
+use super::end::End;
 use super::known::{Known, KnownKey};
 use super::link::Heard;
 use super::rules::Rules;
+use super::way::{Way, moments};
 use crate::judge::Facts;
 
 /// The ways in which keys can be had, or not, if just these answers are accepted. `needed` shares have to agree on a key.
@@ -38,6 +39,7 @@ pub fn ways(
         if known.is_solved(rules, facts, needed) {
             ways.push(Way {
                 end: End::Keys,
+                over_us: at_us,
                 heard_us: from_us + rules.deadline_us,
                 deaf_us: until_us + rules.deadline_us,
             });
@@ -48,6 +50,7 @@ pub fn ways(
             let is_alone = moment.len() == 1;
             ways.extend(ends.into_iter().map(|end| Way {
                 end,
+                over_us: at_us,
                 heard_us: at_us - u64::from(!is_alone),
                 deaf_us: at_us,
             }));
@@ -76,6 +79,7 @@ fn given_up<'a>(
         .filter(move |key| key.agreement(rules, facts, needed).is_none());
     unsolved.map(move |key| Way {
         end: without(rules, key),
+        over_us: deaf_us,
         heard_us,
         deaf_us,
     })
@@ -274,6 +278,7 @@ mod tests {
         let ways = ways(&facts, &drawn.query(), (0, 100_000), 3, &heard);
         let end = Way {
             end: End::NotFound,
+            over_us: 6_000,
             heard_us: 6_000,
             deaf_us: 6_000,
         };

@@ -24,8 +24,6 @@ pub struct Known<'a> {
     pub keys: Vec<KnownKey<'a>>,
     /// Hubs that have not said their last word.
     pub silent: usize,
-    /// Hubs that have handed out a share of every key.
-    pub complete: usize,
     /// Lies that need no other answer to be seen.
     blames: Blames,
 }
@@ -62,7 +60,6 @@ impl<'a> Known<'a> {
         let mut known = Self {
             keys: keys.collect(),
             silent: rules.hubs.saturating_sub(heard.len()),
-            complete: 0,
             blames: Blames::new(),
         };
         for answer in heard {
@@ -84,22 +81,17 @@ impl<'a> Known<'a> {
         if !answered.eq(query.key_ids.iter().copied()) {
             return self.blame(hub, "wrong-key");
         }
-        let mut shares = 0;
         for (number, result) in reply.keys.iter().enumerate() {
             let key = &mut self.keys[number];
             match &result.answer {
                 FetchAnswer::NotFound => key.not_found += 1,
                 FetchAnswer::Forbidden => key.forbidden += 1,
-                FetchAnswer::Found(found) => {
-                    shares += 1;
-                    match impossible(rules, query, hub, found) {
-                        Some(why) => self.blame(hub, why),
-                        None => key.add(hub, found),
-                    }
-                }
+                FetchAnswer::Found(found) => match impossible(rules, query, hub, found) {
+                    Some(why) => self.blame(hub, why),
+                    None => key.add(hub, found),
+                },
             }
         }
-        self.complete += usize::from(shares == query.key_ids.len());
     }
 
     fn blame(&mut self, hub: usize, why: &'static str) {
@@ -217,7 +209,7 @@ fn impossible(
         Some("wrong-threshold")
     } else if found.master_sae != query.master_sae || !found.slave_saes.contains(&query.slave_sae) {
         Some("wrong-saes")
-    } else if found.share.0.len() as u64 != found.size as u64 + 48 {
+    } else if found.share.0.len() != found.size.saturating_add(48) {
         Some("wrong-size")
     } else {
         None

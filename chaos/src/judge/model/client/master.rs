@@ -8,8 +8,9 @@ use dske::protocol::{KeyId, SaeId};
 use super::busy::{guaranteed, may_be_busy};
 use super::calls::{Asked, Calls, caller, is_fetch};
 use super::deposit;
-use super::end::{End, compare, selections};
+use super::end::End;
 use super::rules::Rules;
+use super::way::{compare, selections};
 use crate::judge::{Facts, Verdict, Violation};
 use crate::world::observer::record::{Call, CallKind, Outcome};
 
@@ -35,10 +36,46 @@ pub fn check(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call, verdict: &mut Ve
                 kind: call.kind,
                 client: call.client,
             });
+            if let Some(asked) = asked {
+                waits(facts, calls, call, asked, verdict);
+            }
             asked.map_or_else(BTreeSet::new, |asked| ends(facts, calls, call, asked))
         }
     };
     compare(call, &possible, verdict);
+}
+
+/// A master waits for every hub until the grace period is over, but for those that may have kept an earlier call waiting.
+fn waits(
+    facts: &Facts<'_>,
+    calls: &Calls<'_>,
+    call: &Call,
+    asked: &Deposited<'_>,
+    verdict: &mut Verdict,
+) {
+    let rules = Rules::of(&facts.seen.plan);
+    let key_ids: Vec<KeyId> = key_ids(asked).collect();
+    // The clock of the simulation goes in ticks.
+    let until_us = call.until_us + facts.seen.plan.cluster.tick_ms * 1000;
+    // By then it may have given them up.
+    if until_us >= given_up_us(facts, calls, call) {
+        return;
+    }
+    for hub in deposit::left_out(&rules, &key_ids, until_us, &asked.heard) {
+        let mut earlier = calls.deposits.iter().filter(|((client, _), other)| {
+            *client == call.client && other.first_us <= call.until_us && other.what != asked.what
+        });
+        let kept_waiting = earlier.any(|(_, other)| {
+            let grace_us = other.first_us + rules.grace_us;
+            let mut answers = other.heard.iter().filter(|answer| answer.hub == hub);
+            !answers.any(|answer| answer.at_us < grace_us)
+        });
+        verdict.expect(kept_waiting, call.until_us, || Violation::NotWaitedFor {
+            call: call.id,
+            client: call.client,
+            hub,
+        });
+    }
 }
 
 fn key_ids<'a>(asked: &'a Deposited<'_>) -> impl Iterator<Item = KeyId> + 'a {

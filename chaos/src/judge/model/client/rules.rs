@@ -11,6 +11,10 @@ pub struct Rules {
     pub threshold: usize,
     /// How long a call may take.
     pub deadline_us: u64,
+    /// How long a master waits for the other hubs once K hold its keys.
+    pub grace_us: u64,
+    /// How much later than its client an SAE may know that a call has ended: four ways through the network, and what is no wait.
+    pub way_us: u64,
     /// How long a claim is kept while a hub may hold a share.
     pub claim_us: u64,
     /// How long it is kept once all hubs have handed out their shares.
@@ -35,6 +39,8 @@ impl Rules {
             hubs: cluster.hubs.into(),
             threshold: cluster.threshold.into(),
             deadline_us,
+            grace_us: cluster.grace_ms * 1000,
+            way_us: (4 * cluster.latency_ms.1 + 50) * 1000,
             claim_us: background_us + cluster.share_ttl_ms * 1000 + deadline_us,
             settled_claim_us,
             claim_slack_us: settled_claim_us / 4 + 2_000_000,

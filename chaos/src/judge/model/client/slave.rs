@@ -8,10 +8,11 @@ use super::blames::Blamed;
 use super::busy::may_be_busy;
 use super::calls::{Asked, Calls};
 use super::claims::{Claimed, claimed};
-use super::end::{End, Way, compare, selections};
+use super::end::End;
 use super::fetch;
 use super::known::Known;
 use super::rules::Rules;
+use super::way::{Way, compare, selections};
 use crate::judge::{Facts, Verdict, Violation};
 use crate::world::observer::record::{Call, Key};
 
@@ -68,7 +69,11 @@ fn ends(
                 let has_time = call.until_us >= call.from_us + rules.patience_us;
                 has_time.then_some(End::Unavailable).into_iter().collect()
             }
-            [whole] => ends_of(whole),
+            [whole] => {
+                let rules = Rules::of(&facts.seen.plan);
+                let in_time = |way: &&Way| call.until_us <= way.over_us + rules.way_us;
+                whole.iter().filter(in_time).map(|way| way.end).collect()
+            }
             [whole, in_parts @ ..] => ends_in_parts(facts, call, parts, whole, in_parts),
         });
     }
