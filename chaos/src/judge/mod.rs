@@ -17,8 +17,10 @@
 //! | [`bounded_work`] | searching for keys takes no more work than the calls allow that are under way | §8, §9 |
 //! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
+//! | [`hub_as_specified`] | a hub answers what the model of a hub says, and holds what the model holds | §3 to §7, §9 |
 //!
-//! [`facts`] are worked out once for all of them; [`violation`] is what they find, with the evidence.
+//! [`facts`] are worked out once for all of them; [`violation`] is what they find, with the evidence; [`model`] is the
+//! specification as code.
 //!
 //! What is *not* checked: timing side channels.
 
@@ -33,6 +35,7 @@ pub mod bounds;
 pub mod established;
 pub mod facts;
 pub mod fair;
+pub mod hub_as_specified;
 pub mod model;
 pub mod no_false_key;
 pub mod nothing_for_nobody;
@@ -118,5 +121,6 @@ pub fn check(invariant: Invariant) -> Check {
         Invariant::BoundedWork => bounded_work::check,
         Invariant::Recovery => recovery::check,
         Invariant::Bounds => bounds::check,
+        Invariant::HubAsSpecified => hub_as_specified::check,
     }
 }

@@ -320,6 +320,23 @@ pub enum Violation {
     #[error("hub {hub} was never heard of")]
     NeverHeardOf { hub: usize },
 
+    // As specified.
+    #[error("hub {hub} had to answer {expected} to {to}, and said {said}")]
+    AnsweredOtherwise {
+        hub: usize,
+        to: String,
+        expected: String,
+        said: String,
+    },
+    #[error("hub {hub} tells of {said} {what}, and it has to be {least} to {most}")]
+    CountsOtherwise {
+        hub: usize,
+        what: String,
+        said: usize,
+        least: u64,
+        most: u64,
+    },
+
     // Of the run itself.
     #[error("the run panicked: {0}")]
     Panic(Panic),
@@ -386,6 +403,9 @@ impl Violation {
             | Self::NotDrained { .. }
             | Self::StillInFlight { .. }
             | Self::NeverHeardOf { .. } => Invariant::Bounds,
+            Self::AnsweredOtherwise { .. } | Self::CountsOtherwise { .. } => {
+                Invariant::HubAsSpecified
+            }
             Self::Panic(panic) => return Kind::Panic(panic.place.clone()),
         })
     }

@@ -35,5 +35,7 @@ named! {
         Recovery = "recovery",
         /// Stores stay within their limits, and drain. At the end nothing is in flight.
         Bounds = "bounds",
+        /// A hub answers what the model of a hub says, and holds what the model holds.
+        HubAsSpecified = "hub-as-specified",
     }
 }
