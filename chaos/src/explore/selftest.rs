@@ -144,6 +144,12 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
             &[Invariant::Bounds]
         }
         Canary::AccountsForgotten => &[Invariant::Fair],
+        Canary::RepeatRenews
+        | Canary::ErasedAfterFirst
+        | Canary::PartlyFoundCounts
+        | Canary::WithdrawalIgnored
+        | Canary::LendsNothing
+        | Canary::WrongCode => &[Invariant::HubAsSpecified],
         Canary::SentForNobody => &[Invariant::NothingForNobody],
         Canary::SearchUnbounded => &[Invariant::BoundedWork],
         // Which of the two depends on whether the first answer is the lie.
