@@ -124,6 +124,12 @@ named! {
         StoreUnbounded = "store-unbounded", "a hub takes any number of shares";
         SentForNobody = "sent-for-nobody", "a link tries again after ten seconds, whether or not anybody waits still";
         SearchUnbounded = "search-unbounded", "each subset of shares is tried 65,536 times, without a budget";
+        RepeatRenews = "repeat-renews", "a deposit that is made again begins the time to live of its shares anew";
+        ErasedAfterFirst = "erased-after-first", "a hub erases a share when the first of its SAEs has had the linger time for it";
+        PartlyFoundCounts = "partly-found-counts", "a fetch uses up all keys that it names, even if not every one is found";
+        WithdrawalIgnored = "withdrawal-ignored", "a hub keeps the shares that are withdrawn";
+        LendsNothing = "lends-nothing", "a hub lends none of the room that is guaranteed to nobody";
+        WrongCode = "wrong-code", "a hub refuses a client that speaks for the SAE of another with the code of another refusal";
         ShareInError = "share-in-error", "an error message quotes a share";
         NotFoundEarly = "not-found-early", "an SAE is told that a key is not found when N − K hubs say so, not one more";
         DeadlineIsNotFound = "deadline-is-not-found", "an SAE is told at the deadline that a key is not found";

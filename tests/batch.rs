@@ -426,7 +426,7 @@ fn pads_that_do_not_go_with_the_shares_are_refused() {
     let (request, _) = scene.seal(vec![Operation::Deposit(deposit)]);
     for pad_bytes in [0, 79, 81] {
         let refused = refusal(scene.say(request.body.clone(), pad_bytes));
-        assert_eq!(refused.kind(), "bad-allocation", "{pad_bytes} bytes");
+        assert_eq!(refused.kind(), "authentic-malformed", "{pad_bytes} bytes");
     }
     scene.works();
 }

@@ -23,6 +23,7 @@ use rand::CryptoRng;
 use uuid::Uuid;
 
 use crate::crypto::mac::MAC_KEY_BYTES;
+use crate::harness::{Canary, canary};
 use crate::psrd::{Block, PoolError};
 
 use super::batch::{Operation, Reply};
@@ -370,7 +371,7 @@ impl Hub {
         room.take(&reply)?;
         // ETSI GS QKD 014 clause 5.4: only keys that are provided are used up. A request for a key that is not there
         // fails as a whole (clause 6.4). A request for whose shares PSRD is missing has just been refused.
-        if reply.is_complete() {
+        if reply.is_complete() || canary(Canary::PartlyFoundCounts) {
             self.store.hand_out(now, master_sae, key_ids, asker);
         }
         Ok(reply)

@@ -196,6 +196,9 @@ impl ShareStore {
         let Some(account) = self.account(master_sae) else {
             return;
         };
+        if canary(Canary::WithdrawalIgnored) {
+            return;
+        }
         let withdrawn = HeldShare::withdrawn(account, master_sae);
         let expires = Time::from(now + self.limits.background.min(self.limits.ttl));
         for &key_id in key_ids {
@@ -217,8 +220,15 @@ impl ShareStore {
     fn deposit_at(&mut self, hash: u64, known: Option<SlotIndex>, entry: Entry) -> DepositOutcome {
         let held = known.and_then(|slot| Some((slot, &self.slots.get(slot)?.held)));
         match held {
-            Some((_, held)) if held.same_as(&entry.held) => {
+            Some((slot, held)) if held.same_as(&entry.held) => {
                 reached(Mark::DepositAgain);
+                if canary(Canary::RepeatRenews)
+                    && let Some(held) = self.slots.get_mut(slot)
+                    && held.fetched.is_empty()
+                {
+                    held.expires = entry.expires;
+                    self.slots.requeue(slot, Queue::Waiting);
+                }
                 return DepositOutcome::Stored;
             }
             Some((slot, _)) if canary(Canary::ConflictOverwrites) => {
@@ -330,7 +340,9 @@ impl ShareStore {
         });
         entry.fetched = fetched.into_boxed_slice();
         // The SAE that comes last may ask again the longest.
-        if entry.fetched.len() == entry.held.terms.slave_saes.len() && until < entry.expires {
+        let all = entry.fetched.len() == entry.held.terms.slave_saes.len()
+            || canary(Canary::ErasedAfterFirst);
+        if all && until < entry.expires {
             entry.expires = until;
             self.slots.requeue(slot, Queue::Lingering);
         }

@@ -156,6 +156,12 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         | Canary::RegisteredForNothing
         | Canary::GraceForgotten
         | Canary::OneMoreAttempt => &[Invariant::ClientModel],
+        Canary::RepeatRenews
+        | Canary::ErasedAfterFirst
+        | Canary::PartlyFoundCounts
+        | Canary::WithdrawalIgnored
+        | Canary::LendsNothing
+        | Canary::WrongCode => &[Invariant::HubAsSpecified],
         Canary::SentForNobody => &[Invariant::NothingForNobody],
         Canary::SearchUnbounded => &[Invariant::BoundedWork],
         // Which of the two depends on whether the first answer is the lie.

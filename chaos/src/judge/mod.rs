@@ -18,8 +18,10 @@
 //! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
 //! | [`model`] | calls end, liars are blamed, and links register as a model of a client says | §3, §5, §8 |
+//! | [`hub_as_specified`] | a hub answers what the model of a hub says, and holds what the model holds | §3 to §7, §9 |
 //!
-//! [`facts`] are worked out once for all of them; [`violation`] is what they find, with the evidence.
+//! [`facts`] are worked out once for all of them; [`violation`] is what they find, with the evidence; [`model`] is the
+//! specification as code.
 //!
 //! What is *not* checked: timing side channels.
 
@@ -34,6 +36,7 @@ pub mod bounds;
 pub mod established;
 pub mod facts;
 pub mod fair;
+pub mod hub_as_specified;
 pub mod model;
 pub mod no_false_key;
 pub mod nothing_for_nobody;
@@ -120,5 +123,6 @@ pub fn check(invariant: Invariant) -> Check {
         Invariant::Recovery => recovery::check,
         Invariant::Bounds => bounds::check,
         Invariant::ClientModel => model::client::check,
+        Invariant::HubAsSpecified => hub_as_specified::check,
     }
 }

@@ -29,7 +29,7 @@ use super::{Check, Facts, Verdict};
 use crate::plan::{CLIENT_NAMES, Fault, HUB_NAMES, Liar, Lie, Plan, PlannedFault};
 use crate::world::observer::open::Blocks;
 use crate::world::observer::record::{
-    Call, CallKind, Key, LieTold, Message, Outcome, Provisioned, Seen,
+    Answered, Asked, Call, CallKind, Deal, Key, LieTold, Message, Outcome, Provisioned, Seen,
 };
 use crate::world::observer::{Observation, Observer};
 
@@ -72,6 +72,7 @@ impl Scene {
 
     fn meet(&mut self) {
         for (hub, state) in self.hubs.iter_mut().enumerate() {
+            self.observer.deal(hub, Asked::Start);
             for client in [MASTER, SLAVE] {
                 let asks = Provisioned::AsksToRegister;
                 self.observer.provision(client, hub, asks);
@@ -80,9 +81,13 @@ impl Scene {
                     client: name.clone(),
                     start: None,
                 };
-                let registration = state.register(&request).unwrap().registration;
+                let registered = state.register(&request);
+                let deal = self.observer.deal(hub, Asked::Registration(request));
+                let answer = Answered::Registration(registered.clone());
+                self.observer.dealt(deal, answer);
                 self.observer
                     .provision(client, hub, Provisioned::Registered);
+                let registration = registered.unwrap().registration;
                 let end = self.ends.entry((client, hub)).or_default();
                 for owner in [PoolOwner::Client, PoolOwner::Hub] {
                     let request = PsrdRequest {
@@ -92,6 +97,9 @@ impl Scene {
                         size: 16_384,
                     };
                     let block = state.deliver_psrd(&request).unwrap();
+                    let deal = self.observer.deal(hub, Asked::Delivery(request));
+                    let answer = Answered::Delivery(Ok(block.id()));
+                    self.observer.dealt(deal, answer);
                     self.observer.block(hub, client, owner, &block);
                     let delivered = Provisioned::Block(owner, block.id());
                     self.observer.provision(client, hub, delivered);
@@ -267,6 +275,12 @@ impl Scene {
     fn exchange(&mut self, client: usize, hub: usize, at_ms: u64, request: Request) -> Response {
         let now = Duration::from_millis(at_ms + 1);
         let response = self.hubs[hub].handle(now, &request);
+        self.see().deals.push(Deal {
+            at_us: (at_ms + 1) * 1000,
+            hub,
+            asked: Asked::Message(request.clone()),
+            answer: Some(Answered::Message(response.clone())),
+        });
         let (to, answer) = (request.clone(), response.clone());
         let said = Seen::Said {
             to: to.clone(),
@@ -421,6 +435,12 @@ impl Scene {
     pub(super) fn poll(&self, hub: usize, at_ms: u64, change: impl FnOnce(&mut HubStatus)) {
         let mut status = self.hubs[hub].status(Duration::ZERO);
         change(&mut status);
+        self.see().deals.push(Deal {
+            at_us: at_ms * 1000,
+            hub,
+            asked: Asked::Status,
+            answer: Some(Answered::Status(status.clone())),
+        });
         self.see().hub_statuses.push((at_ms * 1000, hub, status));
     }
 

@@ -370,6 +370,22 @@ pub enum Violation {
         key: KeyId,
         attempts: u32,
     },
+    // As specified.
+    #[error("hub {hub} had to answer {expected} to {to}, and said {said}")]
+    AnsweredOtherwise {
+        hub: usize,
+        to: String,
+        expected: String,
+        said: String,
+    },
+    #[error("hub {hub} tells of {said} {what}, and it has to be {least} to {most}")]
+    CountsOtherwise {
+        hub: usize,
+        what: String,
+        said: usize,
+        least: u64,
+        most: u64,
+    },
 
     // Of the run itself.
     #[error("the run panicked: {0}")]
@@ -443,6 +459,9 @@ impl Violation {
             | Self::BlamedOutsideModel { .. }
             | Self::NeedlessRegistration { .. }
             | Self::TooManyAttempts { .. } => Invariant::ClientModel,
+            Self::AnsweredOtherwise { .. } | Self::CountsOtherwise { .. } => {
+                Invariant::HubAsSpecified
+            }
             Self::Panic(panic) => return Kind::Panic(panic.place.clone()),
         })
     }

@@ -37,5 +37,7 @@ named! {
         Bounds = "bounds",
         /// Calls end, liars are blamed, and links register as the model of a client says.
         ClientModel = "client-model",
+        /// A hub answers what the model of a hub says, and holds what the model holds.
+        HubAsSpecified = "hub-as-specified",
     }
 }

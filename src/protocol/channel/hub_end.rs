@@ -107,7 +107,8 @@ impl HubEnd {
             body,
         } = unverified;
         if let UnverifiedBody::Json(operation) = &body {
-            check_pads(&signature, operation.share_bytes())?;
+            let fits = check_pads(&signature, operation.share_bytes());
+            fits.map_err(|reason| Refusal::BadAllocation { reason })?;
         }
         let fits = |key: &_| {
             signature.verify_request(key, request).is_ok() || canary(Canary::MacNotVerified)
@@ -141,7 +142,7 @@ impl HubEnd {
                 .into_iter()
                 .map(decrypt)
                 .collect::<Result<_, _>>();
-            decrypted.map_err(|PadError| Refusal::BadAllocation {
+            decrypted.map_err(|PadError| Refusal::AuthenticMalformed {
                 reason: "the allocation is shorter than the shares".to_owned(),
             })
         });
@@ -169,14 +170,14 @@ impl HubEnd {
 }
 
 /// Compares sizes: the allocation names no byte for nothing, and has a pad for every share.
-fn check_pads(signature: &Signature, share_bytes: usize) -> Result<(), Refusal> {
+fn check_pads(signature: &Signature, share_bytes: usize) -> Result<(), String> {
     let (needed, named) = (MAC_KEY_BYTES + share_bytes, signature.allocation.total());
     if named == needed as u64 {
         return Ok(());
     }
-    Err(Refusal::BadAllocation {
-        reason: format!("the message needs {needed} bytes and names {named}"),
-    })
+    Err(format!(
+        "the message needs {needed} bytes and names {named}"
+    ))
 }
 
 /// The same for a message that has not been read: its shares are no longer than its body.
@@ -196,7 +197,7 @@ fn read_batch(
     operations: &[u8],
     signature: &Signature,
 ) -> Result<Vec<Operation>, Refusal> {
-    let malformed = |reason| Refusal::AuthenticMalformed { reason };
+    let malformed = |reason: String| Refusal::AuthenticMalformed { reason };
     let operations = read_operations(operations).map_err(|e| malformed(e.to_string()))?;
     within(
         "operations in a batch",
@@ -210,10 +211,8 @@ fn read_batch(
     {
         return Err(malformed("an operation is of another client".to_owned()));
     }
-    check_pads(
-        signature,
-        operations.iter().map(Operation::share_bytes).sum(),
-    )?;
+    let share_bytes = operations.iter().map(Operation::share_bytes);
+    check_pads(signature, share_bytes.sum()).map_err(malformed)?;
     Ok(operations)
 }
 

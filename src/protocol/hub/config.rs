@@ -89,6 +89,11 @@ impl HubConfig {
 }
 
 pub(super) fn foreign_sae(client: &NodeName, sae: &SaeId) -> Refusal {
+    if canary(Canary::WrongCode)
+        && let Err(refusal) = check_number_of_keys(0)
+    {
+        return refusal;
+    }
     Refusal::ForeignSae {
         client: client.to_string(),
         sae: sae.to_string(),

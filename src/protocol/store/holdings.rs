@@ -41,6 +41,8 @@ impl Holdings {
             };
             let max = if canary(Canary::StoreUnbounded) {
                 usize::MAX
+            } else if canary(Canary::LendsNothing) {
+                guaranteed
             } else {
                 max
             };

@@ -180,9 +180,13 @@ mod tests {
 
     #[test]
     fn two_equal_degrees_are_seen_in_one_call() {
-        must_see(1, "16 bytes were drawn twice: for degree 1", |degrees, _| {
-            degrees[2] = degrees[1].clone();
-        });
+        must_see(
+            1,
+            "16 bytes were drawn twice: for degree 1",
+            |degrees, _| {
+                degrees[2] = degrees[1].clone();
+            },
+        );
     }
 
     #[test]

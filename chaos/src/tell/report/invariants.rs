@@ -66,6 +66,10 @@ pub(super) const KNOWN: [(&str, &str); 16] = [
         "client-model",
         "What hubs answer determines how each call ends, with which keys, and whom the client blames how often.",
     ),
+    (
+        "hub-as-specified",
+        "Every answer of a hub, and all that it holds, is what the specification says.",
+    ),
 ];
 
 /// The plain words for `name`; empty for an invariant that is not among [`KNOWN`].

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use dske::node::hub::{Ask, DeliverPsrd, GetHubStatus, Register};
 use dske::protocol::batch::{Operation, Reply};
-use dske::protocol::channel::{Bound, Opened};
+use dske::protocol::channel::{Bound, Opened, unsigned_refusal};
 use dske::protocol::hub::{Hub, OobError, Registration};
 use dske::protocol::message::{DepositOutcome, DepositReply, DepositResult, FetchAnswer, Plain};
 use dske::protocol::{KeyId, NodeName, Response};
@@ -134,13 +134,13 @@ impl LyingHub {
     fn answer(&mut self, Ask(request): &Ask) -> (Option<Response>, Duration) {
         let at_once = |response| (Some(response), Duration::ZERO);
         let now = self.now();
-        let Ok(Opened {
+        let Opened {
             client,
             bound,
             operations,
-        }) = self.hub.open(request)
-        else {
-            return at_once(self.hub.handle(now, request));
+        } = match self.hub.open(request) {
+            Ok(opened) => opened,
+            Err(refusal) => return at_once(unsigned_refusal(&refusal)),
         };
         let operations = match operations {
             Ok(operations) => operations,
@@ -213,25 +213,31 @@ impl LyingHub {
         (Some(response), wait)
     }
 
-    /// Refuses every share, and stores none. Executes all other operations.
+    /// Refuses every share, and stores none. Executes all other operations, which share the room of one answer.
     fn execute_but_refuse_shares(
         &mut self,
         now: Duration,
         client: &NodeName,
         operations: Vec<Operation<Plain>>,
     ) -> Vec<Reply<Plain>> {
+        let mut others = Vec::new();
         let mut replies = Vec::with_capacity(operations.len());
         for operation in operations {
-            match operation {
+            replies.push(match operation {
                 Operation::Deposit(deposit) => {
                     let keys = deposit.keys.iter();
                     let keys = keys.map(|key| refused(key.key_id, &mut self.rng)).collect();
-                    replies.push(Reply::Deposit(DepositReply { keys }));
+                    Some(Reply::Deposit(DepositReply { keys }))
                 }
-                other => replies.extend(self.hub.execute(now, client, vec![other])),
-            }
+                other => {
+                    others.push(other);
+                    None
+                }
+            });
         }
-        replies
+        let mut executed = self.hub.execute(now, client, others).into_iter();
+        let reply = |reply: Option<_>| reply.or_else(|| executed.next());
+        replies.into_iter().filter_map(reply).collect()
     }
 
     fn alter_all(

@@ -1,5 +1,8 @@
 //! The actor between a hub's HTTP routes and the hub: records what passes, and can slow the hub down or cut its
 //! PSRD deliveries off.
+//!
+//! What it sends to the hub, the hub deals with in this order: each of these is sent by a recipient of its own, which has
+//! room for one in the hub's mailbox whatever else is there.
 
 use std::future::pending;
 use std::time::Duration;
@@ -13,7 +16,7 @@ use dske::protocol::{Request, Response};
 use dske::psrd::Block;
 
 use super::Observer;
-use super::record::{NoteKind, OutOfBand, Seen};
+use super::record::{Answered, Asked, NoteKind, OutOfBand, Seen};
 use crate::plan::reached::{FaultEffect, Reached};
 use crate::plan::{Fault, Plan};
 use crate::world::clock::now_us;
@@ -58,10 +61,12 @@ impl Handler<Ask> for Front {
                 observer.reach(Reached::Effect(FaultEffect::SlowedResponse));
                 tokio::time::sleep(delay).await;
             }
+            let deal = observer.deal(hub, Asked::Message(request.clone()));
             let Ok(response) = inner.send(Ask(request.clone())).await else {
                 // The hub has stopped: it never answers.
-                return std::future::pending().await;
+                return pending().await;
             };
+            observer.dealt(deal, Answered::Message(response.clone()));
             let said = Seen::Said {
                 to: request,
                 response: response.clone(),
@@ -81,11 +86,13 @@ impl Handler<Register> for Front {
         Box::pin(async move {
             let name = message.0.client.clone();
             observer.note(NoteKind::Register { hub, client: name });
+            let deal = observer.deal(hub, Asked::Registration(message.0.clone()));
             let registered = match inner.send(message).await {
                 Ok(registered) => registered,
                 // A hub that has stopped never answers.
                 Err(_) => pending().await,
             };
+            observer.dealt(deal, Answered::Registration(registered.clone()));
             if registered.is_ok() {
                 observer.out_of_band(hub, client, OutOfBand::Registered);
             }
@@ -111,10 +118,13 @@ impl Handler<DeliverPsrd> for Front {
                 return pending().await;
             }
             let owner = message.0.owner;
+            let deal = observer.deal(hub, Asked::Delivery(message.0.clone()));
             let delivered = match inner.send(message).await {
                 Ok(delivered) => delivered,
                 Err(_) => pending().await,
             };
+            let drawn = delivered.as_ref().map(Block::id).map_err(Clone::clone);
+            observer.dealt(deal, Answered::Delivery(drawn));
             if let (Ok(block), Some(client)) = (&delivered, client) {
                 observer.block(hub, client, owner, block);
             }
@@ -127,8 +137,14 @@ impl Handler<GetHubStatus> for Front {
     type Result = ResponseFuture<HubStatus>;
 
     fn handle(&mut self, message: GetHubStatus, _: &mut Self::Context) -> Self::Result {
-        let sent = self.inner.status.send(message);
-        Box::pin(async move { sent.await.expect("the hub lives as long as its front") })
+        let (observer, inner) = (self.observer.clone(), self.inner.status.clone());
+        let deal = observer.deal(self.hub, Asked::Status);
+        let sent = inner.send(message);
+        Box::pin(async move {
+            let status = sent.await.expect("the hub lives as long as its front");
+            observer.dealt(deal, Answered::Status(status.clone()));
+            status
+        })
     }
 }
 

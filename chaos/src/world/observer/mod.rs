@@ -31,7 +31,8 @@ use super::clock::now_us;
 use crate::plan::Plan;
 use crate::plan::reached::Reached;
 use record::{
-    Attack, Call, LieTold, Message, Note, NoteKind, OutOfBand, Provision, Provisioned, Seen,
+    Answered, Asked, Attack, Call, Deal, LieTold, Message, Note, NoteKind, OutOfBand, Provision,
+    Provisioned, Seen,
 };
 use trace::TraceHash;
 
@@ -74,6 +75,8 @@ pub struct Observation {
     pub blocks_twice: Vec<BlockId>,
     /// Every message, at every place where it was seen, in order of time.
     pub messages: Vec<Message>,
+    /// Everything that hubs dealt with, in the order in which they did.
+    pub deals: Vec<Deal>,
     /// What else passed between clients and hubs, or did not: time in microseconds, hub, client.
     pub out_of_band: Vec<(u64, usize, usize, OutOfBand)>,
     /// The same as clients see it, in order of time.
@@ -126,6 +129,7 @@ impl Observer {
             blocks: BTreeMap::new(),
             blocks_twice: Vec::new(),
             messages: Vec::new(),
+            deals: Vec::new(),
             out_of_band: Vec::new(),
             provisions: Vec::new(),
             calls: Vec::new(),
@@ -173,6 +177,27 @@ impl Observer {
         let mut seen = self.see();
         seen.line(at_us, &message);
         seen.messages.push(message);
+    }
+
+    /// A hub begins to deal with something. Gives the number under which its answer is recorded. No line is made of it:
+    /// what passes at the hub is one.
+    pub(crate) fn deal(&self, hub: usize, asked: Asked) -> usize {
+        let deal = Deal {
+            at_us: now_us(),
+            hub,
+            asked,
+            answer: None,
+        };
+        let deals = &mut self.see().deals;
+        deals.push(deal);
+        deals.len() - 1
+    }
+
+    /// The hub has answered.
+    pub(crate) fn dealt(&self, deal: usize, answer: Answered) {
+        if let Some(deal) = self.see().deals.get_mut(deal) {
+            deal.answer = Some(answer);
+        }
     }
 
     pub(crate) fn call(&self, call: Call) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dske::crypto::secret::Secret;
 use dske::protocol::channel::PoolOwner;
-use dske::protocol::hub::OobError;
+use dske::protocol::hub::{HubStatus, OobError, PsrdRequest, Registration, RegistrationRequest};
 use dske::protocol::{KeyId, NodeName, Request, Response};
 use dske::psrd::BlockId;
 
@@ -44,6 +44,44 @@ pub enum Seen {
         /// The response.
         response: Response,
     },
+}
+
+/// Something that a hub dealt with. A hub deals with one thing after the other, in the order of these records.
+pub struct Deal {
+    /// When it began.
+    pub at_us: u64,
+    /// Index of the hub.
+    pub hub: usize,
+    /// What it was.
+    pub asked: Asked,
+    /// The answer, if the hub gave one.
+    pub answer: Option<Answered>,
+}
+
+/// What a hub is asked.
+pub enum Asked {
+    /// To start: it has forgotten all that was before.
+    Start,
+    /// To register a client.
+    Registration(RegistrationRequest),
+    /// For a block of PSRD.
+    Delivery(PsrdRequest),
+    /// A message.
+    Message(Request),
+    /// What it has to tell about itself.
+    Status,
+}
+
+/// What a hub answers.
+pub enum Answered {
+    /// Whether it registered the client.
+    Registration(Result<Registration, OobError>),
+    /// The block that it drew.
+    Delivery(Result<BlockId, OobError>),
+    /// A message.
+    Message(Response),
+    /// What it tells about itself.
+    Status(HubStatus),
 }
 
 /// A call by an SAE.

@@ -18,7 +18,7 @@ use crate::world::byzantine::lying_hub::LyingHub;
 use crate::world::clock::now_us;
 use crate::world::observer::Observer;
 use crate::world::observer::front::Front;
-use crate::world::observer::record::{Node, NoteKind};
+use crate::world::observer::record::{Asked, Node, NoteKind};
 use crate::world::observer::tap::Tap;
 
 use crate::world::nemesis::lossy::Lossy;
@@ -87,6 +87,7 @@ impl Hooks for ChaosHooks {
         let index = index_of(&self.hubs, &config.name);
         let node = Node::Hub(index);
         self.observer.note(NoteKind::Start { node, life });
+        self.observer.deal(index, Asked::Start);
         let front = Front {
             inner: self.start(Hub::new(config, rng), index, life),
             observer: self.observer.clone(),
