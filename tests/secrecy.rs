@@ -550,7 +550,10 @@ fn found_of(dealer: &mut dyn FnMut(usize, &[u8], &mut ChaCha20Rng) -> Vec<Share>
 
 #[track_caller]
 fn each_has(found: &[String], whys: &[&str]) {
-    let all = found.iter().zip(whys).all(|(found, why)| found.contains(why));
+    let all = found
+        .iter()
+        .zip(whys)
+        .all(|(found, why)| found.contains(why));
     assert!(all && found.len() == whys.len(), "{found:#?}");
 }
 
@@ -584,12 +587,15 @@ fn the_same_eyes_see_coefficients_that_depend_on_each_other_or_on_the_secret_or_
         rng.fill_bytes(&mut bytes);
         bytes
     };
-    let mut good = |_: usize, secret: &[u8], rng: &mut ChaCha20Rng| {
-        share(secret, fresh(rng), fresh(rng))
-    };
+    let mut good =
+        |_: usize, secret: &[u8], rng: &mut ChaCha20Rng| share(secret, fresh(rng), fresh(rng));
     each_has(&found_of(&mut good), &[]);
 
-    let (pair, rank, twice) = ("depend on each other: bits", "polynomial of a byte", "twice");
+    let (pair, rank, twice) = (
+        "depend on each other: bits",
+        "polynomial of a byte",
+        "twice",
+    );
     let mut equal = |_: usize, secret: &[u8], rng: &mut ChaCha20Rng| {
         let first = fresh(rng);
         share(secret, first.clone(), first)

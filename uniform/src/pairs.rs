@@ -51,7 +51,10 @@ fn correlation(keys: &[Polynomials], (low, high): (usize, usize)) -> Option<((u8
     }
     transform(&mut spectrum);
     // The first one is that of no bits.
-    let (bits, sum) = (0..=u16::MAX).zip(spectrum).skip(1).max_by_key(|(_, sum)| sum.abs())?;
+    let (bits, sum) = (0..=u16::MAX)
+        .zip(spectrum)
+        .skip(1)
+        .max_by_key(|(_, sum)| sum.abs())?;
     let is_accident = f64::from(sum).abs() < DEVIATIONS_MAX * f64::from(total).sqrt();
     let [low, high] = bits.to_be_bytes();
     let agree = i64::midpoint(total.into(), sum.into());

@@ -91,7 +91,8 @@ fn two_equal_degrees_are_seen_in_one_key() {
         degrees[2] = degrees[1].clone();
         degrees
     };
-    let rank = "bits of the polynomial of a byte depend on each other: 89 rows of 25 bits have rank 17";
+    let rank =
+        "bits of the polynomial of a byte depend on each other: 89 rows of 25 bits have rank 17";
     let twice = "16 bytes were drawn twice: for degree 1 of key number 0, from byte 0 on and for degree 2 of key \
         number 0, from byte 0 on";
     must_find(1, &[rank, twice], equal);
@@ -118,13 +119,20 @@ fn a_function_of_another_degree_is_seen_though_it_is_not_linear_and_holds_in_som
         shuffled.swap(last, rng.random_range(0..=last));
     }
     for (calls, every) in [(130, 1), (500, 2)] {
-        must_find(calls, &["degrees 0 and 2 depend on each other"], &mut |rng, number| {
-            let mut degrees = uniform(rng);
-            if number % every == 0 {
-                degrees[2] = degrees[0].iter().map(|byte| shuffled[usize::from(*byte)]).collect();
-            }
-            degrees
-        });
+        must_find(
+            calls,
+            &["degrees 0 and 2 depend on each other"],
+            &mut |rng, number| {
+                let mut degrees = uniform(rng);
+                if number % every == 0 {
+                    degrees[2] = degrees[0]
+                        .iter()
+                        .map(|byte| shuffled[usize::from(*byte)])
+                        .collect();
+                }
+                degrees
+            },
+        );
     }
 }
 
@@ -132,7 +140,9 @@ fn a_function_of_another_degree_is_seen_though_it_is_not_linear_and_holds_in_som
 fn three_degrees_that_add_up_are_seen_though_no_two_of_them_depend_on_each_other() {
     must_find(130, &["89 rows of 25 bits have rank 17"], &mut |rng, _| {
         let mut degrees = uniform(rng);
-        degrees[2] = (0..LENGTH).map(|at| degrees[0][at] ^ degrees[1][at]).collect();
+        degrees[2] = (0..LENGTH)
+            .map(|at| degrees[0][at] ^ degrees[1][at])
+            .collect();
         degrees
     });
 }
@@ -156,7 +166,10 @@ fn the_same_coefficients_for_all_keys_of_a_call_are_seen() {
 
 #[test]
 fn keys_that_go_on_from_the_one_before_are_seen() {
-    for (odd, of) in [(1, "bits of two keys of a call"), (0, "bits of keys of two calls")] {
+    for (odd, of) in [
+        (1, "bits of two keys of a call"),
+        (0, "bits of keys of two calls"),
+    ] {
         let mut before: Option<Vec<u8>> = None;
         must_find(10, &[of], &mut |rng, number| {
             let mut degrees = uniform(rng);
@@ -173,25 +186,33 @@ fn keys_that_go_on_from_the_one_before_are_seen() {
 
 #[test]
 fn places_that_depend_on_their_neighbours_are_seen_over_many_keys() {
-    must_find(130, &["bits of the polynomials of 8 bytes from byte 56 on"], &mut |rng, _| {
-        let mut degrees = uniform(rng);
-        degrees[1][58] = degrees[1][57].rotate_left(1) ^ degrees[0][61];
-        degrees
-    });
+    must_find(
+        130,
+        &["bits of the polynomials of 8 bytes from byte 56 on"],
+        &mut |rng, _| {
+            let mut degrees = uniform(rng);
+            degrees[1][58] = degrees[1][57].rotate_left(1) ^ degrees[0][61];
+            degrees
+        },
+    );
 }
 
 #[test]
 fn a_copy_is_seen_wherever_it_begins() {
     for (degree, at) in [(0, 1), (1, 7), (2, 49)] {
         let mut copied = Vec::new();
-        must_find(3, &["16 bytes were drawn twice: for degree 2 of key number 1"], &mut |rng, number| {
-            let mut degrees = uniform(rng);
-            match number {
-                1 => copied = degrees[2][5..36].to_vec(),
-                4 => degrees[degree][at..at + 31].copy_from_slice(&copied),
-                _ => {}
-            }
-            degrees
-        });
+        must_find(
+            3,
+            &["16 bytes were drawn twice: for degree 2 of key number 1"],
+            &mut |rng, number| {
+                let mut degrees = uniform(rng);
+                match number {
+                    1 => copied = degrees[2][5..36].to_vec(),
+                    4 => degrees[degree][at..at + 31].copy_from_slice(&copied),
+                    _ => {}
+                }
+                degrees
+            },
+        );
     }
 }
