@@ -9,8 +9,8 @@
 //!
 //! That holds for one message: two tags under one key give d away. So [`MacKey::tag`] consumes the key.
 //!
-//! A key is wiped when it is dropped, and `polyval` wipes its state. What is *not* wiped: registers, and what the
-//! compiler moves about on the stack here and inside `polyval`. Messages are seen by the network and are no secrets.
+//! A key is wiped when it is dropped, and is not copied when it is moved. `polyval` wipes its state. What is *not* wiped:
+//! registers, and what the compiler moves about on the stack inside `polyval`. Messages are seen by the network and are no secrets.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,10 +18,10 @@ use std::str::FromStr;
 use polyval::Polyval;
 use polyval::universal_hash::UniversalHash;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
 use crate::harness::{Canary, canary};
 
+use super::secret::Secret;
 use super::{read_hex, write_hex};
 
 /// Length of a MAC key, in bytes.
@@ -40,7 +40,7 @@ const _: () = assert!(
 /// let another = key.tag(&[b"another message"]); // error: `key` was moved
 /// # }
 /// ```
-pub struct MacKey(Zeroizing<[u8; MAC_KEY_BYTES]>);
+pub struct MacKey(Secret);
 
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,10 +60,9 @@ impl TryFrom<&[u8]> for MacKey {
         if bytes.len() != MAC_KEY_BYTES {
             return Err(MacKeyLength(bytes.len()));
         }
-        // The one copy, in a place that is wiped.
-        let mut key = Zeroizing::new([0; MAC_KEY_BYTES]);
-        key.copy_from_slice(bytes);
-        Ok(Self(key))
+        // The one copy, which stays where it is: an array would be copied each time that the key is moved, and tasks carry
+        // along what lies about on the stack.
+        Ok(Self(Secret::from(bytes)))
     }
 }
 

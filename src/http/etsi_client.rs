@@ -10,6 +10,7 @@ use crate::protocol::{KeyId, SaeId};
 
 use super::etsi::{KeyContainer, KeyIds, KeyRequest, Status};
 use super::message_body::MessageBody;
+use super::secret_body;
 
 /// Largest answer that is read, in bytes: as many keys as a call may have, of the largest size, with 256 bytes each for what
 /// stands around them. They are handed out once, so that an answer that is not read is lost.
@@ -128,13 +129,14 @@ impl EtsiClient {
         sent: awc::SendClientRequest,
     ) -> Result<T, CallError> {
         let unknown = |e: &dyn std::fmt::Display| CallError::Unknown(e.to_string());
-        let mut response = sent.await.map_err(|e| unknown(&e))?;
-        let read = response.body().limit(ANSWER_BYTES_MAX);
+        let response = sent.await.map_err(|e| unknown(&e))?;
+        let status = response.status();
+        let read = secret_body::read(response, ANSWER_BYTES_MAX);
         let body = tokio::time::timeout(self.timeout, read)
             .await
             .map_err(|e| unknown(&e))?
             .map_err(|e| unknown(&e))?;
-        if response.status().is_success() {
+        if status.is_success() {
             return serde_json::from_slice(&body).map_err(|e| unknown(&e));
         }
         let message = match serde_json::from_slice::<MessageBody>(&body) {
@@ -142,7 +144,7 @@ impl EtsiClient {
             Err(_) => String::from_utf8_lossy(&body).into_owned(),
         };
         Err(CallError::Refused {
-            status: response.status().as_u16(),
+            status: status.as_u16(),
             message,
         })
     }

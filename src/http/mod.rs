@@ -46,6 +46,7 @@ pub mod metrics;
 mod openapi;
 mod out_of_band_routes;
 pub mod paths;
+mod secret_body;
 pub mod server;
 mod stream;
 pub mod transport;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::node::hub::{DeliverPsrd, HubHandle, Register};
-use crate::protocol::batch::{Encoding, to_json};
+use crate::protocol::batch::Encoding;
 use crate::protocol::hub::{OobError, PsrdRequest};
 
 use super::answer::{json, stopped};
@@ -95,7 +95,7 @@ async fn deliver_psrd(
     let (content_type, octets) = if accepted == Some(OCTETS.as_bytes()) {
         (OCTETS, block.into_octets())
     } else {
-        (Encoding::Json.content_type(), to_json(&block).into())
+        (Encoding::Json.content_type(), block.to_json())
     };
     HttpResponse::Ok()
         .content_type(content_type)

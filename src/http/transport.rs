@@ -1,11 +1,10 @@
 //! A client's way to a hub over HTTP.
 
 use actix_web::http::header::ACCEPT;
-use actix_web::web::Bytes;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::Serialize;
-use zeroize::Zeroize;
 
+use crate::crypto::secret::Secret;
 use crate::node::transport::{Transport, Unreachable};
 use crate::protocol::batch::Encoding;
 use crate::protocol::hub::{OobError, PsrdRequest, Registration, RegistrationRequest};
@@ -15,7 +14,7 @@ use crate::protocol::{Method, Request, Response};
 use crate::psrd::Block;
 
 use super::out_of_band_routes::OCTETS;
-use super::paths;
+use super::{paths, secret_body};
 
 /// One hub at a base URL such as `http://127.0.0.1:8100`.
 #[derive(Clone)]
@@ -41,24 +40,23 @@ impl HttpTransport {
         request: &impl Serialize,
         accept: &str,
         limit: usize,
-    ) -> LocalBoxFuture<'static, Result<Result<Bytes, OobError>, Unreachable>> {
+    ) -> LocalBoxFuture<'static, Result<Result<Secret, OobError>, Unreachable>> {
         let sent = self
             .client
             .post(format!("{}{path}", self.base))
             .insert_header((ACCEPT, accept))
             .send_json(request);
         async move {
-            let mut response = sent.await.map_err(unreachable)?;
-            let body = response.body().limit(limit).await.map_err(unreachable)?;
-            if response.status().is_success() {
+            let response = sent.await.map_err(unreachable)?;
+            let status = response.status();
+            let body = secret_body::read(response, limit);
+            let body = body.await.map_err(unreachable)?;
+            if status.is_success() {
                 return Ok(Ok(body));
             }
-            serde_json::from_slice(&body).map(Err).map_err(|_| {
-                Unreachable(format!(
-                    "the hub answered with status {}",
-                    response.status()
-                ))
-            })
+            serde_json::from_slice(&body)
+                .map(Err)
+                .map_err(|_| Unreachable(format!("the hub answered with status {status}")))
         }
         .boxed_local()
     }
@@ -118,16 +116,10 @@ impl Transport for HttpTransport {
         // The ID of a block comes before its bytes, and a refusal is no longer than this.
         let answer = self.oob(paths::PSRD, &request, OCTETS, request.size + 1024);
         async move {
-            let body = match answer.await? {
-                Ok(body) => body,
-                Err(refused) => return Ok(Err(refused)),
-            };
-            let block = Block::from_octets(&body).map_err(unreachable);
-            // Wipes the copy that came over the network, if nobody else holds it.
-            if let Ok(mut body) = body.try_into_mut() {
-                body.as_mut().zeroize();
+            match answer.await? {
+                Ok(body) => Block::from_octets(&body).map(Ok).map_err(unreachable),
+                Err(refused) => Ok(Err(refused)),
             }
-            block.map(Ok)
         }
         .boxed_local()
     }

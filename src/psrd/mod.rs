@@ -28,7 +28,7 @@
 //! | `remembered` | which blocks a pool no longer holds, and why |
 //!
 //! Pools hold secrets. Their bytes are overwritten when they are used and when they are dropped, and no `Debug` shows
-//! them. What is *not* wiped: the text buffers of whoever delivers a block (JSON, HTTP, files).
+//! them. What is *not* wiped: the network buffers of the HTTP libraries through which a block is delivered, and files.
 
 #![deny(clippy::indexing_slicing)]
 

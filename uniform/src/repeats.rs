@@ -8,7 +8,7 @@ use super::{Dependence, Judged, Place, Polynomials};
 const PIECE_BYTES: usize = 16;
 
 /// The last bits of a piece by which most windows are seen to be none.
-const FILTER_BITS: u32 = 20;
+const FILTER_BITS: u32 = 22;
 
 pub(super) fn judge(keys: &[Polynomials], judged: &mut Judged) {
     let Some(pieces) = Pieces::of(keys) else {

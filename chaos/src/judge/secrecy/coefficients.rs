@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dske::crypto::gf256::{combine, inv, mul};
-use dske::crypto::shamir::{Share, ShareIndex};
+use dske::crypto::shamir::{Share, ShareIndex, WINDOW_BYTES};
 use dske::protocol::KeyId;
 use dske_uniform::{Polynomials, judge};
 
@@ -23,6 +23,10 @@ use super::super::{Facts, Verdict, Violation};
 
 /// Lagrange's polynomials for the x of some hubs.
 type Bases = BTreeMap<Vec<ShareIndex>, Vec<Vec<u8>>>;
+
+/// Bytes of a key that are looked at: more than coefficients are drawn for at a time. All of a key of 1 Mbit would take
+/// longer than everything else in its run.
+const KEY_BYTES_MAX: usize = WINDOW_BYTES + 512;
 
 pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
     let judged = judge(&drawn(facts));
@@ -74,7 +78,8 @@ fn coefficients(points: &[&Share], bases: &mut Bases) -> Vec<Vec<u8>> {
     let xs: Vec<ShareIndex> = points.iter().map(|point| point.x).collect();
     let basis = bases.entry(xs).or_insert_with_key(|xs| basis(xs));
     // Shares of different lengths are another check's business.
-    let length = points.iter().map(|point| point.y.len()).min().unwrap_or(0);
+    let length = points.iter().map(|point| point.y.len()).min();
+    let length = length.unwrap_or(0).min(KEY_BYTES_MAX);
     let of_degree = |degree: usize| {
         let mut coefficients = vec![0; length];
         let weights = basis.iter().map(|polynomial| polynomial[degree]);
