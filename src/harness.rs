@@ -49,6 +49,7 @@ named! {
         RefillRace = "refill-race", "a message is sealed while a refill of its link is under way";
         ReservationLost = "reservation-lost", "PSRD was reserved for a deposit, and the link registered anew before it went out";
         StaleAnswer = "stale-answer", "an answer arrives that belongs to an earlier registration";
+        AnswerAhead = "answer-ahead", "an answer arrives before the block of PSRD that it is signed with";
         DepositAgain = "deposit-again", "a hub is sent a deposit that it holds already";
         FetchAgain = "fetch-again", "an SAE fetches a share again within the linger time";
         FetchTooLate = "fetch-too-late", "an SAE asks for a share after its linger time";
