@@ -6,8 +6,8 @@
 //!
 //! What waits here costs nothing but its place. It is sealed at the moment when it leaves, and it does not leave any more
 //! once its caller has gone. What has no PSRD waits for that first, and holds nothing else up. As long as the hub does not
-//! answer, all that wait share one attempt to reach it: one request with one operation in it. If that fails, it has failed
-//! for all of them.
+//! answer, there is one attempt at a time to reach it, one request with one operation in it, and all share it that are waiting
+//! when it leaves. If that fails, it has failed for all of them.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -190,6 +190,7 @@ impl Outbox {
         let reserved = batch.iter_mut().find_map(|waiting| waiting.reserved.take());
         let operations = batch.iter().map(|waiting| waiting.load.operation.clone());
         let carried = self.carrier.carry(attempt, operations.collect(), reserved);
+        let latest = self.queue.borrow().number;
         // Sending a reply fails if its caller has given up, which is no loss.
         match carried.await {
             Ok(mut replies) => {
@@ -204,7 +205,7 @@ impl Outbox {
             }
             Err(error) => {
                 if under_way.failed(&error) {
-                    self.fail_all(&error);
+                    self.fail_until(latest, &error);
                 }
                 for waiting in batch {
                     let _ = waiting.left.send(Left::Sent(Err(error.clone())));
@@ -213,9 +214,13 @@ impl Outbox {
         }
     }
 
-    /// The one attempt that all who wait shared has failed.
-    fn fail_all(&self, error: &LinkError) {
-        let waiting = std::mem::take(&mut self.queue.borrow_mut().waiting);
+    /// The one attempt has failed that all shared who were waiting when it left, the last of whom has this number. Who has
+    /// come since waits for the next one.
+    fn fail_until(&self, latest: u64, error: &LinkError) {
+        let mut queue = self.queue.borrow_mut();
+        let later = queue.waiting.split_off(&(latest + 1));
+        let waiting = std::mem::replace(&mut queue.waiting, later);
+        drop(queue);
         for waiting in waiting.into_values() {
             let _ = waiting.left.send(Left::Sent(Err(error.clone())));
         }
