@@ -18,7 +18,8 @@
 //! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
 //!
-//! [`facts`] are worked out once for all of them; [`violation`] is what they find, with the evidence.
+//! [`facts`] are worked out once for all of them; [`excuse`] says which failures are legitimate; [`violation`] is what the
+//! checks find, with the evidence.
 //!
 //! What is *not* checked: timing side channels.
 
@@ -31,6 +32,7 @@ pub mod blame;
 pub mod bounded_work;
 pub mod bounds;
 pub mod established;
+pub mod excuse;
 pub mod facts;
 pub mod fair;
 pub mod no_false_key;

@@ -8,7 +8,7 @@ use dske_report::{ReportError, footer, frame, replace, write_json};
 use maud::{Markup, html};
 
 use super::changes::{self, Before};
-use super::{boundary, campaign, coverage, effects, overview, uncovered, verdict::judge};
+use super::{boundary, campaign, coverage, effects, excuses, overview, uncovered, verdict::judge};
 use crate::summary::Resilience;
 
 /// The files that [`write()`] made.
@@ -60,6 +60,7 @@ pub fn page(summary: &Resilience, before: &Before) -> String {
         (beside::hints())
         (boundary::section(summary))
         (effects::section(summary))
+        (excuses::section(summary))
         (coverage::section(summary))
         (changes::section(summary, before))
         (uncovered::section())

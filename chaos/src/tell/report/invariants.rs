@@ -1,7 +1,7 @@
 //! What each invariant says, in plain words.
 
 /// An invariant's name as campaigns write it, and what it promises.
-pub(super) const KNOWN: [(&str, &str); 15] = [
+pub(super) const KNOWN: &[(&str, &str)] = &[
     (
         "agreement",
         "All sides get the same key under a key ID, bit by bit, and no two keys are the same.",
