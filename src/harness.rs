@@ -122,6 +122,8 @@ named! {
         SentForNobody = "sent-for-nobody", "a link tries again after ten seconds, whether or not anybody waits still";
         SearchUnbounded = "search-unbounded", "each subset of shares is tried 65,536 times, without a budget";
         ShareInError = "share-in-error", "an error message quotes a share";
+        RetryNeedless = "retry-needless", "a link tries once more although the hub has answered";
+        RefillWhenEmpty = "refill-when-empty", "a pool is refilled only when nothing is left in it";
     }
 }
 

@@ -9,6 +9,7 @@ use crate::campaign::Campaign;
 use crate::coverage::Coverage;
 use crate::outcome::RunOutcome;
 use crate::outcome::effects::Effect;
+use crate::plan::Invariant;
 use crate::summary::{
     BoundaryPoint, CampaignSummary, Control, CoveragePoint, Distribution, Timeline, Violation,
 };
@@ -29,8 +30,7 @@ pub fn summarize(
     let missed = promised.filter(|what| !reached.contains_key(*what));
     let missed = missed.cloned().collect();
     let mut checked = add_up(outcomes, |outcome| &outcome.checked);
-    // With K liars or more, as in a control, the check of blame claims nothing.
-    checked.retain(|name, count| *count > 0 || name != "blame" || campaign.expect.breaks.is_none());
+    checked.retain(|name, count| *count > 0 || claims(name, campaign));
     let breaks = campaign.expect.breaks.as_ref();
     let control = breaks.map(|breaks| control(breaks.get_ref(), outcomes));
     let violations = unexpected(campaign, outcomes, control.as_ref());
@@ -66,6 +66,16 @@ pub fn summarize(
         wall_seconds,
         digest: digest(outcomes),
         coverage: coverage(outcomes),
+    }
+}
+
+/// Whether an invariant claims something in a campaign.
+fn claims(invariant: &str, campaign: &Campaign) -> bool {
+    match Invariant::named(invariant) {
+        // With K liars or more, as in a control, nobody can tell who is right.
+        Some(Invariant::Blame) => campaign.expect.breaks.is_none(),
+        Some(Invariant::Quiet) => campaign.is_calm(),
+        _ => true,
     }
 }
 

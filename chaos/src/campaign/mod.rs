@@ -131,6 +131,15 @@ impl Campaign {
         }
     }
 
+    /// Whether nothing is done to the nodes.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        match &self.plans {
+            Plans::Drawn(drawn) => drawn.faults.is_empty() && drawn.lies.is_none(),
+            Plans::Fixed(plan) => plan.faults.is_empty() && plan.liars.is_empty(),
+        }
+    }
+
     /// How many of 100 calls one excuse may cover, or the campaign is weak. A schedule may be about nothing but a call that
     /// is excused.
     #[must_use]
@@ -189,6 +198,7 @@ pub enum SeedError {
 /// The campaigns that come with the command, in the order in which they run.
 const BUILT_IN: &[(&str, &str)] = &[
     ("calm", include_str!("../../campaigns/calm.toml")),
+    ("busy", include_str!("../../campaigns/busy.toml")),
     (
         "partitions",
         include_str!("../../campaigns/partitions.toml"),

@@ -143,6 +143,7 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         Canary::ExpiryForgotten | Canary::StoreUnbounded | Canary::InFlightForGood => {
             &[Invariant::Bounds]
         }
+        Canary::RetryNeedless | Canary::RefillWhenEmpty => &[Invariant::Quiet],
         Canary::AccountsForgotten => &[Invariant::Fair],
         Canary::SentForNobody => &[Invariant::NothingForNobody],
         Canary::SearchUnbounded => &[Invariant::BoundedWork],

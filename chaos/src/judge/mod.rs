@@ -15,6 +15,7 @@
 //! | [`fair`] | what one SAE does within the rules costs the others next to nothing | §6, §9 |
 //! | [`nothing_for_nobody`] | no message leaves for a call that has ended, but for the background delivery that is specified | §5 |
 //! | [`bounded_work`] | searching for keys takes no more work than the calls allow that are under way | §8, §9 |
+//! | [`quiet`] | where nothing goes wrong, nothing is done twice and nothing runs short | §4, §5 |
 //! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
 //!
@@ -38,6 +39,7 @@ pub mod fair;
 pub mod no_false_key;
 pub mod nothing_for_nobody;
 pub mod one_time;
+pub mod quiet;
 pub mod recovery;
 pub mod secrecy;
 #[cfg(test)]
@@ -117,6 +119,7 @@ pub fn check(invariant: Invariant) -> Check {
         Invariant::Fair => fair::check,
         Invariant::NothingForNobody => nothing_for_nobody::check,
         Invariant::BoundedWork => bounded_work::check,
+        Invariant::Quiet => quiet::check,
         Invariant::Recovery => recovery::check,
         Invariant::Bounds => bounds::check,
     }

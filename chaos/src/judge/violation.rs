@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use dske::protocol::{KeyId, NodeName, SaeId};
 use dske::psrd::BlockId;
 
+use super::quiet::Unquiet;
 use super::secrecy::leak::Leak;
 use crate::plan::{Guarantee, Invariant, Lie};
 use crate::world::observer::record::CallKind;
@@ -294,6 +295,10 @@ pub enum Violation {
         end: String,
     },
 
+    // Quiet.
+    #[error(transparent)]
+    Unquiet(#[from] Unquiet),
+
     // Bounds.
     #[error("hub {hub} holds {held} {what}, {max} are allowed")]
     StoreTooFull {
@@ -381,6 +386,7 @@ impl Violation {
             Self::SentForNobody { .. } => Invariant::NothingForNobody,
             Self::TooMuchWork { .. } => Invariant::BoundedWork,
             Self::NotRecovered { .. } => Invariant::Recovery,
+            Self::Unquiet(_) => Invariant::Quiet,
             Self::StoreTooFull { .. }
             | Self::PoolTooFull { .. }
             | Self::NotDrained { .. }

@@ -31,6 +31,8 @@ named! {
         NothingForNobody = "nothing-for-nobody",
         /// Searching for keys takes no more work than the calls allow that are under way.
         BoundedWork = "bounded-work",
+        /// Where nothing goes wrong, nothing is done twice and nothing runs short.
+        Quiet = "quiet",
         /// When the faults are over, everything works again within a bounded time.
         Recovery = "recovery",
         /// Stores stay within their limits, and drain. At the end nothing is in flight.

@@ -105,8 +105,12 @@ impl Supply {
 
     /// Whether one of the pools is below its low-water mark.
     pub(super) fn is_low(&self) -> bool {
-        let is_low = |owner| self.left(owner) < self.low_water_bytes;
-        is_low(PoolOwner::Client) || is_low(PoolOwner::Hub)
+        self.is_pool_low(PoolOwner::Client) || self.is_pool_low(PoolOwner::Hub)
+    }
+
+    fn is_pool_low(&self, owner: PoolOwner) -> bool {
+        let left = self.left(owner);
+        left < self.low_water_bytes && (left == 0 || !canary(Canary::RefillWhenEmpty))
     }
 
     pub(super) fn needs_provisioning(&self) -> bool {
@@ -145,7 +149,7 @@ impl Supply {
             self.blocks_wanted = 0;
         }
         let wanted = owner == PoolOwner::Hub && self.blocks_wanted > 0;
-        let suffices = left >= self.low_water_bytes && left >= cost && !wanted;
+        let suffices = !self.is_pool_low(owner) && left >= cost && !wanted;
         if suffices || (canary(Canary::RefillForgotten) && self.counters.refills >= 2) {
             return None;
         }

@@ -55,6 +55,10 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
         "Searching for keys takes no more work than the calls allow that are under way.",
     ),
     (
+        "quiet",
+        "Where nothing goes wrong, nothing is done twice and nothing runs short.",
+    ),
+    (
         "recovery",
         "Once the faults stop, everything works again within a bounded time.",
     ),
