@@ -123,6 +123,7 @@ named! {
         SearchUnbounded = "search-unbounded", "each subset of shares is tried 65,536 times, without a budget";
         ShareInError = "share-in-error", "an error message quotes a share";
         RetryNeedless = "retry-needless", "a link tries once more although the hub has answered";
+        CountedTwice = "counted-twice", "each block that a hub delivers is counted twice";
         RefillWhenEmpty = "refill-when-empty", "a pool is refilled only when nothing is left in it";
     }
 }

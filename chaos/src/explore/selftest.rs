@@ -144,6 +144,7 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
             &[Invariant::Bounds]
         }
         Canary::RetryNeedless | Canary::RefillWhenEmpty => &[Invariant::Quiet],
+        Canary::CountedTwice => &[Invariant::Accounts],
         Canary::AccountsForgotten => &[Invariant::Fair],
         Canary::SentForNobody => &[Invariant::NothingForNobody],
         Canary::SearchUnbounded => &[Invariant::BoundedWork],

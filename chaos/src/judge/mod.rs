@@ -16,6 +16,7 @@
 //! | [`nothing_for_nobody`] | no message leaves for a call that has ended, but for the background delivery that is specified | §5 |
 //! | [`bounded_work`] | searching for keys takes no more work than the calls allow that are under way | §8, §9 |
 //! | [`quiet`] | where nothing goes wrong, nothing is done twice and nothing runs short | §4, §5 |
+//! | [`accounts`] | what a node counts is what its SAEs and the wire saw | |
 //! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
 //!
@@ -25,6 +26,7 @@
 //! What is *not* checked: timing side channels.
 
 pub mod access;
+pub mod accounts;
 pub mod agreement;
 pub mod answered;
 pub mod authentic;
@@ -120,6 +122,7 @@ pub fn check(invariant: Invariant) -> Check {
         Invariant::NothingForNobody => nothing_for_nobody::check,
         Invariant::BoundedWork => bounded_work::check,
         Invariant::Quiet => quiet::check,
+        Invariant::Accounts => accounts::check,
         Invariant::Recovery => recovery::check,
         Invariant::Bounds => bounds::check,
     }

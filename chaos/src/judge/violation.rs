@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use dske::protocol::{KeyId, NodeName, SaeId};
 use dske::psrd::BlockId;
 
+use super::accounts::Miscount;
 use super::quiet::Unquiet;
 use super::secrecy::leak::Leak;
 use crate::plan::{Guarantee, Invariant, Lie};
@@ -299,6 +300,10 @@ pub enum Violation {
     #[error(transparent)]
     Unquiet(#[from] Unquiet),
 
+    // Accounts.
+    #[error(transparent)]
+    Miscount(#[from] Miscount),
+
     // Bounds.
     #[error("hub {hub} holds {held} {what}, {max} are allowed")]
     StoreTooFull {
@@ -387,6 +392,7 @@ impl Violation {
             Self::TooMuchWork { .. } => Invariant::BoundedWork,
             Self::NotRecovered { .. } => Invariant::Recovery,
             Self::Unquiet(_) => Invariant::Quiet,
+            Self::Miscount(_) => Invariant::Accounts,
             Self::StoreTooFull { .. }
             | Self::PoolTooFull { .. }
             | Self::NotDrained { .. }

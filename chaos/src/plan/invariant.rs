@@ -33,6 +33,8 @@ named! {
         BoundedWork = "bounded-work",
         /// Where nothing goes wrong, nothing is done twice and nothing runs short.
         Quiet = "quiet",
+        /// What a node counts is what its SAEs and the wire saw.
+        Accounts = "accounts",
         /// When the faults are over, everything works again within a bounded time.
         Recovery = "recovery",
         /// Stores stay within their limits, and drain. At the end nothing is in flight.

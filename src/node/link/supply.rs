@@ -159,7 +159,7 @@ impl Supply {
     /// Takes a block that was delivered.
     pub(super) fn add(&mut self, owner: PoolOwner, block: Block) -> Result<(), PoolError> {
         self.end.add(owner, block)?;
-        self.counters.refills += 1;
+        self.counters.refills += 1 + u64::from(canary(Canary::CountedTwice));
         if owner == PoolOwner::Hub {
             self.blocks_wanted = self.blocks_wanted.saturating_sub(1);
         }

@@ -59,6 +59,10 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
         "Where nothing goes wrong, nothing is done twice and nothing runs short.",
     ),
     (
+        "accounts",
+        "What a node counts is what its SAEs and the network saw.",
+    ),
+    (
         "recovery",
         "Once the faults stop, everything works again within a bounded time.",
     ),

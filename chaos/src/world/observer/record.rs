@@ -137,6 +137,10 @@ impl Outcome {
 pub enum OutOfBand {
     /// The client was registered.
     Registered,
+    /// The client heard that it is registered.
+    RegistrationHeard,
+    /// A block of PSRD arrived at the client.
+    BlockHeard,
     /// The hub was cut off from the PSRD that it was asked for.
     RefillCutOff,
     /// The client asked to be registered or for PSRD, and had no answer.

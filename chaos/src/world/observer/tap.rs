@@ -25,12 +25,13 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Asks the hub out of band, and records it if there is no answer. A client that has waited long enough drops what it
-    /// has asked.
+    /// Asks the hub out of band, and records it if the answer is what was asked for, or if there is none. A client that has
+    /// waited long enough drops what it has asked.
     fn out_of_band<T: 'static>(
         &self,
-        asked: LocalBoxFuture<'static, Result<T, Unreachable>>,
-    ) -> LocalBoxFuture<'static, Result<T, Unreachable>> {
+        heard: OutOfBand,
+        asked: LocalBoxFuture<'static, Result<Result<T, OobError>, Unreachable>>,
+    ) -> LocalBoxFuture<'static, Result<Result<T, OobError>, Unreachable>> {
         let waiting = Waiting {
             observer: self.observer.clone(),
             client: self.client,
@@ -43,6 +44,15 @@ impl Tap {
             let mut waiting = waiting;
             let answer = asked.await;
             waiting.is_answered = answer.is_ok();
+            if matches!(answer, Ok(Ok(_))) {
+                let Waiting {
+                    observer,
+                    client,
+                    hub,
+                    ..
+                } = &waiting;
+                observer.out_of_band(*hub, Some(*client), heard);
+            }
             answer
         }
         .boxed_local()
@@ -89,13 +99,15 @@ impl Transport for Tap {
         &self,
         request: RegistrationRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Registration, OobError>, Unreachable>> {
-        self.out_of_band(self.inner.register(request))
+        let asked = self.inner.register(request);
+        self.out_of_band(OutOfBand::RegistrationHeard, asked)
     }
 
     fn deliver_psrd(
         &self,
         request: PsrdRequest,
     ) -> LocalBoxFuture<'static, Result<Result<Block, OobError>, Unreachable>> {
-        self.out_of_band(self.inner.deliver_psrd(request))
+        let asked = self.inner.deliver_psrd(request);
+        self.out_of_band(OutOfBand::BlockHeard, asked)
     }
 }
