@@ -124,6 +124,7 @@ named! {
         ShareInError = "share-in-error", "an error message quotes a share";
         RetryNeedless = "retry-needless", "a link tries once more although the hub has answered";
         CountedTwice = "counted-twice", "each block that a hub delivers is counted twice";
+        BackgroundDropped = "background-dropped", "shares that have not arrived when a call returns are given up";
         RefillWhenEmpty = "refill-when-empty", "a pool is refilled only when nothing is left in it";
     }
 }

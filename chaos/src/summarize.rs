@@ -11,7 +11,8 @@ use crate::outcome::RunOutcome;
 use crate::outcome::effects::Effect;
 use crate::plan::Invariant;
 use crate::summary::{
-    BoundaryPoint, CampaignSummary, Control, CoveragePoint, Distribution, Timeline, Violation,
+    BoundaryPoint, CampaignSummary, Control, CoveragePoint, Distribution, Shares, Timeline,
+    Violation,
 };
 
 /// Violations that are kept of one campaign: more of the same help nobody.
@@ -51,6 +52,7 @@ pub fn summarize(
         calls_owed: sum(|outcome| outcome.calls_owed),
         excuses: add_up(outcomes, |outcome| &outcome.excuses),
         excused_percent_max: campaign.excused_percent_max(),
+        shares: shares(outcomes),
         faults: sum(|outcome| outcome.faults),
         lies: sum(|outcome| outcome.lies),
         timeline: drawn.map_or_else(Timeline::default, |outcome| timeline(campaign, outcome)),
@@ -167,6 +169,12 @@ fn add_up(
         *sums.entry(what.clone()).or_default() += count;
     }
     sums
+}
+
+fn shares(outcomes: &[RunOutcome]) -> Shares {
+    let mut sum = Shares::default();
+    outcomes.iter().for_each(|outcome| sum.add(&outcome.shares));
+    sum
 }
 
 fn effects(outcomes: &[RunOutcome]) -> BTreeMap<String, Effect> {

@@ -6,6 +6,7 @@ use std::fmt;
 use dske_report::text::percent;
 use serde::Serialize;
 
+pub use crate::judge::margin::Shares;
 pub use crate::outcome::boundary::BoundaryPoint;
 use crate::outcome::effects::Effect;
 pub use crate::outcome::timeline::{Mark, MarkKind, Timeline};
@@ -59,6 +60,8 @@ pub struct CampaignSummary {
     pub excuses: BTreeMap<String, u64>,
     /// How many of 100 calls one excuse may cover, or the campaign is weak.
     pub excused_percent_max: u64,
+    /// The shares of the keys that masters were given: how many hubs hold one, and what kept it from the others.
+    pub shares: Shares,
     /// Faults injected.
     pub faults: u64,
     /// Lies told by Byzantine hubs.

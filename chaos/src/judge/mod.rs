@@ -17,6 +17,7 @@
 //! | [`bounded_work`] | searching for keys takes no more work than the calls allow that are under way | §8, §9 |
 //! | [`quiet`] | where nothing goes wrong, nothing is done twice and nothing runs short | §4, §5 |
 //! | [`accounts`] | what a node counts is what its SAEs and the wire saw | |
+//! | [`margin`] | a hub in reach is sent its share of every key that a master is given | §5 |
 //! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
 //!
@@ -38,6 +39,7 @@ pub mod established;
 pub mod excuse;
 pub mod facts;
 pub mod fair;
+pub mod margin;
 pub mod no_false_key;
 pub mod nothing_for_nobody;
 pub mod one_time;
@@ -123,6 +125,7 @@ pub fn check(invariant: Invariant) -> Check {
         Invariant::BoundedWork => bounded_work::check,
         Invariant::Quiet => quiet::check,
         Invariant::Accounts => accounts::check,
+        Invariant::Margin => margin::check,
         Invariant::Recovery => recovery::check,
         Invariant::Bounds => bounds::check,
     }

@@ -7,6 +7,7 @@ use dske::protocol::{KeyId, NodeName, SaeId};
 use dske::psrd::BlockId;
 
 use super::accounts::Miscount;
+use super::margin::NotSent;
 use super::quiet::Unquiet;
 use super::secrecy::leak::Leak;
 use crate::plan::{Guarantee, Invariant, Lie};
@@ -304,6 +305,10 @@ pub enum Violation {
     #[error(transparent)]
     Miscount(#[from] Miscount),
 
+    // Margin.
+    #[error(transparent)]
+    NotSent(#[from] NotSent),
+
     // Bounds.
     #[error("hub {hub} holds {held} {what}, {max} are allowed")]
     StoreTooFull {
@@ -393,6 +398,7 @@ impl Violation {
             Self::NotRecovered { .. } => Invariant::Recovery,
             Self::Unquiet(_) => Invariant::Quiet,
             Self::Miscount(_) => Invariant::Accounts,
+            Self::NotSent(_) => Invariant::Margin,
             Self::StoreTooFull { .. }
             | Self::PoolTooFull { .. }
             | Self::NotDrained { .. }

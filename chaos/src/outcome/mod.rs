@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::judge::excuse::{self, is_owed};
+use crate::judge::margin::{self, Shares};
 use crate::judge::violation::Panic;
 use crate::judge::{self, Facts, Violation};
 use crate::plan::{Invariant, Plan, PlannedCall};
@@ -48,6 +49,8 @@ pub struct RunOutcome {
     pub calls_owed: u64,
     /// Excuse → how many of these failed, and were excused by it.
     pub excuses: BTreeMap<String, u64>,
+    /// The shares of the keys that masters were given.
+    pub shares: Shares,
     /// Faults injected.
     pub faults: u64,
     /// Lies told.
@@ -94,6 +97,7 @@ impl RunOutcome {
             keys_fetched,
             calls_owed: seen.calls.iter().filter(|call| is_owed(call)).count() as u64,
             excuses: excuse::covered(facts),
+            shares: margin::shares(facts),
             faults: plan.faults.len() as u64,
             lies: seen.lies.len() as u64,
             reached: reached::of(facts),

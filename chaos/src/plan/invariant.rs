@@ -35,6 +35,8 @@ named! {
         Quiet = "quiet",
         /// What a node counts is what its SAEs and the wire saw.
         Accounts = "accounts",
+        /// A hub in reach is sent its share of every key that a master is given.
+        Margin = "margin",
         /// When the faults are over, everything works again within a bounded time.
         Recovery = "recovery",
         /// Stores stay within their limits, and drain. At the end nothing is in flight.

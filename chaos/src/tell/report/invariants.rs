@@ -63,6 +63,10 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
         "What a node counts is what its SAEs and the network saw.",
     ),
     (
+        "margin",
+        "A hub that can be reached is sent its share of every key, although K would do.",
+    ),
+    (
         "recovery",
         "Once the faults stop, everything works again within a bounded time.",
     ),

@@ -13,6 +13,7 @@
 //! | `coverage` | what more seeds still bring |
 //! | `effects` | what the faults did |
 //! | `excuses` | which failures were excused |
+//! | `margin` | how many hubs hold the shares of each key |
 //! | `changes` | what changed since the previous report |
 //! | `uncovered` | what is not covered |
 //! | `campaign` | one section for each campaign |
@@ -31,6 +32,7 @@ mod excuses;
 mod index;
 mod invariants;
 mod latency;
+mod margin;
 mod overview;
 mod selftest;
 pub mod sweep;
