@@ -127,6 +127,15 @@ impl<'a> Facts<'a> {
         })
     }
 
+    /// When a client started, each time.
+    pub fn starts(&self, client: usize) -> impl Iterator<Item = u64> {
+        let lives = (client, 0)..=(client, u32::MAX);
+        self.seen
+            .client_starts
+            .range(lives)
+            .map(|(_, at_us)| *at_us)
+    }
+
     /// Calls of one kind.
     pub fn calls(&self, kind: CallKind) -> impl Iterator<Item = &'a Call> {
         self.seen.calls.iter().filter(move |call| call.kind == kind)

@@ -18,6 +18,7 @@
 //! | [`quiet`] | where nothing goes wrong, nothing is done twice and nothing runs short | §4, §5 |
 //! | [`accounts`] | what a node counts is what its SAEs and the wire saw | |
 //! | [`margin`] | a hub in reach is sent its share of every key that a master is given | §5 |
+//! | [`waiting`] | a call waits for hubs that were prompt, and for no others | §4, §5 |
 //! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
 //!
@@ -49,6 +50,7 @@ pub mod secrecy;
 #[cfg(test)]
 mod testing;
 pub mod violation;
+pub mod waiting;
 
 use crate::plan::Invariant;
 pub use facts::Facts;
@@ -126,6 +128,7 @@ pub fn check(invariant: Invariant) -> Check {
         Invariant::Quiet => quiet::check,
         Invariant::Accounts => accounts::check,
         Invariant::Margin => margin::check,
+        Invariant::Waiting => waiting::check,
         Invariant::Recovery => recovery::check,
         Invariant::Bounds => bounds::check,
     }

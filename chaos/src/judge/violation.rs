@@ -10,6 +10,7 @@ use super::accounts::Miscount;
 use super::margin::NotSent;
 use super::quiet::Unquiet;
 use super::secrecy::leak::Leak;
+use super::waiting::WrongWait;
 use crate::plan::{Guarantee, Invariant, Lie};
 use crate::world::observer::record::CallKind;
 
@@ -309,6 +310,10 @@ pub enum Violation {
     #[error(transparent)]
     NotSent(#[from] NotSent),
 
+    // Waiting.
+    #[error(transparent)]
+    WrongWait(#[from] WrongWait),
+
     // Bounds.
     #[error("hub {hub} holds {held} {what}, {max} are allowed")]
     StoreTooFull {
@@ -399,6 +404,7 @@ impl Violation {
             Self::Unquiet(_) => Invariant::Quiet,
             Self::Miscount(_) => Invariant::Accounts,
             Self::NotSent(_) => Invariant::Margin,
+            Self::WrongWait(_) => Invariant::Waiting,
             Self::StoreTooFull { .. }
             | Self::PoolTooFull { .. }
             | Self::NotDrained { .. }

@@ -37,6 +37,8 @@ named! {
         Accounts = "accounts",
         /// A hub in reach is sent its share of every key that a master is given.
         Margin = "margin",
+        /// A call waits for hubs that were prompt, and for no others.
+        Waiting = "waiting",
         /// When the faults are over, everything works again within a bounded time.
         Recovery = "recovery",
         /// Stores stay within their limits, and drain. At the end nothing is in flight.

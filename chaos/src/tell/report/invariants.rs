@@ -67,6 +67,10 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
         "A hub that can be reached is sent its share of every key, although K would do.",
     ),
     (
+        "waiting",
+        "A call waits for hubs that were prompt, and for no others.",
+    ),
+    (
         "recovery",
         "Once the faults stop, everything works again within a bounded time.",
     ),
