@@ -49,6 +49,7 @@ named! {
         RefillRace = "refill-race", "a message is sealed while a refill of its link is under way";
         ReservationLost = "reservation-lost", "PSRD was reserved for a deposit, and the link registered anew before it went out";
         StaleAnswer = "stale-answer", "an answer arrives that belongs to an earlier registration";
+        AnswerAhead = "answer-ahead", "an answer arrives before the block of PSRD that it is signed with";
         DepositAgain = "deposit-again", "a hub is sent a deposit that it holds already";
         FetchAgain = "fetch-again", "an SAE fetches a share again within the linger time";
         FetchTooLate = "fetch-too-late", "an SAE asks for a share after its linger time";
@@ -139,6 +140,12 @@ named! {
         RegisteredForNothing = "registered-for-nothing", "a link registers again when an answer has a wrong MAC";
         GraceForgotten = "grace-forgotten", "a master is given keys as soon as K hubs hold them";
         OneMoreAttempt = "one-more-attempt", "a link tries once more often than it may";
+        RetryNeedless = "retry-needless", "a link tries once more although the hub has answered";
+        CountedTwice = "counted-twice", "each block that a hub delivers is counted twice";
+        BackgroundDropped = "background-dropped", "shares that have not arrived when a call returns are given up";
+        SilentWaitedFor = "silent-waited-for", "every call waits for a hub that kept earlier ones waiting in vain";
+        LastComeFirst = "last-come-first", "of what waits for a hub, the last leaves first";
+        RefillWhenEmpty = "refill-when-empty", "a pool is refilled only when nothing is left in it";
     }
 }
 

@@ -432,6 +432,31 @@ fn pads_that_do_not_go_with_the_shares_are_refused() {
 }
 
 #[test]
+fn a_message_that_is_refused_counts_once_as_what_its_sender_is_told() {
+    let mut scene = scene(4_096);
+    let mut told = BTreeMap::new();
+    // Answers take most of the hub's PSRD, so that there is not enough to sign all refusals.
+    let deposit = scene.deposit(1, 32);
+    let query = query_for(&deposit);
+    scene.ask(vec![Operation::Deposit(deposit)]).unwrap();
+    for _ in 0..30 {
+        scene.ask(vec![Operation::Fetch(query.clone())]).unwrap();
+    }
+    for _ in 0..60 {
+        let error = scene.say(write_operations(&client(), &[]), 0).unwrap_err();
+        let (OpenError::Hint(refusal) | OpenError::Refused(refusal)) = error else {
+            panic!("{error}");
+        };
+        *told.entry(refusal.kind().to_owned()).or_default() += 1;
+    }
+    assert!(
+        told.len() == 2 && told.contains_key("psrd-exhausted"),
+        "{told:?}"
+    );
+    assert_eq!(scene.hub.status(NOW).refused, told);
+}
+
+#[test]
 fn psrd_that_a_body_cannot_need_is_not_looked_at() {
     let mut scene = scene(65_536);
     let allocation = scene.end.spend(60_000).unwrap().into_parts().0;
@@ -473,6 +498,9 @@ fn answers_that_would_be_too_long_are_put_off() {
     );
     let put_off = put_off.count();
     assert!((1..40).contains(&put_off), "{put_off}");
+    let status = scene.hub.status(NOW);
+    assert_eq!(status.refused["too-much-at-once"], put_off as u64);
+    assert_eq!(status.served["fetch"], 40 - put_off as u64);
     assert!(
         replies[..40 - put_off]
             .iter()

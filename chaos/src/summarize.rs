@@ -9,8 +9,10 @@ use crate::campaign::Campaign;
 use crate::coverage::Coverage;
 use crate::outcome::RunOutcome;
 use crate::outcome::effects::Effect;
+use crate::plan::Invariant;
 use crate::summary::{
-    BoundaryPoint, CampaignSummary, Control, CoveragePoint, Distribution, Timeline, Violation,
+    BoundaryPoint, CampaignSummary, Control, CoveragePoint, Distribution, Shares, Timeline,
+    Violation,
 };
 
 /// Violations that are kept of one campaign: more of the same help nobody.
@@ -29,8 +31,7 @@ pub fn summarize(
     let missed = promised.filter(|what| !reached.contains_key(*what));
     let missed = missed.cloned().collect();
     let mut checked = add_up(outcomes, |outcome| &outcome.checked);
-    // With K liars or more, as in a control, the check of blame claims nothing.
-    checked.retain(|name, count| *count > 0 || name != "blame" || campaign.expect.breaks.is_none());
+    checked.retain(|name, count| *count > 0 || claims(name, campaign));
     let breaks = campaign.expect.breaks.as_ref();
     let control = breaks.map(|breaks| control(breaks.get_ref(), outcomes));
     let violations = unexpected(campaign, outcomes, control.as_ref());
@@ -48,6 +49,10 @@ pub fn summarize(
         keys_established: sum(|outcome| outcome.keys_established),
         keys_failed: sum(|outcome| outcome.keys_failed),
         keys_fetched: sum(|outcome| outcome.keys_fetched),
+        calls_owed: sum(|outcome| outcome.calls_owed),
+        excuses: add_up(outcomes, |outcome| &outcome.excuses),
+        excused_percent_max: campaign.excused_percent_max(),
+        shares: shares(outcomes),
         faults: sum(|outcome| outcome.faults),
         lies: sum(|outcome| outcome.lies),
         timeline: drawn.map_or_else(Timeline::default, |outcome| timeline(campaign, outcome)),
@@ -63,6 +68,16 @@ pub fn summarize(
         wall_seconds,
         digest: digest(outcomes),
         coverage: coverage(outcomes),
+    }
+}
+
+/// Whether an invariant claims something in a campaign.
+fn claims(invariant: &str, campaign: &Campaign) -> bool {
+    match Invariant::named(invariant) {
+        // With K liars or more, as in a control, nobody can tell who is right.
+        Some(Invariant::Blame) => campaign.expect.breaks.is_none(),
+        Some(Invariant::Quiet) => campaign.is_calm(),
+        _ => true,
     }
 }
 
@@ -154,6 +169,12 @@ fn add_up(
         *sums.entry(what.clone()).or_default() += count;
     }
     sums
+}
+
+fn shares(outcomes: &[RunOutcome]) -> Shares {
+    let mut sum = Shares::default();
+    outcomes.iter().for_each(|outcome| sum.add(&outcome.shares));
+    sum
 }
 
 fn effects(outcomes: &[RunOutcome]) -> BTreeMap<String, Effect> {

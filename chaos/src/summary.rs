@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use dske_report::text::percent;
 use serde::Serialize;
 
+pub use crate::judge::margin::Shares;
 pub use crate::outcome::boundary::BoundaryPoint;
 use crate::outcome::effects::Effect;
 pub use crate::outcome::timeline::{Mark, MarkKind, Timeline};
@@ -52,6 +54,14 @@ pub struct CampaignSummary {
     pub keys_failed: u64,
     /// Keys that slaves fetched.
     pub keys_fetched: u64,
+    /// Calls to which keys are owed unless there is an excuse.
+    pub calls_owed: u64,
+    /// Excuse → how many of these failed, and were excused by it.
+    pub excuses: BTreeMap<String, u64>,
+    /// How many of 100 calls one excuse may cover, or the campaign is weak.
+    pub excused_percent_max: u64,
+    /// The shares of the keys that masters were given: how many hubs hold one, and what kept it from the others.
+    pub shares: Shares,
     /// Faults injected.
     pub faults: u64,
     /// Lies told by Byzantine hubs.
@@ -213,6 +223,12 @@ impl CampaignSummary {
         !self.control.as_ref().is_none_or(caught)
     }
 
+    /// Whether so many calls are more than one excuse may cover.
+    #[must_use]
+    pub fn is_too_much(&self, calls: u64) -> bool {
+        calls * 100 > self.calls_owed * self.excused_percent_max
+    }
+
     /// Why the campaign proves less than it promises, in plain text. Empty is good.
     #[must_use]
     pub fn weaknesses(&self) -> Vec<String> {
@@ -231,6 +247,15 @@ impl CampaignSummary {
         }
         let silent = self.checked.iter().filter(|(_, times)| **times == 0);
         reasons.extend(silent.map(|(invariant, _)| format!("never evaluated: {invariant}")));
+        let wide = self.excuses.iter();
+        let wide = wide.filter(|(_, calls)| self.is_too_much(**calls));
+        reasons.extend(wide.map(|(excuse, calls)| {
+            format!(
+                "excused too often: {excuse}, {} of all calls, {} % at most",
+                percent(*calls, self.calls_owed),
+                self.excused_percent_max
+            )
+        }));
         reasons
     }
 }

@@ -180,11 +180,7 @@ impl Hub {
             })?;
             peer.end.open(unverified)
         });
-        let refusal = match &opened {
-            Ok(opened) => opened.operations.as_ref().err(),
-            Err(refusal) => Some(refusal),
-        };
-        if let Some(refusal) = refusal {
+        if let Err(refusal) = &opened {
             self.count_refused(refusal);
         }
         opened
@@ -237,15 +233,23 @@ impl Hub {
 
     /// Third step: encrypt and sign.
     pub fn seal(&mut self, client: &NodeName, to: &Bound, replies: Replies) -> Response {
+        let refused = replies.as_ref().err().cloned();
         let sealed = match self.peers.get_mut(client) {
             Some(peer) => peer.end.seal(to, replies),
             None => Err(PoolError::Exhausted { wanted: 0, left: 0 }),
         };
-        sealed.unwrap_or_else(|_| {
-            let refusal = Refusal::PsrdExhausted;
+        // What counts is what the client is told.
+        let (response, refused) = match sealed {
+            Ok(response) => (response, refused),
+            Err(_) => {
+                let refusal = Refusal::PsrdExhausted;
+                (unsigned_refusal(&refusal), Some(refusal))
+            }
+        };
+        if let Some(refusal) = refused {
             self.count_refused(&refusal);
-            unsigned_refusal(&refusal)
-        })
+        }
+        response
     }
 
     /// Erases shares whose time is over.
@@ -340,7 +344,6 @@ impl Hub {
         room: &mut Room,
     ) -> Result<FetchReply<Plain>, Refusal> {
         self.config.check_fetch(client, query)?;
-        *self.served.entry("fetch").or_default() += 1;
         self.store.expire(now);
         let FetchQuery {
             master_sae,
@@ -369,6 +372,7 @@ impl Hub {
             keys: keys.collect(),
         };
         room.take(&reply)?;
+        *self.served.entry("fetch").or_default() += 1;
         // ETSI GS QKD 014 clause 5.4: only keys that are provided are used up. A request for a key that is not there
         // fails as a whole (clause 6.4). A request for whose shares PSRD is missing has just been refused.
         if reply.is_complete() || canary(Canary::PartlyFoundCounts) {

@@ -651,6 +651,27 @@ fn a_hub_that_does_not_answer_gets_few_requests() {
 }
 
 #[test]
+fn what_comes_while_a_silent_hub_is_asked_waits_for_an_attempt_of_its_own() {
+    run(|wire| async move {
+        wire.start_hub();
+        let link = link(&wire);
+        sleep(SECOND).await;
+        wire.is_mute.set(true);
+        let first = deposit(&link, &[1; SHARE_BYTES], None);
+        let second = async {
+            // The first attempt has failed after a second, and the next one will, since it left when the hub was mute.
+            sleep(SECOND * 19 / 10).await;
+            wire.is_mute.set(false);
+            deposit(&link, &[2; SHARE_BYTES], None).await
+        };
+        let (first, second) = futures_util::future::join(first, second).await;
+        stored(first);
+        stored(second);
+        assert_eq!(status(&link).await.retries, 2, "both of the first one");
+    });
+}
+
+#[test]
 fn what_nobody_waits_for_any_more_never_leaves() {
     run(|wire| async move {
         wire.start_hub();

@@ -6,8 +6,7 @@ use super::checker::Checker;
 use super::file::{CampaignFile, ExpectSection};
 use super::value::Range;
 use super::{Campaign, CampaignError, Plans, schedule};
-use crate::plan::Invariant;
-use crate::plan::reached;
+use crate::plan::{Invariant, limits, reached};
 
 /// Reads and checks the text of a campaign. `file` is its name, for errors.
 ///
@@ -95,6 +94,15 @@ impl Checker<'_> {
                 Invariant::names().join(", ")
             );
             return Err(self.error(Some(breaks.span()), &message));
+        }
+        if let Some(percent) = &expect.excused_percent_max {
+            let (what, value) = ("expect.excused_percent_max", *percent.get_ref());
+            self.within(
+                &percent.span(),
+                what,
+                Range::just(value),
+                limits::EXCUSED_PERCENT,
+            )?;
         }
         let known = reached::names();
         for expected in &expect.reached {
@@ -209,6 +217,11 @@ mod tests {
                 "calls_per_second = 1",
                 "calls_per_second = 1\n[expect]\nreached = [\"lie:fib\"]",
                 "x.toml:10: nothing is ever counted as \"lie:fib\"; there are lie:corrupt-share",
+            ),
+            (
+                "calls_per_second = 1",
+                "calls_per_second = 1\n[expect]\nexcused_percent_max = 101",
+                "x.toml:10: expect.excused_percent_max must be 0 to 100, not 101",
             ),
             ("seeds = 1", "seeds = ", "x.toml:2: "),
         ] {

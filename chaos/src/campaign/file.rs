@@ -307,4 +307,6 @@ pub struct ExpectSection {
     pub reached: Vec<Spanned<String>>,
     /// For a negative control: the invariant that it must break.
     pub breaks: Option<Spanned<String>>,
+    /// How many of 100 calls one excuse may cover, or the campaign is weak.
+    pub excused_percent_max: Option<Spanned<u64>>,
 }

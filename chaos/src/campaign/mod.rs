@@ -131,6 +131,27 @@ impl Campaign {
         }
     }
 
+    /// Whether nothing is done to the nodes.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        match &self.plans {
+            Plans::Drawn(drawn) => drawn.faults.is_empty() && drawn.lies.is_none(),
+            Plans::Fixed(plan) => plan.faults.is_empty() && plan.liars.is_empty(),
+        }
+    }
+
+    /// How many of 100 calls one excuse may cover, or the campaign is weak. A schedule may be about nothing but a call that
+    /// is excused.
+    #[must_use]
+    pub fn excused_percent_max(&self) -> u64 {
+        let said = self.expect.excused_percent_max.as_ref();
+        let default = match &self.plans {
+            Plans::Drawn(_) => EXCUSED_PERCENT_MAX,
+            Plans::Fixed(_) => 100,
+        };
+        said.map_or(default, |percent| *percent.get_ref())
+    }
+
     /// The command that replays one of its runs.
     #[must_use]
     pub fn replay_command(&self, seed: u64) -> String {
@@ -175,8 +196,9 @@ pub enum SeedError {
 }
 
 /// The campaigns that come with the command, in the order in which they run.
-const BUILT_IN: [(&str, &str); 19] = [
+const BUILT_IN: &[(&str, &str)] = &[
     ("calm", include_str!("../../campaigns/calm.toml")),
+    ("busy", include_str!("../../campaigns/busy.toml")),
     (
         "partitions",
         include_str!("../../campaigns/partitions.toml"),
@@ -214,6 +236,9 @@ const BUILT_IN: [(&str, &str); 19] = [
     ("storm", include_str!("../../campaigns/storm.toml")),
     ("swarm", include_str!("../../campaigns/swarm.toml")),
 ];
+
+/// How many of 100 calls one excuse may cover in a campaign that does not say otherwise.
+const EXCUSED_PERCENT_MAX: u64 = 5;
 
 /// Largest campaign file that is read, in bytes: a schedule with as many calls, faults and liars as it may have, at
 /// 150 bytes each, fits.

@@ -147,6 +147,10 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         Canary::ExpiryForgotten | Canary::StoreUnbounded | Canary::InFlightForGood => {
             &[Invariant::Bounds]
         }
+        Canary::RetryNeedless | Canary::RefillWhenEmpty => &[Invariant::Quiet],
+        Canary::CountedTwice => &[Invariant::Accounts],
+        Canary::BackgroundDropped => &[Invariant::Margin],
+        Canary::SilentWaitedFor | Canary::LastComeFirst => &[Invariant::Waiting],
         Canary::AccountsForgotten => &[Invariant::Fair],
         Canary::NotFoundEarly
         | Canary::DeadlineIsNotFound

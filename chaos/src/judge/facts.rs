@@ -7,7 +7,7 @@ use dske::crypto::secret::Secret;
 use dske::crypto::shamir::{Share, ShareIndex, interpolate};
 use dske::protocol::batch::{Operation, Reply, operations_of, replies_of};
 use dske::protocol::message::{DepositBody, DepositOutcome, DepositResult, Plain, Withdrawal};
-use dske::protocol::{KeyId, KeyName, Request, Response, SaeId};
+use dske::protocol::{KeyId, KeyName, Refusal, Request, Response, SaeId};
 
 use crate::world::observer::Observation;
 use crate::world::observer::open;
@@ -104,6 +104,36 @@ impl<'a> Facts<'a> {
     pub fn key(&self, key_id: KeyId) -> Option<Secret> {
         let secret = self.secret(key_id)?;
         Some(Secret::from(secret.get(TAG_SECRET_BYTES..)?.to_vec()))
+    }
+
+    /// The links of the clients that run the production code: client, hub.
+    pub fn links(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let cluster = &self.seen.plan.cluster;
+        let hubs = usize::from(cluster.hubs);
+        let clients = 0..usize::from(cluster.clients);
+        clients.flat_map(move |client| (0..hubs).map(move |hub| (client, hub)))
+    }
+
+    /// The keys that masters were given, and when.
+    pub fn established(&self) -> impl Iterator<Item = (KeyId, u64)> {
+        let given = self
+            .seen
+            .calls
+            .iter()
+            .filter(|call| matches!(call.kind, CallKind::Master | CallKind::Greedy));
+        given.flat_map(|call| {
+            let keys = call.outcome.keys().unwrap_or_default();
+            keys.iter().map(|key| (key.id, call.until_us))
+        })
+    }
+
+    /// When a client started, each time.
+    pub fn starts(&self, client: usize) -> impl Iterator<Item = u64> {
+        let lives = (client, 0)..=(client, u32::MAX);
+        self.seen
+            .client_starts
+            .range(lives)
+            .map(|(_, at_us)| *at_us)
     }
 
     /// Calls of one kind.
@@ -223,6 +253,19 @@ pub(crate) fn withdrawn(to: &Request, response: &Response) -> Vec<KeyName> {
         })
     });
     keys.collect()
+}
+
+/// What an answer refuses: the whole request, or operations of it.
+pub(crate) fn refusals(to: &Request, response: &Response) -> Vec<Refusal> {
+    if response.status != 200 {
+        return serde_json::from_slice(&response.body).into_iter().collect();
+    }
+    let replies = replies_of(to, response).into_iter().flatten();
+    let refusals = replies.filter_map(|reply| match reply {
+        Reply::Refused(refusal) => Some(refusal),
+        Reply::Deposit(_) | Reply::Fetch(_) | Reply::Withdraw => None,
+    });
+    refusals.collect()
 }
 
 /// What an answer says of each key that was deposited.

@@ -9,7 +9,7 @@ use dske::protocol::SaeId;
 use dske::protocol::batch::{Operation, Reply, operations_of, replies_of};
 use dske::protocol::message::DepositOutcome;
 
-use super::availability::excuse;
+use super::excuse::excuse;
 use super::facts::withdrawn;
 use super::{Facts, Verdict, Violation};
 use crate::plan::Fault;

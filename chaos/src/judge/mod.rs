@@ -15,17 +15,22 @@
 //! | [`fair`] | what one SAE does within the rules costs the others next to nothing | §6, §9 |
 //! | [`nothing_for_nobody`] | no message leaves for a call that has ended, but for the background delivery that is specified | §5 |
 //! | [`bounded_work`] | searching for keys takes no more work than the calls allow that are under way | §8, §9 |
+//! | [`quiet`] | where nothing goes wrong, nothing is done twice and nothing runs short | §4, §5 |
+//! | [`accounts`] | what a node counts is what its SAEs and the wire saw | |
+//! | [`margin`] | a hub in reach is sent its share of every key that a master is given | §5 |
+//! | [`waiting`] | a call waits for hubs that were prompt, and for no others | §4, §5 |
 //! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
 //! | [`model`] | calls end, liars are blamed, and links register as a model of a client says | §3, §5, §8 |
 //! | [`hub_as_specified`] | a hub answers what the model of a hub says, and holds what the model holds | §3 to §7, §9 |
 //!
-//! [`facts`] are worked out once for all of them; [`violation`] is what they find, with the evidence; [`model`] is the
-//! specification as code.
+//! [`facts`] are worked out once for all of them; [`excuse`] says which failures are legitimate; [`violation`] is what the
+//! checks find, with the evidence; [`model`] is the specification as code.
 //!
 //! What is *not* checked: timing side channels.
 
 pub mod access;
+pub mod accounts;
 pub mod agreement;
 pub mod answered;
 pub mod authentic;
@@ -34,18 +39,22 @@ pub mod blame;
 pub mod bounded_work;
 pub mod bounds;
 pub mod established;
+pub mod excuse;
 pub mod facts;
 pub mod fair;
 pub mod hub_as_specified;
+pub mod margin;
 pub mod model;
 pub mod no_false_key;
 pub mod nothing_for_nobody;
 pub mod one_time;
+pub mod quiet;
 pub mod recovery;
 pub mod secrecy;
 #[cfg(test)]
 mod testing;
 pub mod violation;
+pub mod waiting;
 
 use crate::plan::Invariant;
 pub use facts::Facts;
@@ -120,6 +129,10 @@ pub fn check(invariant: Invariant) -> Check {
         Invariant::Fair => fair::check,
         Invariant::NothingForNobody => nothing_for_nobody::check,
         Invariant::BoundedWork => bounded_work::check,
+        Invariant::Quiet => quiet::check,
+        Invariant::Accounts => accounts::check,
+        Invariant::Margin => margin::check,
+        Invariant::Waiting => waiting::check,
         Invariant::Recovery => recovery::check,
         Invariant::Bounds => bounds::check,
         Invariant::ClientModel => model::client::check,

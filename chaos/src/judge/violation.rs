@@ -7,8 +7,12 @@ use dske::protocol::{KeyId, NodeName, SaeId};
 use dske::psrd::BlockId;
 use dske_uniform::Dependence;
 
+use super::accounts::Miscount;
+use super::margin::NotSent;
 use super::model::client::end::End;
+use super::quiet::Unquiet;
 use super::secrecy::leak::Leak;
+use super::waiting::WrongWait;
 use crate::plan::{Guarantee, Invariant, Lie};
 use crate::world::observer::record::CallKind;
 
@@ -296,6 +300,22 @@ pub enum Violation {
         end: String,
     },
 
+    // Quiet.
+    #[error(transparent)]
+    Unquiet(#[from] Unquiet),
+
+    // Accounts.
+    #[error(transparent)]
+    Miscount(#[from] Miscount),
+
+    // Margin.
+    #[error(transparent)]
+    NotSent(#[from] NotSent),
+
+    // Waiting.
+    #[error(transparent)]
+    WrongWait(#[from] WrongWait),
+
     // Bounds.
     #[error("hub {hub} holds {held} {what}, {max} are allowed")]
     StoreTooFull {
@@ -448,6 +468,10 @@ impl Violation {
             Self::SentForNobody { .. } => Invariant::NothingForNobody,
             Self::TooMuchWork { .. } => Invariant::BoundedWork,
             Self::NotRecovered { .. } => Invariant::Recovery,
+            Self::Unquiet(_) => Invariant::Quiet,
+            Self::Miscount(_) => Invariant::Accounts,
+            Self::NotSent(_) => Invariant::Margin,
+            Self::WrongWait(_) => Invariant::Waiting,
             Self::StoreTooFull { .. }
             | Self::PoolTooFull { .. }
             | Self::NotDrained { .. }

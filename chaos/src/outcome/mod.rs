@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use crate::judge::excuse::{self, is_owed};
+use crate::judge::margin::{self, Shares};
 use crate::judge::violation::Panic;
 use crate::judge::{self, Facts, Violation};
 use crate::plan::{Invariant, Plan, PlannedCall};
@@ -43,6 +45,12 @@ pub struct RunOutcome {
     pub keys_failed: u64,
     /// Keys that all their slaves fetched.
     pub keys_fetched: u64,
+    /// Calls to which keys are owed unless there is an excuse.
+    pub calls_owed: u64,
+    /// Excuse → how many of these failed, and were excused by it.
+    pub excuses: BTreeMap<String, u64>,
+    /// The shares of the keys that masters were given.
+    pub shares: Shares,
     /// Faults injected.
     pub faults: u64,
     /// Lies told.
@@ -87,6 +95,9 @@ impl RunOutcome {
             keys_established,
             keys_failed: requested - keys_fetched,
             keys_fetched,
+            calls_owed: seen.calls.iter().filter(|call| is_owed(call)).count() as u64,
+            excuses: excuse::covered(facts),
+            shares: margin::shares(facts),
             faults: plan.faults.len() as u64,
             lies: seen.lies.len() as u64,
             reached: reached::of(facts),

@@ -31,6 +31,14 @@ named! {
         NothingForNobody = "nothing-for-nobody",
         /// Searching for keys takes no more work than the calls allow that are under way.
         BoundedWork = "bounded-work",
+        /// Where nothing goes wrong, nothing is done twice and nothing runs short.
+        Quiet = "quiet",
+        /// What a node counts is what its SAEs and the wire saw.
+        Accounts = "accounts",
+        /// A hub in reach is sent its share of every key that a master is given.
+        Margin = "margin",
+        /// A call waits for hubs that were prompt, and for no others.
+        Waiting = "waiting",
         /// When the faults are over, everything works again within a bounded time.
         Recovery = "recovery",
         /// Stores stay within their limits, and drain. At the end nothing is in flight.

@@ -76,6 +76,9 @@ pub const STRENGTH: Limit = 1..=10_000;
 /// Messages that a link loses. One that loses all of them is a partition.
 pub const LOSS_PERCENT: Limit = 1..=90;
 
+/// Calls that one excuse may cover.
+pub const EXCUSED_PERCENT: Limit = 0..=100;
+
 /// How many of its answers are lies. A hub that never lies is honest.
 pub const RATE_PERCENT: Limit = 1..=100;
 

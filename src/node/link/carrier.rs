@@ -91,7 +91,10 @@ impl Carrier {
         let sealed = provisioning.supply().seal(client, attempt, batch, reserved);
         let (request, awaited) = sealed?;
         let response = self.send(request).await?;
-        let opened = provisioning.supply().open(&awaited, &response);
+        let is_refilling = provisioning.is_running();
+        let mut supply = provisioning.supply();
+        let opened = supply.open(&awaited, &response, is_refilling);
+        drop(supply);
         provisioning.top_up();
         opened.map_err(LinkError::Response)
     }

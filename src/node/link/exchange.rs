@@ -181,6 +181,7 @@ impl Exchanges {
                 delay *= 2;
             }
             match timeout_at(deadline, attempt(number)).await {
+                Ok(Ok(_)) if canary(Canary::RetryNeedless) && number == 1 => {}
                 Ok(Ok(done)) => return Ok(done),
                 Ok(Err(error)) if error.is_final() => return Err(error),
                 Ok(Err(error)) => last = Some(error),

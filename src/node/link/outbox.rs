@@ -191,6 +191,7 @@ impl Outbox {
         let reserved = batch.iter_mut().find_map(|waiting| waiting.reserved.take());
         let operations = batch.iter().map(|waiting| waiting.load.operation.clone());
         let carried = self.carrier.carry(attempt, operations.collect(), reserved);
+        let latest = self.queue.borrow().number;
         // Sending a reply fails if its caller has given up, which is no loss.
         match carried.await {
             Ok(mut replies) => {
@@ -256,7 +257,11 @@ impl Queue {
         let mut down_left = down_left.min(BATCH_BYTES_MAX);
         let mut batch = Vec::new();
         let mut is_alone = false;
-        while let Some(next) = self.waiting.first_entry() {
+        while let Some(next) = if canary(Canary::LastComeFirst) {
+            self.waiting.last_entry()
+        } else {
+            self.waiting.first_entry()
+        } {
             let Waiting { load, reserved, .. } = next.get();
             is_alone |= reserved.is_some();
             let up = load.operation.share_bytes();

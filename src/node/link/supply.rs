@@ -105,8 +105,12 @@ impl Supply {
 
     /// Whether one of the pools is below its low-water mark.
     pub(super) fn is_low(&self) -> bool {
-        let is_low = |owner| self.left(owner) < self.low_water_bytes;
-        is_low(PoolOwner::Client) || is_low(PoolOwner::Hub)
+        self.is_pool_low(PoolOwner::Client) || self.is_pool_low(PoolOwner::Hub)
+    }
+
+    fn is_pool_low(&self, owner: PoolOwner) -> bool {
+        let left = self.left(owner);
+        left < self.low_water_bytes && (left == 0 || !canary(Canary::RefillWhenEmpty))
     }
 
     pub(super) fn needs_provisioning(&self) -> bool {
@@ -145,7 +149,7 @@ impl Supply {
             self.blocks_wanted = 0;
         }
         let wanted = owner == PoolOwner::Hub && self.blocks_wanted > 0;
-        let suffices = left >= self.low_water_bytes && left >= cost && !wanted;
+        let suffices = !self.is_pool_low(owner) && left >= cost && !wanted;
         if suffices || (canary(Canary::RefillForgotten) && self.counters.refills >= 2) {
             return None;
         }
@@ -155,7 +159,7 @@ impl Supply {
     /// Takes a block that was delivered.
     pub(super) fn add(&mut self, owner: PoolOwner, block: Block) -> Result<(), PoolError> {
         self.end.add(owner, block)?;
-        self.counters.refills += 1;
+        self.counters.refills += 1 + u64::from(canary(Canary::CountedTwice));
         if owner == PoolOwner::Hub {
             self.blocks_wanted = self.blocks_wanted.saturating_sub(1);
         }
@@ -200,11 +204,13 @@ impl Supply {
         Ok((request, awaited))
     }
 
-    /// Verifies and reads a response, and draws conclusions from one that is not accepted.
+    /// Verifies and reads a response, and draws conclusions from one that is not accepted. `is_refilling` says whether a
+    /// block may be on its way.
     pub(super) fn open(
         &mut self,
         awaited: &Awaited,
         response: &Response,
+        is_refilling: bool,
     ) -> Result<Vec<Reply<Plain>>, OpenError> {
         let opened = self
             .end
@@ -214,7 +220,12 @@ impl Supply {
                 error,
                 OpenError::Refused(_) | OpenError::AuthenticMalformed(_)
             ));
-            if self.counters.registrations == awaited.registrations {
+            let names_unknown =
+                matches!(error, OpenError::Allocation(PoolError::UnknownBlock { .. }));
+            if names_unknown && is_refilling {
+                // The hub may answer with a block as soon as it has drawn it. If it is lost on its way, the refill fails.
+                reached(Mark::AnswerAhead);
+            } else if self.counters.registrations == awaited.registrations {
                 self.learn_from_error(error, awaited.attempt);
             } else {
                 // What belongs to an earlier registration does no harm to the present one.
@@ -245,6 +256,84 @@ impl Supply {
     pub(super) fn learn_from_refusal(&mut self, refusal: &Refusal, attempt: u32) {
         if *refusal == Refusal::PsrdExhausted {
             self.blocks_wanted += attempt;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::time::Duration;
+
+    use rand::SeedableRng;
+    use rand::rngs::ChaCha12Rng;
+
+    use super::*;
+    use crate::crypto::shamir::{ShareIndex, Sharing};
+    use crate::protocol::hub::{Hub, HubConfig, PsrdRequest, RegistrationRequest};
+    use crate::protocol::message::Withdrawal;
+    use crate::protocol::store::StoreLimits;
+
+    const BLOCK_BYTES: usize = 1_024;
+
+    fn hub(client: &NodeName) -> Hub {
+        let saes = BTreeSet::from(["a".parse().unwrap()]);
+        let config = HubConfig {
+            name: "hub".parse().unwrap(),
+            x: ShareIndex::new(1).unwrap(),
+            sharing: Sharing::new(1, 1).unwrap(),
+            clients: BTreeMap::from([(client.clone(), saes)]),
+            store: StoreLimits {
+                shares_max: 10,
+                bytes_max: 1 << 20,
+                ttl: Duration::from_secs(60),
+                linger: Duration::from_secs(5),
+                background: Duration::from_secs(20),
+            },
+            block_bytes: BLOCK_BYTES,
+        };
+        Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(1)))
+    }
+
+    #[test]
+    fn an_answer_that_is_faster_than_its_block_does_not_void_the_registration() {
+        let client: NodeName = "a".parse().unwrap();
+        for is_refilling in [true, false] {
+            let mut hub = hub(&client);
+            let request = RegistrationRequest {
+                client: client.clone(),
+                start: None,
+            };
+            let registration = hub.register(&request).unwrap().registration;
+            let mut deliver = |owner| {
+                let request = PsrdRequest {
+                    client: client.clone(),
+                    registration,
+                    owner,
+                    size: BLOCK_BYTES,
+                };
+                hub.deliver_psrd(&request).unwrap()
+            };
+            let mut supply = Supply::new(100);
+            supply.register(registration);
+            let up = deliver(PoolOwner::Client);
+            supply.add(PoolOwner::Client, up).unwrap();
+            // On its way.
+            let _down = deliver(PoolOwner::Hub);
+            let withdrawal = Operation::Withdraw(Withdrawal {
+                client: client.clone(),
+                master_sae: "a".parse().unwrap(),
+                key_ids: vec![],
+            });
+            let sealed = supply.seal(&client, 1, vec![withdrawal], None);
+            let (request, awaited) = sealed.unwrap();
+            let response = hub.handle(Duration::ZERO, &request);
+            let error = supply.open(&awaited, &response, is_refilling).unwrap_err();
+            assert!(
+                matches!(error, OpenError::Allocation(PoolError::UnknownBlock { .. })),
+                "{error}"
+            );
+            assert_eq!(supply.is_registered(), is_refilling);
         }
     }
 }

@@ -12,7 +12,7 @@ use dske::protocol::message::{
 };
 use dske::protocol::{KeyId, KeyName};
 
-use super::super::availability::was_down;
+use super::super::excuse::was_down;
 use super::super::facts::{SentDeposit, deposit_results, withdrawn};
 use super::super::violation::Untakable;
 use super::super::{Facts, Verdict, Violation};

@@ -8,7 +8,9 @@ use dske_report::{ReportError, footer, frame, replace, write_json};
 use maud::{Markup, html};
 
 use super::changes::{self, Before};
-use super::{boundary, campaign, coverage, effects, overview, uncovered, verdict::judge};
+use super::{
+    boundary, campaign, coverage, effects, excuses, margin, overview, uncovered, verdict::judge,
+};
 use crate::summary::Resilience;
 
 /// The files that [`write()`] made.
@@ -60,6 +62,8 @@ pub fn page(summary: &Resilience, before: &Before) -> String {
         (beside::hints())
         (boundary::section(summary))
         (effects::section(summary))
+        (excuses::section(summary))
+        (margin::section(summary))
         (coverage::section(summary))
         (changes::section(summary, before))
         (uncovered::section())

@@ -1,7 +1,7 @@
 //! What each invariant says, in plain words.
 
 /// An invariant's name as campaigns write it, and what it promises.
-pub(super) const KNOWN: [(&str, &str); 16] = [
+pub(super) const KNOWN: &[(&str, &str)] = &[
     (
         "agreement",
         "All sides get the same key under a key ID, bit by bit, and no two keys are the same.",
@@ -53,6 +53,22 @@ pub(super) const KNOWN: [(&str, &str); 16] = [
     (
         "bounded-work",
         "Searching for keys takes no more work than the calls allow that are under way.",
+    ),
+    (
+        "quiet",
+        "Where nothing goes wrong, nothing is done twice and nothing runs short.",
+    ),
+    (
+        "accounts",
+        "What a node counts is what its SAEs and the network saw.",
+    ),
+    (
+        "margin",
+        "A hub that can be reached is sent its share of every key, although K would do.",
+    ),
+    (
+        "waiting",
+        "A call waits for hubs that were prompt, and for no others.",
     ),
     (
         "recovery",

@@ -12,6 +12,8 @@
 //! | `boundary`, `boundary_chart` | success against hubs down and lying, beside the theoretical N−K |
 //! | `coverage` | what more seeds still bring |
 //! | `effects` | what the faults did |
+//! | `excuses` | which failures were excused |
+//! | `margin` | how many hubs hold the shares of each key |
 //! | `changes` | what changed since the previous report |
 //! | `uncovered` | what is not covered |
 //! | `campaign` | one section for each campaign |
@@ -26,9 +28,11 @@ mod campaign;
 mod changes;
 mod coverage;
 mod effects;
+mod excuses;
 mod index;
 mod invariants;
 mod latency;
+mod margin;
 mod overview;
 mod selftest;
 pub mod sweep;

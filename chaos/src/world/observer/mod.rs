@@ -65,6 +65,23 @@ pub struct ClientWork {
     pub bytes: u64,
 }
 
+/// The PSRD that a client had for a hub when it was asked.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolsSeen {
+    /// When it was asked, in microseconds.
+    pub asked_us: u64,
+    /// When the answer came.
+    pub at_us: u64,
+    /// Index of the client.
+    pub client: usize,
+    /// Index of the hub.
+    pub hub: usize,
+    /// Bytes left for requests.
+    pub up_bytes: usize,
+    /// Bytes left for answers.
+    pub down_bytes: usize,
+}
+
 /// Everything that happened in a run.
 pub struct Observation {
     /// What was drawn before the run.
@@ -101,6 +118,8 @@ pub struct Observation {
     pub client_polls: BTreeMap<(usize, u32), u64>,
     /// The work of searching that each life of each client had done by the times when it was asked, in order of time.
     pub client_work: Vec<ClientWork>,
+    /// The pools of the clients as they were polled, in order of time.
+    pub pools: Vec<PoolsSeen>,
     /// Every message by the outsider or the rogue client.
     pub attacks: Vec<Attack>,
     /// What is no message, call or lie.
@@ -142,6 +161,7 @@ impl Observer {
             client_statuses: BTreeMap::new(),
             client_polls: BTreeMap::new(),
             client_work: Vec::new(),
+            pools: Vec::new(),
             attacks: Vec::new(),
             notes: Vec::new(),
             marks: Vec::new(),

@@ -14,7 +14,7 @@ use dske_testbed::sim::net::http_client;
 
 use crate::world::clock::{now_us, sleep_until_ms};
 use crate::world::observer::record::NoteKind;
-use crate::world::observer::{ClientWork, Observer};
+use crate::world::observer::{ClientWork, Observer, PoolsSeen};
 
 /// Between two polls, in milliseconds.
 const INTERVAL_MS: u64 = 1_000;
@@ -74,6 +74,14 @@ async fn poll_client(node: &EtsiClient, client: usize, observer: &Observer) {
     let mut seen = observer.see();
     for peer in &status.hubs {
         let hub = usize::from(peer.x.get()) - 1;
+        seen.pools.push(PoolsSeen {
+            asked_us,
+            at_us: now_us(),
+            client,
+            hub,
+            up_bytes: peer.link.up_bytes_left,
+            down_bytes: peer.link.down_bytes_left,
+        });
         if peer.blame.is_empty() {
             continue;
         }
