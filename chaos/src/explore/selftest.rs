@@ -146,7 +146,7 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         Canary::RetryNeedless | Canary::RefillWhenEmpty => &[Invariant::Quiet],
         Canary::CountedTwice => &[Invariant::Accounts],
         Canary::BackgroundDropped => &[Invariant::Margin],
-        Canary::SilentWaitedFor | Canary::LastComeFirst => &[Invariant::Waiting],
+        Canary::SilentWaitedFor => &[Invariant::Waiting],
         Canary::AccountsForgotten => &[Invariant::Fair],
         Canary::SentForNobody => &[Invariant::NothingForNobody],
         Canary::SearchUnbounded => &[Invariant::BoundedWork],
