@@ -144,7 +144,6 @@ named! {
         CountedTwice = "counted-twice", "each block that a hub delivers is counted twice";
         BackgroundDropped = "background-dropped", "shares that have not arrived when a call returns are given up";
         SilentWaitedFor = "silent-waited-for", "every call waits for a hub that kept earlier ones waiting in vain";
-        LastComeFirst = "last-come-first", "of what waits for a hub, the last leaves first";
         RefillWhenEmpty = "refill-when-empty", "a pool is refilled only when nothing is left in it";
     }
 }

@@ -150,7 +150,7 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         Canary::RetryNeedless | Canary::RefillWhenEmpty => &[Invariant::Quiet],
         Canary::CountedTwice => &[Invariant::Accounts],
         Canary::BackgroundDropped => &[Invariant::Margin],
-        Canary::SilentWaitedFor | Canary::LastComeFirst => &[Invariant::Waiting],
+        Canary::SilentWaitedFor => &[Invariant::Waiting],
         Canary::AccountsForgotten => &[Invariant::Fair],
         Canary::NotFoundEarly
         | Canary::DeadlineIsNotFound

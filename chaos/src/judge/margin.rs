@@ -1,8 +1,8 @@
 //! Margin: a hub that is in reach while its share is on the way is sent it, although K hubs would do.
 //!
 //! A share goes out until five attempts have failed (`docs/protocol.md` §5), in the background once the call is over. The
-//! last attempt cannot begin before all pauses are over, and joins no request that is older than the time for one. So what
-//! happens before that does not keep the share away.
+//! last attempt cannot begin before all pauses are over, and joins no request that has left before. So what is over by then,
+//! and has settled, does not keep the share away.
 
 use std::collections::BTreeMap;
 
@@ -137,8 +137,7 @@ fn each_share(facts: &Facts<'_>, mut share: impl FnMut(&Call, KeyId, usize)) {
 fn last_attempt_ms(facts: &Facts<'_>, call: &Call) -> (u64, u64) {
     let cluster = &facts.seen.plan.cluster;
     let begins_ms = call.from_us / 1000 + PAUSES_MS;
-    // The request that it joins, and what has to settle before that.
-    let from_ms = begins_ms.saturating_sub(cluster.request_timeout_ms + facts.settle_ms());
+    let from_ms = begins_ms.saturating_sub(facts.settle_ms());
     let attempts_ms = 5 * cluster.request_timeout_ms;
     let until_ms = begins_ms + attempts_ms + LAST_WAYS * cluster.latency_ms.1;
     (from_ms, until_ms)
@@ -192,7 +191,7 @@ mod tests {
     use crate::world::observer::record::Message;
 
     /// A key is established at 5.000 s, and one hub is never heard. A request may take 500 ms, so that the hub has to be in
-    /// reach from 4.250 s on.
+    /// reach from 4.750 s on.
     fn without_one(hub: usize, plan: impl FnOnce(&mut Plan)) -> Scene {
         let mut scene = Scene::new(plan);
         scene.establish(0, 5_000);
@@ -231,7 +230,7 @@ mod tests {
     fn a_hub_in_reach_that_was_sent_nothing_is_seen() {
         for plan in [
             Box::new(|_: &mut Plan| {}) as Box<dyn FnOnce(&mut Plan)>,
-            Box::new(|plan| plan.faults.push(held(3, 3_000, 4_250))),
+            Box::new(|plan| plan.faults.push(held(3, 3_000, 4_750))),
             Box::new(|plan| plan.faults.push(held(2, 3_000, 9_000))),
         ] {
             let broken = without_one(3, plan).judge(check).broken;
@@ -246,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_hub_that_was_out_of_reach_is_excused_and_the_reason_is_counted() {
-        let scene = without_one(3, |plan| plan.faults.push(held(3, 3_000, 4_251)));
+        let scene = without_one(3, |plan| plan.faults.push(held(3, 3_000, 4_751)));
         scene.judge(check).must_hold();
         let shares = shares_of(&scene);
         assert_eq!((shares.expected, shares.held), (10, 8));

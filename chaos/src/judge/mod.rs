@@ -18,7 +18,7 @@
 //! | [`quiet`] | where nothing goes wrong, nothing is done twice and nothing runs short | §4, §5 |
 //! | [`accounts`] | what a node counts is what its SAEs and the wire saw | |
 //! | [`margin`] | a hub in reach is sent its share of every key that a master is given | §5 |
-//! | [`waiting`] | a call waits for hubs that were prompt, and for no others | §4, §5 |
+//! | [`waiting`] | a call waits for hubs that were prompt, and for no others | §5 |
 //! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
 //! | [`model`] | calls end, liars are blamed, and links register as a model of a client says | §3, §5, §8 |

@@ -97,7 +97,7 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
 }
 
 /// Whether nothing is done to the nodes, and no request or call comes anywhere near its time-out.
-pub(super) fn is_calm(plan: &Plan) -> bool {
+fn is_calm(plan: &Plan) -> bool {
     let cluster = &plan.cluster;
     let links = cluster.link_latency_ms.iter().flatten();
     let way_ms = links.chain([&cluster.latency_ms]).map(|way| way.1).max();
@@ -254,7 +254,7 @@ fn pools(facts: &Facts<'_>, verdict: &mut Verdict) {
 }
 
 /// Whether the SAEs of a client never ask, while a refill is on its way, for more than the low-water mark covers.
-pub(super) fn low_water_suffices(facts: &Facts<'_>, client: usize) -> bool {
+fn low_water_suffices(facts: &Facts<'_>, client: usize) -> bool {
     let plan = &facts.seen.plan;
     let refill_us = (REFILL_WAYS * plan.cluster.latency_ms.1 + MARGIN_MS) * 1000;
     let cost = |call: &Call| {

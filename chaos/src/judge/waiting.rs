@@ -2,16 +2,13 @@
 //!
 //! Once K hubs hold the keys of a call, it ends when all others have answered, too, or when the grace period is over. A hub
 //! that kept an earlier call waiting in vain is left out of this wait, until it has answered within the grace period of a
-//! later call. And where nothing goes wrong, what has waited longest for a hub leaves first (§4).
+//! later call.
 //!
 //! What a client does is seen where its messages pass, and what an SAE is told where it arrives. Between the two lies a way
 //! through the network, which is why a hub may be surely slow, surely prompt, or neither: `calls` tells which.
 
 mod calls;
 
-use std::collections::BTreeMap;
-
-use super::quiet::{is_calm, low_water_suffices};
 use super::{Facts, Verdict};
 use calls::{MasterCall, MasterCalls};
 
@@ -21,7 +18,7 @@ const MARGIN_US: u64 = 20_000;
 /// A failed exchange takes longer than this: all pauses between its attempts together.
 const PAUSES_US: u64 = 750_000;
 
-/// A call that ended too late or too soon, or a share that left too late.
+/// A call that ended too late or too soon.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -47,15 +44,6 @@ pub enum WrongWait {
         after_ms: u64,
         grace_ms: u64,
     },
-    #[error(
-        "a share of call {call} left client {client} for hub {hub} behind one that was asked for {later_ms} ms later"
-    )]
-    Overtaken {
-        call: u32,
-        client: usize,
-        hub: usize,
-        later_ms: u64,
-    },
 }
 
 /// Checks every call of a master that was given keys.
@@ -68,7 +56,6 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
             wait(facts, &calls, call, &mut verdict);
         }
     }
-    order(facts, &mut verdict);
     verdict
 }
 
@@ -110,47 +97,11 @@ fn wait(facts: &Facts<'_>, calls: &MasterCalls<'_>, given: &MasterCall<'_>, verd
     }
 }
 
-/// Where nothing goes wrong and nothing waits for PSRD, shares leave in the order in which they were asked for.
-fn order(facts: &Facts<'_>, verdict: &mut Verdict) {
-    let plan = &facts.seen.plan;
-    if !is_calm(plan) {
-        return;
-    }
-    let mut asked = BTreeMap::new();
-    for client in (0..usize::from(plan.cluster.clients)).filter(|c| low_water_suffices(facts, *c)) {
-        let calls = facts.seen.calls.iter().filter(|call| call.client == client);
-        for call in calls {
-            let keys = call.outcome.keys().unwrap_or_default();
-            asked.extend(keys.iter().map(|key| ((client, key.id), call)));
-        }
-    }
-    // Each call reaches its client a way after its SAE makes it.
-    let slack_us = 1_000 * (plan.cluster.latency_ms.1 - plan.cluster.latency_ms.0) + MARGIN_US;
-    let mut latest: BTreeMap<(usize, usize), u64> = BTreeMap::new();
-    for deposit in &facts.deposits {
-        let first = deposit.body.keys.first();
-        let call = first.and_then(|key| asked.get(&(deposit.client, key.key_id)));
-        let Some(call) = call else { continue };
-        let latest_us = latest.entry((deposit.client, deposit.hub)).or_default();
-        let later_us = latest_us.saturating_sub(call.from_us);
-        verdict.expect(later_us <= slack_us, deposit.at_us, || {
-            WrongWait::Overtaken {
-                call: call.id,
-                client: deposit.client,
-                hub: deposit.hub,
-                later_ms: later_us / 1000,
-            }
-            .into()
-        });
-        *latest_us = call.from_us.max(*latest_us);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{MASTER, Scene};
     use super::*;
-    use crate::world::observer::record::{CallKind, Key, Outcome, Seen};
+    use crate::world::observer::record::{CallKind, Seen};
 
     /// A key is established, and the SAE has it so many milliseconds later. Of some hubs the client hears that much later than
     /// of others, or never.
@@ -250,26 +201,6 @@ mod tests {
                 call(&mut scene, 3, 3_000, 10, &[(4, None)]);
             }
             scene.judge(check).must_hold();
-        }
-    }
-
-    #[test]
-    fn what_was_asked_for_first_leaves_first() {
-        let asked = |scene: &Scene, id: u32, keys: &[Key], from_ms: u64| {
-            let mut seen = scene.see();
-            let mut calls = seen.calls.iter_mut();
-            let call = calls.find(|call| call.id == id).unwrap();
-            assert!(matches!(&call.outcome, Outcome::Keys(given) if given.len() == keys.len()));
-            call.from_us = from_ms * 1000;
-        };
-        for (from_ms, is_right) in [(1_073, true), (1_072, false)] {
-            let mut scene = Scene::new(|_| {});
-            let first = scene.establish(0, 1_100);
-            let second = scene.establish(1, 1_101);
-            asked(&scene, 0, &first, 1_100);
-            asked(&scene, 1, &second, from_ms);
-            let broken = scene.judge(check).broken;
-            assert_eq!(broken.len(), if is_right { 0 } else { 5 }, "{broken:?}");
         }
     }
 }

@@ -257,11 +257,7 @@ impl Queue {
         let mut down_left = down_left.min(BATCH_BYTES_MAX);
         let mut batch = Vec::new();
         let mut is_alone = false;
-        while let Some(next) = if canary(Canary::LastComeFirst) {
-            self.waiting.last_entry()
-        } else {
-            self.waiting.first_entry()
-        } {
+        while let Some(next) = self.waiting.first_entry() {
             let Waiting { load, reserved, .. } = next.get();
             is_alone |= reserved.is_some();
             let up = load.operation.share_bytes();

@@ -107,7 +107,7 @@ impl<'a> MasterCalls<'a> {
             in_time,
             started_us: facts.starts(client).collect(),
             honest_us: lies
-                .map(|liar| liar.until_ms * 1000)
+                .map(|liar| liar.until_ms.saturating_mul(1000))
                 .max()
                 .unwrap_or_default(),
             way_us,
