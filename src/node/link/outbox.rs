@@ -191,7 +191,6 @@ impl Outbox {
         let reserved = batch.iter_mut().find_map(|waiting| waiting.reserved.take());
         let operations = batch.iter().map(|waiting| waiting.load.operation.clone());
         let carried = self.carrier.carry(attempt, operations.collect(), reserved);
-        let latest = self.queue.borrow().number;
         // Sending a reply fails if its caller has given up, which is no loss.
         match carried.await {
             Ok(mut replies) => {
