@@ -95,6 +95,7 @@ impl Counters {
             x = ShareIndex::new(x.get() % 3 + 1).unwrap_or(x);
         }
         let hub = self.blamed.entry(x).or_default();
-        *hub.entry(what.kind().to_owned()).or_default() += 1 + u64::from(canary(Canary::BlamedTwice));
+        *hub.entry(what.kind().to_owned()).or_default() +=
+            1 + u64::from(canary(Canary::BlamedTwice));
     }
 }
