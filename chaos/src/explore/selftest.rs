@@ -159,7 +159,7 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         | Canary::ClaimsKept
         | Canary::RegisteredForNothing
         | Canary::GraceForgotten
-        | Canary::OneMoreAttempt => &[Invariant::ClientModel],
+        | Canary::OneMoreAttempt => &[Invariant::ClientAsSpecified],
         Canary::RepeatRenews
         | Canary::ErasedAfterFirst
         | Canary::PartlyFoundCounts

@@ -135,7 +135,7 @@ pub fn check(invariant: Invariant) -> Check {
         Invariant::Waiting => waiting::check,
         Invariant::Recovery => recovery::check,
         Invariant::Bounds => bounds::check,
-        Invariant::ClientModel => model::client::check,
+        Invariant::ClientAsSpecified => model::client::check,
         Invariant::HubAsSpecified => hub_as_specified::check,
     }
 }

@@ -482,7 +482,7 @@ impl Violation {
             | Self::OtherKeysThanModel { .. }
             | Self::BlamedOutsideModel { .. }
             | Self::NeedlessRegistration { .. }
-            | Self::TooManyAttempts { .. } => Invariant::ClientModel,
+            | Self::TooManyAttempts { .. } => Invariant::ClientAsSpecified,
             Self::AnsweredOtherwise { .. } | Self::CountsOtherwise { .. } => {
                 Invariant::HubAsSpecified
             }

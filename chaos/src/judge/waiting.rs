@@ -141,6 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_after_which_the_hub_is_asked_again_is_none() {
+        let mut scene = Scene::new(|_| {});
+        call(&mut scene, 0, 1_000, 70, &[]);
+        let body = scene.last_deposit(4);
+        let verdict = scene.judge(check);
+        verdict.must_break("call 0 at client 0 ended 67 ms after the last answer");
+        scene.deposit_again(4, 1_055, &body);
+        scene.judge(check).must_hold();
+    }
+
+    #[test]
     fn a_silent_hub_is_waited_for_once() {
         let mut scene = Scene::new(|_| {});
         call(&mut scene, 0, 1_000, 210, &[(4, None)]);

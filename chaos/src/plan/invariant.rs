@@ -44,7 +44,7 @@ named! {
         /// Stores stay within their limits, and drain. At the end nothing is in flight.
         Bounds = "bounds",
         /// Calls end, liars are blamed, and links register as the model of a client says.
-        ClientModel = "client-model",
+        ClientAsSpecified = "client-as-specified",
         /// A hub answers what the model of a hub says, and holds what the model holds.
         HubAsSpecified = "hub-as-specified",
     }

@@ -281,7 +281,7 @@ mod tests {
         let config = HubConfig {
             name: "hub".parse().unwrap(),
             x: ShareIndex::new(1).unwrap(),
-            sharing: Sharing::new(1, 1).unwrap(),
+            sharing: Sharing::new(2, 2).unwrap(),
             clients: BTreeMap::from([(client.clone(), saes)]),
             store: StoreLimits {
                 shares_max: 10,

@@ -146,9 +146,13 @@ mod tests {
         ends_otherwise(1, says(400, "has been handed out"))
             .judge(check)
             .must_break("had to end as the model says (in no way, or sooner)");
-        ends_otherwise(0, refused())
-            .judge(check)
-            .must_break("had to end as the model says");
+        // Nor could its slave have keys that no master was given.
+        let broken = ends_otherwise(0, refused()).judge(check).broken;
+        let said = broken[0].violation.to_string();
+        assert!(
+            said.contains("call 0 (Master at client 0) had to end as the model says (keys)"),
+            "{said}"
+        );
         ends_otherwise(1, unknown()).judge(check).must_hold();
     }
 

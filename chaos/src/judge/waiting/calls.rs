@@ -6,7 +6,7 @@ use dske::protocol::KeyId;
 use dske::protocol::message::DepositOutcome;
 
 use super::super::Facts;
-use super::super::facts::deposit_results;
+use super::super::facts::{SentDeposit, deposit_results};
 use super::{MARGIN_US, PAUSES_US};
 use crate::world::observer::open;
 use crate::world::observer::record::{Call, CallKind, Outcome, Seen};
@@ -167,8 +167,11 @@ impl<'a> MasterCalls<'a> {
     }
 }
 
-/// Key → hub → what the client first heard of its share. Of a call's keys, all are asked for and answered together.
+/// Key → hub → what the client first heard of its share, and did not ask again. An answer that it could not accept, for example
+/// because the block that it is signed with had not arrived yet, is none. Of a call's keys, all are asked for and answered
+/// together.
 fn answers(facts: &Facts<'_>, client: usize) -> BTreeMap<KeyId, BTreeMap<usize, Answer>> {
+    let last_sent = last_sent(facts, client);
     let mut answers: BTreeMap<KeyId, BTreeMap<usize, Answer>> = BTreeMap::new();
     for message in &facts.seen.messages {
         let Seen::Heard { to, response } = &message.what else {
@@ -179,6 +182,10 @@ fn answers(facts: &Facts<'_>, client: usize) -> BTreeMap<KeyId, BTreeMap<usize, 
             continue;
         }
         for result in deposit_results(to, response) {
+            let sent_us = last_sent.get(&(message.hub, result.key_id));
+            if sent_us.is_some_and(|sent_us| message.at_us < *sent_us) {
+                continue;
+            }
             let answer = Answer {
                 at_us: message.at_us,
                 is_stored: result.outcome == DepositOutcome::Stored,
@@ -203,4 +210,14 @@ fn first_sent(facts: &Facts<'_>, client: usize) -> BTreeMap<KeyId, u64> {
         }
     }
     sent
+}
+
+/// Hub and key → when its share last left the client.
+fn last_sent(facts: &Facts<'_>, client: usize) -> BTreeMap<(usize, KeyId), u64> {
+    let own = |deposit: &&SentDeposit<'_>| deposit.client == client;
+    let sent = facts.deposits.iter().filter(own).flat_map(|deposit| {
+        let keys = deposit.body.keys.iter();
+        keys.map(|key| ((deposit.hub, key.key_id), deposit.at_us))
+    });
+    sent.collect()
 }

@@ -79,7 +79,7 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
         "Stores and queues stay within their limits, and drain.",
     ),
     (
-        "client-model",
+        "client-as-specified",
         "What hubs answer determines how each call ends, with which keys, and whom the client blames how often.",
     ),
     (
