@@ -42,7 +42,7 @@ fn bugs_are_seen_by_the_invariants_that_they_break_whatever_the_number_of_jobs()
     assert_eq!(alone[0]["canary"], "handed-out-twice");
     assert_eq!(
         alone[0]["caught"]["invariants"],
-        serde_json::json!(["access"])
+        json!(["access", "client-as-specified"])
     );
     let shrunk = &alone[0]["caught"];
     assert_eq!(
