@@ -533,7 +533,7 @@ fn what_the_whole_protocol_shares_is_uniform_together() {
 
 /// What is found when a dealer shares the keys of many calls, with K = 3. It is told the number of the key within its call,
 /// and given the secret.
-fn found_of(dealer: &mut dyn FnMut(usize, &[u8], &mut ChaCha20Rng) -> Vec<Share>) -> Vec<String> {
+fn found_of(dealer: &mut impl FnMut(usize, &[u8], &mut ChaCha20Rng) -> Vec<Share>) -> Vec<String> {
     let mut rng = ChaCha20Rng::seed_from_u64(4);
     let mut keys = Vec::new();
     for call in 0..CALLS {

@@ -152,7 +152,7 @@ fn the_same_coefficients_for_all_keys_of_a_call_are_seen() {
     let mut first = None;
     let draw = &mut |rng: &mut ChaCha12Rng, number: usize| {
         let mut degrees = uniform(rng);
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             first = Some(degrees[1..].to_vec());
         } else if let Some(first) = &first {
             degrees[1..].clone_from_slice(first);

@@ -80,11 +80,11 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
     ),
     (
         "client-as-specified",
-        "What hubs answer determines how each call ends, with which keys, and whom the client blames how often.",
+        "Every call ends as a model of a client says, with its keys, and with its blame.",
     ),
     (
         "hub-as-specified",
-        "Every answer of a hub, and all that it holds, is what the specification says.",
+        "A hub answers what a model of a hub says, and holds what the model holds.",
     ),
 ];
 

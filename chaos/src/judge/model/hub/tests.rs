@@ -275,7 +275,8 @@ fn a_deposit_is_checked_in_the_order_of_the_specification() {
     let mut scene = Scene::new();
     let mut body = body("carol", 1, 7, &["celia", "celia"]);
     // From the last to the first check: each hides those before.
-    let steps: [(fn(&mut DepositBody<Plain>), Refusal); 6] = [
+    type Change = fn(&mut DepositBody<Plain>);
+    let steps: [(Change, Refusal); 6] = [
         (|body| body.size = 17, AUTHENTIC_MALFORMED),
         (|body| body.size = KEY_BYTES_MAX + 1, OUT_OF_LIMITS),
         (|body| body.slave_saes.clear(), OUT_OF_LIMITS),
