@@ -142,8 +142,8 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         | Canary::KeyIdAlone
         | Canary::HandedOutTwice
         | Canary::ClaimsForgotten
-        | Canary::StartTrusted
-        | Canary::RepeatToAnyone => &[Invariant::Access],
+        | Canary::StartTrusted => &[Invariant::Access],
+        Canary::RepeatToAnyone => &[Invariant::Access, Invariant::HubAsSpecified],
         Canary::ExpiryForgotten | Canary::StoreUnbounded | Canary::InFlightForGood => {
             &[Invariant::Bounds]
         }
