@@ -23,6 +23,15 @@ sweep *ARGS:
 selftest *ARGS:
     cargo chaos selftest {{ARGS}}
 
+# See which lines of the nodes the campaigns reach: writes reports/lines.html (needs cargo-llvm-cov)
+lines:
+    cargo llvm-cov run --package dske-chaos --bin chaos --lcov --output-path reports/campaigns.lcov -- --no-shrink
+    cargo chaos lines reports/campaigns.lcov
+
+# Change the code of crypto, psrd and protocol in small ways, and see which changes no test notices (needs cargo-mutants)
+mutants *ARGS:
+    cargo mutants {{ARGS}}
+
 # Search for what breaks, for as long as you like: just soak --minutes 60
 soak *ARGS:
     cargo chaos soak {{ARGS}}

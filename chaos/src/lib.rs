@@ -21,6 +21,7 @@
 //! | [`judge`] | what must hold, one property a file |
 //! | [`outcome`] | what is kept of a run |
 //! | [`summary`], [`coverage`], [`mod@summarize`] | what finished campaigns say |
+//! | [`lines`] | which lines of the nodes campaigns reach |
 //! | [`explore`] | many runs: seeds, soak, shrink, self-test, sweep |
 //! | [`tell`] | what people see: reports, one run drawn out, the tables of the command |
 //! | [`cli`] | the command |
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod coverage;
 pub mod explore;
 pub mod judge;
+pub mod lines;
 pub mod outcome;
 pub mod plan;
 pub mod summarize;

@@ -35,6 +35,13 @@ pub const SWEEP: Page = Page {
     command: "cargo chaos sweep",
 };
 
+/// The page of reached lines.
+pub const LINES: Page = Page {
+    file: "lines.html",
+    shows: "Which lines of the nodes the campaigns reach, and why not the others",
+    command: "just lines",
+};
+
 /// The page of the measured throughput.
 pub const THROUGHPUT: Page = Page {
     file: "throughput.html",
@@ -49,7 +56,7 @@ pub const GROWTH: Page = Page {
     command: "cargo bench --bench growth",
 };
 
-const ALL: [Page; 4] = [SELFTEST, SWEEP, THROUGHPUT, GROWTH];
+const ALL: [Page; 5] = [SELFTEST, LINES, SWEEP, THROUGHPUT, GROWTH];
 
 impl Page {
     /// What the report says where the page does not exist.

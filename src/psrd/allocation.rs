@@ -405,11 +405,18 @@ mod tests {
             (format!("{ID}:1:٢"), FragmentPart::Size),
             (format!("{ID}:1:02"), FragmentPart::Size),
         ] {
-            let refused = text.parse::<Allocation>();
+            let refused = text.parse::<Allocation>().unwrap_err();
             assert!(
-                matches!(refused, Err(AllocationError::Malformed { part: p, .. }) if p == part),
+                matches!(refused, AllocationError::Malformed { part: p, .. } if p == part),
                 "{text}: {refused:?}"
             );
+            let named = match part {
+                FragmentPart::Parts => "list of parts",
+                FragmentPart::Block => "block id",
+                FragmentPart::Start => "start",
+                FragmentPart::Size => "size",
+            };
+            assert!(refused.to_string().contains(named), "{refused}");
         }
         assert_eq!("".parse::<Allocation>(), Err(AllocationError::Empty));
         assert_eq!(

@@ -1,6 +1,7 @@
 //! The `cargo chaos` command line.
 
 pub mod failures;
+mod lines;
 mod replay;
 mod self_test;
 mod shrinking;
@@ -24,6 +25,7 @@ use crate::cli::failures::Failures;
 use crate::explore::interrupt;
 use crate::explore::run::run;
 use crate::explore::runner::run_seeds;
+use crate::lines::LinesError;
 use crate::outcome::{RunOutcome, panics};
 use crate::plan::canary::UnknownCanary;
 use crate::plan::stream::SEED_MAX;
@@ -82,6 +84,8 @@ enum Command {
     },
     /// Plant bugs in the nodes on purpose, one at a time, and show which invariant sees each.
     Selftest(self_test::SelfTest),
+    /// Show which lines of the nodes the campaigns reach, and why not the others. `just lines` makes the file.
+    Lines(lines::LinesArgs),
     /// Draw runs for as long as you like: fresh seeds, and mutations of runs that came near something rare.
     Soak(soak::SoakArgs),
     /// Run one seed of a campaign again, and show what happens.
@@ -147,6 +151,8 @@ enum CliError {
     )]
     Control { name: String, breaks: String },
     #[error(transparent)]
+    Lines(#[from] LinesError),
+    #[error(transparent)]
     UnknownCanary(#[from] UnknownCanary),
     #[error("{name}: there is no such part of a sweep; there are {}", .known.join(", "))]
     UnknownPart {
@@ -168,6 +174,7 @@ pub fn main() -> ExitCode {
         }) => run_all(names, &options),
         Some(Command::Sweep { sweep }) => sweep::run(&sweep),
         Some(Command::Selftest(options)) => options.run().map(Ending::of),
+        Some(Command::Lines(args)) => args.run().map(Ending::of),
         Some(Command::Soak(args)) => soak::run_soak(&args),
         Some(Command::Replay { name, seed, show }) => {
             replay::replay(&name, seed, &show).map(Ending::of)

@@ -19,6 +19,7 @@
 //! | `campaign` | one section for each campaign |
 //! | `latency`, `timeline`, `thin` | the charts of such a section |
 //! | `selftest` | the page of a self-test, `selftest.html` |
+//! | `lines` | the page of reached lines, `lines.html` |
 //! | `verdict`, `invariants` | what the numbers mean: held, weak, broken; and what each invariant promises |
 //! | [`sweep`] | the page of `cargo chaos sweep` |
 
@@ -32,6 +33,7 @@ mod excuses;
 mod index;
 mod invariants;
 mod latency;
+mod lines;
 mod margin;
 mod overview;
 mod selftest;
@@ -44,5 +46,6 @@ mod violation;
 
 pub use changes::Before;
 pub use index::{Written, page, write};
+pub use lines::write_lines;
 pub use selftest::write_selftest;
 pub use uncovered::UNCOVERED;
