@@ -9,7 +9,7 @@ use super::file::Distributions;
 use super::value::{Range, Swarm};
 use crate::plan::limits::{FIRST_CALL_MS, NUMBER};
 use crate::plan::stream::stream;
-use crate::plan::{ClusterPlan, Plan, PlannedCall};
+use crate::plan::{ClusterPlan, Mistake, Plan, PlannedCall};
 
 /// Calls are made for this long after everything has to work again.
 const AFTER_RECOVERY_MS: u64 = 3_000;
@@ -27,6 +27,7 @@ impl Distributions {
             &mut stream("timing"),
             &mut stream("key source"),
             &mut stream("stores"),
+            &mut stream("SAEs"),
         );
         let heal_at_ms = self.workload.get_ref().duration_s * 1000;
         let recovery_ms = self.nemesis.recovery_ms;
@@ -41,22 +42,7 @@ impl Distributions {
         let mut plan = Plan {
             campaign: name.to_owned(),
             seed,
-            calls: self.draw_repeats(
-                self.draw_bursts(
-                    self.draw_groups(
-                        self.draw_calls(
-                            &cluster,
-                            calls_until_ms,
-                            &mut stream("call rate"),
-                            &mut stream("calls"),
-                        ),
-                        &cluster,
-                        &mut stream("groups"),
-                    ),
-                    &mut stream("bursts"),
-                ),
-                &mut stream("repeats"),
-            ),
+            calls: Vec::new(),
             faults: self.draw_faults(&cluster, heal_at_ms, &mut stream("faults")),
             liars: self.draw_liars(&cluster, heal_at_ms, &mut stream("liars")),
             cluster,
@@ -65,6 +51,16 @@ impl Distributions {
             end_ms,
             canary: None,
         };
+        plan.calls = self.draw_calls(
+            &plan,
+            calls_until_ms,
+            &mut stream("call rate"),
+            &mut stream("calls"),
+        );
+        self.draw_groups(&mut plan, &mut stream("groups"));
+        self.draw_bursts(&mut plan.calls, &mut stream("bursts"));
+        self.draw_repeats(&mut plan.calls, &mut stream("repeats"));
+        self.draw_mistakes(&mut plan.calls, &mut stream("mistakes"));
         // The last call may be made a little later than calls begin.
         plan.end_ms = plan.end_ms.max(plan.shortest_end_ms());
         plan
@@ -76,6 +72,7 @@ impl Distributions {
         timing_rng: &mut ChaCha12Rng,
         key_source_rng: &mut ChaCha12Rng,
         stores_rng: &mut ChaCha12Rng,
+        saes_rng: &mut ChaCha12Rng,
     ) -> ClusterPlan {
         let section = self.cluster.get_ref();
         let hubs = section.hubs.draw(rng);
@@ -102,6 +99,7 @@ impl Distributions {
             hubs: hubs as u8,
             threshold: threshold as u8,
             clients: section.clients.draw(rng) as u8,
+            saes_per_client: section.saes_per_client.draw(saes_rng) as u8,
             latency_ms: section.latency_ms.draw(timing_rng),
             link_latency_ms: Vec::new(),
             tick_ms: section.tick_ms,
@@ -120,7 +118,7 @@ impl Distributions {
 
     fn draw_calls(
         &self,
-        cluster: &ClusterPlan,
+        plan: &Plan,
         until_ms: u64,
         rate_rng: &mut ChaCha12Rng,
         rng: &mut ChaCha12Rng,
@@ -129,18 +127,18 @@ impl Distributions {
         let every_ms = (1000 / workload.calls_per_second.draw(rate_rng)).max(1);
         let times = (FIRST_CALL_MS..until_ms).step_by(every_ms as usize);
         let calls = times.zip(0..).map(|(slot_ms, id)| {
-            let mut clients: Vec<usize> = (0..usize::from(cluster.clients)).collect();
-            clients.shuffle(rng);
+            let mut saes: Vec<usize> = (0..plan.saes()).collect();
+            saes.shuffle(rng);
             let percent = |chance: u32, rng: &mut ChaCha12Rng| rng.random_range(0..100) < chance;
             PlannedCall {
                 at_ms: slot_ms + rng.random_range(0..every_ms),
                 id,
-                master: clients[0],
-                slave: clients[1],
+                master: saes[0],
+                slave: saes[1],
                 bits: workload.bits[rng.random_range(0..workload.bits.len())],
                 number: workload.number.draw(rng) as u16,
                 fetch_after_ms: workload.fetch_after_ms.draw(rng),
-                intruder: clients
+                intruder: saes
                     .get(2)
                     .copied()
                     .filter(|_| percent(workload.intruder_percent, rng)),
@@ -148,10 +146,11 @@ impl Distributions {
                 again_after_ms: 0,
                 together: 1,
                 also: None,
+                mistake: None,
             }
         });
         calls
-            .map(|call| self.draw_what_fits(call, cluster))
+            .map(|call| self.draw_what_fits(call, &plan.cluster))
             .collect()
     }
 
@@ -167,19 +166,18 @@ impl Distributions {
     }
 
     /// Makes some of the calls come at the same moment as the one before.
-    fn draw_bursts(&self, mut calls: Vec<PlannedCall>, rng: &mut ChaCha12Rng) -> Vec<PlannedCall> {
+    fn draw_bursts(&self, calls: &mut [PlannedCall], rng: &mut ChaCha12Rng) {
         for index in 1..calls.len() {
             if rng.random_range(0..100) < self.workload.get_ref().burst_percent {
                 calls[index].at_ms = calls[index - 1].at_ms;
             }
         }
-        calls
     }
 
     /// When slaves ask once more, and how many calls of the master they fetch the keys of.
-    fn draw_repeats(&self, mut calls: Vec<PlannedCall>, rng: &mut ChaCha12Rng) -> Vec<PlannedCall> {
+    fn draw_repeats(&self, calls: &mut [PlannedCall], rng: &mut ChaCha12Rng) {
         let workload = self.workload.get_ref();
-        for call in &mut calls {
+        for call in calls {
             let again_after_ms = workload.again_after_ms.draw(rng);
             if call.fetch_twice {
                 call.again_after_ms = again_after_ms;
@@ -187,24 +185,27 @@ impl Distributions {
             let most = *NUMBER.end() / u64::from(call.number);
             call.together = workload.together.draw(rng).min(most) as u16;
         }
-        calls
     }
 
-    /// Makes some of the calls name one more slave, where a client is left that has no part in it yet.
-    fn draw_groups(
-        &self,
-        mut calls: Vec<PlannedCall>,
-        cluster: &ClusterPlan,
-        rng: &mut ChaCha12Rng,
-    ) -> Vec<PlannedCall> {
-        for call in &mut calls {
+    /// Beside which calls an SAE makes a mistake, and which.
+    fn draw_mistakes(&self, calls: &mut [PlannedCall], rng: &mut ChaCha12Rng) {
+        for call in calls {
+            let is_made = rng.random_range(0..100) < self.workload.get_ref().mistake_percent;
+            let mistake = Mistake::ALL[rng.random_range(0..Mistake::ALL.len())];
+            call.mistake = Some(mistake).filter(|_| is_made);
+        }
+    }
+
+    /// Makes some of the calls name one more slave, where an SAE is left that has no part in it yet.
+    fn draw_groups(&self, plan: &mut Plan, rng: &mut ChaCha12Rng) {
+        let saes = plan.saes();
+        for call in &mut plan.calls {
             let is_group = rng.random_range(0..100) < self.workload.get_ref().group_percent;
-            let mut others: Vec<usize> = (0..usize::from(cluster.clients)).collect();
-            others.retain(|&c| c != call.master && c != call.slave && Some(c) != call.intruder);
+            let mut others: Vec<usize> = (0..saes).collect();
+            others.retain(|&s| s != call.master && s != call.slave && Some(s) != call.intruder);
             others.shuffle(rng);
             call.also = others.first().copied().filter(|_| is_group);
         }
-        calls
     }
 }
 
@@ -237,13 +238,13 @@ mod tests {
                         call.intruder
                             .is_none_or(|i| i != call.master && i != call.slave)
                     );
-                    let mut clients: Vec<usize> = call.slaves().collect();
-                    clients.extend([call.master]);
-                    clients.extend(call.intruder);
-                    let count = clients.len();
-                    clients.sort_unstable();
-                    clients.dedup();
-                    assert_eq!(clients.len(), count, "each has one part in it");
+                    let mut saes: Vec<usize> = call.slaves().collect();
+                    saes.extend([call.master]);
+                    saes.extend(call.intruder);
+                    let count = saes.len();
+                    saes.sort_unstable();
+                    saes.dedup();
+                    assert_eq!(saes.len(), count, "each has one part in it");
                     let over_by =
                         call.at_ms + 2 * plan.cluster.call_deadline_ms + call.fetch_after_ms;
                     assert!(

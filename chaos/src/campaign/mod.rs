@@ -198,6 +198,7 @@ pub enum SeedError {
 /// The campaigns that come with the command, in the order in which they run.
 const BUILT_IN: &[(&str, &str)] = &[
     ("calm", include_str!("../../campaigns/calm.toml")),
+    ("callers", include_str!("../../campaigns/callers.toml")),
     ("busy", include_str!("../../campaigns/busy.toml")),
     (
         "partitions",

@@ -109,8 +109,8 @@ fn too_few_hubs(facts: &Facts<'_>, call: &Call) -> Option<Excuse> {
     let settled_ms = from_ms.saturating_sub(facts.settle_ms());
     let needed = hubs_needed(facts, call);
     let mut hubs: Vec<usize> = (0..usize::from(plan.cluster.hubs)).collect();
-    let fetched: Vec<_> = match call.kind {
-        CallKind::Slave => facts.keys_of_master(call).map(|key| key.id).collect(),
+    let fetched = match call.kind {
+        CallKind::Slave => call.key_ids.clone(),
         _ => Vec::new(),
     };
     let conditions: [(Excuse, &dyn Fn(usize) -> bool); 5] = [
@@ -185,8 +185,9 @@ fn is_beyond_guarantee(plan: &Plan, call: &Call) -> bool {
     // A share may come in the background.
     let lives_ms = cluster.share_ttl_ms + 2 * cluster.call_deadline_ms;
     let lasts_ms = |planned: &PlannedCall| cluster.call_deadline_ms * u64::from(planned.together);
+    let master = (0..plan.saes()).find(|sae| plan.sae_name(*sae) == call.sae.as_str());
     let asked = plan.calls.iter().filter(|planned| {
-        planned.master == call.client
+        Some(planned.master) == master
             && planned.at_ms <= until_ms
             && from_ms < planned.at_ms + lasts_ms(planned) + lives_ms
     });
@@ -195,7 +196,7 @@ fn is_beyond_guarantee(plan: &Plan, call: &Call) -> bool {
         shares += planned.keys();
         bytes += planned.keys() * share_bytes(planned.bits);
     }
-    plan.guarantee(plan.client_name(call.client))
+    plan.guarantee(call.sae.as_str())
         .is_some_and(|guarantee| shares > guarantee.shares || bytes > guarantee.bytes)
 }
 

@@ -11,7 +11,7 @@ use dske::protocol::{KeyId, KeyName, Refusal, Request, Response, SaeId};
 
 use crate::world::observer::Observation;
 use crate::world::observer::open;
-use crate::world::observer::record::{Call, CallKind, Key, Seen};
+use crate::world::observer::record::{Call, CallKind, Seen};
 
 /// What was seen, with conclusions.
 pub struct Facts<'a> {
@@ -120,7 +120,7 @@ impl<'a> Facts<'a> {
             .seen
             .calls
             .iter()
-            .filter(|call| matches!(call.kind, CallKind::Master | CallKind::Greedy));
+            .filter(|call| call.kind.establishes());
         given.flat_map(|call| {
             let keys = call.outcome.keys().unwrap_or_default();
             keys.iter().map(|key| (key.id, call.until_us))
@@ -146,14 +146,6 @@ impl<'a> Facts<'a> {
     pub fn master_of(&self, call: &Call) -> Option<&'a Call> {
         self.calls(CallKind::Master)
             .find(|master| master.id == call.id)
-    }
-
-    /// The keys that the master was given in the call or the calls that another belongs to.
-    pub fn keys_of_master(&self, call: &Call) -> impl Iterator<Item = &'a Key> {
-        let id = call.id;
-        let calls = self.calls(CallKind::Master);
-        let keys = calls.filter_map(move |call| call.outcome.keys().filter(|_| call.id == id));
-        keys.flatten()
     }
 
     /// How long before a call the network and the nodes have to be undisturbed, in milliseconds: a request that was

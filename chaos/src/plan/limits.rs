@@ -15,6 +15,9 @@ pub const HUBS: Limit = 1..=HUB_NAMES.len() as u64;
 /// Clients: a master and a slave at least, limited by the names that there are.
 pub const CLIENTS: Limit = 2..=CLIENT_NAMES.len() as u64;
 
+/// SAEs of each client: all of them may have accounts of their own, and some more tell nothing new.
+pub const SAES_PER_CLIENT: Limit = 1..=3;
+
 /// One way through the network: beyond a second, every call fails for that alone. At 0 a message would arrive within the
 /// tick in which it was sent, in which each host has a clock of its own: it could be seen to arrive before it was sent.
 pub const LATENCY_MS: Limit = 1..=1_000;

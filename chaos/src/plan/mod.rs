@@ -7,6 +7,7 @@
 //! | [`lie`] | what a Byzantine hub can do |
 //! | [`limits`] | what a plan may hold |
 //! | [`attack`] | what attackers can try |
+//! | [`mistake`] | what can be wrong with a call |
 //! | [`invariant`] | what must hold, by name |
 //! | `named` | enums whose variants have names |
 //! | [`reached`] | the names of what a run can reach |
@@ -22,6 +23,7 @@ pub mod flaw;
 pub mod invariant;
 pub mod lie;
 pub mod limits;
+pub mod mistake;
 pub(crate) mod named;
 pub mod reached;
 pub mod stream;
@@ -37,6 +39,8 @@ use serde::{Deserialize, Serialize};
 pub use fault::{Fault, FaultKind, PlannedFault};
 pub use invariant::Invariant;
 pub use lie::{Liar, Lie};
+pub use mistake::Mistake;
+pub use topology::Promises;
 
 /// Names of hubs, in order of x.
 pub const HUB_NAMES: [&str; 16] = [
@@ -44,7 +48,7 @@ pub const HUB_NAMES: [&str; 16] = [
     "hector", "hester", "hiram", "homer", "horace", "hubert",
 ];
 
-/// Names of clients. Each serves one SAE of the same name.
+/// Names of clients. Each serves one SAE of the same name, and may serve others.
 pub const CLIENT_NAMES: [&str; 5] = ["carol", "celia", "cindy", "connie", "curtis"];
 
 /// Name of the client that does not run the production code, in plans that have one, and of the SAE that it serves. It
@@ -90,6 +94,9 @@ pub struct ClusterPlan {
     pub threshold: u8,
     /// Clients.
     pub clients: u8,
+    /// SAEs that each client serves, beside a greedy one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub saes_per_client: u8,
     /// Shortest and longest way through the network, one way.
     pub latency_ms: (u64, u64),
     /// The same for single links, by client and hub, where they are longer or shorter than others.
@@ -121,6 +128,14 @@ pub struct ClusterPlan {
     pub share_bytes_per_hub_max: u64,
 }
 
+fn one() -> u8 {
+    1
+}
+
+fn is_one(number: &u8) -> bool {
+    *number == 1
+}
+
 pub(crate) fn shares_max() -> u64 {
     SHARES_MAX as u64
 }
@@ -144,7 +159,8 @@ pub fn share_bytes(bits: u32) -> u64 {
     u64::from(bits) / 8 + TAG_SECRET_BYTES as u64
 }
 
-/// One key exchange between two SAEs.
+/// One key exchange between two SAEs. SAEs are numbered: first one of each client, in the order of clients, then the second
+/// ones, and so on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedCall {
@@ -152,9 +168,9 @@ pub struct PlannedCall {
     pub id: u32,
     /// When the master asks.
     pub at_ms: u64,
-    /// Index of the master's client.
+    /// Index of the master.
     pub master: usize,
-    /// Index of the slave's client.
+    /// Index of the slave.
     pub slave: usize,
     /// Bits of each key.
     pub bits: u32,
@@ -174,9 +190,13 @@ pub struct PlannedCall {
     /// How often the master asks, one call after the other, before the slaves fetch the keys of all these calls at once.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub together: u16,
-    /// For a group: index of the client of one more slave.
+    /// For a group: index of one more slave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub also: Option<usize>,
+    /// What is wrong with one more call: the master makes it before it asks as it should, or the slave as soon as the master
+    /// has keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mistake: Option<Mistake>,
 }
 
 fn is_zero(ms: &u64) -> bool {
@@ -203,7 +223,7 @@ impl PlannedCall {
         self.at_ms + self.fetch_after_ms + self.again_after_ms
     }
 
-    /// The clients of all slaves.
+    /// All slaves.
     pub fn slaves(&self) -> impl Iterator<Item = usize> {
         [self.slave].into_iter().chain(self.also)
     }
@@ -217,12 +237,25 @@ impl ClusterPlan {
     /// the last attempt of an exchange, or than a body carries in JSON.
     #[must_use]
     pub fn keys_max(&self, bits: u32) -> u16 {
-        let psrd_bytes = self.psrd_block_bytes * u64::from(ATTEMPTS_MAX - 1);
-        let share_bytes = share_bytes(bits);
-        let by_pads = psrd_bytes.saturating_sub(MAC_KEY_BYTES as u64) / share_bytes;
+        let by_pads = self.pad_bytes() / share_bytes(bits);
         let by_room = keys_per_answer(bits as usize / 8) as u64;
         let keys = by_pads.min(by_room).min(*limits::NUMBER.end());
         u16::try_from(keys).unwrap_or(u16::MAX)
+    }
+
+    /// How many bits a key may have so that one call can ask for it.
+    #[must_use]
+    pub fn bits_max(&self) -> usize {
+        let bytes = self.pad_bytes().saturating_sub(TAG_SECRET_BYTES as u64);
+        usize::try_from(bytes)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(8)
+    }
+
+    /// Bytes of pads that a hub has for the answer to the last attempt of a fetch.
+    fn pad_bytes(&self) -> u64 {
+        let psrd_bytes = self.psrd_block_bytes * u64::from(ATTEMPTS_MAX - 1);
+        psrd_bytes.saturating_sub(MAC_KEY_BYTES as u64)
     }
 
     /// When all shares have expired, if nothing happens after `last_ms`. A share may be delivered late, for as long as
@@ -272,6 +305,28 @@ impl Plan {
         self.faults.iter().any(is_rogue)
     }
 
+    /// How many SAEs can take part in an exchange.
+    #[must_use]
+    pub fn saes(&self) -> usize {
+        usize::from(self.cluster.clients) * usize::from(self.cluster.saes_per_client)
+    }
+
+    /// The client that serves an SAE.
+    #[must_use]
+    pub fn client_of(&self, sae: usize) -> usize {
+        sae % usize::from(self.cluster.clients)
+    }
+
+    /// Name of an SAE: the first of a client has the name of that.
+    #[must_use]
+    pub fn sae_name(&self, sae: usize) -> String {
+        let client = self.client_name(self.client_of(sae));
+        match sae / usize::from(self.cluster.clients) {
+            0 => client.to_owned(),
+            nth => format!("{client}-{}", nth + 1),
+        }
+    }
+
     /// Whether one SAE of a client takes what it can.
     #[must_use]
     pub fn has_greedy(&self, client: usize) -> bool {
@@ -280,12 +335,19 @@ impl Plan {
         )
     }
 
-    /// The SAEs that a client serves: one of its own name, and the greedy one if there is one.
+    /// The SAEs that a client serves: one of its own name, others if each client has several, and the greedy one if there is
+    /// one.
     #[must_use]
     pub fn saes_of(&self, client: usize) -> Vec<String> {
-        let name = self.client_name(client);
-        let greedy = self.has_greedy(client).then(|| greedy_sae(name));
-        std::iter::once(name.to_owned()).chain(greedy).collect()
+        let clients = usize::from(self.cluster.clients);
+        if !self.is_honest(client) {
+            return vec![ROGUE_NAME.to_owned()];
+        }
+        let numbers = 0..usize::from(self.cluster.saes_per_client);
+        let own = numbers.map(|nth| self.sae_name(nth * clients + client));
+        let greedy = self.has_greedy(client);
+        own.chain(greedy.then(|| greedy_sae(self.client_name(client))))
+            .collect()
     }
 
     /// How much of its store each hub keeps for the shares of a master SAE, whatever others deposit: half of it, in equal
@@ -302,7 +364,7 @@ impl Plan {
         })
     }
 
-    /// Name of a client, and of the SAE that it serves.
+    /// Name of a client, and of the first SAE that it serves.
     #[must_use]
     pub fn client_name(&self, client: usize) -> &'static str {
         let names = CLIENT_NAMES.get(client).filter(|_| self.is_honest(client));

@@ -7,6 +7,21 @@ use dske::topology::{
 
 use super::{HUB_NAMES, Plan};
 
+/// What a client promises its SAEs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promises {
+    /// Size of a key if none is asked for.
+    pub default_bits: usize,
+    /// Smallest key.
+    pub min_bits: usize,
+    /// Largest key.
+    pub max_bits: usize,
+    /// Most keys in a call.
+    pub per_request_max: usize,
+    /// Most keys that it says it can deliver.
+    pub stored_max: usize,
+}
+
 impl Plan {
     /// The topology of the cluster.
     ///
@@ -51,6 +66,24 @@ impl Plan {
             ..TopologyParts::new(cluster.threshold, hubs, clients)
         };
         parts.check("cluster")
+    }
+
+    /// What each client promises its SAEs: what is configured, as far as one message to a hub can carry it.
+    ///
+    /// # Errors
+    /// If the nodes would refuse the cluster.
+    pub fn promises(&self) -> Result<Promises, TopologyError> {
+        let keys = self.topology()?.keys;
+        let cluster = &self.cluster;
+        let default_bits = u32::try_from(keys.default_bits).unwrap_or(u32::MAX);
+        let most = usize::from(cluster.keys_max(default_bits));
+        Ok(Promises {
+            default_bits: keys.default_bits,
+            min_bits: keys.min_bits,
+            max_bits: keys.max_bits.min(cluster.bits_max()).max(keys.default_bits),
+            per_request_max: keys.per_request_max.min(most).max(1),
+            stored_max: keys.stored_max,
+        })
     }
 
     /// The largest key that clients hand out: as usual, or larger where one is asked for.

@@ -69,6 +69,11 @@ pub(super) fn details(search: &mut Search<'_>) {
     calls(search, |call| call.also.is_some(), |call| call.also = None);
     calls(
         search,
+        |call| call.mistake.is_some(),
+        |call| call.mistake = None,
+    );
+    calls(
+        search,
         |call| call.fetch_twice,
         |call| (call.fetch_twice, call.again_after_ms) = (false, 0),
     );
@@ -82,7 +87,7 @@ pub(super) fn details(search: &mut Search<'_>) {
 }
 
 fn ask_for_least(call: &mut PlannedCall) {
-    (call.intruder, call.also) = (None, None);
+    (call.intruder, call.also, call.mistake) = (None, None, None);
     (call.fetch_twice, call.again_after_ms) = (false, 0);
     (call.number, call.together) = (1, 1);
 }

@@ -86,6 +86,10 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
         "hub-as-specified",
         "A hub answers what a model of a hub says, and holds what the model holds.",
     ),
+    (
+        "refused-as-specified",
+        "A call that is wrong is refused at once, as the standard says, and nothing is done for it.",
+    ),
 ];
 
 /// The plain words for `name`; empty for an invariant that is not among [`KNOWN`].

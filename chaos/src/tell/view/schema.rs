@@ -337,9 +337,11 @@ pub enum Fate {
 pub struct Call {
     /// Number of the planned call.
     pub id: u32,
-    /// The SAE, which has its client's name.
+    /// The client that it calls.
+    pub client: String,
+    /// The SAE.
     pub sae: String,
-    /// In which role it asks: `master`, `slave`, `slave-again`, `intruder`.
+    /// In which role it asks: `master`, `slave`, `slave-again`, `intruder`, `greedy`, `mistaken`.
     pub role: &'static str,
     /// Keys asked for.
     pub number: u16,

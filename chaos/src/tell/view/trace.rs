@@ -282,7 +282,8 @@ fn calls(facts: &Facts<'_>) -> Vec<Event> {
             at_us: call.from_us,
             what: What::Call(Call {
                 id: call.id,
-                sae: plan.client_name(call.client).to_owned(),
+                client: plan.client_name(call.client).to_owned(),
+                sae: call.sae.to_string(),
                 role: call.kind.name(),
                 number: call.number,
                 until_us: call.until_us,

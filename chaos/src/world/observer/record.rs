@@ -5,12 +5,12 @@ use std::time::Duration;
 use dske::crypto::secret::Secret;
 use dske::protocol::channel::PoolOwner;
 use dske::protocol::hub::{HubStatus, OobError, PsrdRequest, Registration, RegistrationRequest};
-use dske::protocol::{KeyId, NodeName, Request, Response};
+use dske::protocol::{KeyId, NodeName, Request, Response, SaeId};
 use dske::psrd::BlockId;
 
 use crate::plan::attack::FloodAttack;
 use crate::plan::reached::Reached;
-use crate::plan::{self, Fault, Lie};
+use crate::plan::{self, Fault, Lie, Mistake};
 
 /// A message, seen at one place.
 pub struct Message {
@@ -90,10 +90,16 @@ pub struct Call {
     pub id: u32,
     /// Who calls what.
     pub kind: CallKind,
-    /// Index of the client that is called, which is the SAE's index too.
+    /// Index of the client that is called.
     pub client: usize,
-    /// Keys asked for.
+    /// The SAE that calls.
+    pub sae: SaeId,
+    /// The SAE of the path: the slave that keys are for, or the master whose keys are fetched.
+    pub other: SaeId,
+    /// Keys asked for. None if the client has to see by itself that something is wrong.
     pub number: u16,
+    /// Their IDs, if the call is to fetch them.
+    pub key_ids: Vec<KeyId>,
     /// When it began.
     pub from_us: u64,
     /// When it ended.
@@ -115,6 +121,8 @@ pub enum CallKind {
     Intruder,
     /// A greedy SAE gets keys that nobody fetches. No call of the plan.
     Greedy,
+    /// An SAE makes a mistake, and must get nothing.
+    Mistaken(Mistake),
 }
 
 impl CallKind {
@@ -127,6 +135,28 @@ impl CallKind {
             Self::SlaveAgain => "slave-again",
             Self::Intruder => "intruder",
             Self::Greedy => "greedy",
+            Self::Mistaken(_) => "mistaken",
+        }
+    }
+
+    /// Whether it asks for new keys, and its client has no reason to refuse that at once.
+    #[must_use]
+    pub fn establishes(self) -> bool {
+        matches!(self, Self::Master | Self::Greedy)
+    }
+
+    /// Whether it asks for keys by their IDs, and its client has no reason to refuse that at once.
+    #[must_use]
+    pub fn fetches(self) -> bool {
+        !self.establishes() && self.refusal().is_none()
+    }
+
+    /// The status that its client has to answer at once, and words that the answer holds.
+    #[must_use]
+    pub fn refusal(self) -> Option<(u16, &'static str)> {
+        match self {
+            Self::Mistaken(mistake) => mistake.refusal(),
+            _ => None,
         }
     }
 }
