@@ -114,6 +114,9 @@ fn calls(
                     again_after_ms: again.unwrap_or(0),
                     together: 1 + u16::from(bits == 64),
                     also: third.filter(|_| third_is_named),
+                    also_after_ms: again.unwrap_or(0),
+                    tries: 1 + number,
+                    status: bits == 256,
                     mistake,
                 }
             })

@@ -122,6 +122,14 @@ impl Checker<'_> {
                 workload.again_after_ms,
                 limits::AGAIN_AFTER_MS,
             ),
+            (
+                "also_after_ms",
+                workload.also_after_ms,
+                limits::AGAIN_AFTER_MS,
+            ),
+            ("tries", workload.tries, limits::TRIES),
+            ("status_percent", percent(workload.status_percent), 0..=100),
+            ("self_percent", percent(workload.self_percent), 0..=100),
             ("together", workload.together, limits::TOGETHER),
             ("burst_percent", percent(workload.burst_percent), 0..=100),
             (

@@ -60,6 +60,7 @@ impl Distributions {
         self.draw_groups(&mut plan, &mut stream("groups"));
         self.draw_bursts(&mut plan.calls, &mut stream("bursts"));
         self.draw_repeats(&mut plan.calls, &mut stream("repeats"));
+        self.draw_patience(&mut plan.calls, &mut stream("patience"));
         self.draw_mistakes(&mut plan.calls, &mut stream("mistakes"));
         // The last call may be made a little later than calls begin.
         plan.end_ms = plan.end_ms.max(plan.shortest_end_ms());
@@ -146,6 +147,9 @@ impl Distributions {
                 again_after_ms: 0,
                 together: 1,
                 also: None,
+                also_after_ms: 0,
+                tries: 1,
+                status: false,
                 mistake: None,
             }
         });
@@ -184,6 +188,22 @@ impl Distributions {
             }
             let most = *NUMBER.end() / u64::from(call.number);
             call.together = workload.together.draw(rng).min(most) as u16;
+        }
+    }
+
+    /// When the second member of a group asks, how often slaves do, who asks for the status, and who for keys for itself.
+    fn draw_patience(&self, calls: &mut [PlannedCall], rng: &mut ChaCha12Rng) {
+        let workload = self.workload.get_ref();
+        for call in calls {
+            let also_after_ms = workload.also_after_ms.draw(rng);
+            if call.also.is_some() {
+                call.also_after_ms = also_after_ms;
+            }
+            call.tries = workload.tries.draw(rng) as u16;
+            call.status = rng.random_range(0..100) < workload.status_percent;
+            if rng.random_range(0..100) < workload.self_percent {
+                call.slave = call.master;
+            }
         }
     }
 
@@ -233,13 +253,12 @@ mod tests {
                 assert!(1 <= k && k <= n, "{name} {seed}: {k} of {n}");
                 plan.topology().unwrap();
                 for call in &plan.calls {
-                    assert_ne!(call.master, call.slave);
                     assert!(
                         call.intruder
                             .is_none_or(|i| i != call.master && i != call.slave)
                     );
                     let mut saes: Vec<usize> = call.slaves().collect();
-                    saes.extend([call.master]);
+                    saes.extend([call.master].iter().filter(|master| **master != call.slave));
                     saes.extend(call.intruder);
                     let count = saes.len();
                     saes.sort_unstable();

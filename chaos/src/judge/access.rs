@@ -23,10 +23,10 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     for call in &facts.seen.calls {
         let got = call.outcome.keys().unwrap_or_default();
         match call.kind {
-            CallKind::Master | CallKind::Greedy => {}
+            CallKind::Master | CallKind::Greedy | CallKind::Status => {}
             // Whether it may be served is judged elsewhere: but it is never given the keys of others, nor its own twice.
             CallKind::Mistaken(mistake) if !mistake.is_of_slave() => {}
-            CallKind::Slave | CallKind::Mistaken(_) => {
+            CallKind::Slave | CallKind::SlaveRetry | CallKind::Mistaken(_) => {
                 for key in got {
                     let named = facts.slaves.get(&key.id);
                     let is_named = named.is_some_and(|saes| saes.contains(&call.sae));

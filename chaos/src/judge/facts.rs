@@ -29,6 +29,8 @@ pub struct Facts<'a> {
     pub tags: BTreeMap<KeyId, KeyTag>,
     /// Key → hub → when the hub first said that it holds a share.
     pub accepted: BTreeMap<KeyId, BTreeMap<usize, u64>>,
+    /// Key and slave → hub → when the hub first handed its share out to the slave, for a fetch of which it had found all keys.
+    pub handed_out: BTreeMap<(KeyId, SaeId), BTreeMap<usize, u64>>,
 }
 
 /// A deposit where it left its client.
@@ -65,6 +67,7 @@ impl<'a> Facts<'a> {
             slaves: BTreeMap::new(),
             tags: BTreeMap::new(),
             accepted: accepted(seen),
+            handed_out: handed_out(seen),
             seen,
         };
         facts.add_drawn();
@@ -216,6 +219,30 @@ fn accepted(seen: &Observation) -> BTreeMap<KeyId, BTreeMap<usize, u64>> {
         }
     }
     accepted
+}
+
+fn handed_out(seen: &Observation) -> BTreeMap<(KeyId, SaeId), BTreeMap<usize, u64>> {
+    let mut handed_out: BTreeMap<_, BTreeMap<usize, u64>> = BTreeMap::new();
+    for message in &seen.messages {
+        let Seen::Said { to, response } = &message.what else {
+            continue;
+        };
+        let operations = operations_of(to).unwrap_or_default().into_iter();
+        for pair in operations.zip(replies_of(to, response).into_iter().flatten()) {
+            let (Operation::Fetch(query), Reply::Fetch(reply)) = pair else {
+                continue;
+            };
+            if reply.is_complete() {
+                for key_id in query.key_ids {
+                    let hubs: &mut BTreeMap<usize, u64> = handed_out
+                        .entry((key_id, query.slave_sae.clone()))
+                        .or_default();
+                    hubs.entry(message.hub).or_insert(message.at_us);
+                }
+            }
+        }
+    }
+    handed_out
 }
 
 /// The keys whose shares are stored, according to an answer to a deposit.

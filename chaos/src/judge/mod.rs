@@ -23,6 +23,7 @@
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
 //! | [`model`] | calls end, liars are blamed, and links register as a model of a client says | §3, §5, §8 |
 //! | [`refused`] | a call that is wrong is refused at once, as the standard says, and nothing is done for it | |
+//! | [`status`] | a status tells what is true, and promises what can be delivered | |
 //! | [`hub_as_specified`] | a hub answers what the model of a hub says, and holds what the model holds | §3 to §7, §9 |
 //!
 //! [`facts`] are worked out once for all of them; [`excuse`] says which failures are legitimate; [`violation`] is what the
@@ -53,6 +54,7 @@ pub mod quiet;
 pub mod recovery;
 pub mod refused;
 pub mod secrecy;
+pub mod status;
 #[cfg(test)]
 mod testing;
 pub mod violation;
@@ -139,6 +141,7 @@ pub fn check(invariant: Invariant) -> Check {
         Invariant::Bounds => bounds::check,
         Invariant::ClientAsSpecified => model::client::check,
         Invariant::RefusedAsSpecified => refused::check,
+        Invariant::StatusAsSpecified => status::check,
         Invariant::HubAsSpecified => hub_as_specified::check,
     }
 }

@@ -1,7 +1,8 @@
 //! Recovery: when the faults and lies are over, everything works again within a bounded time.
 
+use super::excuse::is_owed;
 use super::{Facts, Verdict, Violation};
-use crate::world::observer::record::{CallKind, Outcome};
+use crate::world::observer::record::Outcome;
 
 /// Checks that every call that begins after the bound succeeds, without any excuse.
 #[must_use]
@@ -14,7 +15,7 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
             continue;
         };
         // A slave's call belongs to what its master was given before.
-        if !matches!(call.kind, CallKind::Master | CallKind::Slave) || master.from_us < bound_us {
+        if !is_owed(call) || master.from_us < bound_us {
             continue;
         }
         verdict.expect(
@@ -36,6 +37,7 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
 mod tests {
     use super::super::testing::{MASTER, SLAVE, Scene, refused, unknown};
     use super::*;
+    use crate::world::observer::record::CallKind;
 
     /// When recovery is demanded, in milliseconds.
     fn bound_ms(scene: &Scene) -> u64 {

@@ -47,7 +47,7 @@ fn refused(
     }
     let is_right = match &call.outcome {
         Outcome::Refused(got, message) => *got == status && message.contains(words),
-        Outcome::Keys(_) | Outcome::Unknown(_) => false,
+        Outcome::Keys(_) | Outcome::Status(_) | Outcome::Unknown(_) => false,
     };
     verdict.expect(is_right, call.until_us, || Violation::NotRefused {
         call: call.id,

@@ -215,6 +215,33 @@ pub enum Violation {
         sae: SaeId,
     },
 
+    // Status as specified.
+    #[error("call {call}: SAE {sae} asked client {client} for a status, which ended with: {end}")]
+    NoStatus {
+        call: u32,
+        client: usize,
+        sae: SaeId,
+        end: String,
+    },
+    #[error("call {call}: the status of client {client} says that {what} is {said}, and it is {truth}")]
+    WrongStatus {
+        call: u32,
+        client: usize,
+        what: &'static str,
+        said: String,
+        truth: String,
+    },
+    #[error(
+        "call {call}: the status of client {client} says that there is PSRD for {said} keys at K hubs, and there is for {} to {}",
+        .truth.0, .truth.1
+    )]
+    WrongCount {
+        call: u32,
+        client: usize,
+        said: usize,
+        truth: (usize, usize),
+    },
+
     // Access.
     #[error("SAE {sae} got key {key}, for which it is not named")]
     SaeNotNamed { sae: SaeId, key: KeyId },
@@ -518,6 +545,9 @@ impl Violation {
             | Self::TooManyAttempts { .. } => Invariant::ClientAsSpecified,
             Self::NotRefused { .. } | Self::RefusedLate { .. } | Self::AskedByNobody { .. } => {
                 Invariant::RefusedAsSpecified
+            }
+            Self::NoStatus { .. } | Self::WrongStatus { .. } | Self::WrongCount { .. } => {
+                Invariant::StatusAsSpecified
             }
             Self::AnsweredOtherwise { .. } | Self::CountsOtherwise { .. } => {
                 Invariant::HubAsSpecified

@@ -122,9 +122,7 @@ impl Plan {
         part.within("at_ms", call.at_ms, limits::FIRST_CALL_MS..=self.end_ms)?;
         part.below("master", call.master, saes)?;
         part.below("slave", call.slave, saes)?;
-        part.must(call.slave != call.master, "slave", || {
-            "calls.slave must be another SAE than calls.master".to_owned()
-        })?;
+        // A master may name itself: it then fetches what it has.
         if let Some(also) = call.also {
             part.below("also", also, saes)?;
             part.must(also != call.master && also != call.slave, "also", || {
@@ -159,6 +157,8 @@ impl Plan {
             call.again_after_ms,
             limits::AGAIN_AFTER_MS,
         )?;
+        part.within("also_after_ms", call.also_after_ms, limits::AGAIN_AFTER_MS)?;
+        part.within("tries", call.tries.into(), limits::TRIES)?;
         part.within("together", call.together.into(), limits::TOGETHER)?;
         let most = *limits::NUMBER.end();
         part.must(call.keys() <= most, "together", || {
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn every_flaw_is_seen_where_it_is() {
         type Spoil = fn(&mut Plan);
-        let cases: [(Spoil, Part, &str); 26] = [
+        let cases: [(Spoil, Part, &str); 27] = [
             (|p| p.cluster.hubs = 17, Part::Cluster, "must be 1 to 16"),
             (|p| p.cluster.threshold = 6, Part::Cluster, "must be 1 to 5"),
             (|p| p.cluster.clients = 1, Part::Cluster, "must be 2 to 5"),
@@ -331,9 +331,14 @@ mod tests {
             (|p| p.calls[1].id = 0, Part::Call(1), "two calls of id 0"),
             (|p| p.calls[1].master = 3, Part::Call(1), "must be 0 to 2"),
             (
-                |p| p.calls[1].slave = p.calls[1].master,
+                |p| p.calls[1].also = Some(p.calls[1].master),
                 Part::Call(1),
                 "another SAE",
+            ),
+            (
+                |p| p.calls[1].tries = 0,
+                Part::Call(1),
+                "must be 1 to 8",
             ),
             (
                 |p| p.calls[0].intruder = Some(p.calls[0].slave),

@@ -64,6 +64,9 @@ pub const BITS: Limit = 64..=8 * KEY_BYTES_MAX as u64;
 /// A slave asks once more after so long at most: when the longest life of a share is over, it can be told that.
 pub const AGAIN_AFTER_MS: Limit = 0..=*SHARE_TTL_MS.end();
 
+/// Calls of a slave until it is given its keys.
+pub const TRIES: Limit = 1..=8;
+
 /// Calls by the master whose keys are fetched at once.
 pub const TOGETHER: Limit = 1..=16;
 

@@ -43,6 +43,10 @@ named! {
         NoObject = "no-object",
         /// A master asks the KME of another.
         OtherKme = "other-kme",
+        /// A master asks for the status towards an SAE that there is not.
+        StatusOfNobody = "status-of-nobody",
+        /// A master asks for a status with parameters.
+        StatusWithParameters = "status-with-parameters",
         /// A slave asks for no keys.
         NoIds = "no-ids",
         /// A slave asks for a key ID that is none.
@@ -79,7 +83,10 @@ impl Mistake {
             Self::NumberIsText => (400, "number must be a whole number"),
             Self::SizeZero | Self::SizeTooSmall | Self::SizeTooLarge => (400, "size must be "),
             Self::SizeNoBytes => (400, "size shall be a multiple of 8"),
-            Self::UnknownSlave | Self::UnknownMember | Self::UnknownMaster => (400, "is not known"),
+            Self::UnknownSlave
+            | Self::UnknownMember
+            | Self::UnknownMaster
+            | Self::StatusOfNobody => (400, "is not known"),
             Self::TooManySlaves => (400, "slave SAEs must be 1 to "),
             Self::MandatoryExtension => {
                 (400, "not all extension_mandatory parameters are supported")
@@ -87,6 +94,7 @@ impl Mistake {
             Self::UnknownParameter => (400, "is not part of a Key request"),
             Self::NoObject => (400, "the body must be a JSON object"),
             Self::OtherKme => (401, "is not served by this KME"),
+            Self::StatusWithParameters => (400, "Get status takes no parameters"),
             Self::NoIds => (400, "key_IDs must be an array of at least one object"),
             Self::IdMalformed => (400, "key_IDs[0]: "),
             Self::IdTwice => (400, "is named twice"),

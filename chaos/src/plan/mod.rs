@@ -193,6 +193,15 @@ pub struct PlannedCall {
     /// For a group: index of one more slave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub also: Option<usize>,
+    /// How long after the first slave the other one asks.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub also_after_ms: u64,
+    /// How often a slave asks at most until it is given its keys: again where it has been told that they cannot be had now.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub tries: u16,
+    /// Whether the master asks for the status of its KME first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub status: bool,
     /// What is wrong with one more call: the master makes it before it asks as it should, or the slave as soon as the master
     /// has keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -218,9 +227,12 @@ impl PlannedCall {
         u64::from(self.number) * u64::from(self.together)
     }
 
-    /// When the last SAE asks, at the latest, if nothing takes time.
-    fn last_asked_ms(&self) -> u64 {
-        self.at_ms + self.fetch_after_ms + self.again_after_ms
+    /// When the last SAE asks, at the latest, if nothing takes time but calls that fail.
+    fn last_asked_ms(&self, cluster: &ClusterPlan) -> u64 {
+        let again = u64::from(self.tries.saturating_sub(1));
+        let tries_ms = again * (cluster.call_deadline_ms + TRY_AGAIN_AFTER_MS);
+        let waits_ms = self.fetch_after_ms + self.also_after_ms + self.again_after_ms;
+        self.at_ms + waits_ms + tries_ms
     }
 
     /// All slaves.
@@ -228,6 +240,9 @@ impl PlannedCall {
         [self.slave].into_iter().chain(self.also)
     }
 }
+
+/// A slave that could not have its keys asks again after so long.
+pub(crate) const TRY_AGAIN_AFTER_MS: u64 = 200;
 
 /// Between the expiry of the last share and the end of a run: the last poll has to see it.
 const DRAIN_MARGIN_MS: u64 = 2_500;
@@ -270,7 +285,8 @@ impl Plan {
     /// When the run may end at the earliest.
     #[must_use]
     pub fn shortest_end_ms(&self) -> u64 {
-        let last_ms = self.calls.iter().map(PlannedCall::last_asked_ms).max();
+        let calls = self.calls.iter();
+        let last_ms = calls.map(|call| call.last_asked_ms(&self.cluster)).max();
         let last_ms = last_ms.unwrap_or(0);
         self.cluster.drained_at_ms(last_ms.max(self.heal_at_ms))
     }

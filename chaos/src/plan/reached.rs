@@ -58,6 +58,8 @@ named! {
         Reregistration = "reregistration",
         /// A request was tried again.
         Retry = "retry",
+        /// A slave that was told that its keys cannot be had now was given them later.
+        RetryServed = "retry-served",
         /// A share is its own pad, because the key was made of PSRD: its ciphertext is zero.
         ShareIsPad = "share-is-pad",
         /// A responder searched subsets of the answers.

@@ -94,6 +94,9 @@ pub(super) fn ask(plan: &mut Plan, keys: usize, from_ms: u64, every_ms: u64) {
             again_after_ms: 0,
             together: 1,
             also: None,
+            also_after_ms: 0,
+            tries: 1,
+            status: false,
             mistake: None,
         }));
 }

@@ -23,7 +23,7 @@ pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
             .seen
             .calls
             .iter()
-            .filter(|call| call.client == client && call.kind.refusal().is_none())
+            .filter(|call| call.client == client && (call.kind.establishes() || call.kind.fetches()))
         {
             tally.add(span, call);
         }
@@ -75,6 +75,7 @@ impl Tally {
                 failures.add(1, is_certain);
                 is_certain
             }
+            Outcome::Status(_) => return,
             // Nobody knows how far it came.
             Outcome::Unknown(_) => {
                 keys.add(number, false);

@@ -91,9 +91,8 @@ fn retries(facts: &Facts<'_>, span: Span, (client, hub): (usize, usize)) -> Seen
     // call of a slave fetches, in parts where need be.
     let exchanges = calls.map(|call| match call.kind {
         CallKind::Master | CallKind::Greedy => 3,
-        CallKind::Slave | CallKind::SlaveAgain | CallKind::Intruder => 1 + u64::from(call.number),
-        CallKind::Mistaken(mistake) if mistake.refusal().is_some() => 0,
-        CallKind::Mistaken(_) => 1 + u64::from(call.number),
+        kind if kind.fetches() => 1 + u64::from(call.number),
+        _ => 0,
     });
     seen.most = u64::from(ATTEMPTS_MAX - 1) * exchanges.sum::<u64>();
     seen

@@ -271,6 +271,7 @@ fn calls(facts: &Facts<'_>) -> Vec<Event> {
         let keys = call.outcome.keys().unwrap_or_default();
         let outcome = match &call.outcome {
             Outcome::Keys(_) => "keys",
+            Outcome::Status(_) => "status",
             Outcome::Refused(..) => "refused",
             Outcome::Unknown(_) => "unknown",
         };

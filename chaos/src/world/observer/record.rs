@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dske::crypto::secret::Secret;
+use dske::http::etsi::Status;
 use dske::protocol::channel::PoolOwner;
 use dske::protocol::hub::{HubStatus, OobError, PsrdRequest, Registration, RegistrationRequest};
 use dske::protocol::{KeyId, NodeName, Request, Response, SaeId};
@@ -115,12 +116,16 @@ pub enum CallKind {
     Master,
     /// The slave fetches them.
     Slave,
+    /// The slave tries to fetch them once more, after it was told that they cannot be had now.
+    SlaveRetry,
     /// The slave fetches them once more, and must not get them.
     SlaveAgain,
     /// An SAE that is not named tries to fetch them, and must not get them.
     Intruder,
     /// A greedy SAE gets keys that nobody fetches. No call of the plan.
     Greedy,
+    /// The master asks for the status of its KME.
+    Status,
     /// An SAE makes a mistake, and must get nothing.
     Mistaken(Mistake),
 }
@@ -132,7 +137,9 @@ impl CallKind {
         match self {
             Self::Master => "master",
             Self::Slave => "slave",
+            Self::SlaveRetry => "slave-retry",
             Self::SlaveAgain => "slave-again",
+            Self::Status => "status",
             Self::Intruder => "intruder",
             Self::Greedy => "greedy",
             Self::Mistaken(_) => "mistaken",
@@ -148,7 +155,11 @@ impl CallKind {
     /// Whether it asks for keys by their IDs, and its client has no reason to refuse that at once.
     #[must_use]
     pub fn fetches(self) -> bool {
-        !self.establishes() && self.refusal().is_none()
+        match self {
+            Self::Master | Self::Greedy | Self::Status => false,
+            Self::Slave | Self::SlaveRetry | Self::SlaveAgain | Self::Intruder => true,
+            Self::Mistaken(mistake) => mistake.refusal().is_none(),
+        }
     }
 
     /// The status that its client has to answer at once, and words that the answer holds.
@@ -165,6 +176,8 @@ impl CallKind {
 pub enum Outcome {
     /// Keys were delivered.
     Keys(Vec<Key>),
+    /// What the KME can deliver.
+    Status(Box<Status>),
     /// The client refused, with this status and message.
     Refused(u16, String),
     /// Nobody knows: the client did not answer.
@@ -186,7 +199,7 @@ impl Outcome {
     pub fn keys(&self) -> Option<&[Key]> {
         match self {
             Self::Keys(keys) => Some(keys),
-            Self::Refused(..) | Self::Unknown(_) => None,
+            Self::Status(_) | Self::Refused(..) | Self::Unknown(_) => None,
         }
     }
 
@@ -195,6 +208,7 @@ impl Outcome {
     pub fn line(&self) -> String {
         match self {
             Self::Keys(keys) => format!("{} keys", keys.len()),
+            Self::Status(status) => format!("{} keys in store", status.stored_key_count),
             Self::Refused(status, message) => format!("{status} {message}"),
             Self::Unknown(why) => format!("unknown: {why}"),
         }

@@ -24,7 +24,7 @@ impl Saes {
         let (mut slave, mut kme) = (self.list[call.slave].id.clone(), &master.kme);
         let mut client = master.client;
         match mistake {
-            Mistake::UnknownSlave => slave = nobody(),
+            Mistake::UnknownSlave | Mistake::StatusOfNobody => slave = nobody(),
             Mistake::OtherKme => {
                 client = (client + 1) % self.kmes.len();
                 kme = &self.kmes[client];
@@ -41,7 +41,12 @@ impl Saes {
             ..self.watch(call, CallKind::Mistaken(mistake), call.master, &slave)
         };
         let path = format!("/api/v1/keys/{slave}/enc_keys");
+        let status = format!("/api/v1/keys/{slave}/status");
         let result: Result<KeyContainer, CallError> = match as_query(&body) {
+            _ if mistake == Mistake::StatusOfNobody => kme.get(&status, Some(&master.id)).await,
+            Some(query) if mistake == Mistake::StatusWithParameters => {
+                kme.get(&format!("{status}?{query}"), Some(&master.id)).await
+            }
             Some(query) if call.id % 2 == 1 => {
                 kme.get(&format!("{path}?{query}"), Some(&master.id)).await
             }
@@ -192,7 +197,13 @@ mod tests {
             let keys_max = |bits| plan.cluster.keys_max(bits);
             let body = wrong_request(call, mistake, &promises, keys_max).unwrap();
             // Where the mistake is in the path, or in whom is asked.
-            let is_elsewhere = matches!(mistake, Mistake::UnknownSlave | Mistake::OtherKme);
+            let is_elsewhere = matches!(
+                mistake,
+                Mistake::UnknownSlave
+                    | Mistake::OtherKme
+                    | Mistake::StatusOfNobody
+                    | Mistake::StatusWithParameters
+            );
             let differs = !mistake.is_of_slave() && !is_elsewhere;
             assert_eq!(body != right, differs, "{mistake}");
         }

@@ -15,7 +15,7 @@ use dske_testbed::sim::net::http_client;
 use dske_testbed::{CallError, EtsiClient, KeyRequest};
 use futures_util::future::join_all;
 
-use crate::plan::PlannedCall;
+use crate::plan::{PlannedCall, TRY_AGAIN_AFTER_MS};
 use crate::plan::reached::{Group, Reached};
 use crate::world::clock::{now_us, sleep_until_ms};
 use crate::world::observer::Observer;
@@ -83,6 +83,9 @@ pub(super) struct Saes {
 impl Saes {
     async fn exchange(&self, call: PlannedCall) {
         sleep_until_ms(call.at_ms).await;
+        if call.status {
+            self.ask_for_status(&call).await;
+        }
         if let Some(mistake) = call.mistake.filter(|mistake| !mistake.is_of_slave()) {
             self.ask_wrongly(&call, mistake).await;
         }
@@ -100,24 +103,53 @@ impl Saes {
         }
         tokio::time::sleep(Duration::from_millis(call.fetch_after_ms)).await;
         if let Some(intruder) = call.intruder {
-            self.fetch(&call, CallKind::Intruder, intruder, &key_ids)
+            let _ = self
+                .fetch(&call, CallKind::Intruder, intruder, &key_ids)
                 .await;
         }
-        // The members of a group fetch at the same moment: each gets the keys, whoever is first.
+        // Each member of a group gets the keys, whoever is first, and however late.
         let fetches = call.slaves().map(|slave| {
             let (call, key_ids) = (&call, &key_ids);
             async move {
-                let is_given = self.fetch(call, CallKind::Slave, slave, key_ids).await;
+                if call.also == Some(slave) {
+                    tokio::time::sleep(Duration::from_millis(call.also_after_ms)).await;
+                }
+                let is_given = self.fetch_until_given(call, slave, key_ids).await;
                 if is_given && call.also == Some(slave) {
                     self.observer.reach(Reached::Group(Group::MemberFetched));
                 }
                 if call.fetch_twice {
                     tokio::time::sleep(Duration::from_millis(call.again_after_ms)).await;
-                    self.fetch(call, CallKind::SlaveAgain, slave, key_ids).await;
+                    let again = self.fetch(call, CallKind::SlaveAgain, slave, key_ids);
+                    let _ = again.await;
                 }
             }
         });
         join_all(fetches).await;
+    }
+
+    /// The master asks what its KME can deliver.
+    async fn ask_for_status(&self, call: &PlannedCall) {
+        let (master, slave) = (&self.list[call.master], &self.list[call.slave].id);
+        let watched = self.watch(call, CallKind::Status, call.master, slave);
+        let told = master.kme.status(&master.id, slave).await;
+        watched.ended(told.map_or_else(without, |status| Outcome::Status(Box::new(status))));
+    }
+
+    /// A slave asks for its keys until it is given them, or told that it cannot have them, or loses patience.
+    async fn fetch_until_given(&self, call: &PlannedCall, slave: usize, keys: &[KeyId]) -> bool {
+        let mut kind = CallKind::Slave;
+        for _ in 0..call.tries {
+            match self.fetch(call, kind, slave, keys).await {
+                Ok(()) => return true,
+                // It was told that it may try again, or nothing.
+                Err(Some(503) | None) => {}
+                Err(Some(_)) => return false,
+            }
+            tokio::time::sleep(Duration::from_millis(TRY_AGAIN_AFTER_MS)).await;
+            kind = CallKind::SlaveRetry;
+        }
+        false
     }
 
     /// The master asks for keys, as often as it is planned.
@@ -144,14 +176,17 @@ impl Saes {
         key_ids
     }
 
-    /// An SAE asks for keys by their IDs. Returns whether it was given them.
+    /// An SAE asks for keys by their IDs.
+    ///
+    /// # Errors
+    /// If it is not given them; with the status, if there was an answer.
     async fn fetch(
         &self,
         call: &PlannedCall,
         kind: CallKind,
         sae: usize,
         key_ids: &[KeyId],
-    ) -> bool {
+    ) -> Result<(), Option<u16>> {
         let (master, sae_index) = (&self.list[call.master].id, sae);
         let sae = &self.list[sae];
         let watched = Watch {
@@ -160,7 +195,11 @@ impl Saes {
             ..self.watch(call, kind, sae_index, master)
         };
         let got = sae.kme.get_key_with_ids(&sae.id, master, key_ids).await;
-        watched.done(got).is_some()
+        let status = match &got {
+            Err(CallError::Refused { status, .. }) => Some(*status),
+            Ok(_) | Err(CallError::Unknown(_)) => None,
+        };
+        watched.done(got).map(|_| ()).ok_or(status)
     }
 
     /// A call by an SAE begins.
@@ -205,12 +244,16 @@ impl Watch {
         let outcome = match result.map(keys) {
             Ok(Some(keys)) => Outcome::Keys(keys),
             Ok(None) => Outcome::Unknown("the answer holds no keys".to_owned()),
-            Err(CallError::Refused { status, message }) => Outcome::Refused(status, message),
-            Err(CallError::Unknown(why)) => Outcome::Unknown(why),
+            Err(error) => without(error),
         };
         let ids = outcome
             .keys()
             .map(|keys| keys.iter().map(|key| key.id).collect());
+        self.ended(outcome);
+        ids
+    }
+
+    fn ended(self, outcome: Outcome) {
         self.observer.call(Call {
             id: self.id,
             kind: self.kind,
@@ -223,7 +266,14 @@ impl Watch {
             until_us: now_us(),
             outcome,
         });
-        ids
+    }
+}
+
+/// What came of a call that did not deliver.
+fn without(error: CallError) -> Outcome {
+    match error {
+        CallError::Refused { status, message } => Outcome::Refused(status, message),
+        CallError::Unknown(why) => Outcome::Unknown(why),
     }
 }
 

@@ -41,7 +41,8 @@ pub(super) fn ask_otherwise(plan: &mut Plan, _: &Plan, rng: &mut ChaCha12Rng) {
     let fetch_after_ms = rng.random_range(0..=2_000);
     let again_after_ms = rng.random_range(0..=20_000);
     let mistake = Mistake::ALL[rng.random_range(0..Mistake::ALL.len())];
-    let what = rng.random_range(0..6);
+    let tries = rng.random_range(1..=4);
+    let what = rng.random_range(0..8);
     for call in plan.calls.iter_mut().skip(first).take(number) {
         match what {
             0 => call.bits = bits,
@@ -49,6 +50,8 @@ pub(super) fn ask_otherwise(plan: &mut Plan, _: &Plan, rng: &mut ChaCha12Rng) {
             2 => call.fetch_after_ms = fetch_after_ms,
             3 => (call.fetch_twice, call.again_after_ms) = (true, again_after_ms),
             4 => call.mistake = Some(mistake),
+            5 => call.tries = tries,
+            6 => call.also_after_ms = again_after_ms,
             _ => call.fetch_twice = !call.fetch_twice,
         }
     }

@@ -22,7 +22,7 @@ type Deposited<'a> = Asked<'a, &'a DepositBody<Encrypted>>;
 /// Checks a call of a master.
 pub fn check(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call, verdict: &mut Verdict) {
     let possible = match &call.outcome {
-        Outcome::Unknown(_) => return,
+        Outcome::Status(_) | Outcome::Unknown(_) => return,
         // What it asked for is not recorded: it may have been too much.
         Outcome::Refused(..) if call.kind == CallKind::Greedy => return,
         Outcome::Refused(..) => ends_without_keys(facts, calls, call),
