@@ -287,8 +287,8 @@ impl ShareStore {
         }
         let named = &entry.held.terms.slave_saes;
         let begins = |named: &SaeId| asker.sae.as_str().starts_with(named.as_str());
-        let is_named = named.contains(asker.sae)
-            || canary(Canary::PrefixIsNamed) && named.iter().any(begins);
+        let is_named =
+            named.contains(asker.sae) || canary(Canary::PrefixIsNamed) && named.iter().any(begins);
         if !is_named && !canary(Canary::AnyoneMayFetch) {
             return Lookup::Forbidden;
         }

@@ -1,15 +1,12 @@
-//! How a campaign and a seed become a plan. Each part draws from its own stream; faults and liars are drawn in
-//! `draw_faults`.
+//! How a campaign and a seed become a plan. Each part draws from its own stream; calls are drawn in
+//! `draw_calls`, faults and liars in `draw_faults`.
 
-use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
-use rand::seq::SliceRandom;
 
 use super::file::Distributions;
 use super::value::{Range, Swarm};
-use crate::plan::limits::{FIRST_CALL_MS, NUMBER};
 use crate::plan::stream::stream;
-use crate::plan::{ClusterPlan, Mistake, Plan, PlannedCall};
+use crate::plan::{ClusterPlan, Plan};
 
 /// Calls are made for this long after everything has to work again.
 const AFTER_RECOVERY_MS: u64 = 3_000;
@@ -116,117 +113,6 @@ impl Distributions {
             share_bytes_per_hub_max: section.share_bytes_per_hub_max.draw(stores_rng),
         }
     }
-
-    fn draw_calls(
-        &self,
-        plan: &Plan,
-        until_ms: u64,
-        rate_rng: &mut ChaCha12Rng,
-        rng: &mut ChaCha12Rng,
-    ) -> Vec<PlannedCall> {
-        let workload = self.workload.get_ref();
-        let every_ms = (1000 / workload.calls_per_second.draw(rate_rng)).max(1);
-        let times = (FIRST_CALL_MS..until_ms).step_by(every_ms as usize);
-        let calls = times.zip(0..).map(|(slot_ms, id)| {
-            let mut saes: Vec<usize> = (0..plan.saes()).collect();
-            saes.shuffle(rng);
-            let percent = |chance: u32, rng: &mut ChaCha12Rng| rng.random_range(0..100) < chance;
-            PlannedCall {
-                at_ms: slot_ms + rng.random_range(0..every_ms),
-                id,
-                master: saes[0],
-                slave: saes[1],
-                bits: workload.bits[rng.random_range(0..workload.bits.len())],
-                number: workload.number.draw(rng) as u16,
-                fetch_after_ms: workload.fetch_after_ms.draw(rng),
-                intruder: saes
-                    .get(2)
-                    .copied()
-                    .filter(|_| percent(workload.intruder_percent, rng)),
-                fetch_twice: percent(workload.fetch_twice_percent, rng),
-                again_after_ms: 0,
-                together: 1,
-                also: None,
-                also_after_ms: 0,
-                tries: 1,
-                status: false,
-                mistake: None,
-            }
-        });
-        calls
-            .map(|call| self.draw_what_fits(call, &plan.cluster))
-            .collect()
-    }
-
-    /// Blocks may be small and keys large: then fewer keys are asked for, or else smaller ones.
-    fn draw_what_fits(&self, mut call: PlannedCall, cluster: &ClusterPlan) -> PlannedCall {
-        if cluster.keys_max(call.bits) == 0 {
-            let bits = || self.workload.get_ref().bits.iter().copied();
-            let fitting = bits().filter(|&bits| cluster.keys_max(bits) > 0);
-            call.bits = fitting.max().or(bits().min()).unwrap_or(call.bits);
-        }
-        call.number = call.number.min(cluster.keys_max(call.bits).max(1));
-        call
-    }
-
-    /// Makes some of the calls come at the same moment as the one before.
-    fn draw_bursts(&self, calls: &mut [PlannedCall], rng: &mut ChaCha12Rng) {
-        for index in 1..calls.len() {
-            if rng.random_range(0..100) < self.workload.get_ref().burst_percent {
-                calls[index].at_ms = calls[index - 1].at_ms;
-            }
-        }
-    }
-
-    /// When slaves ask once more, and how many calls of the master they fetch the keys of.
-    fn draw_repeats(&self, calls: &mut [PlannedCall], rng: &mut ChaCha12Rng) {
-        let workload = self.workload.get_ref();
-        for call in calls {
-            let again_after_ms = workload.again_after_ms.draw(rng);
-            if call.fetch_twice {
-                call.again_after_ms = again_after_ms;
-            }
-            let most = *NUMBER.end() / u64::from(call.number);
-            call.together = workload.together.draw(rng).min(most) as u16;
-        }
-    }
-
-    /// When the second member of a group asks, how often slaves do, who asks for the status, and who for keys for itself.
-    fn draw_patience(&self, calls: &mut [PlannedCall], rng: &mut ChaCha12Rng) {
-        let workload = self.workload.get_ref();
-        for call in calls {
-            let also_after_ms = workload.also_after_ms.draw(rng);
-            if call.also.is_some() {
-                call.also_after_ms = also_after_ms;
-            }
-            call.tries = workload.tries.draw(rng) as u16;
-            call.status = rng.random_range(0..100) < workload.status_percent;
-            if rng.random_range(0..100) < workload.self_percent {
-                call.slave = call.master;
-            }
-        }
-    }
-
-    /// Beside which calls an SAE makes a mistake, and which.
-    fn draw_mistakes(&self, calls: &mut [PlannedCall], rng: &mut ChaCha12Rng) {
-        for call in calls {
-            let is_made = rng.random_range(0..100) < self.workload.get_ref().mistake_percent;
-            let mistake = Mistake::ALL[rng.random_range(0..Mistake::ALL.len())];
-            call.mistake = Some(mistake).filter(|_| is_made);
-        }
-    }
-
-    /// Makes some of the calls name one more slave, where an SAE is left that has no part in it yet.
-    fn draw_groups(&self, plan: &mut Plan, rng: &mut ChaCha12Rng) {
-        let saes = plan.saes();
-        for call in &mut plan.calls {
-            let is_group = rng.random_range(0..100) < self.workload.get_ref().group_percent;
-            let mut others: Vec<usize> = (0..saes).collect();
-            others.retain(|&s| s != call.master && s != call.slave && Some(s) != call.intruder);
-            others.shuffle(rng);
-            call.also = others.first().copied().filter(|_| is_group);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -236,7 +122,7 @@ mod tests {
     use super::super::value::Choice;
     use super::super::{Plans, load, names};
     use super::*;
-    use crate::plan::FaultKind;
+    use crate::plan::{FaultKind, Mistake, PlannedCall};
 
     #[test]
     fn plans_keep_within_what_their_campaign_allows() {
@@ -356,6 +242,39 @@ mod tests {
     }
 
     #[test]
+    fn callers_make_every_mistake_and_that_moves_no_other_draw() {
+        let campaign = load("callers").unwrap();
+        let Plans::Drawn(mut fixed) = campaign.plans.clone() else {
+            panic!("callers is drawn")
+        };
+        let plans: Vec<Plan> = (1..=10).map(|seed| campaign.plan(seed)).collect();
+        let calls = || plans.iter().flat_map(|plan| &plan.calls);
+        for mistake in Mistake::ALL {
+            assert!(
+                calls().any(|call| call.mistake == Some(*mistake)),
+                "{mistake}"
+            );
+        }
+        assert!(calls().any(|call| call.status) && calls().any(|call| call.tries > 1));
+        assert!(calls().any(|call| call.also_after_ms > 3_000));
+        assert!(calls().any(|call| call.slave == call.master));
+        let at_one_client = |plan: &Plan, call: &PlannedCall| {
+            call.slave != call.master && plan.client_of(call.slave) == plan.client_of(call.master)
+        };
+        let mut pairs = plans
+            .iter()
+            .flat_map(|plan| plan.calls.iter().map(move |call| (plan, call)));
+        assert!(pairs.any(|(plan, call)| at_one_client(plan, call)));
+        fixed.workload.get_mut().mistake_percent = 0;
+        for mut plan in plans {
+            for call in &mut plan.calls {
+                call.mistake = None;
+            }
+            assert_eq!(fixed.plan("callers", plan.seed), plan);
+        }
+    }
+
+    #[test]
     fn a_group_is_drawn_and_moves_no_other_draw() {
         let campaign = load("calm").unwrap();
         let Plans::Drawn(mut fixed) = campaign.plans.clone() else {
@@ -368,7 +287,7 @@ mod tests {
         fixed.workload.get_mut().group_percent = 0;
         let mut without = plan;
         for call in &mut without.calls {
-            call.also = None;
+            (call.also, call.also_after_ms) = (None, 0);
         }
         assert_eq!(fixed.plan("calm", 1), without);
     }

@@ -8,13 +8,14 @@
 //! | [`check`] | what a campaign must not say |
 //! | `checker` | errors with their lines |
 //! | `distributions` | the same of distributions |
-//! | [`draw`], `draw_faults` | how distributions and a seed become a plan |
+//! | [`draw`], `draw_calls`, `draw_faults` | how distributions and a seed become a plan |
 //! | [`schedule`] | a plan as a file, there and back |
 
 pub mod check;
 mod checker;
 mod distributions;
 pub mod draw;
+mod draw_calls;
 pub(crate) mod draw_faults;
 pub mod file;
 pub mod schedule;

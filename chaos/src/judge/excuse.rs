@@ -467,6 +467,25 @@ mod tests {
     }
 
     #[test]
+    fn a_share_that_was_handed_out_longer_ago_than_it_is_repeated_does_not_count_for_a_retry() {
+        // Handed out at 6.002 s. The linger time is 3 s.
+        let retry = |until_ms: u64, restarts: bool| {
+            let mut scene = Scene::new(|_| {});
+            let keys = scene.establish(0, 5_000);
+            scene.fetch(0, 6_000, &keys);
+            if restarts {
+                scene.see().client_starts.insert((SLAVE, 1), 6_500_000);
+            }
+            let span = (until_ms - 100, until_ms);
+            scene.call(0, CallKind::SlaveRetry, SLAVE, span, refused());
+            excuse_of(&scene)
+        };
+        assert_eq!(retry(9_001, false), None);
+        assert_eq!(retry(9_003, false), Some(Excuse::Spent));
+        assert_eq!(retry(7_000, true), Some(Excuse::Spent));
+    }
+
+    #[test]
     fn each_failure_is_counted_under_its_excuse_and_success_is_not() {
         let mut scene = Scene::new(|plan| {
             plan.faults

@@ -26,7 +26,13 @@ const OTHERS_MAX: usize = 15;
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();
     let calls: Vec<&Call> = facts.calls(CallKind::Status).collect();
-    let Some(promises) = facts.seen.plan.promises().ok().filter(|_| !calls.is_empty()) else {
+    let Some(promises) = facts
+        .seen
+        .plan
+        .promises()
+        .ok()
+        .filter(|_| !calls.is_empty())
+    else {
         return verdict;
     };
     let pools = pools(facts);
@@ -63,19 +69,51 @@ fn words(plan: &Plan, promises: &Promises, call: &Call, status: &Status, verdict
             status.source_KME_ID.clone(),
             plan.client_name(call.client).to_owned(),
         ),
-        ("target_KME_ID", status.target_KME_ID.clone(), home.to_owned()),
-        ("master_SAE_ID", status.master_SAE_ID.clone(), call.sae.to_string()),
-        ("slave_SAE_ID", status.slave_SAE_ID.clone(), call.other.to_string()),
-        ("key_size", number(status.key_size), number(promises.default_bits)),
-        ("min_key_size", number(status.min_key_size), number(promises.min_bits)),
-        ("max_key_size", number(status.max_key_size), number(promises.max_bits)),
+        (
+            "target_KME_ID",
+            status.target_KME_ID.clone(),
+            home.to_owned(),
+        ),
+        (
+            "master_SAE_ID",
+            status.master_SAE_ID.clone(),
+            call.sae.to_string(),
+        ),
+        (
+            "slave_SAE_ID",
+            status.slave_SAE_ID.clone(),
+            call.other.to_string(),
+        ),
+        (
+            "key_size",
+            number(status.key_size),
+            number(promises.default_bits),
+        ),
+        (
+            "min_key_size",
+            number(status.min_key_size),
+            number(promises.min_bits),
+        ),
+        (
+            "max_key_size",
+            number(status.max_key_size),
+            number(promises.max_bits),
+        ),
         (
             "max_key_per_request",
             number(status.max_key_per_request),
             number(promises.per_request_max),
         ),
-        ("max_key_count", number(status.max_key_count), number(promises.stored_max)),
-        ("max_SAE_ID_count", number(status.max_SAE_ID_count), number(OTHERS_MAX)),
+        (
+            "max_key_count",
+            number(status.max_key_count),
+            number(promises.stored_max),
+        ),
+        (
+            "max_SAE_ID_count",
+            number(status.max_SAE_ID_count),
+            number(OTHERS_MAX),
+        ),
     ];
     for (what, said, truth) in texts {
         verdict.expect(said == truth, call.until_us, || Violation::WrongStatus {
@@ -101,7 +139,10 @@ fn count(
     let cluster = &plan.cluster;
     // Each host of the simulation has a clock of its own within a tick.
     let tick_us = cluster.tick_ms * 1000;
-    let during = (call.from_us.saturating_sub(tick_us), call.until_us + tick_us);
+    let during = (
+        call.from_us.saturating_sub(tick_us),
+        call.until_us + tick_us,
+    );
     let cost = MAC_KEY_BYTES + TAG_SECRET_BYTES + promises.default_bits / 8;
     let (mut least, mut most) = (Vec::new(), Vec::new());
     for hub in 0..usize::from(cluster.hubs) {

@@ -223,7 +223,9 @@ pub enum Violation {
         sae: SaeId,
         end: String,
     },
-    #[error("call {call}: the status of client {client} says that {what} is {said}, and it is {truth}")]
+    #[error(
+        "call {call}: the status of client {client} says that {what} is {said}, and it is {truth}"
+    )]
     WrongStatus {
         call: u32,
         client: usize,

@@ -335,11 +335,7 @@ mod tests {
                 Part::Call(1),
                 "another SAE",
             ),
-            (
-                |p| p.calls[1].tries = 0,
-                Part::Call(1),
-                "must be 1 to 8",
-            ),
+            (|p| p.calls[1].tries = 0, Part::Call(1), "must be 1 to 8"),
             (
                 |p| p.calls[0].intruder = Some(p.calls[0].slave),
                 Part::Call(0),

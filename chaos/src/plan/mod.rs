@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`call`] | exchanges between SAEs |
 //! | [`canary`] | bugs that are planted on purpose, by name |
 //! | [`fault`] | what the nemesis can do |
 //! | [`lie`] | what a Byzantine hub can do |
@@ -13,9 +14,11 @@
 //! | [`reached`] | the names of what a run can reach |
 //! | [`check`], [`flaw`] | what makes a plan unusable |
 //! | `topology` | the cluster as the nodes know it |
+//! | [`saes`] | which SAEs there are, and who serves them |
 //! | [`stream`] | one generator for each part: a new draw in one part does not change the others |
 
 pub mod attack;
+pub mod call;
 pub mod canary;
 pub mod check;
 pub mod fault;
@@ -26,6 +29,7 @@ pub mod limits;
 pub mod mistake;
 pub(crate) mod named;
 pub mod reached;
+pub mod saes;
 pub mod stream;
 mod topology;
 
@@ -36,10 +40,13 @@ use dske::protocol::initiator::KeySource;
 use dske::protocol::limits::{ATTEMPTS_MAX, SHARE_BYTES_MAX, SHARES_MAX, keys_per_answer};
 use serde::{Deserialize, Serialize};
 
+pub use call::PlannedCall;
+pub(crate) use call::TRY_AGAIN_AFTER_MS;
 pub use fault::{Fault, FaultKind, PlannedFault};
 pub use invariant::Invariant;
 pub use lie::{Liar, Lie};
 pub use mistake::Mistake;
+pub use saes::{Guarantee, greedy_sae};
 pub use topology::Promises;
 
 /// Names of hubs, in order of x.
@@ -54,9 +61,6 @@ pub const CLIENT_NAMES: [&str; 5] = ["carol", "celia", "cindy", "connie", "curti
 /// Name of the client that does not run the production code, in plans that have one, and of the SAE that it serves. It
 /// is numbered behind all others.
 pub const ROGUE_NAME: &str = "mallory";
-
-/// What the SAE of a client that takes what it can adds to the client's name.
-const GREEDY_SUFFIX: &str = "-greedy";
 
 /// A run, before it happens. Times are milliseconds since its beginning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -144,105 +148,11 @@ pub(crate) fn share_bytes_max() -> u64 {
     SHARE_BYTES_MAX as u64
 }
 
-/// What a hub keeps for the shares of one SAE.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Guarantee {
-    /// Shares.
-    pub shares: u64,
-    /// Their bytes.
-    pub bytes: u64,
-}
-
 /// Bytes of the share of a key.
 #[must_use]
 pub fn share_bytes(bits: u32) -> u64 {
     u64::from(bits) / 8 + TAG_SECRET_BYTES as u64
 }
-
-/// One key exchange between two SAEs. SAEs are numbered: first one of each client, in the order of clients, then the second
-/// ones, and so on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlannedCall {
-    /// Its number.
-    pub id: u32,
-    /// When the master asks.
-    pub at_ms: u64,
-    /// Index of the master.
-    pub master: usize,
-    /// Index of the slave.
-    pub slave: usize,
-    /// Bits of each key.
-    pub bits: u32,
-    /// Number of keys.
-    pub number: u16,
-    /// How long after the master's answer the slave asks.
-    pub fetch_after_ms: u64,
-    /// An SAE that is not named and tries to fetch the keys, before the slave does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intruder: Option<usize>,
-    /// Whether the slaves ask once more, and must not get them.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub fetch_twice: bool,
-    /// How long after the answer to the first time they do.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub again_after_ms: u64,
-    /// How often the master asks, one call after the other, before the slaves fetch the keys of all these calls at once.
-    #[serde(default = "once", skip_serializing_if = "is_once")]
-    pub together: u16,
-    /// For a group: index of one more slave.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub also: Option<usize>,
-    /// How long after the first slave the other one asks.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub also_after_ms: u64,
-    /// How often a slave asks at most until it is given its keys: again where it has been told that they cannot be had now.
-    #[serde(default = "once", skip_serializing_if = "is_once")]
-    pub tries: u16,
-    /// Whether the master asks for the status of its KME first.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub status: bool,
-    /// What is wrong with one more call: the master makes it before it asks as it should, or the slave as soon as the master
-    /// has keys.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mistake: Option<Mistake>,
-}
-
-fn is_zero(ms: &u64) -> bool {
-    *ms == 0
-}
-
-fn once() -> u16 {
-    1
-}
-
-fn is_once(times: &u16) -> bool {
-    *times == 1
-}
-
-impl PlannedCall {
-    /// The keys of all calls by the master.
-    #[must_use]
-    pub fn keys(&self) -> u64 {
-        u64::from(self.number) * u64::from(self.together)
-    }
-
-    /// When the last SAE asks, at the latest, if nothing takes time but calls that fail.
-    fn last_asked_ms(&self, cluster: &ClusterPlan) -> u64 {
-        let again = u64::from(self.tries.saturating_sub(1));
-        let tries_ms = again * (cluster.call_deadline_ms + TRY_AGAIN_AFTER_MS);
-        let waits_ms = self.fetch_after_ms + self.also_after_ms + self.again_after_ms;
-        self.at_ms + waits_ms + tries_ms
-    }
-
-    /// All slaves.
-    pub fn slaves(&self) -> impl Iterator<Item = usize> {
-        [self.slave].into_iter().chain(self.also)
-    }
-}
-
-/// A slave that could not have its keys asks again after so long.
-pub(crate) const TRY_AGAIN_AFTER_MS: u64 = 200;
 
 /// Between the expiry of the last share and the end of a run: the last poll has to see it.
 const DRAIN_MARGIN_MS: u64 = 2_500;
@@ -321,65 +231,6 @@ impl Plan {
         self.faults.iter().any(is_rogue)
     }
 
-    /// How many SAEs can take part in an exchange.
-    #[must_use]
-    pub fn saes(&self) -> usize {
-        usize::from(self.cluster.clients) * usize::from(self.cluster.saes_per_client)
-    }
-
-    /// The client that serves an SAE.
-    #[must_use]
-    pub fn client_of(&self, sae: usize) -> usize {
-        sae % usize::from(self.cluster.clients)
-    }
-
-    /// Name of an SAE: the first of a client has the name of that.
-    #[must_use]
-    pub fn sae_name(&self, sae: usize) -> String {
-        let client = self.client_name(self.client_of(sae));
-        match sae / usize::from(self.cluster.clients) {
-            0 => client.to_owned(),
-            nth => format!("{client}-{}", nth + 1),
-        }
-    }
-
-    /// Whether one SAE of a client takes what it can.
-    #[must_use]
-    pub fn has_greedy(&self, client: usize) -> bool {
-        self.faults.iter().any(
-            |planned| matches!(planned.fault, Fault::GreedySae { client: c, .. } if c == client),
-        )
-    }
-
-    /// The SAEs that a client serves: one of its own name, others if each client has several, and the greedy one if there is
-    /// one.
-    #[must_use]
-    pub fn saes_of(&self, client: usize) -> Vec<String> {
-        let clients = usize::from(self.cluster.clients);
-        if !self.is_honest(client) {
-            return vec![ROGUE_NAME.to_owned()];
-        }
-        let numbers = 0..usize::from(self.cluster.saes_per_client);
-        let own = numbers.map(|nth| self.sae_name(nth * clients + client));
-        let greedy = self.has_greedy(client);
-        own.chain(greedy.then(|| greedy_sae(self.client_name(client))))
-            .collect()
-    }
-
-    /// How much of its store each hub keeps for the shares of a master SAE, whatever others deposit: half of it, in equal
-    /// parts for all clients, and each part in equal parts for the client's SAEs. `None` for an SAE that there is not.
-    #[must_use]
-    pub fn guarantee(&self, sae: &str) -> Option<Guarantee> {
-        let clients = usize::from(self.cluster.clients) + usize::from(self.has_rogue());
-        let mut saes = (0..clients).map(|client| self.saes_of(client));
-        let saes = saes.find(|saes| saes.iter().any(|one| one == sae))?;
-        let part = |max: u64| max / 2 / clients as u64 / saes.len() as u64;
-        Some(Guarantee {
-            shares: part(self.cluster.shares_per_hub_max),
-            bytes: part(self.cluster.share_bytes_per_hub_max),
-        })
-    }
-
     /// Name of a client, and of the first SAE that it serves.
     #[must_use]
     pub fn client_name(&self, client: usize) -> &'static str {
@@ -436,10 +287,4 @@ impl Plan {
                 && from_ms < planned.until_ms
         })
     }
-}
-
-/// The SAE of a client that takes what it can.
-#[must_use]
-pub fn greedy_sae(client: &str) -> String {
-    format!("{client}{GREEDY_SUFFIX}")
 }

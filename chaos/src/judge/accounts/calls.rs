@@ -19,12 +19,9 @@ struct Tally {
 pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
     for (client, span, status) in last_lives(facts) {
         let mut tally = Tally::default();
-        for call in facts
-            .seen
-            .calls
-            .iter()
-            .filter(|call| call.client == client && (call.kind.establishes() || call.kind.fetches()))
-        {
+        for call in facts.seen.calls.iter().filter(|call| {
+            call.client == client && (call.kind.establishes() || call.kind.fetches())
+        }) {
             tally.add(span, call);
         }
         let counters = &status.counters;

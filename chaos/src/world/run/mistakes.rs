@@ -45,7 +45,8 @@ impl Saes {
         let result: Result<KeyContainer, CallError> = match as_query(&body) {
             _ if mistake == Mistake::StatusOfNobody => kme.get(&status, Some(&master.id)).await,
             Some(query) if mistake == Mistake::StatusWithParameters => {
-                kme.get(&format!("{status}?{query}"), Some(&master.id)).await
+                kme.get(&format!("{status}?{query}"), Some(&master.id))
+                    .await
             }
             Some(query) if call.id % 2 == 1 => {
                 kme.get(&format!("{path}?{query}"), Some(&master.id)).await

@@ -15,8 +15,8 @@ use dske_testbed::sim::net::http_client;
 use dske_testbed::{CallError, EtsiClient, KeyRequest};
 use futures_util::future::join_all;
 
-use crate::plan::{PlannedCall, TRY_AGAIN_AFTER_MS};
 use crate::plan::reached::{Group, Reached};
+use crate::plan::{PlannedCall, TRY_AGAIN_AFTER_MS};
 use crate::world::clock::{now_us, sleep_until_ms};
 use crate::world::observer::Observer;
 use crate::world::observer::record::{Call, CallKind, Key, Outcome};
