@@ -141,6 +141,15 @@ impl Campaign {
         }
     }
 
+    /// Whether SAEs ask for the status of their KME.
+    #[must_use]
+    pub fn asks_for_status(&self) -> bool {
+        match &self.plans {
+            Plans::Drawn(drawn) => drawn.workload.get_ref().status_percent > 0,
+            Plans::Fixed(plan) => plan.calls.iter().any(|call| call.status),
+        }
+    }
+
     /// How many of 100 calls one excuse may cover, or the campaign is weak. A schedule may be about nothing but a call that
     /// is excused.
     #[must_use]
@@ -233,6 +242,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("repeats", include_str!("../../campaigns/repeats.toml")),
     ("limits", include_str!("../../campaigns/limits.toml")),
     ("greedy", include_str!("../../campaigns/greedy.toml")),
+    ("siege", include_str!("../../campaigns/siege.toml")),
     ("absence", include_str!("../../campaigns/absence.toml")),
     ("search", include_str!("../../campaigns/search.toml")),
     ("storm", include_str!("../../campaigns/storm.toml")),

@@ -182,6 +182,11 @@ mod tests {
 
     const ODD: CallKind = CallKind::Mistaken(Mistake::SizeNoBytes);
 
+    /// A run whose first call asks for keys as large as those of a scene.
+    fn plain() -> Scene {
+        Scene::new(|plan| plan.calls[0].bits = 128)
+    }
+
     fn said(status: u16, message: &str) -> Outcome {
         Outcome::Refused(status, message.to_owned())
     }
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_refusal_at_once_in_the_right_words_is_right() {
-        let mut scene = Scene::new(|_| {});
+        let mut scene = plain();
         scene.call(0, ODD, MASTER, (1_000, 1_000 + 4 * 8 + MARGIN_MS), right());
         let keys = scene.establish(0, 2_000);
         scene.fetch(0, 3_000, &keys);
@@ -204,7 +209,7 @@ mod tests {
 
     #[test]
     fn another_status_other_words_keys_and_no_answer_are_seen() {
-        let mut scene = Scene::new(|_| {});
+        let mut scene = plain();
         let keys = scene.establish(0, 1_000);
         for outcome in [
             said(503, "size shall be a multiple of 8"),
@@ -212,7 +217,7 @@ mod tests {
             Outcome::Keys(keys),
             unknown(),
         ] {
-            let scene = Scene::new(|_| {});
+            let scene = plain();
             scene.call(0, ODD, MASTER, (1_000, 1_004), outcome);
             scene
                 .judge(check)
@@ -222,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_refusal_that_took_the_time_to_ask_somebody_is_seen() {
-        let scene = Scene::new(|_| {});
+        let scene = plain();
         scene.call(0, ODD, MASTER, (1_000, 1_001 + 4 * 8 + MARGIN_MS), right());
         scene.judge(check).must_break("within 82 ms");
     }
@@ -242,7 +247,7 @@ mod tests {
     #[test]
     fn shares_and_fetches_that_no_call_had_asked_for_are_seen() {
         let scene_without = |kind: CallKind| {
-            let mut scene = Scene::new(|_| {});
+            let mut scene = plain();
             let keys = scene.establish(0, 1_000);
             scene.fetch(0, 2_000, &keys);
             scene.see().calls.retain(|call| call.kind != kind);
@@ -257,7 +262,7 @@ mod tests {
             |call: &mut Call| call.other = call.sae.clone(),
             |call: &mut Call| call.from_us += 1_000_000,
         ] {
-            let mut scene = Scene::new(|_| {});
+            let mut scene = plain();
             scene.establish(0, 1_000);
             change(&mut scene.see().calls[0]);
             scene.judge(check).must_break("which no call had asked for");
