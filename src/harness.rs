@@ -144,6 +144,13 @@ named! {
         CountedTwice = "counted-twice", "each block that a hub delivers is counted twice";
         BackgroundDropped = "background-dropped", "shares that have not arrived when a call returns are given up";
         SilentWaitedFor = "silent-waited-for", "every call waits for a hub that kept earlier ones waiting in vain";
+        SizeLimitOff = "size-limit-off", "a client takes keys that are a byte longer than the longest";
+        IdTwiceTaken = "id-twice-taken", "a client does not mind a key that one call names twice";
+        MemberUnchecked = "member-unchecked", "a client does not ask whether the further slaves of a call exist";
+        ForbiddenCounts = "forbidden-counts", "a fetch uses up its keys even if the SAE may not have one of them";
+        PrefixIsNamed = "prefix-is-named", "a hub takes an SAE for named if its name begins like that of one that is";
+        ClaimsForAll = "claims-for-all", "a client takes a key for handed out once any of its SAEs has it";
+        StatusOfBest = "status-of-best", "a status counts the keys for which one hub has PSRD, not K";
         RefillWhenEmpty = "refill-when-empty", "a pool is refilled only when nothing is left in it";
     }
 }

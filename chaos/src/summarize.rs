@@ -77,6 +77,7 @@ fn claims(invariant: &str, campaign: &Campaign) -> bool {
         // With K liars or more, as in a control, nobody can tell who is right.
         Some(Invariant::Blame) => campaign.expect.breaks.is_none(),
         Some(Invariant::Quiet) => campaign.is_calm(),
+        Some(Invariant::StatusAsSpecified) => campaign.asks_for_status(),
         _ => true,
     }
 }

@@ -9,7 +9,7 @@ use dske_chaos::campaign::{self, Campaign};
 use dske_chaos::explore::run::run;
 use dske_chaos::explore::runner::run_seeds;
 use dske_chaos::explore::selftest;
-use dske_chaos::plan::{FaultKind, Invariant, Lie};
+use dske_chaos::plan::{FaultKind, Invariant, Lie, Mistake};
 use dske_chaos::summarize::summarize;
 use dske_chaos::summary::CampaignSummary;
 use dske_chaos::tell::report::UNCOVERED;
@@ -131,6 +131,13 @@ fn every_fault_can_be_drawn_as_often_as_it_is_asked_for_and_is_documented() {
 fn every_lie_is_documented() {
     for lie in Lie::ALL {
         assert!(is_in_a_table(lie.name()), "{}", lie.name());
+    }
+}
+
+#[test]
+fn every_mistake_is_documented() {
+    for mistake in Mistake::ALL {
+        assert!(is_in_a_table(mistake.name()), "{mistake}");
     }
 }
 

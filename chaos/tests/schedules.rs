@@ -19,7 +19,7 @@ use dske_chaos::explore::runner::run_fresh;
 use dske_chaos::explore::shrink::{breaks_again, shrink};
 use dske_chaos::outcome::RunViolation;
 use dske_chaos::outcome::panics;
-use dske_chaos::plan::{ClusterPlan, Fault, Liar, Lie, Plan, PlannedCall, PlannedFault};
+use dske_chaos::plan::{ClusterPlan, Fault, Liar, Lie, Mistake, Plan, PlannedCall, PlannedFault};
 use dske_chaos::summary::{ShrunkFile, Size};
 use dske_chaos::tell::view::told;
 use proptest::collection::vec;
@@ -37,31 +37,34 @@ const SHRINK_RUNS_MAX: u32 = 150;
 const RECOVERY_MS: u64 = 3_000;
 
 fn clusters() -> impl Strategy<Value = ClusterPlan> {
-    let sizes = (1..=5_u8).prop_flat_map(|hubs| (Just(hubs), 1..=hubs, 2..=4_u8));
+    let sizes = (1..=5_u8).prop_flat_map(|hubs| (Just(hubs), 1..=hubs, 2..=4_u8, 1..=2_u8));
     let network = (1..=3_u64, 3..=20_u64, 300..=700_u64, 0..=300_u64);
     let psrd = (
         select(vec![512_u64, 1_024, 4_096, 16_384]),
         256..=2_048_u64,
         select(vec![KeySource::Generator, KeySource::Psrd]),
     );
-    (sizes, network, psrd).prop_map(|((hubs, threshold, clients), network, psrd)| ClusterPlan {
-        hubs,
-        threshold,
-        clients,
-        latency_ms: (network.0, network.1),
-        link_latency_ms: Vec::new(),
-        tick_ms: 2,
-        psrd_block_bytes: psrd.0,
-        psrd_low_water_bytes: psrd.1,
-        request_timeout_ms: network.2,
-        call_deadline_ms: 2_500,
-        grace_ms: network.3,
-        share_ttl_ms: 4_000,
-        coalition: threshold - 1,
-        key_source: psrd.2,
-        shares_per_hub_max: SHARES_MAX as u64,
-        share_bytes_per_hub_max: SHARE_BYTES_MAX as u64,
-    })
+    (sizes, network, psrd).prop_map(
+        |((hubs, threshold, clients, saes_per_client), network, psrd)| ClusterPlan {
+            hubs,
+            threshold,
+            clients,
+            saes_per_client,
+            latency_ms: (network.0, network.1),
+            link_latency_ms: Vec::new(),
+            tick_ms: 2,
+            psrd_block_bytes: psrd.0,
+            psrd_low_water_bytes: psrd.1,
+            request_timeout_ms: network.2,
+            call_deadline_ms: 2_500,
+            grace_ms: network.3,
+            share_ttl_ms: 4_000,
+            coalition: threshold - 1,
+            key_source: psrd.2,
+            shares_per_hub_max: SHARES_MAX as u64,
+            share_bytes_per_hub_max: SHARE_BYTES_MAX as u64,
+        },
+    )
 }
 
 /// Calls during the faults, and one after everything has to work again.
@@ -69,7 +72,7 @@ fn calls(
     cluster: &ClusterPlan,
     heal_at_ms: u64,
 ) -> impl Strategy<Value = Vec<PlannedCall>> + use<> {
-    let clients = usize::from(cluster.clients);
+    let saes = usize::from(cluster.clients) * usize::from(cluster.saes_per_client);
     let during = 1_000..=heal_at_ms;
     let after_ms = heal_at_ms + RECOVERY_MS;
     let ids = vec(during, 1..=6).prop_map(move |mut times| {
@@ -77,7 +80,7 @@ fn calls(
         times.sort_unstable();
         times
     });
-    let parts = subsequence((0..clients).collect::<Vec<_>>(), 2..=clients).prop_shuffle();
+    let parts = subsequence((0..saes).collect::<Vec<_>>(), 2..=saes).prop_shuffle();
     let bits = select(vec![64_u32, 128, 256, 512]);
     let call = (
         parts,
@@ -86,6 +89,7 @@ fn calls(
         0..=600_u64,
         any::<bool>(),
         of(0..=6_000_u64),
+        of(select(Mistake::ALL)),
     );
     ids.prop_flat_map(move |times| {
         let number = times.len();
@@ -95,7 +99,7 @@ fn calls(
         let calls = times.into_iter().zip(calls).zip(0..);
         calls
             .map(|((at_ms, call), id)| {
-                let (parts, bits, number, fetch_after_ms, third_is_named, again) = call;
+                let (parts, bits, number, fetch_after_ms, third_is_named, again, mistake) = call;
                 let third = parts.get(2).copied();
                 PlannedCall {
                     id,
@@ -110,6 +114,10 @@ fn calls(
                     again_after_ms: again.unwrap_or(0),
                     together: 1 + u16::from(bits == 64),
                     also: third.filter(|_| third_is_named),
+                    also_after_ms: again.unwrap_or(0),
+                    tries: 1 + number,
+                    status: bits == 256,
+                    mistake,
                 }
             })
             .collect()

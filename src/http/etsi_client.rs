@@ -110,7 +110,11 @@ impl EtsiClient {
         self.answer(request.send()).await
     }
 
-    async fn post<T: DeserializeOwned>(
+    /// A call by POST, whatever its body says.
+    ///
+    /// # Errors
+    /// If the KME refuses or does not answer.
+    pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         caller: &SaeId,

@@ -375,7 +375,11 @@ impl Hub {
         *self.served.entry("fetch").or_default() += 1;
         // ETSI GS QKD 014 clause 5.4: only keys that are provided are used up. A request for a key that is not there
         // fails as a whole (clause 6.4). A request for whose shares PSRD is missing has just been refused.
-        if reply.is_complete() || canary(Canary::PartlyFoundCounts) {
+        let is_not_found = |key: &FetchResult<_>| matches!(key.answer, FetchAnswer::NotFound);
+        let counts = reply.is_complete()
+            || canary(Canary::PartlyFoundCounts)
+            || canary(Canary::ForbiddenCounts) && !reply.keys.iter().any(is_not_found);
+        if counts {
             self.store.hand_out(now, master_sae, key_ids, asker);
         }
         Ok(reply)

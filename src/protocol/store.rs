@@ -285,7 +285,11 @@ impl ShareStore {
         if entry.held.is_withdrawn() {
             return Lookup::NotFound;
         }
-        if !entry.held.terms.slave_saes.contains(asker.sae) && !canary(Canary::AnyoneMayFetch) {
+        let named = &entry.held.terms.slave_saes;
+        let begins = |named: &SaeId| asker.sae.as_str().starts_with(named.as_str());
+        let is_named =
+            named.contains(asker.sae) || canary(Canary::PrefixIsNamed) && named.iter().any(begins);
+        if !is_named && !canary(Canary::AnyoneMayFetch) {
             return Lookup::Forbidden;
         }
         match entry.handed_out(asker.sae) {

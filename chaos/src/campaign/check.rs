@@ -289,7 +289,7 @@ mod tests {
         for percent in ["intruder_percent", "group_percent"] {
             let text = SMALL.replacen("hubs = 5", "hubs = 5\nclients = 2", 1);
             let said = error(&format!("{text}{percent} = 5\n"));
-            assert!(said.contains("needs a third client"), "{said}");
+            assert!(said.contains("needs a third SAE"), "{said}");
         }
     }
 }

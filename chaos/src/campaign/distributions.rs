@@ -64,6 +64,11 @@ impl Checker<'_> {
         let (block_bytes, low_water) = (cluster.psrd_block_bytes, cluster.psrd_low_water_bytes);
         for (what, range, limit) in [
             ("clients", cluster.clients, limits::CLIENTS),
+            (
+                "saes_per_client",
+                cluster.saes_per_client,
+                limits::SAES_PER_CLIENT,
+            ),
             ("latency_ms", cluster.latency_ms.all(), limits::LATENCY_MS),
             ("tick_ms", tick_ms, limits::TICK_MS),
             ("psrd_block_bytes", block_bytes, limits::PSRD_BLOCK_BYTES),
@@ -117,6 +122,14 @@ impl Checker<'_> {
                 workload.again_after_ms,
                 limits::AGAIN_AFTER_MS,
             ),
+            (
+                "also_after_ms",
+                workload.also_after_ms,
+                limits::AGAIN_AFTER_MS,
+            ),
+            ("tries", workload.tries, limits::TRIES),
+            ("status_percent", percent(workload.status_percent), 0..=100),
+            ("self_percent", percent(workload.self_percent), 0..=100),
             ("together", workload.together, limits::TOGETHER),
             ("burst_percent", percent(workload.burst_percent), 0..=100),
             (
@@ -130,17 +143,23 @@ impl Checker<'_> {
                 0..=100,
             ),
             ("group_percent", percent(workload.group_percent), 0..=100),
+            (
+                "mistake_percent",
+                percent(workload.mistake_percent),
+                0..=100,
+            ),
         ] {
             self.within(&span, &format!("workload.{what}"), range, limit)?;
         }
-        if campaign.cluster.get_ref().clients.to < 3 {
+        let cluster = campaign.cluster.get_ref();
+        if cluster.clients.to * cluster.saes_per_client.to < 3 {
             for (what, percent) in [
                 ("group_percent", workload.group_percent),
                 ("intruder_percent", workload.intruder_percent),
             ] {
                 if percent > 0 {
                     let message = format!(
-                        "workload.{what} needs a third client; set cluster.clients to 3 or more"
+                        "workload.{what} needs a third SAE; set cluster.clients to 3 or more"
                     );
                     return Err(self.error(Some(span), &message));
                 }

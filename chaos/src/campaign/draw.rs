@@ -1,15 +1,12 @@
-//! How a campaign and a seed become a plan. Each part draws from its own stream; faults and liars are drawn in
-//! `draw_faults`.
+//! How a campaign and a seed become a plan. Each part draws from its own stream; calls are drawn in
+//! `draw_calls`, faults and liars in `draw_faults`.
 
-use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
-use rand::seq::SliceRandom;
 
 use super::file::Distributions;
 use super::value::{Range, Swarm};
-use crate::plan::limits::{FIRST_CALL_MS, NUMBER};
 use crate::plan::stream::stream;
-use crate::plan::{ClusterPlan, Plan, PlannedCall};
+use crate::plan::{ClusterPlan, Plan};
 
 /// Calls are made for this long after everything has to work again.
 const AFTER_RECOVERY_MS: u64 = 3_000;
@@ -27,6 +24,7 @@ impl Distributions {
             &mut stream("timing"),
             &mut stream("key source"),
             &mut stream("stores"),
+            &mut stream("SAEs"),
         );
         let heal_at_ms = self.workload.get_ref().duration_s * 1000;
         let recovery_ms = self.nemesis.recovery_ms;
@@ -41,22 +39,7 @@ impl Distributions {
         let mut plan = Plan {
             campaign: name.to_owned(),
             seed,
-            calls: self.draw_repeats(
-                self.draw_bursts(
-                    self.draw_groups(
-                        self.draw_calls(
-                            &cluster,
-                            calls_until_ms,
-                            &mut stream("call rate"),
-                            &mut stream("calls"),
-                        ),
-                        &cluster,
-                        &mut stream("groups"),
-                    ),
-                    &mut stream("bursts"),
-                ),
-                &mut stream("repeats"),
-            ),
+            calls: Vec::new(),
             faults: self.draw_faults(&cluster, heal_at_ms, &mut stream("faults")),
             liars: self.draw_liars(&cluster, heal_at_ms, &mut stream("liars")),
             cluster,
@@ -65,6 +48,17 @@ impl Distributions {
             end_ms,
             canary: None,
         };
+        plan.calls = self.draw_calls(
+            &plan,
+            calls_until_ms,
+            &mut stream("call rate"),
+            &mut stream("calls"),
+        );
+        self.draw_groups(&mut plan, &mut stream("groups"));
+        self.draw_bursts(&mut plan.calls, &mut stream("bursts"));
+        self.draw_repeats(&mut plan.calls, &mut stream("repeats"));
+        self.draw_patience(&mut plan.calls, &mut stream("patience"));
+        self.draw_mistakes(&mut plan.calls, &mut stream("mistakes"));
         // The last call may be made a little later than calls begin.
         plan.end_ms = plan.end_ms.max(plan.shortest_end_ms());
         plan
@@ -76,6 +70,7 @@ impl Distributions {
         timing_rng: &mut ChaCha12Rng,
         key_source_rng: &mut ChaCha12Rng,
         stores_rng: &mut ChaCha12Rng,
+        saes_rng: &mut ChaCha12Rng,
     ) -> ClusterPlan {
         let section = self.cluster.get_ref();
         let hubs = section.hubs.draw(rng);
@@ -102,6 +97,7 @@ impl Distributions {
             hubs: hubs as u8,
             threshold: threshold as u8,
             clients: section.clients.draw(rng) as u8,
+            saes_per_client: section.saes_per_client.draw(saes_rng) as u8,
             latency_ms: section.latency_ms.draw(timing_rng),
             link_latency_ms: Vec::new(),
             tick_ms: section.tick_ms,
@@ -117,95 +113,6 @@ impl Distributions {
             share_bytes_per_hub_max: section.share_bytes_per_hub_max.draw(stores_rng),
         }
     }
-
-    fn draw_calls(
-        &self,
-        cluster: &ClusterPlan,
-        until_ms: u64,
-        rate_rng: &mut ChaCha12Rng,
-        rng: &mut ChaCha12Rng,
-    ) -> Vec<PlannedCall> {
-        let workload = self.workload.get_ref();
-        let every_ms = (1000 / workload.calls_per_second.draw(rate_rng)).max(1);
-        let times = (FIRST_CALL_MS..until_ms).step_by(every_ms as usize);
-        let calls = times.zip(0..).map(|(slot_ms, id)| {
-            let mut clients: Vec<usize> = (0..usize::from(cluster.clients)).collect();
-            clients.shuffle(rng);
-            let percent = |chance: u32, rng: &mut ChaCha12Rng| rng.random_range(0..100) < chance;
-            PlannedCall {
-                at_ms: slot_ms + rng.random_range(0..every_ms),
-                id,
-                master: clients[0],
-                slave: clients[1],
-                bits: workload.bits[rng.random_range(0..workload.bits.len())],
-                number: workload.number.draw(rng) as u16,
-                fetch_after_ms: workload.fetch_after_ms.draw(rng),
-                intruder: clients
-                    .get(2)
-                    .copied()
-                    .filter(|_| percent(workload.intruder_percent, rng)),
-                fetch_twice: percent(workload.fetch_twice_percent, rng),
-                again_after_ms: 0,
-                together: 1,
-                also: None,
-            }
-        });
-        calls
-            .map(|call| self.draw_what_fits(call, cluster))
-            .collect()
-    }
-
-    /// Blocks may be small and keys large: then fewer keys are asked for, or else smaller ones.
-    fn draw_what_fits(&self, mut call: PlannedCall, cluster: &ClusterPlan) -> PlannedCall {
-        if cluster.keys_max(call.bits) == 0 {
-            let bits = || self.workload.get_ref().bits.iter().copied();
-            let fitting = bits().filter(|&bits| cluster.keys_max(bits) > 0);
-            call.bits = fitting.max().or(bits().min()).unwrap_or(call.bits);
-        }
-        call.number = call.number.min(cluster.keys_max(call.bits).max(1));
-        call
-    }
-
-    /// Makes some of the calls come at the same moment as the one before.
-    fn draw_bursts(&self, mut calls: Vec<PlannedCall>, rng: &mut ChaCha12Rng) -> Vec<PlannedCall> {
-        for index in 1..calls.len() {
-            if rng.random_range(0..100) < self.workload.get_ref().burst_percent {
-                calls[index].at_ms = calls[index - 1].at_ms;
-            }
-        }
-        calls
-    }
-
-    /// When slaves ask once more, and how many calls of the master they fetch the keys of.
-    fn draw_repeats(&self, mut calls: Vec<PlannedCall>, rng: &mut ChaCha12Rng) -> Vec<PlannedCall> {
-        let workload = self.workload.get_ref();
-        for call in &mut calls {
-            let again_after_ms = workload.again_after_ms.draw(rng);
-            if call.fetch_twice {
-                call.again_after_ms = again_after_ms;
-            }
-            let most = *NUMBER.end() / u64::from(call.number);
-            call.together = workload.together.draw(rng).min(most) as u16;
-        }
-        calls
-    }
-
-    /// Makes some of the calls name one more slave, where a client is left that has no part in it yet.
-    fn draw_groups(
-        &self,
-        mut calls: Vec<PlannedCall>,
-        cluster: &ClusterPlan,
-        rng: &mut ChaCha12Rng,
-    ) -> Vec<PlannedCall> {
-        for call in &mut calls {
-            let is_group = rng.random_range(0..100) < self.workload.get_ref().group_percent;
-            let mut others: Vec<usize> = (0..usize::from(cluster.clients)).collect();
-            others.retain(|&c| c != call.master && c != call.slave && Some(c) != call.intruder);
-            others.shuffle(rng);
-            call.also = others.first().copied().filter(|_| is_group);
-        }
-        calls
-    }
 }
 
 #[cfg(test)]
@@ -215,7 +122,7 @@ mod tests {
     use super::super::value::Choice;
     use super::super::{Plans, load, names};
     use super::*;
-    use crate::plan::FaultKind;
+    use crate::plan::{FaultKind, Mistake, PlannedCall};
 
     #[test]
     fn plans_keep_within_what_their_campaign_allows() {
@@ -232,18 +139,17 @@ mod tests {
                 assert!(1 <= k && k <= n, "{name} {seed}: {k} of {n}");
                 plan.topology().unwrap();
                 for call in &plan.calls {
-                    assert_ne!(call.master, call.slave);
                     assert!(
                         call.intruder
                             .is_none_or(|i| i != call.master && i != call.slave)
                     );
-                    let mut clients: Vec<usize> = call.slaves().collect();
-                    clients.extend([call.master]);
-                    clients.extend(call.intruder);
-                    let count = clients.len();
-                    clients.sort_unstable();
-                    clients.dedup();
-                    assert_eq!(clients.len(), count, "each has one part in it");
+                    let mut saes: Vec<usize> = call.slaves().collect();
+                    saes.extend([call.master].iter().filter(|master| **master != call.slave));
+                    saes.extend(call.intruder);
+                    let count = saes.len();
+                    saes.sort_unstable();
+                    saes.dedup();
+                    assert_eq!(saes.len(), count, "each has one part in it");
                     let over_by =
                         call.at_ms + 2 * plan.cluster.call_deadline_ms + call.fetch_after_ms;
                     assert!(
@@ -336,6 +242,39 @@ mod tests {
     }
 
     #[test]
+    fn callers_make_every_mistake_and_that_moves_no_other_draw() {
+        let campaign = load("callers").unwrap();
+        let Plans::Drawn(mut fixed) = campaign.plans.clone() else {
+            panic!("callers is drawn")
+        };
+        let plans: Vec<Plan> = (1..=10).map(|seed| campaign.plan(seed)).collect();
+        let calls = || plans.iter().flat_map(|plan| &plan.calls);
+        for mistake in Mistake::ALL {
+            assert!(
+                calls().any(|call| call.mistake == Some(*mistake)),
+                "{mistake}"
+            );
+        }
+        assert!(calls().any(|call| call.status) && calls().any(|call| call.tries > 1));
+        assert!(calls().any(|call| call.also_after_ms > 3_000));
+        assert!(calls().any(|call| call.slave == call.master));
+        let at_one_client = |plan: &Plan, call: &PlannedCall| {
+            call.slave != call.master && plan.client_of(call.slave) == plan.client_of(call.master)
+        };
+        let mut pairs = plans
+            .iter()
+            .flat_map(|plan| plan.calls.iter().map(move |call| (plan, call)));
+        assert!(pairs.any(|(plan, call)| at_one_client(plan, call)));
+        fixed.workload.get_mut().mistake_percent = 0;
+        for mut plan in plans {
+            for call in &mut plan.calls {
+                call.mistake = None;
+            }
+            assert_eq!(fixed.plan("callers", plan.seed), plan);
+        }
+    }
+
+    #[test]
     fn a_group_is_drawn_and_moves_no_other_draw() {
         let campaign = load("calm").unwrap();
         let Plans::Drawn(mut fixed) = campaign.plans.clone() else {
@@ -348,8 +287,11 @@ mod tests {
         fixed.workload.get_mut().group_percent = 0;
         let mut without = plan;
         for call in &mut without.calls {
-            call.also = None;
+            (call.also, call.also_after_ms) = (None, 0);
         }
-        assert_eq!(fixed.plan("calm", 1), without);
+        let fixed = fixed.plan("calm", 1);
+        // The last member comes late.
+        without.end_ms = fixed.end_ms;
+        assert_eq!(fixed, without);
     }
 }

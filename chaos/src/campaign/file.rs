@@ -54,6 +54,9 @@ pub struct ClusterSection {
     /// Clients.
     #[serde(default = "three")]
     pub clients: Range,
+    /// SAEs that each client serves.
+    #[serde(default = "alone")]
+    pub saes_per_client: Range,
     /// Shortest and longest way through the network, one way.
     #[serde(default = "latency_ms")]
     pub latency_ms: Latency,
@@ -182,6 +185,21 @@ pub struct WorkloadSection {
     /// Calls that name one more slave.
     #[serde(default)]
     pub group_percent: u32,
+    /// How long after the first slave the other one asks.
+    #[serde(default = "at_once")]
+    pub also_after_ms: Range,
+    /// How often a slave asks at most until it is given its keys.
+    #[serde(default = "alone")]
+    pub tries: Range,
+    /// Calls before which the master asks for the status of its KME.
+    #[serde(default)]
+    pub status_percent: u32,
+    /// Calls in which the slave is the master itself.
+    #[serde(default)]
+    pub self_percent: u32,
+    /// Calls beside which an SAE makes one with a mistake.
+    #[serde(default)]
+    pub mistake_percent: u32,
 }
 
 fn at_once() -> Range {

@@ -8,13 +8,14 @@
 //! | [`check`] | what a campaign must not say |
 //! | `checker` | errors with their lines |
 //! | `distributions` | the same of distributions |
-//! | [`draw`], `draw_faults` | how distributions and a seed become a plan |
+//! | [`draw`], `draw_calls`, `draw_faults` | how distributions and a seed become a plan |
 //! | [`schedule`] | a plan as a file, there and back |
 
 pub mod check;
 mod checker;
 mod distributions;
 pub mod draw;
+mod draw_calls;
 pub(crate) mod draw_faults;
 pub mod file;
 pub mod schedule;
@@ -140,6 +141,15 @@ impl Campaign {
         }
     }
 
+    /// Whether SAEs ask for the status of their KME.
+    #[must_use]
+    pub fn asks_for_status(&self) -> bool {
+        match &self.plans {
+            Plans::Drawn(drawn) => drawn.workload.get_ref().status_percent > 0,
+            Plans::Fixed(plan) => plan.calls.iter().any(|call| call.status),
+        }
+    }
+
     /// How many of 100 calls one excuse may cover, or the campaign is weak. A schedule may be about nothing but a call that
     /// is excused.
     #[must_use]
@@ -198,6 +208,7 @@ pub enum SeedError {
 /// The campaigns that come with the command, in the order in which they run.
 const BUILT_IN: &[(&str, &str)] = &[
     ("calm", include_str!("../../campaigns/calm.toml")),
+    ("callers", include_str!("../../campaigns/callers.toml")),
     ("busy", include_str!("../../campaigns/busy.toml")),
     (
         "partitions",
@@ -231,6 +242,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("repeats", include_str!("../../campaigns/repeats.toml")),
     ("limits", include_str!("../../campaigns/limits.toml")),
     ("greedy", include_str!("../../campaigns/greedy.toml")),
+    ("siege", include_str!("../../campaigns/siege.toml")),
     ("absence", include_str!("../../campaigns/absence.toml")),
     ("search", include_str!("../../campaigns/search.toml")),
     ("storm", include_str!("../../campaigns/storm.toml")),

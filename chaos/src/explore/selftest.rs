@@ -142,12 +142,17 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         | Canary::KeyIdAlone
         | Canary::HandedOutTwice
         | Canary::ClaimsForgotten
-        | Canary::StartTrusted => &[Invariant::Access],
+        | Canary::StartTrusted
+        | Canary::PrefixIsNamed => &[Invariant::Access],
         Canary::RepeatToAnyone => &[Invariant::Access, Invariant::HubAsSpecified],
         Canary::ExpiryForgotten | Canary::StoreUnbounded | Canary::InFlightForGood => {
             &[Invariant::Bounds]
         }
         Canary::RetryNeedless | Canary::RefillWhenEmpty => &[Invariant::Quiet],
+        Canary::SizeLimitOff | Canary::IdTwiceTaken | Canary::MemberUnchecked => {
+            &[Invariant::RefusedAsSpecified]
+        }
+        Canary::StatusOfBest => &[Invariant::StatusAsSpecified],
         Canary::CountedTwice => &[Invariant::Accounts],
         Canary::BackgroundDropped => &[Invariant::Margin],
         Canary::SilentWaitedFor => &[Invariant::Waiting],
@@ -159,8 +164,10 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         | Canary::ClaimsKept
         | Canary::RegisteredForNothing
         | Canary::GraceForgotten
-        | Canary::OneMoreAttempt => &[Invariant::ClientAsSpecified],
+        | Canary::OneMoreAttempt
+        | Canary::ClaimsForAll => &[Invariant::ClientAsSpecified],
         Canary::RepeatRenews
+        | Canary::ForbiddenCounts
         | Canary::ErasedAfterFirst
         | Canary::PartlyFoundCounts
         | Canary::WithdrawalIgnored

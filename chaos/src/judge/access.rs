@@ -6,14 +6,13 @@ mod wire;
 
 use std::collections::BTreeMap;
 
-use dske::protocol::KeyId;
+use dske::protocol::{KeyId, SaeId};
 
 use super::{Facts, Verdict, Violation};
-use crate::plan::CLIENT_NAMES;
 use crate::world::observer::record::{Call, CallKind, Key};
 
 /// Who was given which key, and in which call.
-type Given = BTreeMap<(usize, KeyId), (u32, u64)>;
+type Given = BTreeMap<(SaeId, KeyId), (u32, u64)>;
 
 /// Checks the invariant.
 #[must_use]
@@ -24,22 +23,21 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     for call in &facts.seen.calls {
         let got = call.outcome.keys().unwrap_or_default();
         match call.kind {
-            CallKind::Master | CallKind::Greedy => {}
-            CallKind::Slave => {
+            CallKind::Master | CallKind::Greedy | CallKind::Status => {}
+            // Whether it may be served is judged elsewhere: but it is never given the keys of others, nor its own twice.
+            CallKind::Mistaken(mistake) if !mistake.is_of_slave() => {}
+            CallKind::Slave | CallKind::SlaveRetry | CallKind::Mistaken(_) => {
                 for key in got {
-                    let sae = CLIENT_NAMES[call.client];
-                    let named = facts
-                        .slaves
-                        .get(&key.id)
-                        .is_some_and(|saes| saes.iter().any(|s| s.as_str() == sae));
-                    verdict.expect(named, call.until_us, || Violation::SaeNotNamed {
-                        sae,
+                    let named = facts.slaves.get(&key.id);
+                    let is_named = named.is_some_and(|saes| saes.contains(&call.sae));
+                    verdict.expect(is_named, call.until_us, || Violation::SaeNotNamed {
+                        sae: call.sae.clone(),
                         key: key.id,
                     });
                 }
-                once(facts, &mut given, call, got, &mut verdict);
+                once(&mut given, call, got, &mut verdict);
             }
-            CallKind::SlaveAgain => once(facts, &mut given, call, got, &mut verdict),
+            CallKind::SlaveAgain => once(&mut given, call, got, &mut verdict),
             CallKind::Intruder => {
                 verdict.expect(got.is_empty(), call.until_us, || {
                     Violation::IntruderServed {
@@ -54,13 +52,13 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
 }
 
 /// Of the keys that a slave asks for, it gets none that it was given before.
-fn once(facts: &Facts<'_>, given: &mut Given, call: &Call, got: &[Key], verdict: &mut Verdict) {
-    for asked in facts.keys_of_master(call) {
-        let before = given.get(&(call.client, asked.id));
+fn once(given: &mut Given, call: &Call, got: &[Key], verdict: &mut Verdict) {
+    for &asked in &call.key_ids {
+        let before = given.get(&(call.sae.clone(), asked));
         if let Some(&(first, first_us)) = before {
-            let again = got.iter().any(|key| key.id == asked.id);
+            let again = got.iter().any(|key| key.id == asked);
             verdict.expect(!again, call.until_us, || Violation::FetchedTwice {
-                key: asked.id,
+                key: asked,
                 client: call.client,
                 call: call.id,
                 first,
@@ -69,7 +67,7 @@ fn once(facts: &Facts<'_>, given: &mut Given, call: &Call, got: &[Key], verdict:
         }
     }
     for key in got {
-        let place = given.entry((call.client, key.id));
+        let place = given.entry((call.sae.clone(), key.id));
         place.or_insert((call.id, call.until_us));
     }
 }

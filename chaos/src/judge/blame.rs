@@ -76,7 +76,9 @@ fn was_met(facts: &Facts<'_>, lie: &LieTold) -> bool {
         });
     let Some(heard) = heard else { return false };
     // The call in which it was asked: the one that delivered these keys, and began before.
-    let delivered = facts.calls(CallKind::Slave).find(|call| {
+    let tries = [CallKind::Slave, CallKind::SlaveRetry].into_iter();
+    let mut tries = tries.flat_map(|kind| facts.calls(kind));
+    let delivered = tries.find(|call| {
         let keys = call.outcome.keys().unwrap_or_default();
         call.client == lie.client
             && call.from_us <= lie.at_us

@@ -6,7 +6,6 @@ use dske::protocol::limits::{SEARCH_BYTES_MAX, SUBSETS_MAX};
 
 use super::{Facts, Verdict, Violation};
 use crate::world::observer::ClientWork;
-use crate::world::observer::record::CallKind;
 
 /// Checks the work of each client between two polls, or between its start and the first one.
 #[must_use]
@@ -54,7 +53,7 @@ fn searches(facts: &Facts<'_>, client: usize, from_us: u64, until_us: u64) -> u6
     let lasts_us = plan.cluster.call_deadline_ms * 1000;
     let in_parts = plan.calls.iter().any(|call| call.bits > 65_536);
     let calls = facts.seen.calls.iter().filter(|call| {
-        !matches!(call.kind, CallKind::Master | CallKind::Greedy)
+        call.kind.fetches()
             && call.client == client
             && call.from_us < until_us
             && from_us < call.until_us.max(call.from_us + lasts_us)
@@ -67,6 +66,7 @@ fn searches(facts: &Facts<'_>, client: usize, from_us: u64, until_us: u64) -> u6
 mod tests {
     use super::super::testing::{SLAVE, Scene, refused};
     use super::*;
+    use crate::world::observer::record::CallKind;
 
     /// A fetch at 2 s, and a client that has tried so many subsets by 3 s, and by 9 s.
     fn tried(by_three: usize, by_nine: usize) -> Verdict {

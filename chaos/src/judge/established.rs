@@ -8,7 +8,7 @@ use dske::protocol::KeyId;
 use super::facts::stored;
 use super::{Facts, Verdict, Violation};
 use crate::world::observer::open;
-use crate::world::observer::record::{Call, CallKind, Seen};
+use crate::world::observer::record::{Call, Seen};
 
 /// Client and key → hub → when the client first heard from the hub that it holds the share.
 type Heard = BTreeMap<(usize, KeyId), BTreeMap<usize, u64>>;
@@ -19,7 +19,7 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();
     let threshold = usize::from(facts.seen.plan.cluster.threshold);
     let heard = heard(facts);
-    let establishes = |call: &&Call| matches!(call.kind, CallKind::Master | CallKind::Greedy);
+    let establishes = |call: &&Call| call.kind.establishes();
     for call in facts.seen.calls.iter().filter(establishes) {
         let Some(keys) = call.outcome.keys() else {
             continue;

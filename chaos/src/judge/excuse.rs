@@ -33,6 +33,9 @@ named! {
         ShareMissing = "share-missing",
         /// Enough had said so, and had been down since, or the share's time was over.
         ShareLost = "share-lost",
+        /// Enough held a share, and had handed it out for an earlier call of the slave that failed, longer ago than they
+        /// repeat it.
+        Spent = "spent",
         /// K hubs were enough for everybody but a client that had just started.
         JustStarted = "just-started",
     }
@@ -60,6 +63,9 @@ impl Excuse {
             Self::ShareLost => {
                 "enough had taken a share, and had crashed since, or its time was over"
             }
+            Self::Spent => {
+                "enough held a share, and had handed it out for an earlier call that failed, longer ago than they repeat it"
+            }
             Self::JustStarted => "a client that had just started needs more than K hubs to fetch",
         }
     }
@@ -81,7 +87,10 @@ pub fn covered(facts: &Facts<'_>) -> BTreeMap<String, u64> {
 /// Whether keys are owed to a call, unless there is an excuse.
 #[must_use]
 pub fn is_owed(call: &Call) -> bool {
-    matches!(call.kind, CallKind::Master | CallKind::Slave)
+    matches!(
+        call.kind,
+        CallKind::Master | CallKind::Slave | CallKind::SlaveRetry
+    )
 }
 
 /// Why a call may fail, if there is a reason.
@@ -109,11 +118,11 @@ fn too_few_hubs(facts: &Facts<'_>, call: &Call) -> Option<Excuse> {
     let settled_ms = from_ms.saturating_sub(facts.settle_ms());
     let needed = hubs_needed(facts, call);
     let mut hubs: Vec<usize> = (0..usize::from(plan.cluster.hubs)).collect();
-    let fetched: Vec<_> = match call.kind {
-        CallKind::Slave => facts.keys_of_master(call).map(|key| key.id).collect(),
+    let fetched = match call.kind {
+        CallKind::Slave | CallKind::SlaveRetry => call.key_ids.clone(),
         _ => Vec::new(),
     };
-    let conditions: [(Excuse, &dyn Fn(usize) -> bool); 5] = [
+    let conditions: [(Excuse, &dyn Fn(usize) -> bool); 6] = [
         (Excuse::OutOfReach, &|hub| {
             !plan.is_disturbed(call.client, hub, from_ms, until_ms)
         }),
@@ -130,6 +139,9 @@ fn too_few_hubs(facts: &Facts<'_>, call: &Call) -> Option<Excuse> {
         }),
         (Excuse::ShareLost, &|hub| {
             fetched.iter().all(|key| holds(facts, hub, *key, call))
+        }),
+        (Excuse::Spent, &|hub| {
+            fetched.iter().all(|key| !is_spent(facts, hub, *key, call))
         }),
     ];
     for (excuse, is_met) in conditions {
@@ -172,7 +184,7 @@ fn hubs_needed(facts: &Facts<'_>, call: &Call) -> usize {
     let mut starts = starts.filter(|((client, _), _)| *client == call.client);
     let is_unsure = starts.any(|(_, &at_us)| (at_us..at_us + unsure_us).contains(&call.from_us));
     match call.kind {
-        CallKind::Slave if is_unsure => threshold.max(hubs - threshold + 1),
+        CallKind::Slave | CallKind::SlaveRetry if is_unsure => threshold.max(hubs - threshold + 1),
         _ => threshold,
     }
 }
@@ -185,8 +197,9 @@ fn is_beyond_guarantee(plan: &Plan, call: &Call) -> bool {
     // A share may come in the background.
     let lives_ms = cluster.share_ttl_ms + 2 * cluster.call_deadline_ms;
     let lasts_ms = |planned: &PlannedCall| cluster.call_deadline_ms * u64::from(planned.together);
+    let master = (0..plan.saes()).find(|sae| plan.sae_name(*sae) == call.sae.as_str());
     let asked = plan.calls.iter().filter(|planned| {
-        planned.master == call.client
+        Some(planned.master) == master
             && planned.at_ms <= until_ms
             && from_ms < planned.at_ms + lasts_ms(planned) + lives_ms
     });
@@ -195,7 +208,7 @@ fn is_beyond_guarantee(plan: &Plan, call: &Call) -> bool {
         shares += planned.keys();
         bytes += planned.keys() * share_bytes(planned.bits);
     }
-    plan.guarantee(plan.client_name(call.client))
+    plan.guarantee(call.sae.as_str())
         .is_some_and(|guarantee| shares > guarantee.shares || bytes > guarantee.bytes)
 }
 
@@ -211,6 +224,20 @@ fn holds(facts: &Facts<'_>, hub: usize, key_id: KeyId, call: &Call) -> bool {
     took(facts, hub, key_id, call).is_some_and(|at_us| {
         call.until_us < at_us + ttl_us
             && !was_down(facts, hub, at_us / 1000, call.until_us / 1000 + 1)
+    })
+}
+
+/// Whether a hub had handed the share out to the SAE before a call, and need not do so again until the end of the call: the linger
+/// time is over, or the client has started again meanwhile.
+fn is_spent(facts: &Facts<'_>, hub: usize, key_id: KeyId, call: &Call) -> bool {
+    let handed_out = facts.handed_out.get(&(key_id, call.sae.clone()));
+    let first = handed_out.and_then(|hubs| hubs.get(&hub)).copied();
+    let first = first.filter(|&at_us| at_us < call.until_us);
+    // The linger time is as long as the deadline, as `plan::topology` sets it.
+    let linger_us = facts.seen.plan.cluster.call_deadline_ms * 1000;
+    first.is_some_and(|at_us| {
+        let mut starts = facts.starts(call.client);
+        at_us + linger_us <= call.until_us || starts.any(|us| (at_us..call.until_us).contains(&us))
     })
 }
 
@@ -437,6 +464,25 @@ mod tests {
         }
         scene.call(0, CallKind::Slave, SLAVE, (6_000, 6_100), refused());
         assert_eq!(excuse_of(&scene), Some(Excuse::ShareMissing));
+    }
+
+    #[test]
+    fn a_share_that_was_handed_out_longer_ago_than_it_is_repeated_does_not_count_for_a_retry() {
+        // Handed out at 6.002 s. The linger time is 3 s.
+        let retry = |until_ms: u64, restarts: bool| {
+            let mut scene = Scene::new(|_| {});
+            let keys = scene.establish(0, 5_000);
+            scene.fetch(0, 6_000, &keys);
+            if restarts {
+                scene.see().client_starts.insert((SLAVE, 1), 6_500_000);
+            }
+            let span = (until_ms - 100, until_ms);
+            scene.call(0, CallKind::SlaveRetry, SLAVE, span, refused());
+            excuse_of(&scene)
+        };
+        assert_eq!(retry(9_001, false), None);
+        assert_eq!(retry(9_003, false), Some(Excuse::Spent));
+        assert_eq!(retry(7_000, true), Some(Excuse::Spent));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use dske::protocol::{KeyId, KeyName, Refusal, Request, Response, SaeId};
 
 use crate::world::observer::Observation;
 use crate::world::observer::open;
-use crate::world::observer::record::{Call, CallKind, Key, Seen};
+use crate::world::observer::record::{Call, CallKind, Seen};
 
 /// What was seen, with conclusions.
 pub struct Facts<'a> {
@@ -29,6 +29,8 @@ pub struct Facts<'a> {
     pub tags: BTreeMap<KeyId, KeyTag>,
     /// Key → hub → when the hub first said that it holds a share.
     pub accepted: BTreeMap<KeyId, BTreeMap<usize, u64>>,
+    /// Key and slave → hub → when the hub first handed its share out to the slave, for a fetch of which it had found all keys.
+    pub handed_out: BTreeMap<(KeyId, SaeId), BTreeMap<usize, u64>>,
 }
 
 /// A deposit where it left its client.
@@ -65,6 +67,7 @@ impl<'a> Facts<'a> {
             slaves: BTreeMap::new(),
             tags: BTreeMap::new(),
             accepted: accepted(seen),
+            handed_out: handed_out(seen),
             seen,
         };
         facts.add_drawn();
@@ -120,7 +123,7 @@ impl<'a> Facts<'a> {
             .seen
             .calls
             .iter()
-            .filter(|call| matches!(call.kind, CallKind::Master | CallKind::Greedy));
+            .filter(|call| call.kind.establishes());
         given.flat_map(|call| {
             let keys = call.outcome.keys().unwrap_or_default();
             keys.iter().map(|key| (key.id, call.until_us))
@@ -146,14 +149,6 @@ impl<'a> Facts<'a> {
     pub fn master_of(&self, call: &Call) -> Option<&'a Call> {
         self.calls(CallKind::Master)
             .find(|master| master.id == call.id)
-    }
-
-    /// The keys that the master was given in the call or the calls that another belongs to.
-    pub fn keys_of_master(&self, call: &Call) -> impl Iterator<Item = &'a Key> {
-        let id = call.id;
-        let calls = self.calls(CallKind::Master);
-        let keys = calls.filter_map(move |call| call.outcome.keys().filter(|_| call.id == id));
-        keys.flatten()
     }
 
     /// How long before a call the network and the nodes have to be undisturbed, in milliseconds: a request that was
@@ -224,6 +219,30 @@ fn accepted(seen: &Observation) -> BTreeMap<KeyId, BTreeMap<usize, u64>> {
         }
     }
     accepted
+}
+
+fn handed_out(seen: &Observation) -> BTreeMap<(KeyId, SaeId), BTreeMap<usize, u64>> {
+    let mut handed_out: BTreeMap<_, BTreeMap<usize, u64>> = BTreeMap::new();
+    for message in &seen.messages {
+        let Seen::Said { to, response } = &message.what else {
+            continue;
+        };
+        let operations = operations_of(to).unwrap_or_default().into_iter();
+        for pair in operations.zip(replies_of(to, response).into_iter().flatten()) {
+            let (Operation::Fetch(query), Reply::Fetch(reply)) = pair else {
+                continue;
+            };
+            if reply.is_complete() {
+                for key_id in query.key_ids {
+                    let hubs: &mut BTreeMap<usize, u64> = handed_out
+                        .entry((key_id, query.slave_sae.clone()))
+                        .or_default();
+                    hubs.entry(message.hub).or_insert(message.at_us);
+                }
+            }
+        }
+    }
+    handed_out
 }
 
 /// The keys whose shares are stored, according to an answer to a deposit.

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::facts::deposit_results;
 use super::{Facts, Verdict};
-use crate::world::observer::record::{Call, CallKind, Seen};
+use crate::world::observer::record::{Call, Seen};
 
 /// All pauses between the attempts of an exchange together: 50, 100, 200 and 400 ms.
 const PAUSES_MS: u64 = 750;
@@ -124,7 +124,7 @@ pub fn shares(facts: &Facts<'_>) -> Shares {
 fn each_share(facts: &Facts<'_>, mut share: impl FnMut(&Call, KeyId, usize)) {
     let hubs = usize::from(facts.seen.plan.cluster.hubs);
     for call in &facts.seen.calls {
-        if !matches!(call.kind, CallKind::Master | CallKind::Greedy) {
+        if !call.kind.establishes() {
             continue;
         }
         for key in call.outcome.keys().unwrap_or_default() {

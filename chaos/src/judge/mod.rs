@@ -22,6 +22,8 @@
 //! | [`recovery`] | when the faults are over, everything works again within a bounded time | §5 |
 //! | [`bounds`] | stores stay within their limits, and drain | §9 |
 //! | [`model`] | calls end, liars are blamed, and links register as a model of a client says | §3, §5, §8 |
+//! | [`refused`] | a call that is wrong is refused at once, as the standard says, and nothing is done for it | |
+//! | [`status`] | a status tells what is true, and promises what can be delivered | |
 //! | [`hub_as_specified`] | a hub answers what the model of a hub says, and holds what the model holds | §3 to §7, §9 |
 //!
 //! [`facts`] are worked out once for all of them; [`excuse`] says which failures are legitimate; [`violation`] is what the
@@ -50,7 +52,9 @@ pub mod nothing_for_nobody;
 pub mod one_time;
 pub mod quiet;
 pub mod recovery;
+pub mod refused;
 pub mod secrecy;
+pub mod status;
 #[cfg(test)]
 mod testing;
 pub mod violation;
@@ -136,6 +140,8 @@ pub fn check(invariant: Invariant) -> Check {
         Invariant::Recovery => recovery::check,
         Invariant::Bounds => bounds::check,
         Invariant::ClientAsSpecified => model::client::check,
+        Invariant::RefusedAsSpecified => refused::check,
+        Invariant::StatusAsSpecified => status::check,
         Invariant::HubAsSpecified => hub_as_specified::check,
     }
 }

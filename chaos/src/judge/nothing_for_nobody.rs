@@ -9,13 +9,13 @@
 
 use std::collections::BTreeMap;
 
-use dske::protocol::KeyId;
 use dske::protocol::batch::{Operation, operations_of};
 use dske::protocol::message::Withdrawal;
+use dske::protocol::{KeyId, SaeId};
 
 use super::facts::SentDeposit;
 use super::{Facts, Verdict, Violation};
-use crate::world::observer::record::{self, Call, CallKind, Outcome, Seen};
+use crate::world::observer::record::{self, Call, Outcome, Seen};
 
 /// Checks the invariant.
 #[must_use]
@@ -37,7 +37,12 @@ fn deposits(facts: &Facts<'_>, verdict: &mut Verdict) {
     let background_us = 2 * plan.cluster.call_deadline_ms * 1000;
     let slack_us = slack_us(facts);
     let mut given: BTreeMap<KeyId, &Call> = BTreeMap::new();
-    for call in facts.seen.calls.iter().filter(|call| establishes(call)) {
+    for call in facts
+        .seen
+        .calls
+        .iter()
+        .filter(|call| call.kind.establishes())
+    {
         for key in call.outcome.keys().unwrap_or_default() {
             given.insert(key.id, call);
         }
@@ -115,10 +120,6 @@ fn withdrawals<'a>(
     })
 }
 
-fn establishes(call: &Call) -> bool {
-    matches!(call.kind, CallKind::Master | CallKind::Greedy)
-}
-
 /// The calls that may have drawn keys which nobody was given. IDs of such keys are told to no SAE: it is one of the failed
 /// calls that were under way at the client when the first share was sent.
 fn failed<'a>(
@@ -127,7 +128,7 @@ fn failed<'a>(
 ) -> impl Iterator<Item = &'a Call> + use<'a> {
     let (client, at_us) = (first.client, first.at_us);
     facts.seen.calls.iter().filter(move |call| {
-        establishes(call)
+        call.kind.establishes()
             && call.client == client
             && !matches!(call.outcome, Outcome::Keys(_))
             && (call.from_us..=call.until_us).contains(&at_us)
@@ -137,16 +138,12 @@ fn failed<'a>(
 fn fetches(facts: &Facts<'_>, verdict: &mut Verdict) {
     let plan = &facts.seen.plan;
     let lasts_us = plan.cluster.call_deadline_ms * 1000 + slack_us(facts);
-    let mut call_of: BTreeMap<KeyId, u32> = BTreeMap::new();
-    for call in facts.calls(CallKind::Master) {
-        for key in call.outcome.keys().unwrap_or_default() {
-            call_of.insert(key.id, call.id);
+    let mut asked: BTreeMap<(&SaeId, KeyId), Vec<u64>> = BTreeMap::new();
+    for call in facts.seen.calls.iter().filter(|call| call.kind.fetches()) {
+        for &key in &call.key_ids {
+            let asked = asked.entry((&call.sae, key)).or_default();
+            asked.push(call.from_us);
         }
-    }
-    let mut asked: BTreeMap<(usize, u32), Vec<u64>> = BTreeMap::new();
-    for call in facts.seen.calls.iter().filter(|call| !establishes(call)) {
-        let asked = asked.entry((call.client, call.id)).or_default();
-        asked.push(call.from_us);
     }
     for message in &facts.seen.messages {
         let (Seen::Sent(request), Some(client)) = (&message.what, message.client) else {
@@ -162,11 +159,9 @@ fn fetches(facts: &Facts<'_>, verdict: &mut Verdict) {
             let Some(&key) = query.key_ids.first() else {
                 continue;
             };
-            let call = call_of.get(&key);
-            let asked = call.and_then(|&call| asked.get(&(client, call)));
-            let mut asked = asked.into_iter().flatten();
+            let asked = asked.get(&(&query.slave_sae, key)).into_iter().flatten();
             // A call that has not ended when the run ends is not recorded.
-            let Some(from_us) = asked.rfind(|from_us| **from_us <= message.at_us) else {
+            let Some(from_us) = asked.filter(|from_us| **from_us <= message.at_us).max() else {
                 continue;
             };
             expect_by(

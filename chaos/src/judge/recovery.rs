@@ -1,20 +1,25 @@
 //! Recovery: when the faults and lies are over, everything works again within a bounded time.
 
+use super::excuse::is_owed;
 use super::{Facts, Verdict, Violation};
 use crate::world::observer::record::{CallKind, Outcome};
 
-/// Checks that every call that begins after the bound succeeds, without any excuse.
+/// Checks that every call that begins after the bound succeeds, without any excuse. A slave that comes when the shares may have
+/// expired is owed nothing.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();
     let plan = &facts.seen.plan;
     let bound_us = (plan.heal_at_ms + plan.recovery_ms) * 1000;
+    let ttl_us = plan.cluster.share_ttl_ms * 1000;
     for call in &facts.seen.calls {
         let Some(master) = facts.master_of(call) else {
             continue;
         };
         // A slave's call belongs to what its master was given before.
-        if !matches!(call.kind, CallKind::Master | CallKind::Slave) || master.from_us < bound_us {
+        let may_have_expired =
+            call.kind != CallKind::Master && call.until_us >= master.from_us + ttl_us;
+        if !is_owed(call) || master.from_us < bound_us || may_have_expired {
             continue;
         }
         verdict.expect(
@@ -78,6 +83,21 @@ mod tests {
         let at_ms = bound_ms(&scene);
         scene.call(0, CallKind::Master, MASTER, (at_ms, at_ms + 9), unknown());
         scene.judge(check).must_break("it ended with: unknown");
+    }
+
+    #[test]
+    fn a_slave_that_comes_when_shares_may_have_expired_may_be_refused() {
+        let fetched_at = |after_ms: u64| {
+            let mut scene = Scene::new(|_| {});
+            let at_ms = bound_ms(&scene);
+            scene.establish(0, at_ms);
+            let span = (at_ms + after_ms - 4, at_ms + after_ms);
+            scene.call(0, CallKind::Slave, SLAVE, span, refused());
+            scene.judge(check)
+        };
+        // Shares live for 8 s.
+        fetched_at(7_999).must_break("call 0 (Slave at client 1)");
+        fetched_at(8_000).must_hold();
     }
 
     #[test]

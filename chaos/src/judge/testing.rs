@@ -321,11 +321,20 @@ impl Scene {
         (from_ms, until_ms): (u64, u64),
         outcome: Outcome,
     ) {
-        self.see().calls.push(Call {
+        let mut seen = self.see();
+        let (fetches, given) = (kind.fetches(), seen.calls.iter());
+        let given = given.filter(|call| fetches && (call.id, call.kind) == (id, CallKind::Master));
+        let given = given.filter_map(|call| call.outcome.keys()).flatten();
+        let key_ids = given.map(|key| key.id).collect();
+        let sae = |client: usize| CLIENT_NAMES[client].parse().unwrap();
+        seen.calls.push(Call {
             id,
             kind,
             client,
+            sae: sae(client),
+            other: sae(if fetches { MASTER } else { SLAVE }),
             number: 2,
+            key_ids,
             from_us: from_ms * 1000,
             until_us: until_ms * 1000,
             outcome,

@@ -13,7 +13,7 @@ use super::model::client::end::End;
 use super::quiet::Unquiet;
 use super::secrecy::leak::Leak;
 use super::waiting::WrongWait;
-use crate::plan::{Guarantee, Invariant, Lie};
+use crate::plan::{Guarantee, Invariant, Lie, Mistake};
 use crate::world::observer::record::CallKind;
 
 /// Which blames a client has counted for a hub, if any.
@@ -182,9 +182,71 @@ pub enum Violation {
         blames: Blames,
     },
 
+    // Refused as specified.
+    #[error(
+        "call {call} of SAE {sae} ({mistake}) had to be refused with status {status} and {words:?}, but ended with: {end}"
+    )]
+    NotRefused {
+        call: u32,
+        sae: SaeId,
+        mistake: Mistake,
+        status: u16,
+        words: &'static str,
+        end: String,
+    },
+    #[error(
+        "call {call} of SAE {sae} ({mistake}) had to be refused at once, within {within_ms} ms, but was so after {after_ms} ms"
+    )]
+    RefusedLate {
+        call: u32,
+        sae: SaeId,
+        mistake: Mistake,
+        within_ms: u64,
+        after_ms: u64,
+    },
+    #[error(
+        "client {client} sent hub {hub} a {what} of key {key} for SAE {sae}, which no call had asked for"
+    )]
+    AskedByNobody {
+        client: usize,
+        hub: usize,
+        what: &'static str,
+        key: KeyId,
+        sae: SaeId,
+    },
+
+    // Status as specified.
+    #[error("call {call}: SAE {sae} asked client {client} for a status, which ended with: {end}")]
+    NoStatus {
+        call: u32,
+        client: usize,
+        sae: SaeId,
+        end: String,
+    },
+    #[error(
+        "call {call}: the status of client {client} says that {what} is {said}, and it is {truth}"
+    )]
+    WrongStatus {
+        call: u32,
+        client: usize,
+        what: &'static str,
+        said: String,
+        truth: String,
+    },
+    #[error(
+        "call {call}: the status of client {client} says that there is PSRD for {said} keys at K hubs, and there is for {} to {}",
+        .truth.0, .truth.1
+    )]
+    WrongCount {
+        call: u32,
+        client: usize,
+        said: usize,
+        truth: (usize, usize),
+    },
+
     // Access.
     #[error("SAE {sae} got key {key}, for which it is not named")]
-    SaeNotNamed { sae: &'static str, key: KeyId },
+    SaeNotNamed { sae: SaeId, key: KeyId },
     #[error("client {client} got the keys of call {call}, for which its SAE is not named")]
     IntruderServed { client: usize, call: u32 },
     #[error(
@@ -483,6 +545,12 @@ impl Violation {
             | Self::BlamedOutsideModel { .. }
             | Self::NeedlessRegistration { .. }
             | Self::TooManyAttempts { .. } => Invariant::ClientAsSpecified,
+            Self::NotRefused { .. } | Self::RefusedLate { .. } | Self::AskedByNobody { .. } => {
+                Invariant::RefusedAsSpecified
+            }
+            Self::NoStatus { .. } | Self::WrongStatus { .. } | Self::WrongCount { .. } => {
+                Invariant::StatusAsSpecified
+            }
             Self::AnsweredOtherwise { .. } | Self::CountsOtherwise { .. } => {
                 Invariant::HubAsSpecified
             }

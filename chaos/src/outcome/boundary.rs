@@ -36,12 +36,12 @@ pub(super) fn of(facts: &Facts<'_>) -> Vec<BoundaryPoint> {
             continue;
         };
         // The first slave, who is there in every call.
-        let slave = facts
-            .calls(CallKind::Slave)
-            .find(|slave| slave.id == master.id && slave.client == planned.slave);
+        let slave = facts.calls(CallKind::Slave).find(|slave| {
+            slave.id == master.id && slave.sae.as_str() == plan.sae_name(planned.slave)
+        });
         let exchange = Exchange {
             plan,
-            clients: [planned.master, planned.slave],
+            clients: [planned.master, planned.slave].map(|sae| plan.client_of(sae)),
             from_ms: (master.from_us / 1000).saturating_sub(facts.settle_ms()),
             until_ms: slave.unwrap_or(master).until_us / 1000 + 1,
         };

@@ -138,8 +138,8 @@ fn established(facts: &Facts<'_>) -> u64 {
 /// Keys that reached all of their slaves, of whom a group has several.
 fn arrived(facts: &Facts<'_>) -> u64 {
     let mut slaves: BTreeMap<u32, u64> = BTreeMap::new();
-    let delivered = facts.calls(CallKind::Slave);
-    for call in delivered {
+    let tries = [CallKind::Slave, CallKind::SlaveRetry];
+    for call in tries.into_iter().flat_map(|kind| facts.calls(kind)) {
         let keys = call.outcome.keys().map_or(0, <[_]>::len);
         *slaves.entry(call.id).or_default() += keys as u64;
     }

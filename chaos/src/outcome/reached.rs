@@ -73,6 +73,12 @@ pub(super) fn of(facts: &Facts<'_>) -> BTreeMap<String, u64> {
             (CallKind::SlaveAgain, Outcome::Refused(status, _)) => {
                 add(Reached::SecondFetch(*status), 1)
             }
+            (CallKind::SlaveRetry, Outcome::Keys(_)) => {
+                add(Reached::Branch(Branch::RetryServed), 1)
+            }
+            (CallKind::Mistaken(mistake), Outcome::Refused(..)) => {
+                add(Reached::Mistake(mistake), 1)
+            }
             // Not what the nodes count: they count intruders too, who have to be refused.
             (CallKind::Master | CallKind::Slave, Outcome::Refused(..)) => {
                 add(Reached::Branch(Branch::CallFailed), 1)

@@ -26,6 +26,8 @@ impl Plan {
         part.within("hubs", hubs, limits::HUBS)?;
         part.within("threshold", threshold, 1..=hubs)?;
         part.within("clients", cluster.clients.into(), limits::CLIENTS)?;
+        let saes = cluster.saes_per_client.into();
+        part.within("saes_per_client", saes, limits::SAES_PER_CLIENT)?;
         let most = *limits::CLIENTS.end() * *limits::HUBS.end();
         let links = cluster.link_latency_ms.iter().flatten();
         let own = links.clone().count() as u64;
@@ -116,25 +118,23 @@ impl Plan {
     }
 
     fn check_call(&self, part: Part, call: &PlannedCall) -> Result<(), Flaw> {
-        let clients = self.cluster.clients;
+        let saes = u8::try_from(self.saes()).unwrap_or(u8::MAX);
         part.within("at_ms", call.at_ms, limits::FIRST_CALL_MS..=self.end_ms)?;
-        part.below("master", call.master, clients)?;
-        part.below("slave", call.slave, clients)?;
-        part.must(call.slave != call.master, "slave", || {
-            "calls.slave must be another client than calls.master".to_owned()
-        })?;
+        part.below("master", call.master, saes)?;
+        part.below("slave", call.slave, saes)?;
+        // A master may name itself: it then fetches what it has.
         if let Some(also) = call.also {
-            part.below("also", also, clients)?;
+            part.below("also", also, saes)?;
             part.must(also != call.master && also != call.slave, "also", || {
-                "calls.also must be another client than the master's and the slave's".into()
+                "calls.also must be another SAE than the master and the slave".into()
             })?;
         }
         if let Some(intruder) = call.intruder {
-            part.below("intruder", intruder, clients)?;
+            part.below("intruder", intruder, saes)?;
             part.must(
                 intruder != call.master && call.slaves().all(|slave| slave != intruder),
                 "intruder",
-                || "calls.intruder must be another client than the master's and the slaves'".into(),
+                || "calls.intruder must be another SAE than the master and the slaves".into(),
             )?;
         }
         part.within("bits", call.bits.into(), limits::BITS)?;
@@ -157,6 +157,8 @@ impl Plan {
             call.again_after_ms,
             limits::AGAIN_AFTER_MS,
         )?;
+        part.within("also_after_ms", call.also_after_ms, limits::AGAIN_AFTER_MS)?;
+        part.within("tries", call.tries.into(), limits::TRIES)?;
         part.within("together", call.together.into(), limits::TOGETHER)?;
         let most = *limits::NUMBER.end();
         part.must(call.keys() <= most, "together", || {
@@ -302,11 +304,16 @@ mod tests {
     #[test]
     fn every_flaw_is_seen_where_it_is() {
         type Spoil = fn(&mut Plan);
-        let cases: [(Spoil, Part, &str); 25] = [
+        let cases: [(Spoil, Part, &str); 27] = [
             (|p| p.cluster.hubs = 17, Part::Cluster, "must be 1 to 16"),
             (|p| p.cluster.threshold = 6, Part::Cluster, "must be 1 to 5"),
             (|p| p.cluster.clients = 1, Part::Cluster, "must be 2 to 5"),
             (|p| p.cluster.coalition = 6, Part::Cluster, "must be 0 to 5"),
+            (
+                |p| p.cluster.saes_per_client = 0,
+                Part::Cluster,
+                "must be 1 to 3",
+            ),
             (
                 |p| p.cluster.latency_ms = (3, 2),
                 Part::Cluster,
@@ -324,14 +331,15 @@ mod tests {
             (|p| p.calls[1].id = 0, Part::Call(1), "two calls of id 0"),
             (|p| p.calls[1].master = 3, Part::Call(1), "must be 0 to 2"),
             (
-                |p| p.calls[1].slave = p.calls[1].master,
+                |p| p.calls[1].also = Some(p.calls[1].master),
                 Part::Call(1),
-                "another client",
+                "another SAE",
             ),
+            (|p| p.calls[1].tries = 0, Part::Call(1), "must be 1 to 8"),
             (
                 |p| p.calls[0].intruder = Some(p.calls[0].slave),
                 Part::Call(0),
-                "another client",
+                "another SAE",
             ),
             (|p| p.calls[0].bits = 100, Part::Call(0), "multiple of 8"),
             (|p| p.calls[0].number = 0, Part::Call(0), "must be 1 to 128"),

@@ -45,6 +45,10 @@ named! {
         Bounds = "bounds",
         /// Calls end, liars are blamed, and links register as the model of a client says.
         ClientAsSpecified = "client-as-specified",
+        /// A call that is wrong is refused as the standard says, at once, and nothing is done for it.
+        RefusedAsSpecified = "refused-as-specified",
+        /// Get status tells what is true, and promises what can be delivered.
+        StatusAsSpecified = "status-as-specified",
         /// A hub answers what the model of a hub says, and holds what the model holds.
         HubAsSpecified = "hub-as-specified",
     }

@@ -15,6 +15,9 @@ pub const HUBS: Limit = 1..=HUB_NAMES.len() as u64;
 /// Clients: a master and a slave at least, limited by the names that there are.
 pub const CLIENTS: Limit = 2..=CLIENT_NAMES.len() as u64;
 
+/// SAEs of each client: all of them may have accounts of their own, and some more tell nothing new.
+pub const SAES_PER_CLIENT: Limit = 1..=3;
+
 /// One way through the network: beyond a second, every call fails for that alone. At 0 a message would arrive within the
 /// tick in which it was sent, in which each host has a clock of its own: it could be seen to arrive before it was sent.
 pub const LATENCY_MS: Limit = 1..=1_000;
@@ -60,6 +63,9 @@ pub const BITS: Limit = 64..=8 * KEY_BYTES_MAX as u64;
 
 /// A slave asks once more after so long at most: when the longest life of a share is over, it can be told that.
 pub const AGAIN_AFTER_MS: Limit = 0..=*SHARE_TTL_MS.end();
+
+/// Calls of a slave until it is given its keys.
+pub const TRIES: Limit = 1..=8;
 
 /// Calls by the master whose keys are fetched at once.
 pub const TOGETHER: Limit = 1..=16;

@@ -2,19 +2,23 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`call`] | exchanges between SAEs |
 //! | [`canary`] | bugs that are planted on purpose, by name |
 //! | [`fault`] | what the nemesis can do |
 //! | [`lie`] | what a Byzantine hub can do |
 //! | [`limits`] | what a plan may hold |
 //! | [`attack`] | what attackers can try |
+//! | [`mistake`] | what can be wrong with a call |
 //! | [`invariant`] | what must hold, by name |
 //! | `named` | enums whose variants have names |
 //! | [`reached`] | the names of what a run can reach |
 //! | [`check`], [`flaw`] | what makes a plan unusable |
 //! | `topology` | the cluster as the nodes know it |
+//! | [`saes`] | which SAEs there are, and who serves them |
 //! | [`stream`] | one generator for each part: a new draw in one part does not change the others |
 
 pub mod attack;
+pub mod call;
 pub mod canary;
 pub mod check;
 pub mod fault;
@@ -22,8 +26,10 @@ pub mod flaw;
 pub mod invariant;
 pub mod lie;
 pub mod limits;
+pub mod mistake;
 pub(crate) mod named;
 pub mod reached;
+pub mod saes;
 pub mod stream;
 mod topology;
 
@@ -34,9 +40,14 @@ use dske::protocol::initiator::KeySource;
 use dske::protocol::limits::{ATTEMPTS_MAX, SHARE_BYTES_MAX, SHARES_MAX, keys_per_answer};
 use serde::{Deserialize, Serialize};
 
+pub use call::PlannedCall;
+pub(crate) use call::TRY_AGAIN_AFTER_MS;
 pub use fault::{Fault, FaultKind, PlannedFault};
 pub use invariant::Invariant;
 pub use lie::{Liar, Lie};
+pub use mistake::Mistake;
+pub use saes::{Guarantee, greedy_sae};
+pub use topology::Promises;
 
 /// Names of hubs, in order of x.
 pub const HUB_NAMES: [&str; 16] = [
@@ -44,15 +55,12 @@ pub const HUB_NAMES: [&str; 16] = [
     "hector", "hester", "hiram", "homer", "horace", "hubert",
 ];
 
-/// Names of clients. Each serves one SAE of the same name.
+/// Names of clients. Each serves one SAE of the same name, and may serve others.
 pub const CLIENT_NAMES: [&str; 5] = ["carol", "celia", "cindy", "connie", "curtis"];
 
 /// Name of the client that does not run the production code, in plans that have one, and of the SAE that it serves. It
 /// is numbered behind all others.
 pub const ROGUE_NAME: &str = "mallory";
-
-/// What the SAE of a client that takes what it can adds to the client's name.
-const GREEDY_SUFFIX: &str = "-greedy";
 
 /// A run, before it happens. Times are milliseconds since its beginning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -90,6 +98,9 @@ pub struct ClusterPlan {
     pub threshold: u8,
     /// Clients.
     pub clients: u8,
+    /// SAEs that each client serves, beside a greedy one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub saes_per_client: u8,
     /// Shortest and longest way through the network, one way.
     pub latency_ms: (u64, u64),
     /// The same for single links, by client and hub, where they are longer or shorter than others.
@@ -121,6 +132,14 @@ pub struct ClusterPlan {
     pub share_bytes_per_hub_max: u64,
 }
 
+fn one() -> u8 {
+    1
+}
+
+fn is_one(number: &u8) -> bool {
+    *number == 1
+}
+
 pub(crate) fn shares_max() -> u64 {
     SHARES_MAX as u64
 }
@@ -129,84 +148,10 @@ pub(crate) fn share_bytes_max() -> u64 {
     SHARE_BYTES_MAX as u64
 }
 
-/// What a hub keeps for the shares of one SAE.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Guarantee {
-    /// Shares.
-    pub shares: u64,
-    /// Their bytes.
-    pub bytes: u64,
-}
-
 /// Bytes of the share of a key.
 #[must_use]
 pub fn share_bytes(bits: u32) -> u64 {
     u64::from(bits) / 8 + TAG_SECRET_BYTES as u64
-}
-
-/// One key exchange between two SAEs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlannedCall {
-    /// Its number.
-    pub id: u32,
-    /// When the master asks.
-    pub at_ms: u64,
-    /// Index of the master's client.
-    pub master: usize,
-    /// Index of the slave's client.
-    pub slave: usize,
-    /// Bits of each key.
-    pub bits: u32,
-    /// Number of keys.
-    pub number: u16,
-    /// How long after the master's answer the slave asks.
-    pub fetch_after_ms: u64,
-    /// An SAE that is not named and tries to fetch the keys, before the slave does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intruder: Option<usize>,
-    /// Whether the slaves ask once more, and must not get them.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub fetch_twice: bool,
-    /// How long after the answer to the first time they do.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub again_after_ms: u64,
-    /// How often the master asks, one call after the other, before the slaves fetch the keys of all these calls at once.
-    #[serde(default = "once", skip_serializing_if = "is_once")]
-    pub together: u16,
-    /// For a group: index of the client of one more slave.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub also: Option<usize>,
-}
-
-fn is_zero(ms: &u64) -> bool {
-    *ms == 0
-}
-
-fn once() -> u16 {
-    1
-}
-
-fn is_once(times: &u16) -> bool {
-    *times == 1
-}
-
-impl PlannedCall {
-    /// The keys of all calls by the master.
-    #[must_use]
-    pub fn keys(&self) -> u64 {
-        u64::from(self.number) * u64::from(self.together)
-    }
-
-    /// When the last SAE asks, at the latest, if nothing takes time.
-    fn last_asked_ms(&self) -> u64 {
-        self.at_ms + self.fetch_after_ms + self.again_after_ms
-    }
-
-    /// The clients of all slaves.
-    pub fn slaves(&self) -> impl Iterator<Item = usize> {
-        [self.slave].into_iter().chain(self.also)
-    }
 }
 
 /// Between the expiry of the last share and the end of a run: the last poll has to see it.
@@ -217,12 +162,25 @@ impl ClusterPlan {
     /// the last attempt of an exchange, or than a body carries in JSON.
     #[must_use]
     pub fn keys_max(&self, bits: u32) -> u16 {
-        let psrd_bytes = self.psrd_block_bytes * u64::from(ATTEMPTS_MAX - 1);
-        let share_bytes = share_bytes(bits);
-        let by_pads = psrd_bytes.saturating_sub(MAC_KEY_BYTES as u64) / share_bytes;
+        let by_pads = self.pad_bytes() / share_bytes(bits);
         let by_room = keys_per_answer(bits as usize / 8) as u64;
         let keys = by_pads.min(by_room).min(*limits::NUMBER.end());
         u16::try_from(keys).unwrap_or(u16::MAX)
+    }
+
+    /// How many bits a key may have so that one call can ask for it.
+    #[must_use]
+    pub fn bits_max(&self) -> usize {
+        let bytes = self.pad_bytes().saturating_sub(TAG_SECRET_BYTES as u64);
+        usize::try_from(bytes)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(8)
+    }
+
+    /// Bytes of pads that a hub has for the answer to the last attempt of a fetch.
+    fn pad_bytes(&self) -> u64 {
+        let psrd_bytes = self.psrd_block_bytes * u64::from(ATTEMPTS_MAX - 1);
+        psrd_bytes.saturating_sub(MAC_KEY_BYTES as u64)
     }
 
     /// When all shares have expired, if nothing happens after `last_ms`. A share may be delivered late, for as long as
@@ -237,7 +195,8 @@ impl Plan {
     /// When the run may end at the earliest.
     #[must_use]
     pub fn shortest_end_ms(&self) -> u64 {
-        let last_ms = self.calls.iter().map(PlannedCall::last_asked_ms).max();
+        let calls = self.calls.iter();
+        let last_ms = calls.map(|call| call.last_asked_ms(&self.cluster)).max();
         let last_ms = last_ms.unwrap_or(0);
         self.cluster.drained_at_ms(last_ms.max(self.heal_at_ms))
     }
@@ -272,37 +231,7 @@ impl Plan {
         self.faults.iter().any(is_rogue)
     }
 
-    /// Whether one SAE of a client takes what it can.
-    #[must_use]
-    pub fn has_greedy(&self, client: usize) -> bool {
-        self.faults.iter().any(
-            |planned| matches!(planned.fault, Fault::GreedySae { client: c, .. } if c == client),
-        )
-    }
-
-    /// The SAEs that a client serves: one of its own name, and the greedy one if there is one.
-    #[must_use]
-    pub fn saes_of(&self, client: usize) -> Vec<String> {
-        let name = self.client_name(client);
-        let greedy = self.has_greedy(client).then(|| greedy_sae(name));
-        std::iter::once(name.to_owned()).chain(greedy).collect()
-    }
-
-    /// How much of its store each hub keeps for the shares of a master SAE, whatever others deposit: half of it, in equal
-    /// parts for all clients, and each part in equal parts for the client's SAEs. `None` for an SAE that there is not.
-    #[must_use]
-    pub fn guarantee(&self, sae: &str) -> Option<Guarantee> {
-        let clients = usize::from(self.cluster.clients) + usize::from(self.has_rogue());
-        let mut saes = (0..clients).map(|client| self.saes_of(client));
-        let saes = saes.find(|saes| saes.iter().any(|one| one == sae))?;
-        let part = |max: u64| max / 2 / clients as u64 / saes.len() as u64;
-        Some(Guarantee {
-            shares: part(self.cluster.shares_per_hub_max),
-            bytes: part(self.cluster.share_bytes_per_hub_max),
-        })
-    }
-
-    /// Name of a client, and of the SAE that it serves.
+    /// Name of a client, and of the first SAE that it serves.
     #[must_use]
     pub fn client_name(&self, client: usize) -> &'static str {
         let names = CLIENT_NAMES.get(client).filter(|_| self.is_honest(client));
@@ -358,10 +287,4 @@ impl Plan {
                 && from_ms < planned.until_ms
         })
     }
-}
-
-/// The SAE of a client that takes what it can.
-#[must_use]
-pub fn greedy_sae(client: &str) -> String {
-    format!("{client}{GREEDY_SUFFIX}")
 }

@@ -12,6 +12,7 @@ use dske::protocol::message::DepositOutcome;
 use super::attack::{Attack, FloodAttack};
 use super::fault::FaultKind;
 use super::lie::Lie;
+use super::mistake::Mistake;
 use super::named::named;
 
 named! {
@@ -57,6 +58,8 @@ named! {
         Reregistration = "reregistration",
         /// A request was tried again.
         Retry = "retry",
+        /// A slave that was told that its keys cannot be had now was given them later.
+        RetryServed = "retry-served",
         /// A share is its own pad, because the key was made of PSRD: its ciphertext is zero.
         ShareIsPad = "share-is-pad",
         /// A responder searched subsets of the answers.
@@ -94,6 +97,8 @@ pub enum Reached<'a> {
     Intruder(u16),
     /// A hub lied.
     Lie(Lie),
+    /// An SAE made a mistake, and was refused.
+    Mistake(Mistake),
     /// The nodes passed a mark.
     Mark(Mark),
     /// A hub answered this to the deposit of a key.
@@ -123,6 +128,7 @@ impl fmt::Display for Reached<'_> {
             Self::Deposit(DepositOutcome::Conflict) => f.write_str("deposit:conflict"),
             Self::Deposit(DepositOutcome::Full) => f.write_str("deposit:full"),
             Self::Mark(mark) => write!(f, "mark:{mark}"),
+            Self::Mistake(mistake) => write!(f, "mistake:{mistake}"),
             Self::Refused(kind) => write!(f, "refused:{kind}"),
             Self::Rogue(attack) => write!(f, "rogue:{attack}"),
             Self::SecondFetch(status) => write!(f, "second-fetch:{status}"),
@@ -154,6 +160,7 @@ pub fn names() -> Vec<String> {
         of(&STATUSES, Reached::Intruder),
         of(Lie::ALL, Reached::Lie),
         of(Mark::ALL, Reached::Mark),
+        of(Mistake::ALL, Reached::Mistake),
         of(Refusal::KINDS, Reached::Refused),
         of(Attack::ALL, Reached::Rogue),
         of(&STATUSES, Reached::SecondFetch),

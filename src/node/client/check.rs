@@ -44,7 +44,11 @@ impl ClientConfig {
         let mut seen = BTreeSet::new();
         slave_saes.retain(|sae| seen.insert(sae.clone()));
         check_range("slave SAEs", slave_saes.len(), 1, SLAVE_SAES_MAX)?;
-        for sae in &slave_saes {
+        let looked_up = match canary(Canary::MemberUnchecked) {
+            true => 1,
+            false => slave_saes.len(),
+        };
+        for sae in slave_saes.iter().take(looked_up) {
             self.home_of(sae)?;
         }
         if canary(Canary::GroupMemberDropped) {
@@ -58,7 +62,8 @@ impl ClientConfig {
         if !bits.is_multiple_of(8) {
             return Err(KmeError::SizeNotMultipleOf8);
         }
-        check_range("size", bits, limits.min_bits, limits.max_bits)?;
+        let longer = 8 * usize::from(canary(Canary::SizeLimitOff));
+        check_range("size", bits, limits.min_bits, limits.max_bits + longer)?;
         let number_max = Capacity::new(self.block_bytes).keys_max(bits / 8);
         if number > number_max {
             return Err(KmeError::TooMuch {
@@ -111,7 +116,8 @@ fn check_range(what: &'static str, got: usize, min: usize, max: usize) -> Result
 
 fn check_distinct(key_ids: &[KeyId]) -> Result<(), KmeError> {
     let mut seen = BTreeSet::new();
-    match key_ids.iter().find(|key_id| !seen.insert(*key_id)) {
+    let mut is_twice = |key_id: &KeyId| !seen.insert(*key_id) && !canary(Canary::IdTwiceTaken);
+    match key_ids.iter().find(|key_id| is_twice(key_id)) {
         Some(key_id) => Err(KmeError::KeyTwice(*key_id)),
         None => Ok(()),
     }

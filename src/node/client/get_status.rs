@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::mac::MAC_KEY_BYTES;
+use crate::harness::{Canary, canary};
 
 use super::error::KmeError;
 use super::kme::Kme;
@@ -61,7 +62,10 @@ impl Kme {
             by_hub.push(self.hubs.status(hub.x).await.up_bytes_left / cost);
         }
         by_hub.sort_unstable_by(|a, b| b.cmp(a));
-        let threshold = usize::from(self.config.sharing.threshold());
+        let threshold = match canary(Canary::StatusOfBest) {
+            true => 1,
+            false => usize::from(self.config.sharing.threshold()),
+        };
         let count = by_hub.get(threshold - 1).copied().unwrap_or(0);
         count.min(self.config.keys.stored_max)
     }

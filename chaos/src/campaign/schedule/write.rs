@@ -1,5 +1,7 @@
 //! Writes a plan as a schedule, for people to read and change: a line for each call, fault and liar.
 
+use std::fmt::Display;
+
 use serde::Serialize;
 use toml::ser::ValueSerializer;
 
@@ -29,8 +31,14 @@ pub fn write(plan: &Plan, about: &str, comments: &[String]) -> Result<String, To
         return Err(TooLarge(largest));
     }
     let mut text: String = comments.iter().map(|line| comment(line)).collect();
-    text += &comment(&legend("Hubs", &HUB_NAMES, cluster.hubs));
-    text += &comment(&legend("Clients", &CLIENT_NAMES, cluster.clients));
+    let hubs = HUB_NAMES.iter().take(cluster.hubs.into());
+    let clients = CLIENT_NAMES.iter().take(cluster.clients.into());
+    text += &comment(&legend("Hubs", hubs));
+    text += &comment(&legend("Clients", clients));
+    if cluster.saes_per_client > 1 {
+        let saes = (0..plan.saes()).map(|sae| plan.sae_name(sae));
+        text += &comment(&legend("SAEs", saes));
+    }
     text += &format!("about = {}\n\n[schedule]\n", inline(about));
     text += &format!("version = {}\n", inline(VERSION));
     text += &format!("campaign = {}\n", inline(campaign));
@@ -85,9 +93,9 @@ fn comment(text: &str) -> String {
     format!("# {line}").trim_end().to_owned() + "\n"
 }
 
-fn legend(what: &str, names: &[&str], number: u8) -> String {
-    let names = names.iter().take(usize::from(number)).enumerate();
+fn legend(what: &str, names: impl Iterator<Item = impl Display>) -> String {
     let names: Vec<String> = names
+        .enumerate()
         .map(|(index, name)| format!("{index} {name}"))
         .collect();
     format!("{what}: {}.", names.join(", "))

@@ -5,8 +5,15 @@ use super::numbers::lower;
 use super::search::Search;
 use crate::plan::{ClusterPlan, Plan};
 
-/// Fewer clients, hubs, and members of the coalition; a lower threshold.
+/// Fewer clients, SAEs, hubs, and members of the coalition; a lower threshold.
 pub(super) fn all(search: &mut Search<'_>) {
+    let saes = saes_per_client_needed(search.plan());
+    down_to(
+        search,
+        saes,
+        |cluster| cluster.saes_per_client,
+        |cluster, saes| cluster.saes_per_client = saes,
+    );
     let clients = clients_needed(search.plan());
     down_to(
         search,
@@ -67,17 +74,30 @@ fn down_to(
     search.take_first(smaller, |plan, i| write(&mut plan.cluster, min + i as u8));
 }
 
-fn clients_needed(plan: &Plan) -> u8 {
+/// The SAEs that calls are about.
+fn saes(plan: &Plan) -> impl Iterator<Item = usize> {
     let calls = plan.calls.iter();
     let calls = calls.flat_map(|call| {
         let named = [Some(call.master), Some(call.slave)];
         named.into_iter().chain([call.also, call.intruder])
     });
+    calls.flatten()
+}
+
+fn saes_per_client_needed(plan: &Plan) -> u8 {
+    needed(saes(plan), 1).div_ceil(plan.cluster.clients)
+}
+
+fn clients_needed(plan: &Plan) -> u8 {
+    // With fewer clients, the second SAE of each of them would be that of another.
+    if plan.cluster.saes_per_client > 1 {
+        return plan.cluster.clients;
+    }
     let faults = plan
         .faults
         .iter()
         .flat_map(|planned| planned.fault.clients());
-    needed(calls.flatten().chain(faults), 2)
+    needed(saes(plan).chain(faults), 2)
 }
 
 fn hubs_needed(plan: &Plan) -> u8 {

@@ -67,6 +67,18 @@ pub(super) fn details(search: &mut Search<'_>) {
         |call| call.intruder = None,
     );
     calls(search, |call| call.also.is_some(), |call| call.also = None);
+    calls(search, |call| call.status, |call| call.status = false);
+    calls(
+        search,
+        |call| call.also_after_ms > 0,
+        |call| call.also_after_ms = 0,
+    );
+    calls(search, |call| call.tries > 1, |call| call.tries = 1);
+    calls(
+        search,
+        |call| call.mistake.is_some(),
+        |call| call.mistake = None,
+    );
     calls(
         search,
         |call| call.fetch_twice,
@@ -82,9 +94,10 @@ pub(super) fn details(search: &mut Search<'_>) {
 }
 
 fn ask_for_least(call: &mut PlannedCall) {
-    (call.intruder, call.also) = (None, None);
+    (call.intruder, call.also, call.mistake) = (None, None, None);
     (call.fetch_twice, call.again_after_ms) = (false, 0);
-    (call.number, call.together) = (1, 1);
+    (call.also_after_ms, call.status) = (0, false);
+    (call.number, call.together, call.tries) = (1, 1, 1);
 }
 
 /// Fewer clients or hubs in a fault that is about groups of them.

@@ -43,6 +43,7 @@ impl Setup {
                 hubs,
                 threshold,
                 clients: 2,
+                saes_per_client: 1,
                 latency_ms: (1, 8),
                 link_latency_ms: Vec::new(),
                 tick_ms: 2,
@@ -93,6 +94,10 @@ pub(super) fn ask(plan: &mut Plan, keys: usize, from_ms: u64, every_ms: u64) {
             again_after_ms: 0,
             together: 1,
             also: None,
+            also_after_ms: 0,
+            tries: 1,
+            status: false,
+            mistake: None,
         }));
 }
 

@@ -94,21 +94,21 @@ fn handed_out(
     });
     let Some(deposit) = deposit else { return };
     let named = deposit.body.slave_saes.contains(&query.slave_sae);
-    verdict.expect(
-        named && query.slave_sae.as_str() == client,
-        message.at_us,
-        || {
-            let slaves = deposit.body.slave_saes.iter();
-            let slaves = slaves.map(|sae| sae.as_str().to_owned()).collect();
-            Violation::HandedToAnother {
-                hub: message.hub,
-                key: key_id,
-                client,
-                sae: query.slave_sae.clone(),
-                slaves,
-            }
-        },
-    );
+    let serves = message.client.is_some_and(|client| {
+        let saes = facts.seen.plan.saes_of(client);
+        saes.iter().any(|sae| sae == query.slave_sae.as_str())
+    });
+    verdict.expect(named && serves, message.at_us, || {
+        let slaves = deposit.body.slave_saes.iter();
+        let slaves = slaves.map(|sae| sae.as_str().to_owned()).collect();
+        Violation::HandedToAnother {
+            hub: message.hub,
+            key: key_id,
+            client,
+            sae: query.slave_sae.clone(),
+            slaves,
+        }
+    });
 }
 
 fn explains(deposit: &SentDeposit<'_>, key_id: KeyId, found: &FoundShare<Plain>) -> bool {

@@ -4,7 +4,7 @@ use dske::node::client::KmeError;
 
 use super::super::{Facts, Verdict};
 use super::{Seen, Span, compare, last_lives};
-use crate::world::observer::record::{Call, CallKind, Node, Outcome};
+use crate::world::observer::record::{Call, Node, Outcome};
 
 /// What a client's counters must be.
 #[derive(Default)]
@@ -19,8 +19,10 @@ struct Tally {
 pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
     for (client, span, status) in last_lives(facts) {
         let mut tally = Tally::default();
-        for call in facts.seen.calls.iter().filter(|call| call.client == client) {
-            tally.add(facts, span, call);
+        for call in facts.seen.calls.iter().filter(|call| {
+            call.client == client && (call.kind.establishes() || call.kind.fetches())
+        }) {
+            tally.add(span, call);
         }
         let counters = &status.counters;
         for (what, counted, seen) in [
@@ -48,11 +50,11 @@ pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
 }
 
 impl Tally {
-    fn add(&mut self, facts: &Facts<'_>, span: Span, call: &Call) {
+    fn add(&mut self, span: Span, call: &Call) {
         let Some(is_certain) = span.holds_all(call.from_us, call.until_us) else {
             return;
         };
-        let is_master = matches!(call.kind, CallKind::Master | CallKind::Greedy);
+        let is_master = call.kind.establishes();
         let number = u64::from(call.number);
         let (requested, keys, failures) = if is_master {
             let failures = &mut self.establish_failures;
@@ -65,11 +67,12 @@ impl Tally {
                 keys.add(given.len() as u64, is_certain);
                 is_certain
             }
-            Outcome::Refused(_, why) if is_turned_away(facts, call, why) => return,
+            Outcome::Refused(_, why) if is_turned_away(call, why) => return,
             Outcome::Refused(..) => {
                 failures.add(1, is_certain);
                 is_certain
             }
+            Outcome::Status(_) => return,
             // Nobody knows how far it came.
             Outcome::Unknown(_) => {
                 keys.add(number, false);
@@ -84,12 +87,9 @@ impl Tally {
 }
 
 /// Whether the client has refused a call at the door: it asks no hub, and counts nothing.
-fn is_turned_away(facts: &Facts<'_>, call: &Call, why: &str) -> bool {
-    let sae = facts.seen.plan.client_name(call.client);
-    let full = sae.parse().map(KmeError::TooManyHandedOut);
-    let handed_out = facts
-        .keys_of_master(call)
-        .map(|key| KmeError::HandedOut(key.id));
-    let mut at_the_door = handed_out.chain(full).chain([KmeError::Busy]);
+fn is_turned_away(call: &Call, why: &str) -> bool {
+    let full = KmeError::TooManyHandedOut(call.sae.clone());
+    let handed_out = call.key_ids.iter().map(|key| KmeError::HandedOut(*key));
+    let mut at_the_door = handed_out.chain([full, KmeError::Busy]);
     at_the_door.any(|error| why.contains(&error.to_string()))
 }

@@ -91,7 +91,8 @@ fn retries(facts: &Facts<'_>, span: Span, (client, hub): (usize, usize)) -> Seen
     // call of a slave fetches, in parts where need be.
     let exchanges = calls.map(|call| match call.kind {
         CallKind::Master | CallKind::Greedy => 3,
-        CallKind::Slave | CallKind::SlaveAgain | CallKind::Intruder => 1 + u64::from(call.number),
+        kind if kind.fetches() => 1 + u64::from(call.number),
+        _ => 0,
     });
     seen.most = u64::from(ATTEMPTS_MAX - 1) * exchanges.sum::<u64>();
     seen
@@ -129,7 +130,7 @@ fn late_shares(facts: &Facts<'_>, span: Span, client: usize) -> Seen {
     let mut seen = Seen::default();
     for call in facts.seen.calls.iter().filter(|call| call.client == client) {
         let keys = call.outcome.keys().unwrap_or_default();
-        let is_master = matches!(call.kind, CallKind::Master | CallKind::Greedy);
+        let is_master = call.kind.establishes();
         let Some(hubs) = keys
             .first()
             .filter(|_| is_master)

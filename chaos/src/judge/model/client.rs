@@ -43,7 +43,7 @@ use dske::protocol::limits::ATTEMPTS_MAX;
 
 use super::super::{Facts, Verdict, Violation};
 use blames::Blamed;
-use calls::{Attempts, Calls, is_fetch};
+use calls::{Attempts, Calls};
 use link::Links;
 
 /// Checks the invariant.
@@ -63,9 +63,9 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     attempts(facts, &calls, &mut verdict);
     let mut blamed = Blamed::default();
     for (number, call) in facts.seen.calls.iter().enumerate() {
-        if is_fetch(call) {
+        if call.kind.fetches() {
             slave::check(facts, &calls, number, &mut blamed, &mut verdict);
-        } else {
+        } else if call.kind.establishes() {
             master::check(facts, &calls, call, &mut verdict);
         }
     }

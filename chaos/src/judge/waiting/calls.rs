@@ -9,7 +9,7 @@ use super::super::Facts;
 use super::super::facts::{SentDeposit, deposit_results};
 use super::{MARGIN_US, PAUSES_US};
 use crate::world::observer::open;
-use crate::world::observer::record::{Call, CallKind, Outcome, Seen};
+use crate::world::observer::record::{Call, Outcome, Seen};
 
 /// A call of a master that was given keys.
 pub(super) struct MasterCall<'a> {
@@ -70,7 +70,7 @@ impl<'a> MasterCalls<'a> {
     pub(super) fn of(facts: &Facts<'a>, client: usize) -> Self {
         let cluster = &facts.seen.plan.cluster;
         let answers = answers(facts, client);
-        let is_master = |call: &&Call| matches!(call.kind, CallKind::Master | CallKind::Greedy);
+        let is_master = |call: &&Call| call.kind.establishes();
         let calls = facts.seen.calls.iter().filter(|call| call.client == client);
         let (mut given, mut failed_us, mut begun) = (Vec::new(), Vec::new(), BTreeMap::new());
         for call in calls.filter(is_master) {

@@ -86,6 +86,14 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
         "hub-as-specified",
         "A hub answers what a model of a hub says, and holds what the model holds.",
     ),
+    (
+        "refused-as-specified",
+        "A call that is wrong is refused at once, as the standard says, and nothing is done for it.",
+    ),
+    (
+        "status-as-specified",
+        "A status tells what is true, and promises what can be delivered.",
+    ),
 ];
 
 /// The plain words for `name`; empty for an invariant that is not among [`KNOWN`].

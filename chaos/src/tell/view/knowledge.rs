@@ -73,7 +73,7 @@ fn deliver(facts: &Facts<'_>, stories: &mut BTreeMap<KeyId, KeyStory>) {
             });
             story.delivered.push(Delivered {
                 at_us: call.until_us,
-                sae: facts.seen.plan.client_name(call.client).to_owned(),
+                sae: call.sae.to_string(),
                 call: call.id,
                 role: call.kind.name(),
                 value: value + 1,

@@ -337,15 +337,17 @@ pub enum Fate {
 pub struct Call {
     /// Number of the planned call.
     pub id: u32,
-    /// The SAE, which has its client's name.
+    /// The client that it calls.
+    pub client: String,
+    /// The SAE.
     pub sae: String,
-    /// In which role it asks: `master`, `slave`, `slave-again`, `intruder`.
+    /// In which role it asks: `master`, `slave`, `slave-again`, `slave-retry`, `intruder`, `greedy`, `status`, `mistaken`.
     pub role: &'static str,
     /// Keys asked for.
     pub number: u16,
     /// When it ended.
     pub until_us: u64,
-    /// `keys`, `refused`, or `unknown` where there was no answer.
+    /// `keys`, `status`, `refused`, or `unknown` where there was no answer.
     pub outcome: &'static str,
     /// What came of it, in words.
     pub text: String,

@@ -271,6 +271,7 @@ fn calls(facts: &Facts<'_>) -> Vec<Event> {
         let keys = call.outcome.keys().unwrap_or_default();
         let outcome = match &call.outcome {
             Outcome::Keys(_) => "keys",
+            Outcome::Status(_) => "status",
             Outcome::Refused(..) => "refused",
             Outcome::Unknown(_) => "unknown",
         };
@@ -282,7 +283,8 @@ fn calls(facts: &Facts<'_>) -> Vec<Event> {
             at_us: call.from_us,
             what: What::Call(Call {
                 id: call.id,
-                sae: plan.client_name(call.client).to_owned(),
+                client: plan.client_name(call.client).to_owned(),
+                sae: call.sae.to_string(),
                 role: call.kind.name(),
                 number: call.number,
                 until_us: call.until_us,

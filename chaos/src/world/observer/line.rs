@@ -56,8 +56,8 @@ impl Display for Call {
         let outcome = self.outcome.line();
         write!(
             f,
-            "call {} {:?} c{} {outcome}",
-            self.id, self.kind, self.client
+            "call {} {:?} c{} {} {outcome}",
+            self.id, self.kind, self.client, self.sae
         )?;
         // Keys may be hashed: they are drawn from the seed, and protect nothing.
         for key in self.outcome.keys().unwrap_or_default() {

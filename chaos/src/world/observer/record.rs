@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use dske::crypto::secret::Secret;
+use dske::http::etsi::Status;
 use dske::protocol::channel::PoolOwner;
 use dske::protocol::hub::{HubStatus, OobError, PsrdRequest, Registration, RegistrationRequest};
-use dske::protocol::{KeyId, NodeName, Request, Response};
+use dske::protocol::{KeyId, NodeName, Request, Response, SaeId};
 use dske::psrd::BlockId;
 
 use crate::plan::attack::FloodAttack;
 use crate::plan::reached::Reached;
-use crate::plan::{self, Fault, Lie};
+use crate::plan::{self, Fault, Lie, Mistake};
 
 /// A message, seen at one place.
 pub struct Message {
@@ -90,10 +91,16 @@ pub struct Call {
     pub id: u32,
     /// Who calls what.
     pub kind: CallKind,
-    /// Index of the client that is called, which is the SAE's index too.
+    /// Index of the client that is called.
     pub client: usize,
-    /// Keys asked for.
+    /// The SAE that calls.
+    pub sae: SaeId,
+    /// The SAE of the path: the slave that keys are for, or the master whose keys are fetched.
+    pub other: SaeId,
+    /// Keys asked for. None if the client has to see by itself that something is wrong.
     pub number: u16,
+    /// Their IDs, if the call is to fetch them.
+    pub key_ids: Vec<KeyId>,
     /// When it began.
     pub from_us: u64,
     /// When it ended.
@@ -109,12 +116,18 @@ pub enum CallKind {
     Master,
     /// The slave fetches them.
     Slave,
+    /// The slave tries to fetch them once more, after it was told that they cannot be had now.
+    SlaveRetry,
     /// The slave fetches them once more, and must not get them.
     SlaveAgain,
     /// An SAE that is not named tries to fetch them, and must not get them.
     Intruder,
     /// A greedy SAE gets keys that nobody fetches. No call of the plan.
     Greedy,
+    /// The master asks for the status of its KME.
+    Status,
+    /// An SAE makes a mistake, and must get nothing.
+    Mistaken(Mistake),
 }
 
 impl CallKind {
@@ -124,9 +137,37 @@ impl CallKind {
         match self {
             Self::Master => "master",
             Self::Slave => "slave",
+            Self::SlaveRetry => "slave-retry",
             Self::SlaveAgain => "slave-again",
+            Self::Status => "status",
             Self::Intruder => "intruder",
             Self::Greedy => "greedy",
+            Self::Mistaken(_) => "mistaken",
+        }
+    }
+
+    /// Whether it asks for new keys, and its client has no reason to refuse that at once.
+    #[must_use]
+    pub fn establishes(self) -> bool {
+        matches!(self, Self::Master | Self::Greedy)
+    }
+
+    /// Whether it asks for keys by their IDs, and its client has no reason to refuse that at once.
+    #[must_use]
+    pub fn fetches(self) -> bool {
+        match self {
+            Self::Master | Self::Greedy | Self::Status => false,
+            Self::Slave | Self::SlaveRetry | Self::SlaveAgain | Self::Intruder => true,
+            Self::Mistaken(mistake) => mistake.refusal().is_none(),
+        }
+    }
+
+    /// The status that its client has to answer at once, and words that the answer holds.
+    #[must_use]
+    pub fn refusal(self) -> Option<(u16, &'static str)> {
+        match self {
+            Self::Mistaken(mistake) => mistake.refusal(),
+            _ => None,
         }
     }
 }
@@ -135,6 +176,8 @@ impl CallKind {
 pub enum Outcome {
     /// Keys were delivered.
     Keys(Vec<Key>),
+    /// What the KME can deliver.
+    Status(Box<Status>),
     /// The client refused, with this status and message.
     Refused(u16, String),
     /// Nobody knows: the client did not answer.
@@ -156,7 +199,7 @@ impl Outcome {
     pub fn keys(&self) -> Option<&[Key]> {
         match self {
             Self::Keys(keys) => Some(keys),
-            Self::Refused(..) | Self::Unknown(_) => None,
+            Self::Status(_) | Self::Refused(..) | Self::Unknown(_) => None,
         }
     }
 
@@ -165,6 +208,7 @@ impl Outcome {
     pub fn line(&self) -> String {
         match self {
             Self::Keys(keys) => format!("{} keys", keys.len()),
+            Self::Status(status) => format!("{} keys in store", status.stored_key_count),
             Self::Refused(status, message) => format!("{status} {message}"),
             Self::Unknown(why) => format!("unknown: {why}"),
         }

@@ -89,7 +89,10 @@ impl Greedy {
             id: self.next_id,
             kind: CallKind::Greedy,
             client: self.client,
+            sae: self.sae.clone(),
+            other: self.slave.clone(),
             number,
+            key_ids: Vec::new(),
             from_us: now_us(),
         };
         self.next_id = self.next_id.saturating_sub(1);

@@ -5,10 +5,12 @@
 //! | `greedy` | SAEs that ask for keys, as many as they are given |
 //! | `hooks` | what is put between the nodes: fronts, taps, lying hubs |
 //! | `saes` | the SAEs: make the planned calls and record what came of them |
+//! | `mistakes` | how they make mistakes |
 //! | `polls` | reads the status of every node now and then |
 
 mod greedy;
 mod hooks;
+mod mistakes;
 mod polls;
 mod saes;
 

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 
 use super::{one_of, place_in};
-use crate::plan::Plan;
+use crate::plan::{Mistake, Plan};
 
 /// Calls in a burst at most.
 const BURST_MAX: usize = 12;
@@ -40,13 +40,18 @@ pub(super) fn ask_otherwise(plan: &mut Plan, _: &Plan, rng: &mut ChaCha12Rng) {
     let keys = rng.random_range(1..=6);
     let fetch_after_ms = rng.random_range(0..=2_000);
     let again_after_ms = rng.random_range(0..=20_000);
-    let what = rng.random_range(0..5);
+    let mistake = Mistake::ALL[rng.random_range(0..Mistake::ALL.len())];
+    let tries = rng.random_range(1..=4);
+    let what = rng.random_range(0..8);
     for call in plan.calls.iter_mut().skip(first).take(number) {
         match what {
             0 => call.bits = bits,
             1 => call.number = keys,
             2 => call.fetch_after_ms = fetch_after_ms,
             3 => (call.fetch_twice, call.again_after_ms) = (true, again_after_ms),
+            4 => call.mistake = Some(mistake),
+            5 => call.tries = tries,
+            6 => call.also_after_ms = again_after_ms,
             _ => call.fetch_twice = !call.fetch_twice,
         }
     }

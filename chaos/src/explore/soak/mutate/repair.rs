@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::campaign::draw::BLOCKS_TO_LOW_WATER;
-use crate::plan::limits::{BITS, FIRST_CALL_MS, NUMBER};
+use crate::plan::limits::{BITS, FIRST_CALL_MS, NUMBER, SAES_PER_CLIENT};
 use crate::plan::{CLIENT_NAMES, HUB_NAMES, Plan, PlannedCall};
 
 /// Faults at most: mutants of mutants would grow without bound, and so would their runs.
@@ -26,6 +26,8 @@ fn cluster(plan: &mut Plan) {
     cluster.hubs = cluster.hubs.clamp(1, HUB_NAMES.len() as u8);
     cluster.threshold = cluster.threshold.clamp(1, cluster.hubs);
     cluster.clients = cluster.clients.clamp(2, CLIENT_NAMES.len() as u8);
+    let saes = *SAES_PER_CLIENT.end() as u8;
+    cluster.saes_per_client = cluster.saes_per_client.clamp(1, saes);
     cluster.coalition = cluster.threshold - 1;
     let most = cluster.psrd_block_bytes * BLOCKS_TO_LOW_WATER;
     cluster.psrd_low_water_bytes = cluster.psrd_low_water_bytes.min(most);
@@ -79,14 +81,14 @@ fn liars(plan: &mut Plan) {
 }
 
 fn calls(plan: &mut Plan) {
-    let clients = usize::from(plan.cluster.clients);
+    let saes = plan.saes();
     let cluster = &plan.cluster;
     plan.calls
-        .retain(|call| call.master < clients && call.slave < clients);
+        .retain(|call| call.master < saes && call.slave < saes);
     for call in &mut plan.calls {
         call.at_ms = call.at_ms.max(FIRST_CALL_MS);
-        call.also = call.also.filter(|also| *also < clients);
-        call.intruder = call.intruder.filter(|intruder| *intruder < clients);
+        call.also = call.also.filter(|also| *also < saes);
+        call.intruder = call.intruder.filter(|intruder| *intruder < saes);
         call.fetch_after_ms = call.fetch_after_ms.min(cluster.share_ttl_ms / 2);
         let keys_max = |call: &PlannedCall| cluster.keys_max(call.bits);
         while keys_max(call) == 0 && u64::from(call.bits) > *BITS.start() {

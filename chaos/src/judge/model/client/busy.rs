@@ -1,6 +1,5 @@
 //! How much a client lets its SAEs have under way. `docs/protocol.md` §9.
 
-use super::calls::caller;
 use crate::judge::Facts;
 use crate::plan::{PlannedCall, share_bytes};
 use crate::world::observer::record::Call;
@@ -21,11 +20,8 @@ pub fn guaranteed(facts: &Facts<'_>, call: &Call, most: u64) -> u64 {
 /// here it counts with at least as many as its call for keys.
 #[must_use]
 pub fn may_be_busy(facts: &Facts<'_>, call: &Call, planned: &PlannedCall) -> bool {
-    let sae = caller(facts, call);
     let calls = facts.seen.calls.iter().filter(|other| {
-        caller(facts, other) == sae
-            && other.from_us <= call.until_us
-            && call.from_us <= other.until_us
+        other.sae == call.sae && other.from_us <= call.until_us && call.from_us <= other.until_us
     });
     let number = calls.count() as u64;
     let hubs = u64::from(facts.seen.plan.cluster.hubs);

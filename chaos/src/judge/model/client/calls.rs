@@ -9,7 +9,6 @@ use dske::protocol::{KeyId, SaeId};
 use super::end::End;
 use super::link::{Heard, Links};
 use crate::judge::Facts;
-use crate::world::observer::record::{Call, CallKind};
 
 /// Hub → how many requests left for it, and when the last one did.
 pub type Attempts = BTreeMap<usize, (u32, u64)>;
@@ -56,9 +55,15 @@ impl<'a> Calls<'a> {
         let fetching = fetching(facts);
         let call_of = |client: usize, at_us: u64, query: &FetchQuery| {
             let first = *query.key_ids.first()?;
-            let of_key = fetching.get(&(client, first))?;
-            let begun = |&&call: &&usize| facts.seen.calls[call].from_us <= at_us;
-            of_key.iter().rev().find(begun).copied()
+            let of_key = fetching.get(&(&query.slave_sae, first))?;
+            let mut begun = of_key.iter().rev().copied().filter(|&call| {
+                let call = &facts.seen.calls[call];
+                call.client == client
+                    && call.from_us <= at_us
+                    && call.other == query.master_sae
+                    && query.key_ids.iter().all(|key| call.key_ids.contains(key))
+            });
+            begun.next()
         };
         for sent in &links.sent {
             let attempts = match &sent.operation {
@@ -109,39 +114,20 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// Client and key → the calls that may fetch it, in order of time. One that is told that the key was handed out before asks
-/// no hub.
-fn fetching(facts: &Facts<'_>) -> BTreeMap<(usize, KeyId), Vec<usize>> {
+/// SAE and key → the calls that may fetch it, in order of time. One that is told that the key was handed out before asks no
+/// hub.
+fn fetching<'a>(facts: &Facts<'a>) -> BTreeMap<(&'a SaeId, KeyId), Vec<usize>> {
     let mut fetching: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (number, call) in facts.seen.calls.iter().enumerate() {
-        if !is_fetch(call) || End::of(&call.outcome) == Some(End::HandedOut) {
+        if !call.kind.fetches() || End::of(&call.outcome) == Some(End::HandedOut) {
             continue;
         }
-        for key in facts.keys_of_master(call) {
-            fetching
-                .entry((call.client, key.id))
-                .or_default()
-                .push(number);
+        for &key in &call.key_ids {
+            fetching.entry((&call.sae, key)).or_default().push(number);
         }
     }
     for calls in fetching.values_mut() {
         calls.sort_by_key(|&call| facts.seen.calls[call].from_us);
     }
     fetching
-}
-
-/// Whether a call is one to fetch keys.
-#[must_use]
-pub fn is_fetch(call: &Call) -> bool {
-    !matches!(call.kind, CallKind::Master | CallKind::Greedy)
-}
-
-/// The SAE that calls.
-#[must_use]
-pub fn caller(facts: &Facts<'_>, call: &Call) -> Option<SaeId> {
-    let name = facts.seen.plan.client_name(call.client);
-    match call.kind {
-        CallKind::Greedy => crate::plan::greedy_sae(name).parse().ok(),
-        _ => name.parse().ok(),
-    }
 }

@@ -3,7 +3,7 @@
 use dske::protocol::batch::Reply;
 use dske::protocol::message::{FetchAnswer, FetchQuery};
 
-use super::calls::{Asked, Calls, is_fetch};
+use super::calls::{Asked, Calls};
 use super::end::End;
 use super::link::{Heard, life_at};
 use super::rules::Rules;
@@ -21,14 +21,15 @@ pub enum Claimed {
     Yes,
 }
 
-/// Whether the keys of a call were claimed by an earlier call of the same SAE for them.
+/// Whether one of the keys of a call was claimed by an earlier call of the same SAE.
 #[must_use]
 pub fn claimed(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call) -> Claimed {
     let rules = &Rules::of(&facts.seen.plan);
     let earlier = facts.seen.calls.iter().enumerate().filter(|(_, other)| {
-        is_fetch(other)
-            && (other.client, other.id) == (call.client, call.id)
+        other.kind.fetches()
+            && (other.client, &other.sae, &other.other) == (call.client, &call.sae, &call.other)
             && other.from_us < call.from_us
+            && other.key_ids.iter().any(|key| call.key_ids.contains(key))
     });
     let by = earlier.map(|(number, other)| {
         let parts = calls.fetches.get(&number).map_or(&[][..], Vec::as_slice);

@@ -49,7 +49,7 @@ impl End {
     pub fn of(outcome: &Outcome) -> Option<Self> {
         Some(match outcome {
             Outcome::Keys(_) => Self::Keys,
-            Outcome::Unknown(_) => return None,
+            Outcome::Status(_) | Outcome::Unknown(_) => return None,
             Outcome::Refused(status, message) => match status {
                 400 if message.contains("has been handed out") => Self::HandedOut,
                 400 if message.contains("is not found") => Self::NotFound,

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use dske::protocol::KeyId;
 use dske::protocol::message::{DepositBody, Encrypted};
-use dske::protocol::{KeyId, SaeId};
 
 use super::busy::{guaranteed, may_be_busy};
-use super::calls::{Asked, Calls, caller, is_fetch};
+use super::calls::{Asked, Calls};
 use super::deposit;
 use super::end::End;
 use super::rules::Rules;
@@ -22,7 +22,7 @@ type Deposited<'a> = Asked<'a, &'a DepositBody<Encrypted>>;
 /// Checks a call of a master.
 pub fn check(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call, verdict: &mut Verdict) {
     let possible = match &call.outcome {
-        Outcome::Unknown(_) => return,
+        Outcome::Status(_) | Outcome::Unknown(_) => return,
         // What it asked for is not recorded: it may have been too much.
         Outcome::Refused(..) if call.kind == CallKind::Greedy => return,
         Outcome::Refused(..) => ends_without_keys(facts, calls, call),
@@ -99,16 +99,20 @@ fn ends_without_keys(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call) -> BTree
     let Some(planned) = facts.seen.plan.calls.iter().find(|p| p.id == call.id) else {
         return possible;
     };
-    let masters = facts.seen.calls.iter().filter(|other| !is_fetch(other));
+    let masters = facts
+        .seen
+        .calls
+        .iter()
+        .filter(|other| other.kind.establishes());
     let given: BTreeSet<KeyId> = masters
         .flat_map(|other| other.outcome.keys().unwrap_or_default())
         .map(|key| key.id)
         .collect();
-    let sae = caller(facts, call);
     let drawn = calls.deposits.iter().filter(|((client, key), asked)| {
         *client == call.client
             && !given.contains(key)
-            && Some(&asked.what.master_sae) == sae.as_ref()
+            && asked.what.master_sae == call.sae
+            && asked.what.slave_saes.first() == Some(&call.other)
             && asked.what.keys.len() == usize::from(call.number)
             && asked.what.size == planned.bits as usize / 8
             && (call.from_us..=call.until_us).contains(&asked.first_us)
@@ -130,12 +134,11 @@ fn ends_without_keys(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call) -> BTree
 /// at a link than is guaranteed to it.
 fn given_up_us(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call) -> u64 {
     let rules = Rules::of(&facts.seen.plan);
-    let sae: Option<SaeId> = caller(facts, call);
     // Shares go out for twice the deadline.
     let since_us = call.from_us.saturating_sub(2 * rules.deadline_us);
     let under_way = calls.deposits.iter().filter(|((client, _), asked)| {
         *client == call.client
-            && Some(&asked.what.master_sae) == sae.as_ref()
+            && asked.what.master_sae == call.sae
             && (since_us..=call.until_us).contains(&asked.first_us)
     });
     let bytes =

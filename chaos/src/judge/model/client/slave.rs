@@ -74,7 +74,7 @@ fn ends(
                 let in_time = |way: &&Way| call.until_us <= way.over_us + rules.way_us;
                 whole.iter().filter(in_time).map(|way| way.end).collect()
             }
-            [whole, in_parts @ ..] => ends_in_parts(facts, call, parts, whole, in_parts),
+            [whole, in_parts @ ..] => ends_in_parts(call, parts, whole, in_parts),
         });
     }
     possible
@@ -87,7 +87,6 @@ fn ends_of(ways: &[Way]) -> BTreeSet<End> {
 /// How a call ends whose keys were asked for in parts, one after the other: with all keys, or as its last part. They are only
 /// asked for in parts after a hub has refused to answer for all of them, and that has failed.
 fn ends_in_parts(
-    facts: &Facts<'_>,
     call: &Call,
     parts: &[Fetched<'_>],
     whole: &[Way],
@@ -99,7 +98,7 @@ fn ends_in_parts(
         .any(|answer| answer.refuses_as_too_long());
     let has_failed = whole.iter().any(|way| way.end != End::Keys);
     let asked: usize = parts[1..].iter().map(|part| part.what.key_ids.len()).sum();
-    let is_complete = asked == facts.keys_of_master(call).count();
+    let is_complete = asked == call.key_ids.len();
     let (last, before) = in_parts.split_last().expect("there is one part at least");
     let before_are_had = before.iter().all(|ways| ends_of(ways).contains(&End::Keys));
     if !is_refused || !has_failed || !before_are_had {
@@ -152,7 +151,7 @@ fn needed(facts: &Facts<'_>, call: &Call) -> BTreeSet<usize> {
 /// Whether the keys are those that the answers determine.
 fn are_right(facts: &Facts<'_>, parts: &[Fetched<'_>], call: &Call, keys: &[Key]) -> bool {
     let rules = Rules::of(&facts.seen.plan);
-    let ids = facts.keys_of_master(call).map(|key| key.id);
+    let ids = call.key_ids.iter().copied();
     let known = parts.iter().rev().map(|asked| {
         let heard: Vec<_> = asked
             .heard

@@ -184,12 +184,12 @@ function drawCalls(pen, c, place, calls) {
   const ends = new Map();
   for (const call of calls) {
     // Calls of an SAE that overlap lie side by side.
-    const taken = ends.get(call.sae) ?? [];
+    const taken = ends.get(call.client) ?? [];
     let column = taken.findIndex((end) => end <= call.at_us);
     if (column < 0) column = taken.length;
     taken[column] = call.end;
-    ends.set(call.sae, taken);
-    const x = place.lanes.get(call.sae) - 9 - (column % 3) * 7;
+    ends.set(call.client, taken);
+    const x = place.lanes.get(call.client) - 9 - (column % 3) * 7;
     const top = yOf(call.at_us, place), tall = Math.max(3, yOf(call.end, place) - top);
     pen.fillStyle = colour(call, c);
     pen.globalAlpha = call === state.chosen ? 1 : 0.75;

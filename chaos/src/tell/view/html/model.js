@@ -46,7 +46,7 @@ function isWanted(thing) {
     if (!ids.includes(state.key)) return false;
   }
   if (state.node) {
-    const ends = thing.type === "call" ? [thing.sae] : [thing.from, thing.to];
+    const ends = thing.type === "call" ? [thing.client] : [thing.from, thing.to];
     if (!ends.includes(state.node)) return false;
   }
   if (state.show === "trouble") return isTrouble(thing);

@@ -23,16 +23,18 @@ pub(super) fn tables(trace: &Trace) -> Markup {
         ]
     });
     let calls = plan.calls.iter().map(|call| {
-        let slaves: Vec<&str> = call.slaves().map(|slave| plan.client_name(slave)).collect();
-        let intruder = call.intruder.map(|intruder| plan.client_name(intruder));
+        let slaves: Vec<String> = call.slaves().map(|slave| plan.sae_name(slave)).collect();
+        let intruder = call.intruder.map(|intruder| plan.sae_name(intruder));
+        let mistake = call.mistake.map(|mistake| mistake.to_string());
         vec![
             call.id.to_string(),
             seconds(call.at_ms * 1000),
-            plan.client_name(call.master).to_owned(),
+            plan.sae_name(call.master),
             slaves.join(", "),
             format!("{} × {} bits", call.number, call.bits),
             format!("{} ms", call.fetch_after_ms),
-            intruder.unwrap_or_default().to_owned(),
+            intruder.unwrap_or_default(),
+            mistake.unwrap_or_default(),
         ]
     });
     let cluster = &plan.cluster;
@@ -69,7 +71,7 @@ pub(super) fn tables(trace: &Trace) -> Markup {
                 (table("Cluster", &["", ""], numbers))
                 (table("Faults", &["from", "until", "fault"], faults))
                 (table("Lying hubs", &["from", "until", "hub", "of its answers", "lies"], liars))
-                (table("Calls", &["call", "at", "master", "slaves", "keys", "fetched after", "intruder"], calls))
+                (table("Calls", &["call", "at", "master", "slaves", "keys", "fetched after", "intruder", "mistake"], calls))
             }
         }
     }
