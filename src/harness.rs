@@ -145,6 +145,7 @@ named! {
         BackgroundDropped = "background-dropped", "shares that have not arrived when a call returns are given up";
         SilentWaitedFor = "silent-waited-for", "every call waits for a hub that kept earlier ones waiting in vain";
         RefillWhenEmpty = "refill-when-empty", "a pool is refilled only when nothing is left in it";
+        SecondKeyIgnored = "second-key-ignored", "a second key that fits is not looked for";
     }
 }
 

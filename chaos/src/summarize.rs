@@ -74,8 +74,8 @@ pub fn summarize(
 /// Whether an invariant claims something in a campaign.
 fn claims(invariant: &str, campaign: &Campaign) -> bool {
     match Invariant::named(invariant) {
-        // With K liars or more, as in a control, nobody can tell who is right.
-        Some(Invariant::Blame) => campaign.expect.breaks.is_none(),
+        // With K liars or more nobody can tell who is right.
+        Some(Invariant::Blame) => campaign.expect.breaks.is_none() && !campaign.may_outvote(),
         Some(Invariant::Quiet) => campaign.is_calm(),
         _ => true,
     }

@@ -25,7 +25,7 @@ use std::path::Path;
 
 use crate::plan::Plan;
 use file::{Distributions, ExpectSection};
-use value::Range;
+use value::{Count, Range};
 
 /// The version of `dske` that runs the campaigns.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -140,6 +140,18 @@ impl Campaign {
         }
     }
 
+    /// Whether K hubs lie, or more.
+    #[must_use]
+    pub fn may_outvote(&self) -> bool {
+        match &self.plans {
+            Plans::Drawn(drawn) => drawn
+                .lies
+                .as_ref()
+                .is_some_and(|lies| matches!(lies.get_ref().liars, Count::Threshold | Count::All)),
+            Plans::Fixed(plan) => plan.lying_hubs().len() >= usize::from(plan.cluster.threshold),
+        }
+    }
+
     /// How many of 100 calls one excuse may cover, or the campaign is weak. A schedule may be about nothing but a call that
     /// is excused.
     #[must_use]
@@ -220,6 +232,14 @@ const BUILT_IN: &[(&str, &str)] = &[
     (
         "byzantine-forgery",
         include_str!("../../campaigns/byzantine-forgery.toml"),
+    ),
+    (
+        "byzantine-rivals",
+        include_str!("../../campaigns/byzantine-rivals.toml"),
+    ),
+    (
+        "rivals-control",
+        include_str!("../../campaigns/rivals-control.toml"),
     ),
     ("collusion", include_str!("../../campaigns/collusion.toml")),
     (

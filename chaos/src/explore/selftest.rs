@@ -159,7 +159,8 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         | Canary::ClaimsKept
         | Canary::RegisteredForNothing
         | Canary::GraceForgotten
-        | Canary::OneMoreAttempt => &[Invariant::ClientAsSpecified],
+        | Canary::OneMoreAttempt
+        | Canary::SecondKeyIgnored => &[Invariant::ClientAsSpecified],
         Canary::RepeatRenews
         | Canary::ErasedAfterFirst
         | Canary::PartlyFoundCounts

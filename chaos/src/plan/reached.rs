@@ -37,6 +37,33 @@ named! {
 }
 
 named! {
+    /// What a client saw of which two different keys fit, one that was drawn and one that K hubs had made up.
+    pub enum Rivals {
+        /// The one that was drawn came first, and the call was refused.
+        DrawnFirst = "drawn-first",
+        /// The one that was made up came first, and the call was refused.
+        MadeUpFirst = "made-up-first",
+        /// The one that was drawn had been delivered.
+        DrawnDelivered = "drawn-delivered",
+        /// The one that was made up had been delivered.
+        MadeUpDelivered = "made-up-delivered",
+    }
+}
+
+impl Rivals {
+    /// Which it is.
+    #[must_use]
+    pub fn of(drawn_first: bool, was_delivered: bool) -> Self {
+        match (drawn_first, was_delivered) {
+            (true, false) => Self::DrawnFirst,
+            (false, false) => Self::MadeUpFirst,
+            (true, true) => Self::DrawnDelivered,
+            (false, true) => Self::MadeUpDelivered,
+        }
+    }
+}
+
+named! {
     /// What the nodes count themselves, and what shows on the wire or at the SAEs.
     pub enum Branch {
         /// A client blamed a hub.
@@ -100,6 +127,8 @@ pub enum Reached<'a> {
     Deposit(DepositOutcome),
     /// A hub refused something, as `Refusal::kind` says it.
     Refused(&'a str),
+    /// Two keys fit.
+    Rivals(Rivals),
     /// The rogue client tried something.
     Rogue(Attack),
     /// A slave that fetched once more was refused with this status.
@@ -124,6 +153,7 @@ impl fmt::Display for Reached<'_> {
             Self::Deposit(DepositOutcome::Full) => f.write_str("deposit:full"),
             Self::Mark(mark) => write!(f, "mark:{mark}"),
             Self::Refused(kind) => write!(f, "refused:{kind}"),
+            Self::Rivals(rivals) => write!(f, "rivals:{rivals}"),
             Self::Rogue(attack) => write!(f, "rogue:{attack}"),
             Self::SecondFetch(status) => write!(f, "second-fetch:{status}"),
         }
@@ -155,6 +185,7 @@ pub fn names() -> Vec<String> {
         of(Lie::ALL, Reached::Lie),
         of(Mark::ALL, Reached::Mark),
         of(Refusal::KINDS, Reached::Refused),
+        of(Rivals::ALL, Reached::Rivals),
         of(Attack::ALL, Reached::Rogue),
         of(&STATUSES, Reached::SecondFetch),
     ]

@@ -165,9 +165,12 @@ fn are_right(facts: &Facts<'_>, parts: &[Fetched<'_>], call: &Call, keys: &[Key]
     let known: Vec<Known<'_>> = known.collect();
     keys.iter().map(|key| key.id).eq(ids)
         && keys.iter().all(|key| {
-            let mut values = known
+            let values = known
                 .iter()
-                .filter_map(|known| known.value(&rules, facts, key.id));
-            values.next().is_some_and(|value| value == *key.bytes)
+                .map(|known| known.values(&rules, facts, key.id));
+            let mut values = values.filter(|values| !values.is_empty());
+            values
+                .next()
+                .is_some_and(|values| values.iter().any(|value| *value == *key.bytes))
         })
 }
