@@ -13,7 +13,7 @@ use dske::protocol::hub::{Hub, HubConfig, OobError, PsrdRequest, RegistrationReq
 use dske::protocol::initiator::{
     Deposits, EstablishRequest, EstablishedKey, Initiator, Patience, Progress,
 };
-use dske::protocol::limits::{BLOCKS_MAX, SUBSETS_MAX};
+use dske::protocol::limits::{BLOCKS_MAX, NodeLimits, SUBSETS_MAX};
 use dske::protocol::message::{
     DepositBody, DepositOutcome, DepositReply, DepositResult, FetchAnswer, FetchQuery, FetchReply,
     FetchResult, FoundShare, Plain,
@@ -70,6 +70,7 @@ fn cluster() -> Cluster {
                 background: NOW,
             },
             block_bytes: BLOCK_BYTES,
+            limits: NodeLimits::default(),
         };
         let mut hub = Hub::new(config, Box::new(rng(x.get().into())));
         for client in ["a", "b", "c"] {

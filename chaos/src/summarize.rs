@@ -77,6 +77,8 @@ fn claims(invariant: &str, campaign: &Campaign) -> bool {
         // With K liars or more nobody can tell who is right.
         Some(Invariant::Blame) => campaign.expect.breaks.is_none() && !campaign.may_outvote(),
         Some(Invariant::Quiet) => campaign.is_calm(),
+        // A link that is full gives a hub up, and nobody outside sees it.
+        Some(Invariant::Margin | Invariant::Waiting) => !campaign.has_narrow_links(),
         _ => true,
     }
 }

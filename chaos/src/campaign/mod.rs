@@ -23,6 +23,8 @@ pub mod value;
 use std::fmt;
 use std::path::Path;
 
+use dske::protocol::limits::EXCHANGES_MAX;
+
 use crate::plan::Plan;
 use file::{Distributions, ExpectSection};
 use value::{Count, Range};
@@ -140,6 +142,16 @@ impl Campaign {
         }
     }
 
+    /// Whether links may be full.
+    #[must_use]
+    pub fn has_narrow_links(&self) -> bool {
+        let limits = match &self.plans {
+            Plans::Drawn(drawn) => drawn.cluster.get_ref().limits,
+            Plans::Fixed(plan) => plan.cluster.limits,
+        };
+        limits.exchanges_max < EXCHANGES_MAX
+    }
+
     /// Whether K hubs lie, or more.
     #[must_use]
     pub fn may_outvote(&self) -> bool {
@@ -216,6 +228,7 @@ const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../campaigns/partitions.toml"),
     ),
     ("crashes", include_str!("../../campaigns/crashes.toml")),
+    ("swapped", include_str!("../../campaigns/swapped.toml")),
     ("lossy", include_str!("../../campaigns/lossy.toml")),
     (
         "byzantine-minority",
@@ -247,9 +260,19 @@ const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../campaigns/collusion-control.toml"),
     ),
     ("drought", include_str!("../../campaigns/drought.toml")),
+    (
+        "lost-blocks",
+        include_str!("../../campaigns/lost-blocks.toml"),
+    ),
     ("scarcity", include_str!("../../campaigns/scarcity.toml")),
     ("repeats", include_str!("../../campaigns/repeats.toml")),
     ("limits", include_str!("../../campaigns/limits.toml")),
+    ("tight", include_str!("../../campaigns/tight.toml")),
+    ("narrow", include_str!("../../campaigns/narrow.toml")),
+    (
+        "correction",
+        include_str!("../../campaigns/correction.toml"),
+    ),
     ("greedy", include_str!("../../campaigns/greedy.toml")),
     ("absence", include_str!("../../campaigns/absence.toml")),
     ("search", include_str!("../../campaigns/search.toml")),

@@ -21,6 +21,10 @@ named! {
         SlowedResponse = "slowed-response",
         /// A hub that is cut off refused a refill.
         RefillRefused = "refill-refused",
+        /// A block that a hub delivered was lost on its way.
+        DeliveryLost = "delivery-lost",
+        /// Two answers were swapped.
+        AnswersSwapped = "answers-swapped",
         /// A lost message was sent again.
         Retransmission = "retransmission",
     }

@@ -51,7 +51,8 @@ pub fn ways(
         if is_ambiguous {
             ways.push(ended(End::Ambiguous, at_us, is_alone));
         }
-        if is_solved || is_ambiguous {
+        let is_over = is_solved && known.is_found(rules, facts, needed);
+        if is_over || is_ambiguous {
             return ways;
         }
         let ends = hopeless_ends(rules, facts, (&before, &known), needed, moment.len());
@@ -90,7 +91,7 @@ fn given_up<'a>(
     let unsolved = known
         .keys
         .iter()
-        .filter(move |key| key.agreement(rules, facts, needed).is_none());
+        .filter(move |key| !key.is_found(rules, facts, needed));
     unsolved.map(move |key| Way {
         end: without(rules, key),
         over_us: deaf_us,
@@ -110,7 +111,7 @@ fn hopeless_ends(
     let mut ends = Vec::new();
     for (before, key) in before.keys.iter().zip(&after.keys) {
         let is_hopeless = key.largest() + after.silent < needed
-            || after.silent == 0 && key.agreement(rules, facts, needed).is_none();
+            || after.silent == 0 && !key.is_found(rules, facts, needed);
         if !is_hopeless {
             continue;
         }

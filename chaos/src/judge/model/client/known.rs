@@ -109,6 +109,9 @@ impl<'a> Known<'a> {
             let Some(agreement) = key.agreement(rules, facts, rules.threshold) else {
                 continue;
             };
+            if !at_most && !key.is_found(rules, facts, rules.threshold) {
+                continue;
+            }
             let mut blame = |hub, why| *blames.entry((hub, why)).or_default() += 1;
             if key.is_ambiguous(rules, facts) {
                 // Nobody is blamed any more. Until the second key was seen, its hubs were: whichever was the second.
@@ -142,6 +145,13 @@ impl<'a> Known<'a> {
     pub fn is_solved(&self, rules: &Rules, facts: &Facts<'_>, needed: usize) -> bool {
         let solved = |key: &KnownKey<'_>| key.agreement(rules, facts, needed).is_some();
         self.keys.iter().all(solved)
+    }
+
+    /// Whether a client finds each of these keys, whatever the order of its steps. A small budget may not be enough.
+    #[must_use]
+    pub fn is_found(&self, rules: &Rules, facts: &Facts<'_>, needed: usize) -> bool {
+        let mut keys = self.keys.iter();
+        keys.all(|key| key.is_found(rules, facts, needed))
     }
 
     /// The keys of which two different ones fit.
@@ -196,6 +206,16 @@ impl<'a> KnownKey<'a> {
     pub fn agreement(&self, rules: &Rules, facts: &Facts<'_>, needed: usize) -> Option<Agreement> {
         let mut agreements = self.agreements(rules, facts, needed).into_iter();
         agreements.next()
+    }
+
+    /// Whether a client finds the key, whatever the order of its steps.
+    #[must_use]
+    pub fn is_found(&self, rules: &Rules, facts: &Facts<'_>, needed: usize) -> bool {
+        self.agreement(rules, facts, needed)
+            .is_some_and(|agreement| {
+                let right = agreement.hubs.len();
+                rules.finds(right, self.groups[agreement.group].len() - right)
+            })
     }
 
     /// All of them.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dske::protocol::message::FetchQuery;
 
 use super::blames::Blamed;
-use super::busy::may_be_busy;
+use super::busy::{may_be_busy, must_be_busy};
 use super::calls::{Asked, Calls};
 use super::claims::{Claimed, claimed};
 use super::end::End;
@@ -57,6 +57,9 @@ fn ends(
     let claimed = claimed(facts, calls, call);
     if claimed > Claimed::No {
         possible.insert(End::HandedOut);
+    }
+    if must_be_busy(facts, call) {
+        return BTreeSet::from([End::Busy]);
     }
     let mut planned = facts.seen.plan.calls.iter();
     if planned.any(|planned| planned.id == call.id && may_be_busy(facts, call, planned)) {
