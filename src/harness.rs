@@ -70,6 +70,11 @@ named! {
         Batched = "batched", "operations that waited for a hub leave together in one message";
         RequestOverdue = "request-overdue", "a request takes so long that the next one leaves beside it";
         CallsFull = "calls-full", "a call is refused because its SAE has too many under way";
+        ExchangesFull = "exchanges-full", "an exchange is refused because its SAE has too many under way with this hub";
+        SearchExhausted = "search-exhausted", "a subset of answers is not tried because a call may try no more";
+        BlockRetired = "block-retired", "a block is given up after too many wrong MACs";
+        GapGivenUp = "gap-given-up", "bytes that were skipped count as used because there are too many gaps";
+        BlockForgotten = "block-forgotten", "a pool forgets a block that is gone";
         RefillStale = "refill-stale", "a refill is refused because the hub has forgotten the registration";
     }
 }
@@ -152,6 +157,13 @@ named! {
         ClaimsForAll = "claims-for-all", "a client takes a key for handed out once any of its SAEs has it";
         StatusOfBest = "status-of-best", "a status counts the keys for which one hub has PSRD, not K";
         RefillWhenEmpty = "refill-when-empty", "a pool is refilled only when nothing is left in it";
+        FailuresUncounted = "failures-uncounted", "wrong MACs are not counted against the block";
+        GapsKept = "gaps-kept", "gaps between used bytes are remembered without a limit";
+        CallsUnbounded = "calls-unbounded", "a client takes any number of calls at the same time";
+        OverlapFirstByte = "overlap-first-byte", "only the first byte of a fragment is looked at to tell whether it was used";
+        QueryUnsigned = "query-unsigned", "the query of a request is not authenticated";
+        RefillSticks = "refill-sticks", "a refill that fails once keeps a link from any other";
+        SecondKeyIgnored = "second-key-ignored", "a second key that fits is not looked for";
     }
 }
 

@@ -27,15 +27,16 @@
 //! use dske::crypto::{generator::os_rng, shamir::Sharing};
 //! use dske::protocol::hub::{Hub, HubConfig};
 //! use dske::protocol::initiator::{EstablishRequest, Initiator, Patience, Progress};
-//! use dske::protocol::{message::FetchQuery, responder::Responder, store::StoreLimits};
+//! use dske::protocol::{limits::NodeLimits, message::FetchQuery, responder::Responder, store::StoreLimits};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (sharing, now, deadline) = (Sharing::new(2, 3)?, Duration::ZERO, Duration::from_secs(4)); // any 2 of 3 hubs
 //! let saes = [("alice", "left"), ("bob", "right")]; // client alice serves the SAE "left", client bob the SAE "right"
 //! let clients = saes.map(|(client, sae)| (client.parse().unwrap(), BTreeSet::from([sae.parse().unwrap()])));
 //! let (clients, store, block_bytes) = (BTreeMap::from(clients), StoreLimits::default(), 1024);
+//! let limits = NodeLimits::default();
 //! let name = |x| format!("hub{x}").parse().unwrap();
-//! let hub = |x| HubConfig { name: name(x), x, sharing, clients: clients.clone(), store, block_bytes };
+//! let hub = |x| HubConfig { name: name(x), x, sharing, clients: clients.clone(), store, block_bytes, limits };
 //! let mut hubs: Vec<Hub> = sharing.indices().map(|x| Hub::new(hub(x), os_rng())).collect();
 //!
 //! // Alice draws a key, splits it, and deposits a share at each hub. To enroll at a hub is to get PSRD from it.

@@ -17,7 +17,8 @@ use dske::protocol::channel::{
 };
 use dske::protocol::hub::{Hub, HubConfig, PsrdRequest, RegistrationRequest};
 use dske::protocol::limits::{
-    BODY_BYTES_MAX, KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, OPERATIONS_PER_BATCH_MAX, keys_per_answer,
+    BODY_BYTES_MAX, KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, NodeLimits, OPERATIONS_PER_BATCH_MAX,
+    keys_per_answer,
 };
 use dske::protocol::message::{
     DepositBody, DepositOutcome, DepositResult, DepositedKey, FetchAnswer, FetchQuery, FetchResult,
@@ -63,6 +64,7 @@ fn scene(block_bytes: usize) -> Scene {
             background: Duration::from_secs(20),
         },
         block_bytes,
+        limits: NodeLimits::default(),
     };
     let mut hub = Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(rng.next_u64())));
     let end = hub.enroll(&client()).unwrap();

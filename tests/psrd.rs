@@ -8,7 +8,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use dske::psrd::{Allocation, Block, BlockId, Fragment, PoolError, ReceivingPool, SpendingPool};
+use dske::psrd::{
+    Allocation, Block, BlockId, Fragment, PoolError, PoolLimits, ReceivingPool, SpendingPool,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use rand::SeedableRng as _;
@@ -115,7 +117,13 @@ impl World {
         Self {
             rng: ChaCha12Rng::seed_from_u64(7),
             spending: SpendingPool::new(BLOCKS_MAX),
-            receiving: ReceivingPool::new(BLOCKS_MAX, MAC_FAILURES_MAX),
+            receiving: ReceivingPool::new(
+                BLOCKS_MAX,
+                PoolLimits {
+                    mac_failures_max: MAC_FAILURES_MAX,
+                    ..PoolLimits::default()
+                },
+            ),
             on_the_way: Vec::new(),
             arrived: Vec::new(),
             blocks: Vec::new(),

@@ -24,6 +24,7 @@ use dske::protocol::hub::{Hub, HubConfig};
 use dske::protocol::initiator::{
     Deposits, EstablishRequest, EstablishedKey, Initiator, KeySource, Patience, Progress,
 };
+use dske::protocol::limits::NodeLimits;
 use dske::protocol::message::FetchQuery;
 use dske::protocol::responder::Responder;
 use dske::protocol::signature::Signature;
@@ -99,6 +100,7 @@ fn exchange(
                 background: SECOND,
             },
             block_bytes: BLOCK_BYTES,
+            limits: NodeLimits::default(),
         };
         let mut hub = Hub::new(config, rng);
         for client in ["a", "b"] {

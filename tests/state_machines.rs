@@ -13,12 +13,12 @@ use dske::protocol::hub::{Hub, HubConfig, OobError, PsrdRequest, RegistrationReq
 use dske::protocol::initiator::{
     Deposits, EstablishRequest, EstablishedKey, Initiator, Patience, Progress,
 };
-use dske::protocol::limits::{BLOCKS_MAX, SUBSETS_MAX};
+use dske::protocol::limits::{BLOCKS_MAX, NodeLimits, SUBSETS_MAX};
 use dske::protocol::message::{
     DepositBody, DepositOutcome, DepositReply, DepositResult, FetchAnswer, FetchQuery, FetchReply,
     FetchResult, FoundShare, Plain,
 };
-use dske::protocol::responder::{Event, FetchError, Misbehaviour, Responder};
+use dske::protocol::responder::{Blame, Event, FetchError, Misbehaviour, Responder};
 use dske::protocol::store::StoreLimits;
 use dske::protocol::{KeyId, Method, NodeName, Refusal, Request, Response, SaeId};
 use dske::psrd::BLOCK_BYTES_MAX;
@@ -70,6 +70,7 @@ fn cluster() -> Cluster {
                 background: NOW,
             },
             block_bytes: BLOCK_BYTES,
+            limits: NodeLimits::default(),
         };
         let mut hub = Hub::new(config, Box::new(rng(x.get().into())));
         for client in ["a", "b", "c"] {
@@ -618,36 +619,73 @@ fn answer_from(deposit: &DepositBody<Plain>, key_id: KeyId) -> FetchReply<Plain>
     }
 }
 
-#[test]
-fn a_second_key_that_fits_takes_the_first_one_back_and_raises_one_alarm() {
-    let sharing = Sharing::new(2, 6).unwrap();
+/// What a responder makes of answers from hubs 1, 2, …, of which some hold a key (`true`) and others have made up one with
+/// a tag of its own: what it says after each, and all it noticed.
+fn rivals(
+    sharing: Sharing,
+    needed: u8,
+    holds_ours: &[bool],
+) -> (Vec<&'static str>, Vec<(usize, Event)>, KeyId) {
     let (_, ours) = begin_with(1, sharing, 1);
     let (_, theirs) = begin_with(1, sharing, 2);
     let key_id = ours[&first()].keys[0].key_id;
-    let mut responder = Responder::begin(query("b", &[key_id]), sharing, 10 * NOW);
-    // Two hubs hold the key, and four lie together.
-    let mut alarms = Vec::new();
-    for (x, from, state) in [
-        (1, &ours, "collecting"),
-        (2, &ours, "solved"),
-        (3, &theirs, "solved"),
-        (4, &theirs, "ambiguous"),
-        (5, &theirs, "ambiguous"),
-        (6, &theirs, "ambiguous"),
-    ] {
-        let x = ShareIndex::new(x).unwrap();
+    let responder = Responder::begin(query("b", &[key_id]), sharing, 10 * NOW);
+    let mut responder = responder.need(needed);
+    let (mut told, mut noticed) = (Vec::new(), Vec::new());
+    for (hub, holds_ours) in (1..).zip(holds_ours) {
+        let x = ShareIndex::new(hub).unwrap();
+        let from = if *holds_ours { &ours } else { &theirs };
         responder.on_reply(x, answer_from(&from[&x], key_id), &mut rng(3));
-        let told = match responder.progress(NOW) {
-            Progress::WaitUntil(_) => "collecting",
-            Progress::Done(_) => "solved",
+        told.push(match responder.progress(NOW) {
+            Progress::WaitUntil(_) => "wait",
+            Progress::Done(_) => "keys",
             Progress::Failed(FetchError::Ambiguous { .. }) => "ambiguous",
             Progress::Failed(error) => panic!("{error}"),
-        };
-        assert_eq!(told, state, "hub {x}");
+        });
         let events = responder.take_events().into_iter();
-        alarms.extend(events.filter(|event| matches!(event, Event::TwoKeysFit(_))));
+        noticed.extend(events.map(|event| (usize::from(hub), event)));
     }
-    assert_eq!(alarms, [Event::TwoKeysFit(key_id)]);
+    (told, noticed, key_id)
+}
+
+#[test]
+fn a_second_key_that_fits_takes_the_first_one_back_and_raises_one_alarm() {
+    let sharing = Sharing::new(2, 6).unwrap();
+    for ours_first in [true, false] {
+        // Two hubs hold one key, and four the other.
+        let from = [true, true, false, false, false, false].map(|first| first == ours_first);
+        let (told, noticed, key_id) = rivals(sharing, 2, &from);
+        let ambiguous = "ambiguous";
+        assert_eq!(
+            told,
+            ["wait", "keys", "keys", ambiguous, ambiguous, ambiguous]
+        );
+        // Whoever came second is blamed until its key is complete, and nobody afterwards.
+        let blamed = |hub| {
+            let x = ShareIndex::new(hub).unwrap();
+            let what = Misbehaviour::WrongPublicParts;
+            (usize::from(hub), Event::Blamed(Blame { x, what }))
+        };
+        let alarm = (4, Event::TwoKeysFit(key_id));
+        assert_eq!(noticed, [blamed(3), blamed(4), alarm]);
+    }
+}
+
+#[test]
+fn a_client_that_needs_more_hubs_than_lie_delivers_neither_of_two_keys() {
+    let sharing = Sharing::new(2, 5).unwrap();
+    // Two lie, and N − K + 1 have to agree. Every order of their answers.
+    for liars in (0..1_u8 << 5).filter(|liars| liars.count_ones() == 2) {
+        let from: Vec<bool> = (0..5).map(|hub| liars >> hub & 1 == 0).collect();
+        let (told, noticed, key_id) = rivals(sharing, 4, &from);
+        assert!(!told.contains(&"keys"), "{from:?}: {told:?}");
+        assert_eq!(told.last(), Some(&"ambiguous"), "{from:?}");
+        let alarms = noticed
+            .iter()
+            .filter(|(_, event)| matches!(event, Event::TwoKeysFit(_)));
+        let alarms: Vec<_> = alarms.map(|(_, event)| *event).collect();
+        assert_eq!(alarms, [Event::TwoKeysFit(key_id)]);
+    }
 }
 
 /// What a hub answers that holds these keys.

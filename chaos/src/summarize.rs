@@ -74,10 +74,12 @@ pub fn summarize(
 /// Whether an invariant claims something in a campaign.
 fn claims(invariant: &str, campaign: &Campaign) -> bool {
     match Invariant::named(invariant) {
-        // With K liars or more, as in a control, nobody can tell who is right.
-        Some(Invariant::Blame) => campaign.expect.breaks.is_none(),
+        // With K liars or more nobody can tell who is right.
+        Some(Invariant::Blame) => campaign.expect.breaks.is_none() && !campaign.may_outvote(),
         Some(Invariant::Quiet) => campaign.is_calm(),
         Some(Invariant::StatusAsSpecified) => campaign.asks_for_status(),
+        // A link that is full gives a hub up, and nobody outside sees it.
+        Some(Invariant::Margin | Invariant::Waiting) => !campaign.has_narrow_links(),
         _ => true,
     }
 }

@@ -103,6 +103,9 @@ fn slow_hubs_and_refused_refills_are_those_that_the_front_counts() {
     let (effect, outcome) = with(Fault::CutRefill { hub: 2 }, dry);
     assert!(effect.refused > 0);
     assert_eq!(effect.refused, outcome.reached["effect:refill-refused"]);
+    let (effect, outcome) = with(Fault::LoseDelivery { hub: 2 }, dry);
+    assert!(effect.refused > 0);
+    assert_eq!(effect.refused, outcome.reached["effect:delivery-lost"]);
 }
 
 /// A link that has run dry sends nothing: what is lost is its request for PSRD, and calls wait for it.

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use dske::harness::Canary;
 use dske::protocol::initiator::KeySource;
+use dske::protocol::limits::NodeLimits;
 use dske::protocol::limits::{SHARE_BYTES_MAX, SHARES_MAX};
 use dske_chaos::campaign::{self, Campaign, Plans};
 use dske_chaos::cli::failures::Failures;
@@ -63,6 +64,7 @@ fn clusters() -> impl Strategy<Value = ClusterPlan> {
             key_source: psrd.2,
             shares_per_hub_max: SHARES_MAX as u64,
             share_bytes_per_hub_max: SHARE_BYTES_MAX as u64,
+            limits: NodeLimits::default(),
         },
     )
 }

@@ -40,7 +40,6 @@ use carrier::Carrier;
 pub use config::LinkConfig;
 pub use error::{LinkError, NoPsrd};
 use exchange::Exchanges;
-pub(super) use exchange::WORKLOAD_MAX;
 pub use exchange::{Exchange, Reserve};
 use provisioning::Provisioning;
 pub use supply::Reservation;
@@ -84,10 +83,15 @@ impl Link {
     /// An actor that is ready to be started.
     #[must_use]
     pub fn new(config: LinkConfig, transport: Rc<dyn Transport>) -> Self {
-        let saes = config.saes.clone();
+        let (saes, limits) = (config.saes.clone(), config.limits);
         let provisioning = Rc::new(Provisioning::new(config.clone(), Rc::clone(&transport)));
         let carrier = Rc::new(Carrier::new(config, transport, Rc::clone(&provisioning)));
-        let exchanges = Rc::new(Exchanges::new(saes, Rc::clone(&provisioning), carrier));
+        let exchanges = Rc::new(Exchanges::new(
+            saes,
+            limits,
+            Rc::clone(&provisioning),
+            carrier,
+        ));
         Self {
             provisioning,
             exchanges,

@@ -94,7 +94,7 @@ impl Hub {
             Peer {
                 registration,
                 start: request.start.unwrap_or(registration),
-                end: HubEnd::default(),
+                end: HubEnd::new(self.config.limits.pool()),
             },
         );
         Ok(Registration {

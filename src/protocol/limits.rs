@@ -1,9 +1,11 @@
 //! Every limit of the protocol in one place, with its reason. The assertions at the end say how limits depend on each
 //! other: whoever changes one is told by the compiler which others have to change with it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::mac::MAC_KEY_BYTES;
-use crate::psrd::{BLOCK_BYTES_MAX, FRAGMENTS_MAX, POOL_BYTES_MAX};
+use crate::psrd::{BLOCK_BYTES_MAX, FRAGMENTS_MAX, POOL_BYTES_MAX, PoolLimits};
 
 use super::names::NAME_BYTES_MAX;
 
@@ -54,6 +56,77 @@ pub const SUBSETS_MAX: usize = 32 * 1024;
 /// Most bytes of shares that a responder puts together for these subsets, in one call: K times the length of a share for
 /// each. It takes a few hundredths of a second.
 pub const SEARCH_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Calls of a client in flight, at most.
+pub const CALLS_MAX: usize = 1_024;
+
+/// Most bytes of their shares, which are in memory once for each hub.
+pub const CALL_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Exchanges with a hub in flight, at most. They belong to calls of SAEs, which are bounded as well; but to a hub that
+/// does not answer, shares keep going out in the background. What comes beyond this is not sent to that hub.
+pub const EXCHANGES_MAX: usize = 8_192;
+
+/// Most bytes of their shares, until nothing holds them any more. A request that is under way has them once more, encrypted.
+pub const EXCHANGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Limits that a node may be built with, so that tests can cross them. The default is what everybody uses: no topology file
+/// sets another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NodeLimits {
+    /// Wrong MACs on one block of PSRD.
+    pub mac_failures_max: u64,
+    /// Separate spans of used bytes in one block, 1 at least.
+    pub spans_max: usize,
+    /// Blocks that are gone, and that a pool remembers.
+    pub remembered_max: usize,
+    /// Calls of a client in flight.
+    pub calls_max: usize,
+    /// Bytes of their shares.
+    pub call_bytes_max: usize,
+    /// Exchanges of a client with a hub in flight.
+    pub exchanges_max: usize,
+    /// Bytes of their shares.
+    pub exchange_bytes_max: usize,
+    /// Subsets of answers that a call may try.
+    pub subsets_max: usize,
+    /// Bytes of shares that are put together for them.
+    pub search_bytes_max: usize,
+}
+
+impl Default for NodeLimits {
+    fn default() -> Self {
+        let PoolLimits {
+            mac_failures_max,
+            spans_max,
+            remembered_max,
+        } = PoolLimits::default();
+        Self {
+            mac_failures_max,
+            spans_max,
+            remembered_max,
+            calls_max: CALLS_MAX,
+            call_bytes_max: CALL_BYTES_MAX,
+            exchanges_max: EXCHANGES_MAX,
+            exchange_bytes_max: EXCHANGE_BYTES_MAX,
+            subsets_max: SUBSETS_MAX,
+            search_bytes_max: SEARCH_BYTES_MAX,
+        }
+    }
+}
+
+impl NodeLimits {
+    /// Those of a pool from which the peer allocates.
+    #[must_use]
+    pub fn pool(self) -> PoolLimits {
+        PoolLimits {
+            mac_failures_max: self.mac_failures_max,
+            spans_max: self.spans_max,
+            remembered_max: self.remembered_max,
+        }
+    }
+}
 
 /// Most bytes of a share.
 const ONE_SHARE_BYTES_MAX: usize = KEY_BYTES_MAX + TAG_SECRET_BYTES;
@@ -117,3 +190,5 @@ const _: () = assert!(ATTEMPTS_MAX as usize - 1 < blocks_max(BLOCK_BYTES_MAX));
 // Every pattern of liars among 10 hubs: for each of the most keys, and for one of the largest.
 const _: () = assert!(choose(10, 5) * KEYS_PER_MESSAGE_MAX <= SUBSETS_MAX);
 const _: () = assert!(choose(10, 5) * 5 * ONE_SHARE_BYTES_MAX <= SEARCH_BYTES_MAX);
+// Each call has one exchange with each hub, and the largest batch can come about.
+const _: () = assert!(CALLS_MAX <= EXCHANGES_MAX && OPERATIONS_PER_BATCH_MAX <= EXCHANGES_MAX);

@@ -46,12 +46,6 @@ use super::reasons::Reasons;
 pub use event::{Blame, Event, Misbehaviour};
 use session::{Common, Session};
 
-/// What a call may search for.
-const WORK_MAX: Work = Work {
-    subsets: SUBSETS_MAX,
-    bytes: SEARCH_BYTES_MAX,
-};
-
 /// What it searches for in one slice: a few hundred microseconds.
 const SLICE: Work = Work {
     subsets: 128,
@@ -131,7 +125,10 @@ impl Responder {
             sharing,
             needed: sharing.threshold(),
             deadline,
-            common: Common::new(SearchBudget::new(WORK_MAX)),
+            common: Common::new(SearchBudget::new(Work {
+                subsets: SUBSETS_MAX,
+                bytes: SEARCH_BYTES_MAX,
+            })),
             reported: Work::default(),
             has_work: false,
             outcomes: BTreeMap::new(),
@@ -143,6 +140,13 @@ impl Responder {
     #[must_use]
     pub fn need(mut self, hubs: u8) -> Self {
         self.needed = hubs.max(self.sharing.threshold());
+        self
+    }
+
+    /// Searches for no more than this.
+    #[must_use]
+    pub fn search_at_most(mut self, work: Work) -> Self {
+        self.common = Common::new(SearchBudget::new(work));
         self
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::crypto::mac::{MacKey, MacMismatch, MacTag};
+use crate::harness::{Canary, canary};
 use crate::psrd::{Allocation, AllocationError};
 
 use super::wire::{Request, Response};
@@ -117,10 +118,14 @@ fn with_request_parts<T>(
     f: impl FnOnce(&[&[u8]]) -> T,
 ) -> T {
     let allocation = allocation.to_string();
+    let mut target = request.target.as_str();
+    if canary(Canary::QueryUnsigned) {
+        target = target.split_once('?').map_or(target, |(path, _)| path);
+    }
     f(&[
         b"dske-request-1",
         request.method.as_str().as_bytes(),
-        request.target.as_bytes(),
+        target.as_bytes(),
         allocation.as_bytes(),
         &request.body,
     ])

@@ -69,5 +69,7 @@ pub use allocation::{
 };
 pub use block::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Block, BlockError, BlockId};
 pub use error::PoolError;
-pub use receiving::{MAC_FAILURES_MAX, ReceivingPool};
+pub use receiving::{MAC_FAILURES_MAX, PoolLimits, ReceivingPool};
+pub use remembered::REMEMBERED_MAX;
 pub use spending::{SpendingPool, Spent};
+pub use used::SPANS_MAX;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::crypto::secret::Secret;
 use crate::harness::{Canary, Mark, canary, reached};
 
-use super::remembered::Remembered;
-use super::used::Used;
+use super::remembered::{REMEMBERED_MAX, Remembered};
+use super::used::{SPANS_MAX, Used};
 use super::{Allocation, Block, BlockId, Fragment, POOL_BYTES_MAX, PoolError};
 
 /// How many wrong MACs on one block are tolerated by default: 2³².
@@ -41,7 +41,28 @@ pub struct ReceivingPool {
     /// The number of the next block.
     next_number: u64,
     blocks_max: usize,
-    mac_failures_max: u64,
+    limits: PoolLimits,
+}
+
+/// What a [`ReceivingPool`] tolerates and remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolLimits {
+    /// Wrong MACs on one block.
+    pub mac_failures_max: u64,
+    /// Separate spans of used bytes in one block, 1 at least.
+    pub spans_max: usize,
+    /// Blocks that are gone.
+    pub remembered_max: usize,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self {
+            mac_failures_max: MAC_FAILURES_MAX,
+            spans_max: SPANS_MAX,
+            remembered_max: REMEMBERED_MAX,
+        }
+    }
 }
 
 /// A position, by its place in the order in which blocks were added.
@@ -71,21 +92,21 @@ enum Gone {
 }
 
 impl ReceivingPool {
-    /// An empty pool that will hold at most `blocks_max` blocks of at most [`POOL_BYTES_MAX`] together, and retires a block at the first wrong MAC beyond
-    /// `mac_failures_max` of them (by default [`MAC_FAILURES_MAX`]).
+    /// An empty pool that will hold at most `blocks_max` blocks of at most [`POOL_BYTES_MAX`] together, and retires a block at
+    /// the first wrong MAC beyond `limits.mac_failures_max` of them.
     ///
     /// `blocks_max` must be at least that of the peer's [`SpendingPool`](super::SpendingPool).
     #[must_use]
-    pub fn new(blocks_max: usize, mac_failures_max: u64) -> Self {
+    pub fn new(blocks_max: usize, limits: PoolLimits) -> Self {
         Self {
             blocks: BTreeMap::new(),
-            gone: Remembered::new(),
+            gone: Remembered::new(limits.remembered_max),
             mark: None,
             behind: 0,
             blocks_bytes: 0,
             next_number: 0,
             blocks_max,
-            mac_failures_max,
+            limits,
         }
     }
 
@@ -180,7 +201,7 @@ impl ReceivingPool {
                 .blocks
                 .get_mut(&fragment.block())
                 .expect("the check found this block");
-            held.consume(fragment);
+            held.consume(fragment, self.limits.spans_max);
             let mark = Furthest {
                 number: held.number,
                 end: fragment.end(),
@@ -219,10 +240,12 @@ impl ReceivingPool {
         named.dedup(); // one message is one try
         named.retain(|id| {
             let held = self.blocks.get_mut(id).expect("the check found this block");
-            held.mac_failures = held.mac_failures.saturating_add(1);
-            held.mac_failures > self.mac_failures_max
+            let is_counted = !canary(Canary::FailuresUncounted);
+            held.mac_failures = held.mac_failures.saturating_add(is_counted.into());
+            held.mac_failures > self.limits.mac_failures_max
         });
         for id in &named {
+            reached(Mark::BlockRetired);
             self.remove(*id, Gone::Retired);
         }
         named
@@ -271,7 +294,12 @@ impl ReceivingPool {
             size,
             len: held.block.len(),
         })?;
-        if held.used.overlaps(start, fragment.end()) {
+        let end = if canary(Canary::OverlapFirstByte) {
+            start + 1
+        } else {
+            fragment.end()
+        };
+        if held.used.overlaps(start, end) {
             return Err(PoolError::AlreadyUsed { block, start, size });
         }
         Ok(bytes)
@@ -313,11 +341,13 @@ impl ReceivingPool {
 }
 
 impl Held {
-    fn consume(&mut self, fragment: &Fragment) {
+    fn consume(&mut self, fragment: &Fragment, spans_max: usize) {
         if canary(Canary::ReceiptNotMarked) {
             return;
         }
-        let given_up = self.used.insert(fragment.start(), fragment.end());
+        let given_up = self
+            .used
+            .insert(fragment.start(), fragment.end(), spans_max);
         self.block
             .erase(fragment.start() as usize..fragment.end() as usize);
         self.block.erase(0..given_up as usize);
@@ -330,6 +360,13 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+
+    fn failures(mac_failures_max: u64) -> PoolLimits {
+        PoolLimits {
+            mac_failures_max,
+            ..PoolLimits::default()
+        }
+    }
     use crate::psrd::remembered::REMEMBERED_MAX;
     use crate::psrd::used::SPANS_MAX;
     use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
@@ -360,7 +397,7 @@ mod tests {
 
     /// A pool of at most 3 blocks, which has these, each of 64 bytes.
     fn pool(numbers: impl IntoIterator<Item = u128>) -> ReceivingPool {
-        let mut pool = ReceivingPool::new(3, 2);
+        let mut pool = ReceivingPool::new(3, failures(2));
         for number in numbers {
             pool.add(block(number, BLOCK_BYTES_MIN)).unwrap();
         }
@@ -389,7 +426,7 @@ mod tests {
 
     #[test]
     fn a_pool_is_bounded_by_its_bytes_too() {
-        let mut pool = ReceivingPool::new(64, 1);
+        let mut pool = ReceivingPool::new(64, failures(1));
         let large = |number| block_of_zeros(number, BLOCK_BYTES_MAX);
         let most = (POOL_BYTES_MAX / BLOCK_BYTES_MAX) as u128;
         for number in 0..most {
@@ -544,7 +581,7 @@ mod tests {
         assert_eq!(pool.evict_oldest(), Some(id(7)));
         pool.add(block(8, 64)).unwrap();
         assert_eq!(pool.left(), 3 * 64);
-        assert_eq!(ReceivingPool::new(1, 1).evict_oldest(), None);
+        assert_eq!(ReceivingPool::new(1, failures(1)).evict_oldest(), None);
     }
 
     #[test]
@@ -581,8 +618,40 @@ mod tests {
     }
 
     #[test]
+    fn a_pool_tolerates_and_remembers_as_much_as_it_was_told() {
+        let limits = PoolLimits {
+            spans_max: 2,
+            remembered_max: 1,
+            ..PoolLimits::default()
+        };
+        let mut pool = ReceivingPool::new(3, limits);
+        for number in 1..=3 {
+            pool.add(block(number, 64)).unwrap();
+        }
+        for start in [10, 20, 30] {
+            pool.consume(&allocation(&[(1, start, 1)])).unwrap();
+        }
+        let used = |start| PoolError::AlreadyUsed {
+            block: id(1),
+            start,
+            size: 1,
+        };
+        assert_eq!(pool.consume(&allocation(&[(1, 15, 1)])), Err(used(15)));
+        pool.consume(&allocation(&[(1, 25, 1)])).unwrap();
+        pool.consume(&allocation(&[(2, 0, 64)])).unwrap();
+        let of_second = allocation(&[(2, 0, 1)]);
+        assert!(matches!(
+            pool.consume(&of_second),
+            Err(PoolError::AlreadyUsed { .. })
+        ));
+        pool.consume(&allocation(&[(3, 0, 64)])).unwrap();
+        let forgotten = PoolError::UnknownBlock { block: id(2) };
+        assert_eq!(pool.consume(&of_second), Err(forgotten));
+    }
+
+    #[test]
     fn a_peer_that_leaves_gaps_loses_them() {
-        let mut pool = ReceivingPool::new(1, 1);
+        let mut pool = ReceivingPool::new(1, failures(1));
         pool.add(block(1, 3 * SPANS_MAX)).unwrap();
         for span in 0..=SPANS_MAX as u32 {
             pool.consume(&allocation(&[(1, 1 + 2 * span, 1)])).unwrap();
@@ -602,7 +671,7 @@ mod tests {
 
     #[test]
     fn memory_of_gone_blocks_is_bounded_and_forgotten_ones_are_refused() {
-        let mut pool = ReceivingPool::new(1, 1);
+        let mut pool = ReceivingPool::new(1, failures(1));
         for number in 0..=REMEMBERED_MAX as u128 {
             pool.add(block(number, 64)).unwrap();
             pool.consume(&allocation(&[(number, 0, 64)])).unwrap();
@@ -621,7 +690,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_bytes() {
-        let mut pool = ReceivingPool::new(1, 1);
+        let mut pool = ReceivingPool::new(1, failures(1));
         pool.add(Block::from_parts(id(1), Secret::from(vec![173; 64])).unwrap())
             .unwrap();
         let shown = format!("{pool:?}");

@@ -3,25 +3,29 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::BlockId;
+use crate::harness::{Mark, reached};
 
 /// How many blocks that are gone a pool remembers. Each takes about 64 bytes, so that a pool takes 64 KiB; with blocks
 /// of 1 MiB it looks back over 1 GiB of spent data. Safety does not rest on it: a forgotten block is unknown, and an
 /// allocation that names it is refused all the same. Remembering makes the reason exact, and catches a block that is
 /// delivered twice.
-pub(super) const REMEMBERED_MAX: usize = 1024;
+pub const REMEMBERED_MAX: usize = 1024;
 
-/// The last [`REMEMBERED_MAX`] blocks that left a pool, each with its reason.
+/// The last blocks that left a pool, each with its reason.
 #[derive(Debug)]
 pub(super) struct Remembered<R> {
     reasons: BTreeMap<BlockId, R>,
     oldest_first: VecDeque<BlockId>,
+    max: usize,
 }
 
 impl<R: Copy> Remembered<R> {
-    pub(super) fn new() -> Self {
+    /// Remembers so many blocks.
+    pub(super) fn new(max: usize) -> Self {
         Self {
             reasons: BTreeMap::new(),
             oldest_first: VecDeque::new(),
+            max,
         }
     }
 
@@ -30,9 +34,10 @@ impl<R: Copy> Remembered<R> {
         let before = self.reasons.insert(block, reason);
         debug_assert!(before.is_none(), "a block leaves a pool once");
         self.oldest_first.push_back(block);
-        if self.oldest_first.len() > REMEMBERED_MAX
+        if self.oldest_first.len() > self.max
             && let Some(oldest) = self.oldest_first.pop_front()
         {
+            reached(Mark::BlockForgotten);
             self.reasons.remove(&oldest);
         }
     }
@@ -50,7 +55,7 @@ mod tests {
 
     #[test]
     fn forgets_the_oldest_and_stays_bounded() {
-        let mut remembered = Remembered::new();
+        let mut remembered = Remembered::new(REMEMBERED_MAX);
         let id = |number: usize| BlockId::from(Uuid::from_u128(number as u128));
         for number in 0..REMEMBERED_MAX + 10 {
             remembered.insert(id(number), number);

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::crypto::secret::Secret;
 use crate::harness::{Canary, Mark, canary, reached};
 
-use super::remembered::Remembered;
+use super::remembered::{REMEMBERED_MAX, Remembered};
 use super::{Allocation, Block, BlockId, FRAGMENTS_MAX, Fragment, POOL_BYTES_MAX, PoolError};
 
 /// The allocator's end of a pool: it hands out bytes in order, each once.
@@ -86,7 +86,7 @@ impl SpendingPool {
         Self {
             blocks: VecDeque::new(),
             blocks_bytes: 0,
-            spent: Remembered::new(),
+            spent: Remembered::new(REMEMBERED_MAX),
             blocks_max,
         }
     }

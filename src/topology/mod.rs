@@ -21,6 +21,7 @@ use crate::crypto::shamir::Sharing;
 use crate::http::Names;
 use crate::node::client::{ClientConfig, HubPeer, KeyLimits, Timing};
 use crate::protocol::hub::HubConfig;
+use crate::protocol::limits::NodeLimits;
 use crate::protocol::store::StoreLimits;
 use crate::protocol::{NodeName, SaeId};
 
@@ -87,6 +88,8 @@ pub struct Topology {
     pub shares_per_hub_max: usize,
     /// Most bytes of shares that a hub holds.
     pub share_bytes_per_hub_max: usize,
+    /// Limits of nodes. A file has the usual ones.
+    pub limits: NodeLimits,
     /// How a client knows which SAE is calling.
     pub sae_identity: SaeIdentity,
     /// Where nodes that run in the background keep their logs and their run state.
@@ -129,6 +132,7 @@ impl Topology {
                 background: Duration::from_millis(self.timing.background_ms),
             },
             block_bytes: self.psrd.block_bytes,
+            limits: self.limits,
         })
     }
 
@@ -165,6 +169,7 @@ impl Topology {
             },
             block_bytes: self.psrd.block_bytes,
             low_water_bytes: self.psrd.low_water_bytes,
+            limits: self.limits,
         })
     }
 

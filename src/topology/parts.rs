@@ -8,7 +8,7 @@ use super::error::{FirstNode, TopologyError, TopologyProblem};
 use super::range::within;
 use super::{KeysSection, NodeAddress, PsrdSection, SaeIdentity, TimingSection, Topology};
 use crate::crypto::shamir::Sharing;
-use crate::protocol::limits::{SHARE_BYTES_MAX, SHARES_MAX};
+use crate::protocol::limits::{NodeLimits, SHARE_BYTES_MAX, SHARES_MAX};
 use crate::protocol::{NodeName, SaeId};
 
 /// Port of the first node, if nothing else is said.
@@ -46,6 +46,8 @@ pub struct TopologyParts {
     pub shares_per_hub_max: usize,
     /// Most bytes of shares that a hub holds.
     pub share_bytes_per_hub_max: usize,
+    /// Limits of nodes. A file cannot say them: the usual ones suit everybody but tests.
+    pub limits: NodeLimits,
     /// How a client knows which SAE is calling.
     pub sae_identity: SaeIdentity,
     /// Folder of the logs and the run state of nodes in the background.
@@ -115,6 +117,7 @@ impl TopologyParts {
             timing: TimingSection::default(),
             shares_per_hub_max: SHARES_MAX,
             share_bytes_per_hub_max: SHARE_BYTES_MAX,
+            limits: NodeLimits::default(),
             sae_identity: SaeIdentity::default(),
             log_dir: PathBuf::from("logs"),
             host_names: Vec::new(),
@@ -168,6 +171,7 @@ impl TopologyParts {
             timing: self.timing,
             shares_per_hub_max: shares,
             share_bytes_per_hub_max: share_bytes,
+            limits: self.limits,
             sae_identity: self.sae_identity,
             log_dir: self.log_dir,
             host_names: self.host_names,

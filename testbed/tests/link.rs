@@ -22,6 +22,7 @@ use dske::protocol::channel::Unverified;
 use dske::protocol::hub::{
     Hub, HubConfig, OobError, PsrdRequest, Registration, RegistrationRequest,
 };
+use dske::protocol::limits::NodeLimits;
 use dske::protocol::message::{
     DepositBody, DepositOutcome, DepositReply, DepositedKey, FetchQuery, Plain,
 };
@@ -151,6 +152,7 @@ impl Wire {
             sharing: Sharing::new(2, 3).unwrap(),
             clients: BTreeMap::from([(name, saes)]),
             block_bytes: BLOCK_BYTES,
+            limits: NodeLimits::default(),
             store: StoreLimits {
                 shares_max: 100,
                 bytes_max: 1 << 30,
@@ -235,6 +237,7 @@ fn link(wire: &Rc<Wire>) -> Addr<Link> {
         block_bytes: BLOCK_BYTES,
         low_water_bytes: LOW_WATER_BYTES,
         request_timeout: SECOND,
+        limits: NodeLimits::default(),
     };
     Link::new(config, Rc::new(Way(Rc::clone(wire)))).start()
 }

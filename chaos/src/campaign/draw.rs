@@ -111,6 +111,7 @@ impl Distributions {
             key_source: section.key_source.draw(key_source_rng),
             shares_per_hub_max: section.shares_per_hub_max.draw(stores_rng),
             share_bytes_per_hub_max: section.share_bytes_per_hub_max.draw(stores_rng),
+            limits: section.limits,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The format of a campaign file. Every field is explained in `docs/campaigns.md`.
 
 use dske::protocol::initiator::KeySource;
+use dske::protocol::limits::NodeLimits;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
@@ -93,6 +94,9 @@ pub struct ClusterSection {
     /// Most bytes of shares that a hub holds.
     #[serde(default = "share_bytes_per_hub_max")]
     pub share_bytes_per_hub_max: Range,
+    /// Other limits of nodes.
+    #[serde(default)]
+    pub limits: NodeLimits,
 }
 
 fn shares_per_hub_max() -> Range {

@@ -24,9 +24,11 @@ pub mod value;
 use std::fmt;
 use std::path::Path;
 
+use dske::protocol::limits::EXCHANGES_MAX;
+
 use crate::plan::Plan;
 use file::{Distributions, ExpectSection};
-use value::Range;
+use value::{Count, Range};
 
 /// The version of `dske` that runs the campaigns.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -150,6 +152,28 @@ impl Campaign {
         }
     }
 
+    /// Whether links may be full.
+    #[must_use]
+    pub fn has_narrow_links(&self) -> bool {
+        let limits = match &self.plans {
+            Plans::Drawn(drawn) => drawn.cluster.get_ref().limits,
+            Plans::Fixed(plan) => plan.cluster.limits,
+        };
+        limits.exchanges_max < EXCHANGES_MAX
+    }
+
+    /// Whether K hubs lie, or more.
+    #[must_use]
+    pub fn may_outvote(&self) -> bool {
+        match &self.plans {
+            Plans::Drawn(drawn) => drawn
+                .lies
+                .as_ref()
+                .is_some_and(|lies| matches!(lies.get_ref().liars, Count::Threshold | Count::All)),
+            Plans::Fixed(plan) => plan.lying_hubs().len() >= usize::from(plan.cluster.threshold),
+        }
+    }
+
     /// How many of 100 calls one excuse may cover, or the campaign is weak. A schedule may be about nothing but a call that
     /// is excused.
     #[must_use]
@@ -215,6 +239,7 @@ const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../campaigns/partitions.toml"),
     ),
     ("crashes", include_str!("../../campaigns/crashes.toml")),
+    ("swapped", include_str!("../../campaigns/swapped.toml")),
     ("lossy", include_str!("../../campaigns/lossy.toml")),
     (
         "byzantine-minority",
@@ -232,15 +257,33 @@ const BUILT_IN: &[(&str, &str)] = &[
         "byzantine-forgery",
         include_str!("../../campaigns/byzantine-forgery.toml"),
     ),
+    (
+        "byzantine-rivals",
+        include_str!("../../campaigns/byzantine-rivals.toml"),
+    ),
+    (
+        "rivals-control",
+        include_str!("../../campaigns/rivals-control.toml"),
+    ),
     ("collusion", include_str!("../../campaigns/collusion.toml")),
     (
         "collusion-control",
         include_str!("../../campaigns/collusion-control.toml"),
     ),
     ("drought", include_str!("../../campaigns/drought.toml")),
+    (
+        "lost-blocks",
+        include_str!("../../campaigns/lost-blocks.toml"),
+    ),
     ("scarcity", include_str!("../../campaigns/scarcity.toml")),
     ("repeats", include_str!("../../campaigns/repeats.toml")),
     ("limits", include_str!("../../campaigns/limits.toml")),
+    ("tight", include_str!("../../campaigns/tight.toml")),
+    ("narrow", include_str!("../../campaigns/narrow.toml")),
+    (
+        "correction",
+        include_str!("../../campaigns/correction.toml"),
+    ),
     ("greedy", include_str!("../../campaigns/greedy.toml")),
     ("siege", include_str!("../../campaigns/siege.toml")),
     ("absence", include_str!("../../campaigns/absence.toml")),

@@ -123,11 +123,12 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         Canary::FailedMacConsumes
         | Canary::ReceiptNotMarked
         | Canary::AllocationOffByOne
+        | Canary::OverlapFirstByte
         | Canary::RefillRewinds
         | Canary::PoolsShared
         | Canary::SameGeneratorAgain
         | Canary::RetrySameMessage => &[Invariant::OneTime],
-        Canary::RefillForgotten | Canary::NoNewRegistration => {
+        Canary::RefillForgotten | Canary::NoNewRegistration | Canary::RefillSticks => {
             &[Invariant::Availability, Invariant::Recovery]
         }
         Canary::TimeoutIsStored | Canary::AnswerIsStored => &[Invariant::Established],
@@ -165,14 +166,19 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
         | Canary::RegisteredForNothing
         | Canary::GraceForgotten
         | Canary::OneMoreAttempt
-        | Canary::ClaimsForAll => &[Invariant::ClientAsSpecified],
+        | Canary::ClaimsForAll
+        | Canary::SecondKeyIgnored
+        | Canary::CallsUnbounded => &[Invariant::ClientAsSpecified],
         Canary::RepeatRenews
         | Canary::ForbiddenCounts
         | Canary::ErasedAfterFirst
         | Canary::PartlyFoundCounts
         | Canary::WithdrawalIgnored
         | Canary::LendsNothing
-        | Canary::WrongCode => &[Invariant::HubAsSpecified],
+        | Canary::WrongCode
+        | Canary::FailuresUncounted
+        | Canary::GapsKept
+        | Canary::QueryUnsigned => &[Invariant::HubAsSpecified],
         Canary::SentForNobody => &[Invariant::NothingForNobody],
         Canary::SearchUnbounded => &[Invariant::BoundedWork],
         // Which of the two depends on whether the first answer is the lie.

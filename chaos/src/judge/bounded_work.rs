@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use dske::protocol::limits::{SEARCH_BYTES_MAX, SUBSETS_MAX};
-
 use super::{Facts, Verdict, Violation};
 use crate::world::observer::ClientWork;
 
@@ -11,6 +9,7 @@ use crate::world::observer::ClientWork;
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();
+    let limits = facts.seen.plan.cluster.limits;
     let mut before: BTreeMap<(usize, u32), ClientWork> = BTreeMap::new();
     for &now in &facts.seen.client_work {
         let last = before.insert((now.client, now.life), now);
@@ -25,12 +24,12 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
             (
                 "subsets",
                 now.subsets.saturating_sub(last.subsets),
-                SUBSETS_MAX,
+                limits.subsets_max,
             ),
             (
                 "bytes",
                 now.bytes.saturating_sub(last.bytes),
-                SEARCH_BYTES_MAX,
+                limits.search_bytes_max,
             ),
         ] {
             let max = calls * most as u64;
@@ -64,6 +63,8 @@ fn searches(facts: &Facts<'_>, client: usize, from_us: u64, until_us: u64) -> u6
 
 #[cfg(test)]
 mod tests {
+    use dske::protocol::limits::SUBSETS_MAX;
+
     use super::super::testing::{SLAVE, Scene, refused};
     use super::*;
     use crate::world::observer::record::CallKind;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use dske::protocol::KeyId;
 
 use super::Facts;
+use super::model::client::busy::{may_be_busy, may_fill_links};
+use super::model::client::end::End;
 use crate::plan::named::named;
 use crate::plan::{Plan, PlannedCall, share_bytes};
 use crate::world::observer::record::{Call, CallKind, Outcome};
@@ -21,6 +23,8 @@ named! {
         ClientDown = "client-down",
         /// The SAE had asked for more keys than hubs guarantee it room for.
         BeyondGuarantee = "beyond-guarantee",
+        /// The SAE had more calls, or exchanges with hubs, under way than its client guarantees it.
+        Busy = "busy",
         /// Faults left fewer than K hubs in reach of the client, and never K together for long enough.
         OutOfReach = "out-of-reach",
         /// They did so for a part of the call, and left K hubs in reach long enough to settle.
@@ -49,6 +53,7 @@ impl Excuse {
             Self::Starting => "the nodes had just started",
             Self::ClientDown => "the client was down, or had just been",
             Self::BeyondGuarantee => "the SAE asked for more keys than hubs guarantee it room for",
+            Self::Busy => "the SAE had more under way than its client guarantees it",
             Self::OutOfReach => {
                 "faults left fewer than K hubs in reach, and never K together for long enough"
             }
@@ -108,7 +113,21 @@ pub fn excuse(facts: &Facts<'_>, call: &Call) -> Option<Excuse> {
     if call.kind == CallKind::Master && is_beyond_guarantee(plan, call) {
         return Some(Excuse::BeyondGuarantee);
     }
+    if is_too_much(facts, call) {
+        return Some(Excuse::Busy);
+    }
     too_few_hubs(facts, call)
+}
+
+/// Whether a call may have been refused, or left without hubs, because its SAE had too much under way.
+fn is_too_much(facts: &Facts<'_>, call: &Call) -> bool {
+    let mut planned = facts.seen.plan.calls.iter();
+    let planned = planned.find(|planned| planned.id == call.id);
+    match End::of(&call.outcome) {
+        Some(End::Busy) => planned.is_some_and(|planned| may_be_busy(facts, call, planned)),
+        Some(End::NotEstablished | End::Unavailable) => may_fill_links(facts, call),
+        _ => false,
+    }
 }
 
 /// Why too few hubs could serve a call, if they could not: the first thing that left too few of them.

@@ -11,6 +11,7 @@ use dske::psrd::BlockId;
 use uuid::Uuid;
 
 use super::model::hub::lies::Told;
+use super::model::hub::psrd::Tolerance;
 use super::model::hub::said::{Said, code};
 use super::model::hub::{Answer, Hub, Rules};
 use super::{Facts, Verdict, Violation};
@@ -75,6 +76,11 @@ fn rules(plan: &Plan, hub: usize) -> Rules {
         ttl_us: cluster.share_ttl_ms * 1000,
         linger_us: cluster.call_deadline_ms * 1000,
         background_us: 2 * cluster.call_deadline_ms * 1000,
+        tolerance: Tolerance {
+            mac_failures_max: cluster.limits.mac_failures_max,
+            spans_max: cluster.limits.spans_max,
+            remembered_max: cluster.limits.remembered_max,
+        },
     }
 }
 

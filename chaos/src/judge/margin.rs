@@ -62,6 +62,10 @@ impl Shares {
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();
+    // What does not fit into a link is not sent.
+    if facts.seen.plan.has_narrow_links() {
+        return verdict;
+    }
     let answered = answered(facts);
     each_share(facts, |call, key, hub| {
         let (from_ms, until_ms) = last_attempt_ms(facts, call);

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dske::protocol::Refusal;
 use dske::protocol::signature::Signature;
-use dske::psrd::{BlockId, Fragment};
+use dske::psrd::{BlockId, Fragment, SPANS_MAX};
 
+use super::model::spans::Spans;
 use super::{Facts, Verdict, Violation};
 use crate::world::observer::record::{Message, Seen};
 
@@ -72,6 +73,33 @@ fn bytes_are_used_once(facts: &Facts<'_>, verdict: &mut Verdict) {
             });
         }
     }
+}
+
+/// Whether the bytes of a request count as used because its hub had accepted too many others that left gaps. Only with fewer
+/// gaps than is usual a message that is late, and still waited for, can lie in one.
+fn lies_in_a_gap_given_up(facts: &Facts<'_>, index: usize, signature: &str) -> bool {
+    let (seen, spans_max) = (facts.seen, facts.seen.plan.cluster.limits.spans_max);
+    let signature = Signature::from_header(Some(signature)).ok();
+    let Some(signature) = signature.filter(|_| spans_max < SPANS_MAX) else {
+        return false;
+    };
+    let hub = seen.messages[index].hub;
+    let mut used: BTreeMap<BlockId, Spans> = BTreeMap::new();
+    for message in seen.messages.iter().take(index).filter(|m| m.hub == hub) {
+        let Seen::Said { to, response } = &message.what else {
+            continue;
+        };
+        let accepted = Signature::from_header(to.signature.as_deref()).ok();
+        let accepted = accepted.filter(|_| response.signature.is_some());
+        for fragment in accepted.iter().flat_map(|a| a.allocation.fragments()) {
+            let spans = used.entry(fragment.block()).or_default();
+            spans.add(fragment.start(), fragment.end(), spans_max);
+        }
+    }
+    signature.allocation.fragments().iter().any(|fragment| {
+        let spans = used.get(&fragment.block());
+        spans.is_some_and(|spans| spans.overlaps(fragment.start(), fragment.end()))
+    })
 }
 
 fn is_from_honest(facts: &Facts<'_>, message: &Message) -> bool {
@@ -167,7 +195,7 @@ fn bytes_are_not_used_up_by_others(facts: &Facts<'_>, verdict: &mut Verdict) {
                 same && earlier.hub == message.hub
             });
             // Its own arrival is one of them.
-            arrived.count() > 1
+            arrived.count() > 1 || lies_in_a_gap_given_up(facts, index, signature)
         };
         verdict.expect(!refused || excused(), message.at_us, || {
             Violation::RefusedFreshBytes {

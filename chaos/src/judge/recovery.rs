@@ -1,11 +1,11 @@
 //! Recovery: when the faults and lies are over, everything works again within a bounded time.
 
-use super::excuse::is_owed;
+use super::excuse::{Excuse, excuse, is_owed};
 use super::{Facts, Verdict, Violation};
 use crate::world::observer::record::{CallKind, Outcome};
 
-/// Checks that every call that begins after the bound succeeds, without any excuse. A slave that comes when the shares may have
-/// expired is owed nothing.
+/// Checks that every call that begins after the bound succeeds, without any excuse but that of too many calls at once. A slave
+/// that comes when the shares may have expired is owed nothing.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();
@@ -22,8 +22,10 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
         if !is_owed(call) || master.from_us < bound_us || may_have_expired {
             continue;
         }
+        // An SAE that asks for more than there is room for is refused at any time.
+        let is_too_much = excuse(facts, call) == Some(Excuse::Busy);
         verdict.expect(
-            matches!(call.outcome, Outcome::Keys(_)),
+            matches!(call.outcome, Outcome::Keys(_)) || is_too_much,
             call.until_us,
             || Violation::NotRecovered {
                 call: call.id,

@@ -442,6 +442,15 @@ pub enum Violation {
         least: u64,
         most: u64,
     },
+    #[error(
+        "client {client} had to say of {least} to {most} keys that two fit, and counts {counted}"
+    )]
+    AlarmsOutsideModel {
+        client: usize,
+        counted: u64,
+        least: u64,
+        most: u64,
+    },
     #[error("client {client} registered at hub {hub} again, though nothing was lost")]
     NeedlessRegistration { client: usize, hub: usize },
     #[error("client {client} sent hub {hub} the same {what} of key {key} {attempts} times")]
@@ -543,6 +552,7 @@ impl Violation {
             | Self::NotWaitedFor { .. }
             | Self::OtherKeysThanModel { .. }
             | Self::BlamedOutsideModel { .. }
+            | Self::AlarmsOutsideModel { .. }
             | Self::NeedlessRegistration { .. }
             | Self::TooManyAttempts { .. } => Invariant::ClientAsSpecified,
             Self::NotRefused { .. } | Self::RefusedLate { .. } | Self::AskedByNobody { .. } => {

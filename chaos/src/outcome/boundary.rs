@@ -87,7 +87,7 @@ impl Exchange<'_> {
 
     fn says_nothing_about_hubs(&self) -> bool {
         self.faults().any(|fault| match fault {
-            Fault::CutRefill { .. } => true,
+            Fault::CutRefill { .. } | Fault::LoseDelivery { .. } => true,
             Fault::CrashClient { client } => self.clients.contains(client),
             _ => false,
         })

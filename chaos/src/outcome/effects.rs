@@ -7,10 +7,12 @@
 //! | `hold` | messages of the link that arrive only when it is over, or never |
 //! | `slow-link` | messages of the link that take as long as it says |
 //! | `lossy-link` | messages of the link that had to be sent again |
+//! | `swap-answers` | pairs of answers that were swapped, which count as lost |
 //! | `slow-hub` | requests that reach the hub |
 //! | `crash-hub` | messages to and from the hub that never arrive; links that register anew afterwards |
 //! | `crash-client` | messages to and from the client that never arrive; calls to it |
 //! | `cut-refill` | refills that the hub leaves unanswered |
+//! | `lose-delivery` | blocks that the hub has delivered and that never arrive |
 //! | `flood`, `rogue-client` | hostile messages that reach a hub |
 //! | `greedy-sae` | calls by the greedy SAE, which count as hostile messages |
 //!
@@ -211,6 +213,15 @@ impl Scene<'_> {
             Fault::CutRefill { hub } => {
                 let span = planned.at_ms * 1000..until_us;
                 touched.refused = out_of_band(self.facts, OutOfBand::RefillCutOff, *hub, span);
+            }
+            Fault::SwapAnswers { client, hub } => {
+                let span = planned.at_ms * 1000..until_us;
+                touched.lost = out_of_band(self.facts, OutOfBand::AnswersSwapped, *hub, span);
+                touched.lost.retain(|(_, deceived)| deceived == client);
+            }
+            Fault::LoseDelivery { hub } => {
+                let span = planned.at_ms * 1000..until_us;
+                touched.refused = out_of_band(self.facts, OutOfBand::DeliveryLost, *hub, span);
             }
             Fault::Flood { hub, .. } => {
                 touched.hostile = self.met(planned, |one| one.hub == *hub && !one.is_rogue);

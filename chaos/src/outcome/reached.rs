@@ -6,6 +6,7 @@ use dske::protocol::batch::{Operation, operations_of};
 
 use crate::judge::Facts;
 use crate::judge::facts::deposit_results;
+use crate::judge::model::client::rivals::orders;
 use crate::plan::reached::{Branch, Reached};
 use crate::world::observer::record::{CallKind, Outcome, Seen};
 
@@ -48,6 +49,13 @@ pub(super) fn of(facts: &Facts<'_>) -> BTreeMap<String, u64> {
                 hub.link.unverified,
             );
             add(Reached::Branch(Branch::Blame), hub.blame.values().sum());
+        }
+    }
+    // Without an alarm nobody saw two keys that fit.
+    let mut statuses = facts.seen.client_statuses.values();
+    if statuses.any(|status| status.counters.alarms > 0) {
+        for (rivals, count) in orders(facts) {
+            add(Reached::Rivals(rivals), count);
         }
     }
     add(

@@ -34,6 +34,10 @@ named! {
         CutBatch = "cut-batch",
         /// Claims another N, K or x.
         WrongTopology = "wrong-topology",
+        /// Changes the query of a fetch after signing it.
+        ChangedQuery = "changed-query",
+        /// Names bytes that begin in a gap and run into bytes that another message has used.
+        GapIntoUsed = "gap-into-used",
     }
 }
 

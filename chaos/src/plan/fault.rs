@@ -39,12 +39,16 @@ named! {
         LossyLink = "lossy-link",
         /// The hub takes this long before it looks at a request.
         SlowHub = "slow-hub",
+        /// Answers between a client and a hub are swapped.
+        SwapAnswers = "swap-answers",
         /// The hub is down, and has forgotten everything when it comes back.
         CrashHub = "crash-hub",
         /// The client is down, and has forgotten everything when it comes back.
         CrashClient = "crash-client",
         /// The hub delivers no PSRD.
         CutRefill = "cut-refill",
+        /// Blocks that the hub delivers are lost on their way.
+        LoseDelivery = "lose-delivery",
         /// An outsider sends the hub garbage, replays and forgeries.
         Flood = "flood",
         /// A registered client that breaks every rule attacks all hubs with properly signed messages.
@@ -112,6 +116,13 @@ pub enum Fault {
         /// How likely a message is lost each time that it is sent.
         loss_percent: u64,
     },
+    /// Answers on their way between the two are swapped: each goes to whoever waits for the other.
+    SwapAnswers {
+        /// Client.
+        client: usize,
+        /// Hub.
+        hub: usize,
+    },
     /// The hub takes this long before it looks at a request.
     SlowHub {
         /// Hub.
@@ -131,6 +142,11 @@ pub enum Fault {
     },
     /// The hub delivers no PSRD.
     CutRefill {
+        /// Hub.
+        hub: usize,
+    },
+    /// Blocks that the hub delivers are lost on their way: the hub has them, and the client has not.
+    LoseDelivery {
         /// Hub.
         hub: usize,
     },
@@ -166,10 +182,12 @@ impl Fault {
             Self::Hold { .. } => FaultKind::Hold,
             Self::SlowLink { .. } => FaultKind::SlowLink,
             Self::LossyLink { .. } => FaultKind::LossyLink,
+            Self::SwapAnswers { .. } => FaultKind::SwapAnswers,
             Self::SlowHub { .. } => FaultKind::SlowHub,
             Self::CrashHub { .. } => FaultKind::CrashHub,
             Self::CrashClient { .. } => FaultKind::CrashClient,
             Self::CutRefill { .. } => FaultKind::CutRefill,
+            Self::LoseDelivery { .. } => FaultKind::LoseDelivery,
             Self::Flood { .. } => FaultKind::Flood,
             Self::RogueClient { .. } => FaultKind::RogueClient,
             Self::GreedySae { .. } => FaultKind::GreedySae,
@@ -200,12 +218,14 @@ impl Fault {
             Self::LossyLink {
                 client: c, hub: h, ..
             } => *c == client && *h == hub,
+            // An answer that belongs to another request is as good as lost.
+            Self::SwapAnswers { client: c, hub: h } => *c == client && *h == hub,
             Self::SlowHub { hub: h, delay_ms } => *h == hub && delay_ms * 2 > cluster.grace_ms,
             // The node is not there, and comes back without PSRD and shares.
             Self::CrashHub { hub: h } => *h == hub,
             Self::CrashClient { client: c } => *c == client,
             // PSRD may run dry.
-            Self::CutRefill { hub: h } => *h == hub,
+            Self::CutRefill { hub: h } | Self::LoseDelivery { hub: h } => *h == hub,
             // Nobody who holds no PSRD can do harm: never an excuse.
             Self::Flood { .. } => false,
             // Nor anybody who holds PSRD of its own: never an excuse.
@@ -225,9 +245,10 @@ impl Fault {
             }
             Self::SlowHub { delay_ms, .. } if delay_ms * 2 < cluster.request_timeout_ms => false,
             // A message may get through at any time, and most do.
-            Self::LossyLink { .. } => false,
+            Self::LossyLink { .. } | Self::SwapAnswers { .. } => false,
             // PSRD is there, or it is not: that is not a matter of hubs in reach.
             Self::CutRefill { .. }
+            | Self::LoseDelivery { .. }
             | Self::Flood { .. }
             | Self::RogueClient { .. }
             | Self::GreedySae { .. } => false,
@@ -245,9 +266,11 @@ impl Fault {
             Self::Hold { hub, .. }
             | Self::SlowLink { hub, .. }
             | Self::LossyLink { hub, .. }
+            | Self::SwapAnswers { hub, .. }
             | Self::SlowHub { hub, .. }
             | Self::CrashHub { hub }
             | Self::CutRefill { hub }
+            | Self::LoseDelivery { hub }
             | Self::Flood { hub, .. } => vec![*hub],
             // Whom it attacks it does not disturb.
             Self::CrashClient { .. } | Self::RogueClient { .. } | Self::GreedySae { .. } => {
@@ -266,11 +289,13 @@ impl Fault {
             Self::Hold { client, .. }
             | Self::SlowLink { client, .. }
             | Self::LossyLink { client, .. }
+            | Self::SwapAnswers { client, .. }
             | Self::CrashClient { client }
             | Self::GreedySae { client, .. } => vec![*client],
             Self::SlowHub { .. }
             | Self::CrashHub { .. }
             | Self::CutRefill { .. }
+            | Self::LoseDelivery { .. }
             | Self::Flood { .. }
             | Self::RogueClient { .. } => Vec::new(),
         }
@@ -285,10 +310,12 @@ impl Fault {
             Self::Hold { .. }
             | Self::SlowLink { .. }
             | Self::LossyLink { .. }
+            | Self::SwapAnswers { .. }
             | Self::SlowHub { .. }
             | Self::CrashHub { .. }
             | Self::CrashClient { .. }
             | Self::CutRefill { .. }
+            | Self::LoseDelivery { .. }
             | Self::Flood { .. }
             | Self::RogueClient { .. }
             | Self::GreedySae { .. } => None,
@@ -308,9 +335,11 @@ impl Fault {
             | Self::PartitionToHubs { .. }
             | Self::PartitionToClients { .. }
             | Self::Hold { .. }
+            | Self::SwapAnswers { .. }
             | Self::CrashHub { .. }
             | Self::CrashClient { .. }
-            | Self::CutRefill { .. } => None,
+            | Self::CutRefill { .. }
+            | Self::LoseDelivery { .. } => None,
         }
     }
 }
@@ -336,9 +365,11 @@ impl FaultKind {
             | Self::PartitionToHubs
             | Self::PartitionToClients
             | Self::Hold
+            | Self::SwapAnswers
             | Self::CrashHub
             | Self::CrashClient
-            | Self::CutRefill => None,
+            | Self::CutRefill
+            | Self::LoseDelivery => None,
         }
     }
 
@@ -361,6 +392,7 @@ impl FaultKind {
                 hub,
                 loss_percent: strength,
             },
+            Self::SwapAnswers => Fault::SwapAnswers { client, hub },
             Self::SlowHub => Fault::SlowHub {
                 hub,
                 delay_ms: strength,
@@ -368,6 +400,7 @@ impl FaultKind {
             Self::CrashHub => Fault::CrashHub { hub },
             Self::CrashClient => Fault::CrashClient { client },
             Self::CutRefill => Fault::CutRefill { hub },
+            Self::LoseDelivery => Fault::LoseDelivery { hub },
             Self::Flood => Fault::Flood {
                 hub,
                 per_second: strength,

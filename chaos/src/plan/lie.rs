@@ -61,6 +61,8 @@ named! {
         ForgeTogether = "forge-together",
         /// Together with the other liars makes up another polynomial through the same key, on which honest hubs are off.
         FrameTogether = "frame-together",
+        /// Together with the other liars makes up a key with a tag of its own. Works with K of them.
+        RivalKey = "rival-key",
     }
 }
 
@@ -68,7 +70,10 @@ impl Lie {
     /// Whether a hub can tell it only together with others.
     #[must_use]
     pub fn takes_others(self) -> bool {
-        matches!(self, Self::ForgeTogether | Self::FrameTogether)
+        matches!(
+            self,
+            Self::ForgeTogether | Self::FrameTogether | Self::RivalKey
+        )
     }
 
     /// All lies that a hub can tell by itself.
@@ -86,7 +91,7 @@ impl Lie {
             Self::WrongX => Some("wrong-index"),
             Self::WrongHubs => Some("wrong-hubs"),
             Self::WrongThreshold => Some("wrong-threshold"),
-            Self::WrongTag => Some("wrong-public-parts"),
+            Self::WrongTag | Self::RivalKey => Some("wrong-public-parts"),
             Self::CorruptShare
             | Self::SwapShares
             | Self::Equivocate
@@ -119,7 +124,8 @@ impl Lie {
             | Self::WrongIds
             | Self::Equivocate
             | Self::ForgeTogether
-            | Self::FrameTogether => true,
+            | Self::FrameTogether
+            | Self::RivalKey => true,
             // Anybody on the network could have done it.
             Self::ReplayAnswer | Self::ForgeMac => false,
             // An honest hub that restarted, is slow or is full does the same.

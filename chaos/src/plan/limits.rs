@@ -99,7 +99,7 @@ mod tests {
         (0..few).fold(1, |ways, i| ways * (many - i) / (i + 1))
     }
 
-    /// Why no campaign expects `mark:error-correction`. Answers come one by one, and each is tried at once. With w wrong
+    /// Why only a campaign with a small budget expects `mark:error-correction`. Answers come one by one, and each is tried at once. With w wrong
     /// ones, K + w answers suffice for the search over all C(K + w, w) subsets, and K + 2w for error correction: where
     /// the search may try all subsets, it has found the key w answers earlier.
     #[test]

@@ -37,7 +37,9 @@ use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::harness::Canary;
 use dske::protocol::initiator::KeySource;
-use dske::protocol::limits::{ATTEMPTS_MAX, SHARE_BYTES_MAX, SHARES_MAX, keys_per_answer};
+use dske::protocol::limits::{
+    ATTEMPTS_MAX, EXCHANGES_MAX, NodeLimits, SHARE_BYTES_MAX, SHARES_MAX, keys_per_answer,
+};
 use serde::{Deserialize, Serialize};
 
 pub use call::PlannedCall;
@@ -130,6 +132,13 @@ pub struct ClusterPlan {
     /// Most bytes of shares that a hub holds.
     #[serde(default = "share_bytes_max")]
     pub share_bytes_per_hub_max: u64,
+    /// Other limits of nodes, where they are not the usual ones.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub limits: NodeLimits,
+}
+
+fn is_usual(limits: &NodeLimits) -> bool {
+    *limits == NodeLimits::default()
 }
 
 fn one() -> u8 {
@@ -244,6 +253,12 @@ impl Plan {
         self.liars
             .iter()
             .any(|liar| liar.hub == hub && liar.from_ms < until_ms && from_ms < liar.until_ms)
+    }
+
+    /// Whether a link may be full, since it carries fewer exchanges than is usual: then it may give up any hub at once.
+    #[must_use]
+    pub fn has_narrow_links(&self) -> bool {
+        self.cluster.limits.exchanges_max < EXCHANGES_MAX
     }
 
     /// The hubs that lie at some time, in order.

@@ -22,6 +22,10 @@ named! {
         SlowedResponse = "slowed-response",
         /// A hub that is cut off refused a refill.
         RefillRefused = "refill-refused",
+        /// A block that a hub delivered was lost on its way.
+        DeliveryLost = "delivery-lost",
+        /// Two answers were swapped.
+        AnswersSwapped = "answers-swapped",
         /// A lost message was sent again.
         Retransmission = "retransmission",
     }
@@ -34,6 +38,33 @@ named! {
         AskedFor = "asked-for",
         /// The second slave fetched them.
         MemberFetched = "member-fetched",
+    }
+}
+
+named! {
+    /// What a client saw of which two different keys fit, one that was drawn and one that K hubs had made up.
+    pub enum Rivals {
+        /// The one that was drawn came first, and the call was refused.
+        DrawnFirst = "drawn-first",
+        /// The one that was made up came first, and the call was refused.
+        MadeUpFirst = "made-up-first",
+        /// The one that was drawn had been delivered.
+        DrawnDelivered = "drawn-delivered",
+        /// The one that was made up had been delivered.
+        MadeUpDelivered = "made-up-delivered",
+    }
+}
+
+impl Rivals {
+    /// Which it is.
+    #[must_use]
+    pub fn of(drawn_first: bool, was_delivered: bool) -> Self {
+        match (drawn_first, was_delivered) {
+            (true, false) => Self::DrawnFirst,
+            (false, false) => Self::MadeUpFirst,
+            (true, true) => Self::DrawnDelivered,
+            (false, true) => Self::MadeUpDelivered,
+        }
     }
 }
 
@@ -105,6 +136,8 @@ pub enum Reached<'a> {
     Deposit(DepositOutcome),
     /// A hub refused something, as `Refusal::kind` says it.
     Refused(&'a str),
+    /// Two keys fit.
+    Rivals(Rivals),
     /// The rogue client tried something.
     Rogue(Attack),
     /// A slave that fetched once more was refused with this status.
@@ -130,6 +163,7 @@ impl fmt::Display for Reached<'_> {
             Self::Mark(mark) => write!(f, "mark:{mark}"),
             Self::Mistake(mistake) => write!(f, "mistake:{mistake}"),
             Self::Refused(kind) => write!(f, "refused:{kind}"),
+            Self::Rivals(rivals) => write!(f, "rivals:{rivals}"),
             Self::Rogue(attack) => write!(f, "rogue:{attack}"),
             Self::SecondFetch(status) => write!(f, "second-fetch:{status}"),
         }
@@ -162,6 +196,7 @@ pub fn names() -> Vec<String> {
         of(Mark::ALL, Reached::Mark),
         of(Mistake::ALL, Reached::Mistake),
         of(Refusal::KINDS, Reached::Refused),
+        of(Rivals::ALL, Reached::Rivals),
         of(Attack::ALL, Reached::Rogue),
         of(&STATUSES, Reached::SecondFetch),
     ]

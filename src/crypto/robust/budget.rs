@@ -1,6 +1,6 @@
 //! What a search may cost, and what it has cost.
 
-use crate::harness::{Canary, canary};
+use crate::harness::{Canary, Mark, canary, reached};
 
 /// What trying subsets of shares takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,6 +60,8 @@ impl SearchBudget {
             || spent.subsets <= self.max.subsets && spent.bytes <= self.max.bytes;
         if may {
             self.spent = spent;
+        } else {
+            reached(Mark::SearchExhausted);
         }
         may
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::crypto::shamir::{ShareIndex, Sharing};
 use crate::protocol::initiator::KeySource;
+use crate::protocol::limits::NodeLimits;
 use crate::protocol::{NodeName, SaeId};
 
 use super::super::handed_out::ClaimTimes;
@@ -84,4 +85,6 @@ pub struct ClientConfig {
     pub block_bytes: usize,
     /// A pool with fewer bytes than this is refilled.
     pub low_water_bytes: usize,
+    /// How much it has in flight, how much it searches, and what it tolerates.
+    pub limits: NodeLimits,
 }

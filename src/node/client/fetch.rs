@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
-use crate::crypto::robust::Method;
+use crate::crypto::robust::{Method, Work};
 use crate::crypto::shamir::ShareIndex;
 use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::Refusal;
@@ -91,8 +91,13 @@ impl Kme {
             reserved: None,
             deadline: self.clock(deadline),
         });
-        let mut responder =
-            Responder::begin(query.clone(), self.config.sharing, deadline).need(self.hubs_needed());
+        let limits = self.config.limits;
+        let mut responder = Responder::begin(query.clone(), self.config.sharing, deadline)
+            .need(self.hubs_needed())
+            .search_at_most(Work {
+                subsets: limits.subsets_max,
+                bytes: limits.search_bytes_max,
+            });
         let mut are_too_many = false;
         loop {
             match responder.progress(self.now()) {

@@ -50,6 +50,7 @@ impl Hubs {
                 block_bytes: config.block_bytes,
                 low_water_bytes: config.low_water_bytes,
                 request_timeout: config.timing.request_timeout,
+                limits: config.limits,
             };
             (hub.x, Link::new(link, transport(hub)).start())
         });

@@ -10,28 +10,17 @@ use tokio::time::Instant;
 
 use crate::crypto::shamir::ShareIndex;
 use crate::harness::{Canary, Mark, canary, reached};
+use crate::protocol::limits::NodeLimits;
 use crate::protocol::message::FetchQuery;
 use crate::protocol::{NodeName, SaeId};
 
 use super::super::handed_out::{ClaimTimes, HandedOut, Unclaimable};
-use super::super::link;
 use super::super::workload::{Full, InFlight, Workload, WorkloadMax};
 use super::capacity::Capacity;
 use super::config::ClientConfig;
 use super::error::KmeError;
 use super::hubs::Hubs;
 use super::status::Counters;
-
-/// Calls in flight, at most, and the bytes of their shares, which are in memory once for each hub.
-const WORKLOAD_MAX: WorkloadMax = WorkloadMax {
-    number: 1024,
-    bytes: 256 * 1024 * 1024,
-};
-
-const _: () = assert!(
-    WORKLOAD_MAX.number <= link::WORKLOAD_MAX.number,
-    "each call has one exchange with each hub"
-);
 
 /// What the calls of a client share.
 pub(super) struct Kme {
@@ -54,6 +43,7 @@ impl Kme {
         let accounts: BTreeMap<SaeId, usize> = own.map(|(sae, _)| sae.clone()).zip(0..).collect();
         let claim_times = config.timing.claims();
         Self {
+            workload: Workload::new(workload_max(config.limits, accounts.len()), accounts.len()),
             config,
             hubs,
             rng: RefCell::new(rng),
@@ -61,7 +51,6 @@ impl Kme {
             handed_out: RefCell::new(HandedOut::new(claim_times, accounts.len())),
             claim_times,
             started: Instant::now(),
-            workload: Workload::new(workload_max(accounts.len()), accounts.len()),
             accounts,
         }
     }
@@ -78,7 +67,10 @@ impl Kme {
 
     /// Admits a call of an SAE with so many bytes of shares.
     pub(super) fn admit(&self, caller: &SaeId, bytes: usize) -> Result<InFlight, KmeError> {
-        let admitted = self.workload.admit(self.account_of(caller)?, bytes);
+        let mut admitted = self.workload.admit(self.account_of(caller)?, bytes);
+        if admitted.is_err() && canary(Canary::CallsUnbounded) {
+            admitted = Workload::new(workload_max(NodeLimits::default(), 1), 1).admit(0, 0);
+        }
         admitted.map_err(|Full| {
             reached(Mark::CallsFull);
             KmeError::Busy
@@ -163,9 +155,9 @@ impl Drop for Claimed {
 }
 
 /// With very many SAEs there may be more calls, so that each is guaranteed one.
-fn workload_max(saes: usize) -> WorkloadMax {
+fn workload_max(limits: NodeLimits, saes: usize) -> WorkloadMax {
     WorkloadMax {
-        number: (2 * saes).clamp(WORKLOAD_MAX.number, link::WORKLOAD_MAX.number),
-        ..WORKLOAD_MAX
+        number: (2 * saes).min(limits.exchanges_max).max(limits.calls_max),
+        bytes: limits.call_bytes_max,
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::protocol::limits::NodeLimits;
 use crate::protocol::{NodeName, SaeId};
 
 /// What a link is told when it is built.
@@ -21,4 +22,6 @@ pub struct LinkConfig {
     pub low_water_bytes: usize,
     /// How long to wait for one response.
     pub request_timeout: Duration,
+    /// How much it has in flight, and what it tolerates.
+    pub limits: NodeLimits,
 }

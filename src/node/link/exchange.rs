@@ -8,11 +8,11 @@ use std::time::Duration;
 use actix::Message;
 use tokio::time::{Instant, timeout_at};
 
-use crate::harness::{Canary, canary};
+use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::SaeId;
 use crate::protocol::batch::{Operation, Reply};
 use crate::protocol::channel::OpenError;
-use crate::protocol::limits::{ATTEMPTS_MAX, OPERATIONS_PER_BATCH_MAX};
+use crate::protocol::limits::{ATTEMPTS_MAX, NodeLimits};
 use crate::protocol::message::Plain;
 
 use super::super::workload::{Full, InFlight, Workload, WorkloadMax};
@@ -21,22 +21,6 @@ use super::error::LinkError;
 use super::outbox::{Load, Outbox};
 use super::provisioning::Provisioning;
 use super::supply::Reservation;
-
-/// Exchanges with a hub in flight, at most. They belong to calls of SAEs, which are bounded as well; but to a hub that
-/// does not answer, shares keep going out in the background. What comes beyond this is not sent to that hub. Each SAE has
-/// an account, so that one that asks for very much leaves the others their part.
-///
-/// The bytes are those of the shares, until nothing holds them any more. A request that is under way has them once more,
-/// encrypted.
-pub(in super::super) const WORKLOAD_MAX: WorkloadMax = WorkloadMax {
-    number: 8192,
-    bytes: 64 * 1024 * 1024,
-};
-
-const _: () = assert!(
-    OPERATIONS_PER_BATCH_MAX <= WORKLOAD_MAX.number,
-    "the largest batch can come about"
-);
 
 /// The pause before the second attempt, doubled for each further one: long enough for a hub that has just lost its
 /// connection, short beside a call's deadline.
@@ -80,9 +64,10 @@ pub(super) struct Exchanges {
 }
 
 impl Exchanges {
-    /// Exchanges of these SAEs.
+    /// Exchanges of these SAEs. Each has an account, so that one that asks for very much leaves the others their part.
     pub(super) fn new(
         saes: impl IntoIterator<Item = SaeId>,
+        limits: NodeLimits,
         provisioning: Rc<Provisioning>,
         carrier: Rc<Carrier>,
     ) -> Self {
@@ -90,7 +75,13 @@ impl Exchanges {
         Self {
             provisioning,
             outbox: Rc::new(Outbox::new(carrier)),
-            workload: Workload::new(WORKLOAD_MAX, accounts.len()),
+            workload: Workload::new(
+                WorkloadMax {
+                    number: limits.exchanges_max,
+                    bytes: limits.exchange_bytes_max,
+                },
+                accounts.len(),
+            ),
             accounts,
             retries: Cell::new(0),
         }
@@ -156,7 +147,10 @@ impl Exchanges {
         };
         let account = self.accounts.get(sae).ok_or(LinkError::Busy)?;
         let admitted = self.workload.admit(*account, operation.share_bytes());
-        admitted.map_err(|Full| LinkError::Busy)
+        admitted.map_err(|Full| {
+            reached(Mark::ExchangesFull);
+            LinkError::Busy
+        })
     }
 
     /// Tries, and tries again with doubled pauses. Attempts are numbered from 1.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::harness::{Mark, reached};
+use crate::harness::{Canary, Mark, canary, reached};
 use crate::protocol::channel::PoolOwner;
 use crate::protocol::hub::{OobError, PsrdRequest, RegistrationRequest};
 
@@ -48,7 +48,7 @@ struct Attempt {
 impl Provisioning {
     pub(super) fn new(config: LinkConfig, transport: Rc<dyn Transport>) -> Self {
         Self {
-            supply: RefCell::new(Supply::new(config.low_water_bytes)),
+            supply: RefCell::new(Supply::new(config.low_water_bytes, config.limits.pool())),
             config,
             transport,
             running: RefCell::default(),
@@ -140,6 +140,9 @@ impl Provisioning {
             let provisioning = Rc::clone(self);
             tokio::task::spawn_local(async move {
                 let provisioned = provisioning.register_and_refill().await;
+                if provisioned.is_err() && canary(Canary::RefillSticks) {
+                    return;
+                }
                 let attempt = provisioning.running.take().unwrap_or_default();
                 for waiting in attempt.waiting {
                     let _ = waiting.send(provisioned.clone());

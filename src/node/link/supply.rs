@@ -9,7 +9,7 @@ use crate::protocol::channel::{ClientEnd, OpenError, PoolOwner, Sent, batch_cost
 use crate::protocol::limits::{ATTEMPTS_MAX, blocks_max};
 use crate::protocol::message::Plain;
 use crate::protocol::{NodeName, Refusal, Request, Response};
-use crate::psrd::{BLOCK_BYTES_MAX, Block, PoolError, Spent};
+use crate::psrd::{BLOCK_BYTES_MAX, Block, PoolError, PoolLimits, Spent};
 
 use super::error::{LinkError, NoPsrd};
 
@@ -52,6 +52,7 @@ pub(super) struct Awaited {
 /// The PSRD at hand, and what there is to know about it.
 pub(super) struct Supply {
     end: ClientEnd,
+    limits: PoolLimits,
     low_water_bytes: usize,
     /// `None` before the first registration, and as soon as the present one is known to be void.
     registration: Option<Uuid>,
@@ -70,9 +71,10 @@ pub(super) struct Counters {
 }
 
 impl Supply {
-    pub(super) fn new(low_water_bytes: usize) -> Self {
+    pub(super) fn new(low_water_bytes: usize, limits: PoolLimits) -> Self {
         Self {
-            end: ClientEnd::default(),
+            end: ClientEnd::new(limits),
+            limits,
             low_water_bytes,
             registration: None,
             blocks_wanted: 0,
@@ -124,7 +126,7 @@ impl Supply {
 
     /// Begins anew, with empty pools.
     pub(super) fn register(&mut self, registration: Uuid) {
-        self.end = ClientEnd::default();
+        self.end = ClientEnd::new(self.limits);
         self.registration = Some(registration);
         self.blocks_wanted = 0;
         self.counters.registrations += 1;
@@ -271,6 +273,7 @@ mod tests {
     use super::*;
     use crate::crypto::shamir::{ShareIndex, Sharing};
     use crate::protocol::hub::{Hub, HubConfig, PsrdRequest, RegistrationRequest};
+    use crate::protocol::limits::NodeLimits;
     use crate::protocol::message::Withdrawal;
     use crate::protocol::store::StoreLimits;
 
@@ -291,6 +294,7 @@ mod tests {
                 background: Duration::from_secs(20),
             },
             block_bytes: BLOCK_BYTES,
+            limits: NodeLimits::default(),
         };
         Hub::new(config, Box::new(ChaCha12Rng::seed_from_u64(1)))
     }
@@ -314,7 +318,7 @@ mod tests {
                 };
                 hub.deliver_psrd(&request).unwrap()
             };
-            let mut supply = Supply::new(100);
+            let mut supply = Supply::new(100, PoolLimits::default());
             supply.register(registration);
             let up = deliver(PoolOwner::Client);
             supply.add(PoolOwner::Client, up).unwrap();

@@ -7,7 +7,7 @@ use crate::crypto::secret::Secret;
 use crate::harness::{Canary, canary};
 use crate::protocol::limits::BLOCKS_MAX;
 use crate::protocol::signature::Signature;
-use crate::psrd::{Block, MAC_FAILURES_MAX, PoolError, ReceivingPool, SpendingPool};
+use crate::psrd::{Block, PoolError, PoolLimits, ReceivingPool, SpendingPool};
 
 use super::pads::mac_key;
 
@@ -69,9 +69,17 @@ pub(super) enum Unfit {
 
 impl<S> Default for ChannelEnd<S> {
     fn default() -> Self {
+        Self::new(PoolLimits::default())
+    }
+}
+
+impl<S> ChannelEnd<S> {
+    /// Without PSRD. The limits are those of the pool from which the peer allocates.
+    #[must_use]
+    pub fn new(limits: PoolLimits) -> Self {
         Self {
             own: SpendingPool::new(BLOCKS_MAX),
-            peers: ReceivingPool::new(BLOCKS_MAX, MAC_FAILURES_MAX),
+            peers: ReceivingPool::new(BLOCKS_MAX, limits),
             side: PhantomData,
         }
     }

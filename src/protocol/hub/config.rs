@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::crypto::key_tag::TAG_SECRET_BYTES;
 use crate::crypto::shamir::{ShareIndex, Sharing};
 use crate::harness::{Canary, canary};
-use crate::protocol::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, SLAVE_SAES_MAX};
+use crate::protocol::limits::{KEY_BYTES_MAX, KEYS_PER_MESSAGE_MAX, NodeLimits, SLAVE_SAES_MAX};
 use crate::protocol::message::{DepositBody, FetchQuery, Plain, Withdrawal};
 use crate::protocol::names::{NodeName, SaeId};
 use crate::protocol::refusal::{Refusal, within};
@@ -26,6 +26,8 @@ pub struct HubConfig {
     pub store: StoreLimits,
     /// Bytes of a block of PSRD. There is no other size.
     pub block_bytes: usize,
+    /// What it tolerates and remembers.
+    pub limits: NodeLimits,
 }
 
 impl HubConfig {

@@ -8,8 +8,8 @@
 //! | collecting | a step finds a key that fits the tag of its group | solved; all shares so far are compared |
 //! | solved | a share arrives | solved; the share is compared with the key's polynomial |
 //! | solved | a step settles whose shares are wrong | solved; they are blamed |
-//! | solved | a step finds that another key fits a group, too | ambiguous |
-//! | ambiguous | a share arrives | ambiguous; the share is compared |
+//! | solved | a step finds that another key fits a group, too | ambiguous: an alarm is raised |
+//! | ambiguous | a share arrives | ambiguous: K hubs lie, and nobody can tell which, so nobody else is blamed for it |
 //!
 //! In every state an answer that no honest hub would give, whatever the key is, is blamed and left out. Subsets of the
 //! shares are searched while the state is collecting, and never again.
@@ -73,8 +73,8 @@ enum State {
     Collecting,
     /// One key fits.
     Solved(Solved),
-    /// Another key fits as well as this one: no key is delivered.
-    Ambiguous(Solved),
+    /// Two keys fit: none is delivered any more.
+    Ambiguous,
 }
 
 /// A key that fits, with the polynomial that it lies on.
@@ -112,12 +112,12 @@ impl Session {
     pub(super) fn is_solved(&self, needed: u8) -> bool {
         match &self.state {
             State::Solved(solved) => solved.polynomial.agreeing() >= usize::from(needed),
-            State::Collecting | State::Ambiguous(_) => false,
+            State::Collecting | State::Ambiguous => false,
         }
     }
 
     pub(super) fn is_ambiguous(&self) -> bool {
-        matches!(self.state, State::Ambiguous(_))
+        matches!(self.state, State::Ambiguous)
     }
 
     /// Whether `missing` further answers can no longer solve it.
@@ -143,7 +143,7 @@ impl Session {
         })
     }
 
-    /// The key, if one fits.
+    /// The key, if just one fits.
     pub(super) fn key(&self) -> Option<EstablishedKey> {
         let s = &self.solved()?.polynomial.secret;
         Some(EstablishedKey {
@@ -152,11 +152,10 @@ impl Session {
         })
     }
 
-    /// The key that was found first.
     fn solved(&self) -> Option<&Solved> {
         match &self.state {
-            State::Collecting => None,
-            State::Solved(solved) | State::Ambiguous(solved) => Some(solved),
+            State::Collecting | State::Ambiguous => None,
+            State::Solved(solved) => Some(solved),
         }
     }
 
@@ -235,7 +234,7 @@ impl Session {
             State::Solved(_) => {
                 self.look_for_culprits(common, rng) || self.look_for_second_key(common, rng)
             }
-            State::Ambiguous(_) => self.look_for_culprits(common, rng),
+            State::Ambiguous => false,
         }
     }
 
@@ -317,7 +316,7 @@ impl Session {
     /// polynomial is not enough: liars may have found another polynomial through the same key, and honest hubs are off
     /// that one.
     fn compare(&mut self, common: &mut Common) {
-        let (State::Solved(solved) | State::Ambiguous(solved)) = &mut self.state else {
+        let State::Solved(solved) = &mut self.state else {
             return;
         };
         let shares = self.groups.of(&solved.public);
@@ -340,7 +339,7 @@ impl Session {
 
     /// Settles whose shares are wrong, if shares are off the polynomial and it cannot be told yet.
     fn look_for_culprits(&mut self, common: &mut Common, rng: &mut dyn CryptoRng) -> bool {
-        let (State::Solved(solved) | State::Ambiguous(solved)) = &mut self.state else {
+        let State::Solved(solved) = &mut self.state else {
             return false;
         };
         let shares = self.groups.of(&solved.public);
@@ -363,6 +362,9 @@ impl Session {
     /// From solved to ambiguous, if the answers of another group, or those that are off the polynomial, make up another
     /// key that fits as well.
     fn look_for_second_key(&mut self, common: &mut Common, rng: &mut dyn CryptoRng) -> bool {
+        if canary(Canary::SecondKeyIgnored) {
+            return false;
+        }
         let State::Solved(solved) = &mut self.state else {
             return false;
         };
@@ -399,10 +401,8 @@ impl Session {
             Step::Missed => return true,
             Step::Found(_) => {}
         }
-        if let State::Solved(solved) = std::mem::replace(&mut self.state, State::Collecting) {
-            self.state = State::Ambiguous(solved);
-            common.events.push(Event::TwoKeysFit(self.key_id));
-        }
+        self.state = State::Ambiguous;
+        common.events.push(Event::TwoKeysFit(self.key_id));
         true
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
-use dske::psrd::{BLOCK_BYTES_MIN, Block, MAC_FAILURES_MAX, ReceivingPool, SpendingPool};
+use dske::psrd::{BLOCK_BYTES_MIN, Block, PoolLimits, ReceivingPool, SpendingPool};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use tokio::time::Instant;
@@ -54,7 +54,7 @@ fn measure_one(pool_bytes: usize, kept: &mut Vec<Ends>) -> Result<PoolPoint, Gro
     while messages < MESSAGES {
         let before = resident()?;
         let mut here = SpendingPool::new(BLOCKS_MAX);
-        let mut there = ReceivingPool::new(BLOCKS_MAX, MAC_FAILURES_MAX);
+        let mut there = ReceivingPool::new(BLOCKS_MAX, PoolLimits::default());
         for _ in 0..blocks {
             let (ours, peers) = Block::random_pair(block_bytes, &mut rng)?;
             here.add(ours)?;

@@ -2,6 +2,7 @@
 //! Each figure adds its own trouble.
 
 use dske::protocol::initiator::KeySource;
+use dske::protocol::limits::NodeLimits;
 use rand::Rng;
 use rand::rngs::ChaCha12Rng;
 use rand::seq::SliceRandom;
@@ -57,6 +58,7 @@ impl Setup {
                 key_source: KeySource::Generator,
                 shares_per_hub_max: plan::shares_max(),
                 share_bytes_per_hub_max: plan::share_bytes_max(),
+                limits: NodeLimits::default(),
             },
             calls: Vec::new(),
             faults: Vec::new(),

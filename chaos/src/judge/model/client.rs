@@ -10,6 +10,7 @@
 //! | [`end`], [`way`] | how a call ends, and how it can have ended |
 //! | [`deposit`], [`master`] | how a call of a master can end; the comparison |
 //! | [`known`], [`fetch`], [`slave`] | what answers tell of keys and of liars; how a call of a slave can end; the comparison |
+//! | [`rivals`] | which of two keys that fit came first |
 //! | [`claims`] | which keys were handed out before |
 //! | [`busy`] | how much may be under way |
 //! | [`blames`] | how often hubs are to be blamed; the comparison |
@@ -32,6 +33,7 @@ pub mod field;
 pub mod known;
 pub mod link;
 pub mod master;
+pub mod rivals;
 pub mod rules;
 pub mod slave;
 #[cfg(test)]

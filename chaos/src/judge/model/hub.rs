@@ -31,7 +31,7 @@ use dske::psrd::{Allocation, BlockId};
 use uuid::Uuid;
 
 use crate::world::observer::open::{self, Blocks};
-use psrd::{Down, Up};
+use psrd::{Down, Tolerance, Up};
 use refusals::*;
 use room::Room;
 use store::{Held, Lookup, Store, name};
@@ -72,6 +72,8 @@ pub struct Rules {
     pub linger_us: u64,
     /// How long a key that was withdrawn stays refused.
     pub background_us: u64,
+    /// What is tolerated and remembered of PSRD.
+    pub tolerance: Tolerance,
 }
 
 /// What a hub has to answer to a message.
@@ -129,7 +131,7 @@ impl Hub {
         let peer = Peer {
             registration,
             start: request.start.unwrap_or(registration),
-            up: Up::default(),
+            up: Up::new(self.rules.tolerance),
             down: Down::default(),
         };
         self.peers.insert(request.client.clone(), peer);
@@ -236,6 +238,10 @@ impl Hub {
         }
         peer.up.check(&allocation)?;
         if !open::is_signed(blocks, request) {
+            // Without a whole MAC key nothing was tried.
+            if named >= MAC_KEY_BYTES {
+                peer.up.fails(&allocation);
+            }
             return Err(BAD_MAC);
         }
         peer.up.spend(&allocation);

@@ -5,3 +5,4 @@
 
 pub mod client;
 pub mod hub;
+pub mod spans;

@@ -67,11 +67,17 @@ pub(super) fn span(plan: &Plan, planned: &PlannedFault) -> FaultSpan {
             links.push((client(*c), hub(*h)));
             format!("{} | {}, {loss_percent} % lost", client(*c), hub(*h))
         }
+        Fault::SwapAnswers { client: c, hub: h } => {
+            links.push((client(*c), hub(*h)));
+            format!("{} | {}", client(*c), hub(*h))
+        }
         Fault::SlowHub { hub: h, delay_ms } => {
             nodes.push(hub(*h));
             format!("{}, {delay_ms} ms", hub(*h))
         }
-        Fault::CrashHub { hub: h } | Fault::CutRefill { hub: h } => {
+        Fault::CrashHub { hub: h }
+        | Fault::CutRefill { hub: h }
+        | Fault::LoseDelivery { hub: h } => {
             nodes.push(hub(*h));
             hub(*h)
         }

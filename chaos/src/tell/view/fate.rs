@@ -118,7 +118,8 @@ impl<'a> Link<'a> {
         let slows = |fault: &Fault| match fault {
             Fault::Hold { client, hub }
             | Fault::SlowLink { client, hub, .. }
-            | Fault::LossyLink { client, hub, .. } => {
+            | Fault::LossyLink { client, hub, .. }
+            | Fault::SwapAnswers { client, hub } => {
                 Some(*client) == self.client && *hub == self.hub
             }
             _ => false,

@@ -63,6 +63,7 @@ pub fn alter(
             }
             Lie::ForgeTogether => forgers.forge(key_id, found),
             Lie::FrameTogether => forgers.frame(key_id, found),
+            Lie::RivalKey => forgers.rival(key_id, found),
             Lie::ReplayAnswer | Lie::ForgeMac | Lie::Silent | Lie::Delay | Lie::RefuseStore => {
                 false
             }

@@ -1,5 +1,5 @@
 //! Hubs that pool what they hold. With K of them, they know every key, and can make up another one with the same
-//! tag: the negative control of the check for false keys.
+//! tag: the negative control of the check for false keys. K of them can also agree on a key with a tag of its own.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ struct Pool {
     shares: BTreeMap<KeyId, Vec<Share>>,
     forged: BTreeMap<KeyId, Vec<Share>>,
     errors: BTreeMap<KeyId, Vec<u8>>,
+    rivals: BTreeMap<KeyId, (KeyTag, Vec<Share>)>,
 }
 
 impl Forgers {
@@ -38,6 +39,7 @@ impl Forgers {
             shares: BTreeMap::new(),
             forged: BTreeMap::new(),
             errors: BTreeMap::new(),
+            rivals: BTreeMap::new(),
         })))
     }
 
@@ -96,6 +98,29 @@ impl Forgers {
         let share = forged.and_then(|shares| shares.iter().find(|share| share.x.get() == found.x));
         let Some(share) = share else { return false };
         found.share = Plain(share.y.clone());
+        true
+    }
+
+    /// Replaces a share and its tag by those of a key that has nothing to do with the right one.
+    pub(super) fn rival(&self, key_id: KeyId, found: &mut FoundShare<Plain>) -> bool {
+        let mut pool = self.0.borrow_mut();
+        let Pool {
+            rng,
+            rivals,
+            sharing,
+            ..
+        } = &mut *pool;
+        let (tag, shares) = rivals.entry(key_id).or_insert_with(|| {
+            let mut secret = Secret::zeros(found.share.0.len());
+            rng.fill_bytes(&mut secret);
+            let (u, key) = secret.split_at(TAG_SECRET_BYTES);
+            let tag = KeyTag::compute(u, key);
+            (tag, split(&secret, *sharing, rng))
+        });
+        let Some(share) = shares.iter().find(|share| share.x.get() == found.x) else {
+            return false;
+        };
+        (found.tag, found.share) = (*tag, Plain(share.y.clone()));
         true
     }
 }

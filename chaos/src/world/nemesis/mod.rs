@@ -3,12 +3,14 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `lossy` | a client's way to a hub that loses messages |
+//! | `swapped` | a client's way to a hub on which answers are swapped |
 //! | `flood` | the outsider that floods hubs |
 //! | `rogue` | the registered client that breaks every rule |
 
 pub(super) mod flood;
 pub(crate) mod lossy;
 pub(super) mod rogue;
+pub(crate) mod swapped;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -197,8 +199,10 @@ impl Nemesis {
             }],
             // Carried out by the tap of a link, the hub's front, the attacker's host, an SAE, or the simulator.
             Fault::LossyLink { .. }
+            | Fault::SwapAnswers { .. }
             | Fault::SlowHub { .. }
             | Fault::CutRefill { .. }
+            | Fault::LoseDelivery { .. }
             | Fault::Flood { .. }
             | Fault::RogueClient { .. }
             | Fault::GreedySae { .. }

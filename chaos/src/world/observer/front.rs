@@ -128,6 +128,11 @@ impl Handler<DeliverPsrd> for Front {
             if let (Ok(block), Some(client)) = (&delivered, client) {
                 observer.block(hub, client, owner, block);
             }
+            if loses_deliveries(&observer.seen().plan, hub, now_us() / 1000) {
+                observer.reach(Reached::Effect(FaultEffect::DeliveryLost));
+                observer.out_of_band(hub, client, OutOfBand::DeliveryLost);
+                return pending().await;
+            }
             delivered
         })
     }
@@ -157,6 +162,11 @@ fn delay(plan: &Plan, hub: usize, at_ms: u64) -> Duration {
         _ => None,
     });
     Duration::from_millis(delays.max().unwrap_or(0))
+}
+
+fn loses_deliveries(plan: &Plan, hub: usize, at_ms: u64) -> bool {
+    plan.faults_at(at_ms)
+        .any(|fault| matches!(fault, Fault::LoseDelivery { hub: h } if *h == hub))
 }
 
 fn is_cut_off(plan: &Plan, hub: usize, at_ms: u64) -> bool {

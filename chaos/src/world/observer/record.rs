@@ -222,8 +222,12 @@ pub enum OutOfBand {
     Registered,
     /// The hub was cut off from the PSRD that it was asked for.
     RefillCutOff,
+    /// The hub delivered a block, which was lost on its way.
+    DeliveryLost,
     /// The client asked to be registered or for PSRD, and had no answer.
     Unanswered,
+    /// Somebody swapped two answers to the client.
+    AnswersSwapped,
 }
 
 /// What a client asks for outside of the protocol, and what it hears, seen where its messages are.

@@ -22,6 +22,7 @@ use crate::world::observer::record::{Asked, Node, NoteKind};
 use crate::world::observer::tap::Tap;
 
 use crate::world::nemesis::lossy::Lossy;
+use crate::world::nemesis::swapped::Swapped;
 
 pub(super) struct ChaosHooks {
     observer: Observer,
@@ -82,6 +83,18 @@ impl ChaosHooks {
     }
 }
 
+impl ChaosHooks {
+    fn with_swaps(&self, client: usize, hub: usize, inner: Rc<dyn Transport>) -> Rc<dyn Transport> {
+        let swaps = self.observer.seen().plan.faults.iter().any(|planned| {
+            matches!(planned.fault, Fault::SwapAnswers { client: c, hub: h } if (c, h) == (client, hub))
+        });
+        if !swaps {
+            return inner;
+        }
+        Rc::new(Swapped::new(inner, self.observer.clone(), client, hub))
+    }
+}
+
 impl Hooks for ChaosHooks {
     fn start_hub(&self, config: HubConfig, rng: Box<dyn CryptoRng>, life: u32) -> HubHandle {
         let index = index_of(&self.hubs, &config.name);
@@ -105,7 +118,7 @@ impl Hooks for ChaosHooks {
     ) -> Rc<dyn Transport> {
         let (client, hub) = (index_of(&self.clients, client), index_of(&self.hubs, hub));
         Rc::new(Tap {
-            inner: self.with_loss(client, hub, inner),
+            inner: self.with_swaps(client, hub, self.with_loss(client, hub, inner)),
             observer: self.observer.clone(),
             client,
             hub,

@@ -1,4 +1,5 @@
-//! How often clients have to blame hubs, and for what: compared with their last status in each of their lives.
+//! How often clients have to blame hubs, and for what, and of how many keys they have to say that two fit: compared with their
+//! last status in each of their lives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,8 @@ pub struct Blamed {
     least: BTreeMap<(usize, u32), Blames>,
     /// and so many at most.
     most: BTreeMap<(usize, u32), Blames>,
+    /// The same of alarms, at least and at most.
+    alarms: BTreeMap<(usize, u32), (u64, u64)>,
 }
 
 impl Blamed {
@@ -51,11 +54,16 @@ impl Blamed {
                 answer.at_us <= at_us && (answer.is_certain || !is_certain)
             });
             let heard: Vec<&Heard> = heard.collect();
-            Known::from(&rules, asked.what, &heard).blames(&rules, facts, !is_certain)
+            let known = Known::from(&rules, asked.what, &heard);
+            let blames = known.blames(&rules, facts, !is_certain);
+            let alarms = known.ambiguous(&rules, facts).count() as u64;
+            (blames, alarms)
         };
         let least = until(heard_us.min(polled_us.saturating_sub(1)), true);
         let most = until(deaf_us.min(polled_us + POLL_US), false);
-        for (sum, blames) in [(&mut self.least, least), (&mut self.most, most)] {
+        let (at_least, at_most) = self.alarms.entry(life).or_default();
+        (*at_least, *at_most) = (*at_least + least.1, *at_most + most.1);
+        for (sum, blames) in [(&mut self.least, least.0), (&mut self.most, most.0)] {
             let sum = sum.entry(life).or_default();
             for (blame, number) in blames {
                 *sum.entry(blame).or_default() += number;
@@ -66,6 +74,17 @@ impl Blamed {
     /// Compares with what clients counted.
     pub fn compare(&self, facts: &Facts<'_>, verdict: &mut Verdict) {
         for (&life, status) in &facts.seen.client_statuses {
+            let at_us = facts.seen.client_polls.get(&life).copied().unwrap_or(0);
+            let (least, most) = self.alarms.get(&life).copied().unwrap_or_default();
+            let alarms = status.counters.alarms;
+            verdict.expect((least..=most).contains(&alarms), at_us, || {
+                Violation::AlarmsOutsideModel {
+                    client: life.0,
+                    counted: alarms,
+                    least,
+                    most,
+                }
+            });
             let counted = status.hubs.iter().flat_map(|peer| {
                 let hub = usize::from(peer.x.get()) - 1;
                 let blame = peer.blame.iter();
@@ -77,7 +96,6 @@ impl Blamed {
             let most = self.most.get(&life).unwrap_or(&none);
             let blames: BTreeSet<(usize, &str)> =
                 counted.keys().chain(most.keys()).copied().collect();
-            let at_us = facts.seen.client_polls.get(&life).copied().unwrap_or(0);
             for (hub, why) in blames {
                 let of = |blames: &BTreeMap<(usize, &str), u64>| {
                     blames.get(&(hub, why)).copied().unwrap_or(0)

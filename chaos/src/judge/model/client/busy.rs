@@ -1,14 +1,9 @@
 //! How much a client lets its SAEs have under way. `docs/protocol.md` §9.
 
+use super::end::End;
 use crate::judge::Facts;
 use crate::plan::{PlannedCall, share_bytes};
 use crate::world::observer::record::Call;
-
-/// Calls of a client in flight, at most.
-const CALLS_MAX: u64 = 1_024;
-
-/// Bytes of their shares, at most.
-const CALL_BYTES_MAX: u64 = 256 << 20;
 
 /// What of so much is guaranteed to the SAE that calls: one half, in equal parts for all SAEs of its client.
 #[must_use]
@@ -26,6 +21,39 @@ pub fn may_be_busy(facts: &Facts<'_>, call: &Call, planned: &PlannedCall) -> boo
     let number = calls.count() as u64;
     let hubs = u64::from(facts.seen.plan.cluster.hubs);
     let each = 32 + u64::from(call.number) * share_bytes(planned.bits.max(256));
-    number > guaranteed(facts, call, CALLS_MAX)
-        || number * each * hubs > guaranteed(facts, call, CALL_BYTES_MAX)
+    let limits = facts.seen.plan.cluster.limits;
+    number > guaranteed(facts, call, limits.calls_max as u64)
+        || number * each * hubs > guaranteed(facts, call, limits.call_bytes_max as u64)
+}
+
+/// Whether links may have had no room for an exchange of a call, since its SAE had more under way than is guaranteed to it. Each
+/// call has one exchange with each hub, which may go on in the background.
+#[must_use]
+pub fn may_fill_links(facts: &Facts<'_>, call: &Call) -> bool {
+    let plan = &facts.seen.plan;
+    let background_us = 2 * plan.cluster.call_deadline_ms * 1000;
+    let calls = facts.seen.calls.iter().filter(|other| {
+        other.sae == call.sae
+            && other.from_us <= call.until_us
+            && call.from_us <= other.until_us + background_us
+    });
+    let most = plan.cluster.limits.exchanges_max as u64;
+    plan.has_narrow_links() && calls.count() as u64 > guaranteed(facts, call, most)
+}
+
+/// Whether so many calls of the only SAE of a client were under way that one more had to be refused. A call counts if it
+/// had surely come before this one did, and had surely not ended.
+#[must_use]
+pub fn must_be_busy(facts: &Facts<'_>, call: &Call) -> bool {
+    let plan = &facts.seen.plan;
+    let limits = plan.cluster.limits;
+    // More than a way there, and one back.
+    let way_us = (4 * plan.cluster.latency_ms.1 + 50) * 1000;
+    let under_way = facts.seen.calls.iter().filter(|other| {
+        other.client == call.client
+            && other.from_us + way_us <= call.from_us
+            && call.from_us + way_us <= other.until_us
+            && matches!(End::of(&other.outcome), Some(end) if end != End::Busy)
+    });
+    plan.saes_of(call.client).len() == 1 && under_way.count() >= limits.calls_max
 }

@@ -36,24 +36,29 @@ pub fn ways(
         so_far.extend(moment);
         last_us = at_us;
         let known = Known::from(rules, query, &so_far);
-        if known.is_solved(rules, facts, needed) {
+        let is_alone = moment.len() == 1;
+        let is_ambiguous = known.ambiguous(rules, facts).next().is_some();
+        // Of answers of one moment those that make up the second key may have come after the keys were delivered.
+        let is_solved = known.is_solved(rules, facts, needed) && !(is_ambiguous && is_alone);
+        if is_solved {
             ways.push(Way {
                 end: End::Keys,
                 over_us: at_us,
                 heard_us: from_us + rules.deadline_us,
                 deaf_us: until_us + rules.deadline_us,
             });
+        }
+        if is_ambiguous {
+            ways.push(ended(End::Ambiguous, at_us, is_alone));
+        }
+        let is_over = is_solved && known.is_found(rules, facts, needed);
+        if is_over || is_ambiguous {
             return ways;
         }
         let ends = hopeless_ends(rules, facts, (&before, &known), needed, moment.len());
         if !ends.is_empty() {
-            let is_alone = moment.len() == 1;
-            ways.extend(ends.into_iter().map(|end| Way {
-                end,
-                over_us: at_us,
-                heard_us: at_us - u64::from(!is_alone),
-                deaf_us: at_us,
-            }));
+            let ends = ends.into_iter();
+            ways.extend(ends.map(|end| ended(end, at_us, is_alone)));
             return ways;
         }
     }
@@ -62,6 +67,16 @@ pub fn ways(
         ways.extend(given_up(rules, facts, &known, needed, last_us, until_us));
     }
     ways
+}
+
+/// A call fails because of what it hears at a moment. Nothing is known of what else it heard then.
+fn ended(end: End, at_us: u64, is_alone: bool) -> Way {
+    Way {
+        end,
+        over_us: at_us,
+        heard_us: at_us - u64::from(!is_alone),
+        deaf_us: at_us,
+    }
 }
 
 /// How a call ends that gives up between two moments.
@@ -76,7 +91,7 @@ fn given_up<'a>(
     let unsolved = known
         .keys
         .iter()
-        .filter(move |key| key.agreement(rules, facts, needed).is_none());
+        .filter(move |key| !key.is_found(rules, facts, needed));
     unsolved.map(move |key| Way {
         end: without(rules, key),
         over_us: deaf_us,
@@ -96,7 +111,7 @@ fn hopeless_ends(
     let mut ends = Vec::new();
     for (before, key) in before.keys.iter().zip(&after.keys) {
         let is_hopeless = key.largest() + after.silent < needed
-            || after.silent == 0 && key.agreement(rules, facts, needed).is_none();
+            || after.silent == 0 && !key.is_found(rules, facts, needed);
         if !is_hopeless {
             continue;
         }

@@ -1,10 +1,11 @@
 //! What a client knows of the keys that it fetches, once it has heard some answers: `docs/protocol.md` §8, without its order of steps.
 //!
 //! The observer knows which shares were drawn. So nothing is searched: shares agree on a key if they are as they were
-//! drawn. Others agree on it only if hubs have made them up together, which the observer knows of, too; then every K shares
-//! are tried.
+//! drawn. Others agree on one only if hubs have made them up together. K of these hubs have a key of their own, so that two
+//! keys fit. Fewer may have found another polynomial through the same key, which the observer knows of; then every K
+//! shares are tried.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dske::protocol::KeyId;
 use dske::protocol::batch::Reply;
@@ -14,6 +15,7 @@ use super::field::{fits, value_at};
 use super::link::Heard;
 use super::rules::Rules;
 use crate::judge::Facts;
+use crate::plan::Lie;
 
 /// Hub and reason → how often.
 pub type Blames = BTreeMap<(usize, &'static str), u64>;
@@ -107,7 +109,18 @@ impl<'a> Known<'a> {
             let Some(agreement) = key.agreement(rules, facts, rules.threshold) else {
                 continue;
             };
+            if !at_most && !key.is_found(rules, facts, rules.threshold) {
+                continue;
+            }
             let mut blame = |hub, why| *blames.entry((hub, why)).or_default() += 1;
+            if key.is_ambiguous(rules, facts) {
+                // Nobody is blamed any more. Until the second key was seen, its hubs were: whichever was the second.
+                for &(hub, _) in key.groups.iter().flatten().filter(|_| at_most) {
+                    blame(hub, "wrong-public-parts");
+                    blame(hub, "wrong-share");
+                }
+                continue;
+            }
             for (number, group) in key.groups.iter().enumerate() {
                 let is_other = number != agreement.group;
                 let right = key.as_drawn(facts, number);
@@ -134,16 +147,30 @@ impl<'a> Known<'a> {
         self.keys.iter().all(solved)
     }
 
-    /// The value of a key, from K shares that agree on it.
+    /// Whether a client finds each of these keys, whatever the order of its steps. A small budget may not be enough.
     #[must_use]
-    pub fn value(&self, rules: &Rules, facts: &Facts<'_>, key_id: KeyId) -> Option<Vec<u8>> {
-        let key = self.keys.iter().find(|key| key.key_id == key_id)?;
-        let agreement = key.agreement(rules, facts, rules.threshold)?;
-        let group = &key.groups[agreement.group];
-        let chosen = group.iter().filter(|(hub, _)| agreement.hubs.contains(hub));
-        let points: Vec<_> = chosen.take(rules.threshold).map(point).collect();
-        let secret = value_at(0, &points);
-        fits(&group.first()?.1.tag.to_string(), &secret).then(|| secret[48..].to_vec())
+    pub fn is_found(&self, rules: &Rules, facts: &Facts<'_>, needed: usize) -> bool {
+        let mut keys = self.keys.iter();
+        keys.all(|key| key.is_found(rules, facts, needed))
+    }
+
+    /// The keys of which two different ones fit.
+    pub fn ambiguous<'b>(
+        &'b self,
+        rules: &'b Rules,
+        facts: &'b Facts<'_>,
+    ) -> impl Iterator<Item = &'b KnownKey<'a>> {
+        let keys = self.keys.iter();
+        keys.filter(|key| key.is_ambiguous(rules, facts))
+    }
+
+    /// The values of a key, each from K shares that agree on it. There is one, unless two keys fit.
+    #[must_use]
+    pub fn values(&self, rules: &Rules, facts: &Facts<'_>, key_id: KeyId) -> Vec<Vec<u8>> {
+        let key = self.keys.iter().find(|key| key.key_id == key_id);
+        let secrets = key.map_or_else(BTreeSet::new, |key| key.secrets(rules, facts));
+        let values = secrets.into_iter().map(|secret| secret[48..].to_vec());
+        values.collect()
     }
 }
 
@@ -177,21 +204,87 @@ impl<'a> KnownKey<'a> {
     /// Shares that agree on a key whose tag fits, if there are so many.
     #[must_use]
     pub fn agreement(&self, rules: &Rules, facts: &Facts<'_>, needed: usize) -> Option<Agreement> {
-        let is_made_up = facts
+        let mut agreements = self.agreements(rules, facts, needed).into_iter();
+        agreements.next()
+    }
+
+    /// Whether a client finds the key, whatever the order of its steps.
+    #[must_use]
+    pub fn is_found(&self, rules: &Rules, facts: &Facts<'_>, needed: usize) -> bool {
+        self.agreement(rules, facts, needed)
+            .is_some_and(|agreement| {
+                let right = agreement.hubs.len();
+                rules.finds(right, self.groups[agreement.group].len() - right)
+            })
+    }
+
+    /// All of them.
+    fn agreements(&self, rules: &Rules, facts: &Facts<'_>, needed: usize) -> Vec<Agreement> {
+        let is_framed = facts
             .seen
             .lies
             .iter()
-            .any(|lie| lie.lie.takes_others() && lie.key_ids.contains(&self.key_id));
-        let groups = 0..self.groups.len();
-        let mut agreements = groups.filter_map(|group| {
-            let mut hubs = self.as_drawn(facts, group);
-            if hubs.len() < needed && is_made_up {
-                hubs = largest_that_fits(&self.groups[group], rules.threshold);
+            .any(|lie| lie.lie == Lie::FrameTogether && lie.key_ids.contains(&self.key_id));
+        let mut agreements = Vec::new();
+        for (group, shares) in self.groups.iter().enumerate() {
+            let drawn = self.as_drawn(facts, group);
+            let others = shares.iter().filter(|(hub, _)| !drawn.contains(hub));
+            let made_up = all_on_first(others.copied().collect(), rules.threshold);
+            let mut ways = vec![drawn, made_up];
+            if is_framed && ways.iter().all(|hubs| hubs.len() < needed) {
+                ways.push(largest_that_fits(shares, rules.threshold));
             }
-            (hubs.len() >= needed).then_some(Agreement { group, hubs })
-        });
-        agreements.next()
+            ways.retain(|hubs| hubs.len() >= needed);
+            agreements.extend(ways.into_iter().map(|hubs| Agreement { group, hubs }));
+        }
+        agreements
     }
+
+    /// The secrets on which K shares agree.
+    fn secrets(&self, rules: &Rules, facts: &Facts<'_>) -> BTreeSet<Vec<u8>> {
+        let agreements = self.agreements(rules, facts, rules.threshold).into_iter();
+        let secrets = agreements.filter_map(|agreement| {
+            let group = &self.groups[agreement.group];
+            let chosen = group.iter().filter(|(hub, _)| agreement.hubs.contains(hub));
+            let points: Vec<_> = chosen.take(rules.threshold).map(point).collect();
+            let secret = value_at(0, &points);
+            fits(&group[0].1.tag.to_string(), &secret).then_some(secret)
+        });
+        secrets.collect()
+    }
+
+    /// Whether two different keys fit.
+    #[must_use]
+    pub fn is_ambiguous(&self, rules: &Rules, facts: &Facts<'_>) -> bool {
+        let agreements = self.agreements(rules, facts, rules.threshold);
+        agreements.len() > 1 && self.secrets(rules, facts).len() > 1
+    }
+
+    /// Whether K shares agree on the key that was drawn, and whether K agree on another one.
+    #[must_use]
+    pub fn rivals(&self, rules: &Rules, facts: &Facts<'_>) -> (bool, bool) {
+        let secrets = self.secrets(rules, facts);
+        let drawn = facts.secret(self.key_id).map(|secret| secret.to_vec());
+        let (right, others): (Vec<_>, Vec<_>) = secrets
+            .into_iter()
+            .partition(|secret| Some(secret) == drawn.as_ref());
+        (!right.is_empty(), !others.is_empty())
+    }
+}
+
+/// The hubs whose shares lie on the polynomial of the first K, if its value at zero has the tag.
+fn all_on_first(shares: Vec<(usize, &FoundShare<Plain>)>, threshold: usize) -> Vec<usize> {
+    let Some(first) = shares.get(..threshold) else {
+        return Vec::new();
+    };
+    let points: Vec<_> = first.iter().map(point).collect();
+    if points.is_empty() || !fits(&first[0].1.tag.to_string(), &value_at(0, &points)) {
+        return Vec::new();
+    }
+    let on = shares
+        .iter()
+        .filter(|(hub, found)| value_at(x_of(*hub), &points) == *found.share.0);
+    on.map(|(hub, _)| *hub).collect()
 }
 
 /// Why no honest hub would say this, whatever the key is.
@@ -270,7 +363,8 @@ mod tests {
     }
 
     use Says::{
-        Nonsense, NotFound, OtherKeys, Refusal, Share, WrongShare, WrongTag, WrongThreshold,
+        Nonsense, NotFound, OtherKeys, Refusal, Rival, RivalWithTag, Share, WrongShare, WrongTag,
+        WrongThreshold,
     };
 
     #[test]
@@ -317,14 +411,43 @@ mod tests {
             let rules = Rules::of(&seen.plan);
             let known = Known::from(&rules, &drawn.query(), &heard);
             let key = &drawn.keys[1];
-            let value = known.value(&rules, &facts, key.id);
-            value.map(|value| value == *key.bytes)
+            let values = known.values(&rules, &facts, key.id).into_iter();
+            values.map(|value| value == *key.bytes).collect::<Vec<_>>()
         };
         assert_eq!(
             value(&[(4, Share), (0, WrongShare), (2, Share), (1, Share)]),
-            Some(true)
+            [true]
         );
-        assert_eq!(value(&[(4, Share), (0, WrongShare), (2, Share)]), None);
+        assert_eq!(
+            value(&[(4, Share), (0, WrongShare), (2, Share)]),
+            [false; 0]
+        );
+    }
+
+    #[test]
+    fn a_key_of_which_two_values_fit_is_ambiguous_and_no_proof_against_anybody() {
+        for rival in [Rival, RivalWithTag] {
+            let drawn = Drawn::in_a_cluster_of(6);
+            let said = [Share, rival, Share, rival, rival, Share];
+            let heard = said.iter().enumerate();
+            let heard: Vec<Heard> = heard
+                .map(|(hub, &says)| drawn.heard(2, hub, says))
+                .collect();
+            let heard: Vec<&Heard> = heard.iter().collect();
+            let seen = drawn.scene.see();
+            let facts = Facts::new(&seen);
+            let rules = Rules::of(&seen.plan);
+            let known = |answers: usize| Known::from(&rules, &drawn.query(), &heard[..answers]);
+            assert_eq!(known(5).ambiguous(&rules, &facts).count(), 0, "{rival:?}");
+            assert_eq!(known(5).keys[0].rivals(&rules, &facts), (false, true));
+            assert_eq!(known(6).ambiguous(&rules, &facts).count(), 2, "{rival:?}");
+            assert_eq!(known(6).keys[0].rivals(&rules, &facts), (true, true));
+            let values = known(6).values(&rules, &facts, drawn.keys[0].id);
+            assert_eq!(values.len(), 2);
+            assert!(values.contains(&drawn.keys[0].bytes.to_vec()));
+            assert_eq!(known(6).blames(&rules, &facts, false), Blames::new());
+            assert_eq!(known(6).blames(&rules, &facts, true).len(), 12);
+        }
     }
 
     #[test]
@@ -362,7 +485,7 @@ mod tests {
             at_us: 0,
             hub: 0,
             client: 1,
-            lie: crate::plan::Lie::FrameTogether,
+            lie: Lie::FrameTogether,
             key_ids,
             to: None,
         });

@@ -12,6 +12,7 @@ use dske::protocol::signature::Signature;
 use dske::protocol::{Refusal, Request, Response};
 use dske::psrd::BlockId;
 
+use super::super::spans::Spans;
 use crate::world::observer::Observation;
 use crate::world::observer::open::{is_authentic, replies};
 use crate::world::observer::record::{Message, Provision, Provisioned, Seen};
@@ -90,6 +91,8 @@ struct Link {
     registrations: u64,
     /// Blocks of the down pool since the last registration, in the order in which they came.
     blocks: Vec<BlockId>,
+    /// The bytes of them that answers have used.
+    used: BTreeMap<BlockId, Spans>,
     /// Signature of a request → when it left, and under which registration.
     sent: BTreeMap<String, (u64, u64)>,
 }
@@ -110,7 +113,7 @@ enum Opened {
     /// If none of its blocks has made room for others.
     Possible,
     UnknownBlock,
-    /// Its MAC does not fit, or it has none.
+    /// Its MAC does not fit, or it has none, or its bytes were used or count as used.
     No,
     /// Its MAC does not fit, and one of its blocks may have made room for others.
     NoOrUnknown,
@@ -157,6 +160,7 @@ impl Links {
                 link.standing = Standing::Registered;
                 link.registrations += 1;
                 link.blocks.clear();
+                link.used.clear();
             }
             Provisioned::Block(PoolOwner::Hub, block) => link.blocks.push(*block),
             // A delivery for the down pool may have been lost.
@@ -229,7 +233,7 @@ impl Links {
 }
 
 impl Link {
-    fn open(&self, seen: &Observation, to: &Request, response: &Response) -> Opened {
+    fn open(&mut self, seen: &Observation, to: &Request, response: &Response) -> Opened {
         let Ok(signature) = Signature::from_header(response.signature.as_deref()) else {
             return Opened::No;
         };
@@ -242,7 +246,27 @@ impl Link {
             };
             has_made_room |= self.blocks.len() - place > most;
         }
-        match (is_authentic(&seen.blocks, to, response), has_made_room) {
+        let is_authentic = is_authentic(&seen.blocks, to, response);
+        if is_authentic {
+            let fragments = signature.allocation.fragments();
+            let is_used = fragments.iter().any(|fragment| {
+                let used = self.used.get(&fragment.block());
+                used.is_some_and(|used| used.overlaps(fragment.start(), fragment.end()))
+            });
+            if is_used {
+                return if has_made_room {
+                    Opened::NoOrUnknown
+                } else {
+                    Opened::No
+                };
+            }
+            for fragment in fragments {
+                let used = self.used.entry(fragment.block()).or_default();
+                let spans_max = seen.plan.cluster.limits.spans_max;
+                used.add(fragment.start(), fragment.end(), spans_max);
+            }
+        }
+        match (is_authentic, has_made_room) {
             (true, false) => Opened::Certain,
             (true, true) => Opened::Possible,
             (false, false) => Opened::No,

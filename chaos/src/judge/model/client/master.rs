@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dske::protocol::KeyId;
 use dske::protocol::message::{DepositBody, Encrypted};
 
-use super::busy::{guaranteed, may_be_busy};
+use super::busy::{guaranteed, may_be_busy, must_be_busy};
 use super::calls::{Asked, Calls};
 use super::deposit;
 use super::end::End;
@@ -13,9 +13,6 @@ use super::rules::Rules;
 use super::way::{compare, selections};
 use crate::judge::{Facts, Verdict, Violation};
 use crate::world::observer::record::{Call, CallKind, Outcome};
-
-/// Bytes of shares in all exchanges of a client with one hub, at most. `docs/protocol.md` §9.
-const EXCHANGE_BYTES_MAX: u64 = 64 << 20;
 
 type Deposited<'a> = Asked<'a, &'a DepositBody<Encrypted>>;
 
@@ -25,6 +22,7 @@ pub fn check(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call, verdict: &mut Ve
         Outcome::Status(_) | Outcome::Unknown(_) => return,
         // What it asked for is not recorded: it may have been too much.
         Outcome::Refused(..) if call.kind == CallKind::Greedy => return,
+        _ if must_be_busy(facts, call) => BTreeSet::from([End::Busy]),
         Outcome::Refused(..) => ends_without_keys(facts, calls, call),
         Outcome::Keys(keys) => {
             let first = keys.first().map(|key| (call.client, key.id));
@@ -134,6 +132,7 @@ fn ends_without_keys(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call) -> BTree
 /// at a link than is guaranteed to it.
 fn given_up_us(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call) -> u64 {
     let rules = Rules::of(&facts.seen.plan);
+    let limits = facts.seen.plan.cluster.limits;
     // Shares go out for twice the deadline.
     let since_us = call.from_us.saturating_sub(2 * rules.deadline_us);
     let under_way = calls.deposits.iter().filter(|((client, _), asked)| {
@@ -144,7 +143,7 @@ fn given_up_us(facts: &Facts<'_>, calls: &Calls<'_>, call: &Call) -> u64 {
     let bytes =
         |asked: &Deposited<'_>| asked.what.keys.len() as u64 * (asked.what.size as u64 + 48);
     let bytes: u64 = under_way.map(|(_, asked)| bytes(asked)).sum();
-    if bytes > guaranteed(facts, call, EXCHANGE_BYTES_MAX) {
+    if bytes > guaranteed(facts, call, limits.exchange_bytes_max as u64) {
         call.from_us
     } else {
         call.from_us + rules.patience_us

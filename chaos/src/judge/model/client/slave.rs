@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dske::protocol::message::FetchQuery;
 
 use super::blames::Blamed;
-use super::busy::may_be_busy;
+use super::busy::{may_be_busy, must_be_busy};
 use super::calls::{Asked, Calls};
 use super::claims::{Claimed, claimed};
 use super::end::End;
@@ -57,6 +57,9 @@ fn ends(
     let claimed = claimed(facts, calls, call);
     if claimed > Claimed::No {
         possible.insert(End::HandedOut);
+    }
+    if must_be_busy(facts, call) {
+        return BTreeSet::from([End::Busy]);
     }
     let mut planned = facts.seen.plan.calls.iter();
     if planned.any(|planned| planned.id == call.id && may_be_busy(facts, call, planned)) {
@@ -164,9 +167,12 @@ fn are_right(facts: &Facts<'_>, parts: &[Fetched<'_>], call: &Call, keys: &[Key]
     let known: Vec<Known<'_>> = known.collect();
     keys.iter().map(|key| key.id).eq(ids)
         && keys.iter().all(|key| {
-            let mut values = known
+            let values = known
                 .iter()
-                .filter_map(|known| known.value(&rules, facts, key.id));
-            values.next().is_some_and(|value| value == *key.bytes)
+                .map(|known| known.values(&rules, facts, key.id));
+            let mut values = values.filter(|values| !values.is_empty());
+            values
+                .next()
+                .is_some_and(|values| values.iter().any(|value| *value == *key.bytes))
         })
 }

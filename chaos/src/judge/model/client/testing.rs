@@ -1,5 +1,7 @@
 //! Answers made by hand.
 
+use dske::crypto::key_tag::KeyTag;
+use dske::crypto::shamir::{Sharing, split};
 use dske::protocol::Refusal;
 use dske::protocol::batch::{Operation, Reply};
 use dske::protocol::message::{
@@ -7,10 +9,14 @@ use dske::protocol::message::{
     FetchResult, FoundShare, Plain,
 };
 
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+
 use super::link::Heard;
 use crate::judge::Facts;
 use crate::judge::testing::{MASTER, SLAVE, Scene};
 use crate::plan::CLIENT_NAMES;
+use crate::world::byzantine::forgers::fit;
 use crate::world::observer::record::Key;
 
 /// What a hub says of each key that it is asked for.
@@ -28,6 +34,10 @@ pub(super) enum Says {
     Forbidden,
     /// Its share of another key.
     OtherKeys,
+    /// Its share of a key that hubs have made up, whose tag is the same.
+    Rival,
+    /// The same of one that has a tag of its own.
+    RivalWithTag,
     /// A refusal that is final.
     Refusal,
     /// What cannot be read.
@@ -42,7 +52,11 @@ pub(super) struct Drawn {
 
 impl Drawn {
     pub(super) fn new() -> Self {
-        let mut scene = Scene::new(|_| {});
+        Self::in_a_cluster_of(5)
+    }
+
+    pub(super) fn in_a_cluster_of(hubs: u8) -> Self {
+        let mut scene = Scene::new(|plan| plan.cluster.hubs = hubs);
         let keys = scene.establish(0, 1_000);
         Self { scene, keys }
     }
@@ -79,6 +93,17 @@ impl Drawn {
                 Says::WrongShare => found.share.0[50 + hub] ^= 1,
                 Says::WrongTag => found.tag = "00".repeat(16).parse().unwrap(),
                 Says::WrongThreshold => found.threshold += 1,
+                Says::Rival | Says::RivalWithTag => {
+                    let mut secret = vec![7; found.share.0.len()];
+                    if matches!(says, Says::Rival) {
+                        fit(&mut secret, &found.tag);
+                    } else {
+                        found.tag = KeyTag::compute(&secret[..48], &secret[48..]);
+                    }
+                    let sharing = Sharing::new(found.threshold, found.hubs).unwrap();
+                    let shares = split(&secret, sharing, &mut ChaCha12Rng::seed_from_u64(1));
+                    found.share = Plain(shares[hub].y.clone());
+                }
                 Says::OtherKeys => {
                     key_id = "bc490419-7d60-487f-adc1-4ddcc177c139".parse().unwrap();
                 }

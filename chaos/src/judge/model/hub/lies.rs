@@ -64,6 +64,12 @@ impl Told {
                     found.share.clone_from(&right.share);
                 }
             }
+            Lie::RivalKey => {
+                found.tag = right.tag;
+                if found.share.len() == right.share.len() {
+                    found.share.clone_from(&right.share);
+                }
+            }
             Lie::WrongKey => mended.key_id = honest.key_id,
             Lie::WrongX => found.x = right.x,
             Lie::WrongTag => found.tag = right.tag,

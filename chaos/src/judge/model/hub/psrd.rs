@@ -1,7 +1,10 @@
 //! What a hub knows of the PSRD that it shares with one client: `docs/protocol.md` §3.
 
+use std::collections::BTreeSet;
+
 use dske::psrd::{Allocation, BlockId, Fragment};
 
+use super::super::spans::Spans;
 use super::refusals::{BAD_ALLOCATION, Refusal, UNKNOWN_PSRD};
 
 /// Most blocks in a pool.
@@ -14,55 +17,105 @@ fn has_room(blocks: usize, bytes: u64, more: u32) -> bool {
     blocks < BLOCKS_MAX && bytes + u64::from(more) <= POOL_BYTES_MAX
 }
 
+/// What a hub tolerates and remembers of the pool from which a client allocates.
+#[derive(Debug, Clone, Copy)]
+pub struct Tolerance {
+    /// Wrong MACs on one block.
+    pub mac_failures_max: u64,
+    /// Spans of used bytes in one block.
+    pub spans_max: usize,
+    /// Blocks that are gone.
+    pub remembered_max: usize,
+}
+
 /// The pool from which the client allocates.
-#[derive(Default)]
 pub struct Up {
+    tolerance: Tolerance,
     /// Every block that was ever delivered, in order.
     blocks: Vec<UpBlock>,
     /// How many of them, from the first, are gone.
     gone: usize,
     /// The last byte that was used: number of its block, and the position after it.
     furthest: Option<(usize, u32)>,
+    /// The numbers of blocks that are gone, in the order in which they went.
+    left: Vec<usize>,
 }
 
 struct UpBlock {
     id: BlockId,
     size: u32,
-    /// Start and end of every fragment that was used.
-    used: Vec<(u32, u32)>,
-    /// It made room for others before all of it was used.
-    evicted: bool,
+    used: Spans,
+    mac_failures: u64,
+    /// It made room for others, or too many wrong MACs were tried on it, before all of it was used.
+    given_up: bool,
 }
 
 impl UpBlock {
-    fn is_used_up(&self) -> bool {
-        let used = self.used.iter().map(|(start, end)| end - start);
-        used.sum::<u32>() == self.size
-    }
-
     fn is_held(&self) -> bool {
-        !self.evicted && !self.is_used_up()
+        !self.given_up && !self.used.are_all_of(self.size)
     }
 }
 
 impl Up {
+    /// An empty pool.
+    #[must_use]
+    pub fn new(tolerance: Tolerance) -> Self {
+        Self {
+            tolerance,
+            blocks: Vec::new(),
+            gone: 0,
+            furthest: None,
+            left: Vec::new(),
+        }
+    }
+
     /// Adds a block, if there is room. A block that the client has gone beyond makes room.
     pub fn add(&mut self, id: BlockId, size: u32) -> bool {
         while !self.has_room(size) {
             let oldest = self.held().next().map(|(number, _)| number);
             let beyond = self.furthest.map(|(number, _)| number);
-            match oldest.and_then(|number| self.blocks.get_mut(number)) {
-                Some(block) if oldest < beyond => block.evicted = true,
+            match oldest {
+                Some(number) if oldest < beyond => self.give_up(number),
                 _ => return false,
             }
         }
         self.blocks.push(UpBlock {
             id,
             size,
-            used: Vec::new(),
-            evicted: false,
+            used: Spans::default(),
+            mac_failures: 0,
+            given_up: false,
         });
         true
+    }
+
+    fn give_up(&mut self, number: usize) {
+        if let Some(block) = self.blocks.get_mut(number) {
+            block.given_up = true;
+            self.left.push(number);
+        }
+    }
+
+    /// A message names these bytes, and its MAC does not fit.
+    pub fn fails(&mut self, allocation: &Allocation) {
+        let ids: BTreeSet<BlockId> = allocation.fragments().iter().map(Fragment::block).collect();
+        for id in ids {
+            let Some(number) = self.block(id).map(|(number, _)| number) else {
+                continue;
+            };
+            let Some(block) = self.blocks.get_mut(number) else {
+                continue;
+            };
+            block.mac_failures += 1;
+            if block.mac_failures > self.tolerance.mac_failures_max {
+                self.give_up(number);
+            }
+        }
+    }
+
+    fn is_forgotten(&self, number: usize) -> bool {
+        let remembered = self.left.iter().rev().take(self.tolerance.remembered_max);
+        self.left.contains(&number) && !remembered.clone().any(|&left| left == number)
     }
 
     fn has_room(&self, size: u32) -> bool {
@@ -78,14 +131,14 @@ impl Up {
     /// Whether a message may use these bytes. If not, the first fragment that does not serve says why.
     pub fn check(&self, allocation: &Allocation) -> Result<(), Refusal> {
         allocation.fragments().iter().try_for_each(|fragment| {
-            let block = self.block(fragment.block()).map(|(_, block)| block);
-            let block = block.filter(|block| !block.evicted).ok_or(UNKNOWN_PSRD)?;
+            let block = self.block(fragment.block());
+            let block = block.filter(|(number, block)| {
+                let is_gone = block.given_up || self.is_forgotten(*number);
+                !is_gone
+            });
+            let (_, block) = block.ok_or(UNKNOWN_PSRD)?;
             let (start, end) = (fragment.start(), fragment.end());
-            let is_used = block
-                .used
-                .iter()
-                .any(|(from, until)| *from < end && start < *until);
-            match is_used || end > block.size {
+            match block.used.overlaps(start, end) || end > block.size {
                 true => Err(BAD_ALLOCATION),
                 false => Ok(()),
             }
@@ -100,9 +153,17 @@ impl Up {
                 continue;
             };
             if let Some(block) = self.blocks.get_mut(number) {
-                block.used.push((start, end));
+                block.used.add(start, end, self.tolerance.spans_max);
             }
             self.furthest = self.furthest.max(Some((number, end)));
+        }
+        for fragment in allocation.fragments() {
+            let Some((number, block)) = self.block(fragment.block()) else {
+                continue;
+            };
+            if !block.is_held() && !self.left.contains(&number) {
+                self.left.push(number);
+            }
         }
         while self
             .blocks

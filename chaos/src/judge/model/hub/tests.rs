@@ -30,6 +30,11 @@ fn rules() -> Rules {
         ttl_us: 60 * S,
         linger_us: 5 * S,
         background_us: 20 * S,
+        tolerance: Tolerance {
+            mac_failures_max: 1 << 32,
+            spans_max: 4_096,
+            remembered_max: 1_024,
+        },
     }
 }
 
@@ -503,4 +508,83 @@ fn an_answer_that_would_be_too_long_is_refused() {
     assert!(replies[0].is_ok());
     assert_eq!(replies[1], Err(TOO_MUCH_AT_ONCE));
     assert_eq!(scene.fetch(59, 24), Found::Byte(24), "nothing was used up");
+}
+
+/// Few wrong MACs, gaps and blocks.
+fn impatient(tolerance: Tolerance) -> Scene {
+    Scene::with(Rules {
+        block_bytes: 256,
+        tolerance,
+        ..rules()
+    })
+}
+
+const PATIENT: Tolerance = Tolerance {
+    mac_failures_max: 1 << 32,
+    spans_max: 4_096,
+    remembered_max: 1_024,
+};
+
+#[test]
+fn a_block_is_given_up_after_too_many_wrong_macs() {
+    let mut scene = impatient(Tolerance {
+        mac_failures_max: 2,
+        ..PATIENT
+    });
+    let next = scene.sealed("carol", vec![fetch("carol", "carol", &[1])]);
+    let mut forged = next.clone();
+    let tag = forged.signature.as_mut().unwrap();
+    tag.replace_range(tag.len() - 32.., &"0".repeat(32));
+    for _ in 0..3 {
+        assert_eq!(scene.ask(0, &forged), Answer::Unsigned(BAD_MAC));
+    }
+    assert_eq!(scene.ask(0, &next), Answer::Unsigned(UNKNOWN_PSRD));
+    // That of another client is as it was.
+    assert!(
+        scene
+            .reply(0, "celia", fetch("celia", "celia", &[1]))
+            .is_ok()
+    );
+}
+
+#[test]
+fn with_too_many_gaps_what_was_skipped_counts_as_used() {
+    let mut scene = impatient(Tolerance {
+        spans_max: 2,
+        ..PATIENT
+    });
+    let mut sealed: Vec<Request> = (0..6)
+        .map(|_| scene.sealed("carol", vec![fetch("carol", "carol", &[1])]))
+        .collect();
+    let late: Vec<Request> = [4, 2, 0].map(|place| sealed.remove(place)).into();
+    for request in &sealed[..2] {
+        assert!(matches!(scene.ask(0, request), Answer::Replies(_)));
+    }
+    // The third span: what lies below the second one is given up, and the gap behind it is not.
+    assert!(matches!(scene.ask(0, &sealed[2]), Answer::Replies(_)));
+    assert_eq!(scene.ask(0, &late[2]), Answer::Unsigned(BAD_ALLOCATION));
+    assert_eq!(scene.ask(0, &late[1]), Answer::Unsigned(BAD_ALLOCATION));
+    assert!(matches!(scene.ask(0, &late[0]), Answer::Replies(_)));
+}
+
+#[test]
+fn a_block_that_was_used_up_long_ago_is_unknown() {
+    let mut scene = impatient(Tolerance {
+        remembered_max: 1,
+        ..PATIENT
+    });
+    scene.deliver("carol", 1, PoolOwner::Client).unwrap();
+    scene.deliver("carol", 1, PoolOwner::Hub).unwrap();
+    scene.deliver("carol", 1, PoolOwner::Hub).unwrap();
+    let mut requests = Vec::new();
+    for used_up in 0..2 {
+        for _ in 0..8 {
+            let request = scene.sealed("carol", vec![fetch("carol", "carol", &[1])]);
+            assert!(matches!(scene.ask(0, &request), Answer::Replies(_)));
+            requests.push(request);
+        }
+        let first = scene.ask(0, &requests[0]);
+        let refusal = [BAD_ALLOCATION, UNKNOWN_PSRD][used_up];
+        assert_eq!(first, Answer::Unsigned(refusal));
+    }
 }

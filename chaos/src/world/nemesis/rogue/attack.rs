@@ -4,11 +4,13 @@ use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::MAC_KEY_BYTES;
 use dske::crypto::secret::Secret;
 use dske::protocol::batch::{Operation, operations_of};
-use dske::protocol::channel::{ClientEnd, Sent, batch_cost, seal_batch, seal_fetch, sign};
+use dske::protocol::channel::{
+    ClientEnd, Sent, batch_cost, seal_batch, seal_deposit, seal_fetch, sign,
+};
 use dske::protocol::limits::KEYS_PER_MESSAGE_MAX;
 use dske::protocol::message::{DepositBody, DepositedKey, FetchQuery, Plain};
 use dske::protocol::{KeyId, NodeName, Request, SaeId};
-use dske::psrd::Spent;
+use dske::psrd::{Allocation, Fragment, Spent};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, RngExt};
 
@@ -143,6 +145,15 @@ impl Forge<'_> {
             }
             Attack::CutBatch => vec![self.cut_batch(victim, own)?],
             Attack::WrongTopology => vec![self.claim_another_topology(victim)?],
+            Attack::ChangedQuery => {
+                let (mut request, sent) = self.fetch(&self.query(victim, own))?;
+                // Another key of its own choice: everything but the query is as it was signed.
+                let mut query = self.query(victim, own);
+                query.key_ids = vec![KeyId::random(self.rng)];
+                request.target = query.target();
+                vec![(request, sent)]
+            }
+            Attack::GapIntoUsed => self.gap_into_used(victim)?,
         })
     }
 
@@ -174,6 +185,32 @@ impl Forge<'_> {
         let first = seal_fetch(spent, &self.query(victim, own));
         let second = seal_fetch(again, &self.query(victim, &victim.slave_sae));
         Some(vec![first, second])
+    }
+
+    /// A deposit, and one more whose MAC key lies in the gap before it, and whose pad is that of the first.
+    fn gap_into_used(&mut self, victim: &Known) -> Option<Vec<Message>> {
+        let gap = self.end.spend(MAC_KEY_BYTES).ok()?;
+        let (body, again) = (self.garbage(victim, None), self.garbage(victim, None));
+        let (used, bytes) = self
+            .end
+            .spend(MAC_KEY_BYTES + body.share_bytes())
+            .ok()?
+            .into_parts();
+        let (gap, key) = gap.into_parts();
+        let ([first], [rest]) = (gap.fragments(), used.fragments()) else {
+            return None;
+        };
+        if first.block() != rest.block() || first.end() != rest.start() {
+            return None;
+        }
+        let both = Fragment::new(first.block(), first.start(), rest.size()).ok()?;
+        let overlapping = [&key[..], &bytes[..bytes.len() - key.len()]].concat();
+        let overlapping =
+            Spent::forge(Allocation::new(vec![both]).ok()?, Secret::from(overlapping));
+        Some(vec![
+            seal_deposit(Spent::forge(used, bytes), &body),
+            seal_deposit(overlapping, &again),
+        ])
     }
 
     fn cut_batch(&mut self, victim: &Known, own: &SaeId) -> Option<Message> {
@@ -381,6 +418,8 @@ mod tests {
                 Attack::ForeignBatch => &[FOREIGN_BATCH],
                 Attack::CutBatch => &["signed authentic-malformed"],
                 Attack::WrongTopology => &["signed topology-mismatch"],
+                Attack::ChangedQuery => &["unsigned bad-mac"],
+                Attack::GapIntoUsed => &["Stored", "unsigned bad-allocation"],
             };
             assert_eq!(answers(attack), expected, "{attack:?}");
         }
