@@ -142,8 +142,10 @@ named! {
         OneMoreAttempt = "one-more-attempt", "a link tries once more often than it may";
         RetryNeedless = "retry-needless", "a link tries once more although the hub has answered";
         CountedTwice = "counted-twice", "each block that a hub delivers is counted twice";
+        MetricOfAnother = "metric-of-another", "the metric of keys fetched counts the keys established";
         BackgroundDropped = "background-dropped", "shares that have not arrived when a call returns are given up";
         SilentWaitedFor = "silent-waited-for", "every call waits for a hub that kept earlier ones waiting in vain";
+        LastComesFirst = "last-comes-first", "of what waits for a hub, what came last leaves first";
         RefillWhenEmpty = "refill-when-empty", "a pool is refilled only when nothing is left in it";
     }
 }

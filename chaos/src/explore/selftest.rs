@@ -148,9 +148,9 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
             &[Invariant::Bounds]
         }
         Canary::RetryNeedless | Canary::RefillWhenEmpty => &[Invariant::Quiet],
-        Canary::CountedTwice => &[Invariant::Accounts],
+        Canary::CountedTwice | Canary::MetricOfAnother => &[Invariant::Accounts],
         Canary::BackgroundDropped => &[Invariant::Margin],
-        Canary::SilentWaitedFor => &[Invariant::Waiting],
+        Canary::SilentWaitedFor | Canary::LastComesFirst => &[Invariant::Waiting],
         Canary::AccountsForgotten => &[Invariant::Fair],
         Canary::NotFoundEarly
         | Canary::DeadlineIsNotFound

@@ -67,7 +67,10 @@ async fn each_hub_holds(cluster: &ProcessCluster, shares: usize) {
         if held == [shares; 3] {
             return;
         }
-        assert!(Instant::now() < deadline, "hubs hold {held:?} shares, not {shares}");
+        assert!(
+            Instant::now() < deadline,
+            "hubs hold {held:?} shares, not {shares}"
+        );
         sleep(Duration::from_millis(50)).await;
     }
 }
