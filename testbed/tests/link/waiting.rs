@@ -106,7 +106,10 @@ fn what_waits_longest_leaves_first_and_waits_no_longer_than_for_those_before_it(
             assert!((5..20).contains(&requests), "{requests} requests");
             for ((byte, left), came) in sent.into_iter().zip(came) {
                 let waited = left - came;
-                assert!(waited <= OVERDUE.min(takes) + Duration::from_millis(2), "{byte}: {waited:?}");
+                assert!(
+                    waited <= OVERDUE.min(takes) + Duration::from_millis(2),
+                    "{byte}: {waited:?}"
+                );
             }
         });
     }

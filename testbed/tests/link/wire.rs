@@ -20,9 +20,7 @@ use dske::protocol::channel::Unverified;
 use dske::protocol::hub::{
     Hub, HubConfig, OobError, PsrdRequest, Registration, RegistrationRequest,
 };
-use dske::protocol::message::{
-    DepositBody, DepositOutcome, DepositReply, DepositedKey, Plain,
-};
+use dske::protocol::message::{DepositBody, DepositOutcome, DepositReply, DepositedKey, Plain};
 use dske::protocol::signature::Signature;
 use dske::protocol::store::StoreLimits;
 use dske::protocol::{KeyId, NodeName, Request, Response};
