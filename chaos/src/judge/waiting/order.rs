@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use dske::protocol::KeyId;
 use dske::protocol::batch::{self, operations_of};
+use dske::protocol::initiator::KeySource;
 
 use super::super::{Facts, Verdict};
 use super::{MARGIN_US, WrongWait};
-use crate::plan::{Fault, KeySource};
+use crate::plan::Fault;
 use crate::world::observer::record::{CallKind, Seen};
 
 /// An operation of a call, and when it first left for a hub.
@@ -175,7 +176,6 @@ fn may_have_lost_its_place(
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::{MASTER, Scene, fault};
-    use super::super::check;
     use super::*;
 
     /// Two calls of the master, so many milliseconds apart. What the first one sends to hub 2 leaves when the second one has
@@ -207,19 +207,25 @@ mod tests {
         scene
     }
 
+    fn order(facts: &Facts<'_>) -> Verdict {
+        let mut verdict = Verdict::default();
+        check(facts, &mut verdict);
+        verdict
+    }
+
     const OVERTAKEN: &str =
         "call 0 at client 0 left for hub 2 20 ms after call 1, which had come later";
 
     #[test]
     fn what_came_first_leaves_first() {
-        two(300, 20).judge(check).must_hold();
-        two(300, 0).judge(check).must_hold();
-        two(300, -20).judge(check).must_break(OVERTAKEN);
+        two(300, 20).judge(order).must_hold();
+        two(300, 0).judge(order).must_hold();
+        two(300, -20).judge(order).must_break(OVERTAKEN);
     }
 
     #[test]
     fn of_calls_at_nearly_the_same_moment_either_may_have_come_first() {
-        two(40, -20).judge(check).must_hold();
+        two(40, -20).judge(order).must_hold();
     }
 
     #[test]
@@ -233,7 +239,7 @@ mod tests {
             hub: 2,
             what: Provisioned::Registered,
         });
-        scene.judge(check).must_hold();
+        scene.judge(order).must_hold();
         for (down, is_excused) in [(2, true), (3, false)] {
             let scene = two(300, -20);
             let mut seen = scene.see();
@@ -241,7 +247,7 @@ mod tests {
             let crash = Fault::CrashHub { hub: down };
             plan.faults.push(fault(2_200, 2_300, crash));
             drop(seen);
-            let verdict = scene.judge(check);
+            let verdict = scene.judge(order);
             assert_eq!(verdict.broken.is_empty(), is_excused, "{down}");
         }
     }
@@ -262,7 +268,7 @@ mod tests {
             });
             seen.calls.truncate(2);
             drop(seen);
-            let verdict = scene.judge(check);
+            let verdict = scene.judge(order);
             assert_eq!(
                 verdict.broken.is_empty(),
                 is_excused,
