@@ -147,6 +147,7 @@ named! {
         OneMoreAttempt = "one-more-attempt", "a link tries once more often than it may";
         RetryNeedless = "retry-needless", "a link tries once more although the hub has answered";
         CountedTwice = "counted-twice", "each block that a hub delivers is counted twice";
+        MetricOfAnother = "metric-of-another", "the metric of keys fetched counts the keys established";
         BackgroundDropped = "background-dropped", "shares that have not arrived when a call returns are given up";
         SilentWaitedFor = "silent-waited-for", "every call waits for a hub that kept earlier ones waiting in vain";
         SizeLimitOff = "size-limit-off", "a client takes keys that are a byte longer than the longest";
@@ -156,6 +157,7 @@ named! {
         PrefixIsNamed = "prefix-is-named", "a hub takes an SAE for named if its name begins like that of one that is";
         ClaimsForAll = "claims-for-all", "a client takes a key for handed out once any of its SAEs has it";
         StatusOfBest = "status-of-best", "a status counts the keys for which one hub has PSRD, not K";
+        LastComesFirst = "last-comes-first", "of what waits for a hub, what came last leaves first";
         RefillWhenEmpty = "refill-when-empty", "a pool is refilled only when nothing is left in it";
         FailuresUncounted = "failures-uncounted", "wrong MACs are not counted against the block";
         GapsKept = "gaps-kept", "gaps between used bytes are remembered without a limit";

@@ -12,7 +12,7 @@ use dske::topology::Topology;
 use dske_testbed::over_http::HttpNodes;
 use dske_testbed::println;
 use dske_testbed::process::{
-    Lifetime, NodeCommand, NodeProcess, NotReady, READY_WITHIN, SpawnError, wait_until_ready,
+    Lifetime, NodeCommand, NodeProcess, NotReady, SpawnError, ready_within, wait_until_ready,
 };
 
 use super::CliError;
@@ -215,7 +215,8 @@ async fn wait(
 ) -> Result<(), CliError> {
     let spinner = spinner(String::new());
     let running = HttpNodes::new(Rc::new(topology.clone()), awc::Client::default());
-    let result = wait_until_ready(started, &running, READY_WITHIN, |waiting| {
+    let within = ready_within(started.len());
+    let result = wait_until_ready(started, &running, within, |waiting| {
         let waiting = waiting.iter().map(NodeProcess::name);
         spinner.set_message(format!("waiting for {}", names(waiting)));
     });

@@ -3,12 +3,16 @@
 //!
 //! Whatever the nodes draw is known to be secret, and so are the keys and shares that follow from it, and their texts. Two keys
 //! at a time are established and fetched, one call after the other and at once, with refills in between; refused in several
-//! ways; given up by callers; and not established, for too few hubs. PSRD is delivered as bytes and as text. All of that goes over
-//! HTTP, in the flavour that users get.
+//! ways; given up by callers; found among wrong shares; and not established, for too few hubs. Shares are deposited and fetched in
+//! JSON, too, and PSRD is delivered as bytes and as text. All of that goes over HTTP, in the flavour that users get.
 #![allow(clippy::unwrap_used)]
 
+#[path = "memory/by_hand.rs"]
+mod by_hand;
 #[path = "memory/drawn.rs"]
 mod drawn;
+#[path = "memory/liar.rs"]
+mod liar;
 #[path = "memory/nodes.rs"]
 mod nodes;
 #[path = "memory/watch.rs"]
@@ -19,6 +23,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use actix_web::http::header::CONTENT_TYPE;
+use by_hand::ByHand;
 use drawn::Wanted;
 use dske::crypto::secret::Secret;
 use dske::http::paths;
@@ -88,6 +93,8 @@ async fn live(nodes: Nodes) {
     let all = join_all((0..10).map(|_| establish(&nodes))).await;
     refusals(&nodes, &all[0]).await;
     deliveries(&nodes).await;
+    in_json(&nodes).await;
+    wrong_shares(&nodes).await;
     a_caller_goes_away(&nodes).await;
     too_few_hubs(&nodes).await;
     nodes.stop_all().await;
@@ -143,6 +150,34 @@ async fn deliveries(nodes: &Nodes) {
     }
     assert!(length > 8192);
     assert!(post(paths::PSRD, &wanted).await.status().is_success());
+}
+
+async fn in_json(nodes: &Nodes) {
+    let topology = nodes.topology();
+    let hank = topology.address(&"hank".parse().unwrap()).unwrap();
+    let mut cindy = ByHand::register("cindy", hank, 8_192).await;
+    for _ in 0..5 {
+        cindy.deposit_and_fetch(3, 2).await;
+    }
+}
+
+/// With K = 2 and two honest hubs every key is found, and the third hub is seen to lie.
+async fn wrong_shares(nodes: &Nodes) {
+    nodes.is_last_lying.set(true);
+    for _ in 0..5 {
+        establish(nodes).await;
+    }
+    join_all((0..5).map(|_| establish(nodes))).await;
+    nodes.is_last_lying.set(false);
+    let status = nodes
+        .client_status(&"celia".parse().unwrap())
+        .await
+        .unwrap();
+    let blame = &status.hubs[2].blame;
+    assert!(
+        blame.get("wrong-share").is_some_and(|times| *times > 0),
+        "{blame:?}"
+    );
 }
 
 async fn a_caller_goes_away(nodes: &Nodes) {

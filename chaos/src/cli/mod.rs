@@ -1,6 +1,7 @@
 //! The `cargo chaos` command line.
 
 pub mod failures;
+mod histories;
 mod lines;
 mod replay;
 mod self_test;
@@ -22,11 +23,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::campaign::{self, Campaign, CampaignError, Plans, SeedError};
 use crate::cli::failures::Failures;
+use crate::cli::histories::Histories;
 use crate::explore::interrupt;
 use crate::explore::run::run;
 use crate::explore::runner::run_seeds;
 use crate::lines::LinesError;
 use crate::outcome::{RunOutcome, panics};
+use crate::plan::Plan;
 use crate::plan::canary::UnknownCanary;
 use crate::plan::stream::SEED_MAX;
 use crate::summarize::{boundary, merge_boundary, summarize, violations};
@@ -134,6 +137,9 @@ struct RunArgs {
     /// A campaign that did not reach what it has to is a failure, too.
     #[arg(long)]
     strict: bool,
+    /// Write the history of the calls of each run, for checkers of your own (docs/histories.md).
+    #[arg(long, value_name = "DIR")]
+    histories: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -234,6 +240,7 @@ fn run_all(names: Vec<String>, options: &RunArgs) -> Result<Ending, CliError> {
         .collect::<Result<Vec<_>, _>>()?;
     // Before anything runs: minutes of work must not be lost to a wrong path.
     check_writable(&options.out)?;
+    let histories = Histories::below(options.histories.as_deref())?;
     let mut failures = match options.no_shrink {
         true => None,
         false => Some(Failures::below(&options.out)?),
@@ -248,7 +255,8 @@ fn run_all(names: Vec<String>, options: &RunArgs) -> Result<Ending, CliError> {
     };
     let mut points = Vec::new();
     for campaign in &campaigns {
-        let (mut summary, outcomes) = run_campaign(campaign, options);
+        let (mut summary, outcomes) = run_campaign(campaign, options, &histories);
+        histories.written()?;
         if outcomes.is_empty() {
             break;
         }
@@ -289,13 +297,18 @@ fn is_to_be_shrunk(campaign: &Campaign) -> bool {
     campaign.expect.breaks.is_none() && matches!(campaign.plans, Plans::Drawn(_))
 }
 
-fn run_campaign(campaign: &Campaign, options: &RunArgs) -> (CampaignSummary, Vec<RunOutcome>) {
+fn run_campaign(
+    campaign: &Campaign,
+    options: &RunArgs,
+    histories: &Histories,
+) -> (CampaignSummary, Vec<RunOutcome>) {
     let seeds = campaign.seeds_to_run(options.seed, options.seeds);
     let progress = progress("seeds");
     progress.set_prefix(campaign.name.clone());
     progress.set_length(seeds.len() as u64);
     let started = tokio::time::Instant::now();
     let (mut keys, mut broken) = (0, 0);
+    let run = |plan: &Plan| histories.run(campaign, plan);
     let outcomes = run_seeds(campaign, &seeds, jobs(options.jobs), run, |outcome| {
         keys += outcome.keys_fetched;
         broken += outcome.violations.len();
@@ -402,6 +415,7 @@ mod tests {
             out: PathBuf::from("x"),
             no_shrink: true,
             strict: false,
+            histories: None,
         };
         assert_eq!(
             command(&["storm".to_owned()], &args),

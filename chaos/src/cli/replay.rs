@@ -7,12 +7,15 @@ use dske_report::{check_writable, replace};
 use dske_testbed::{eprintln, print, println};
 
 use super::CliError;
+use super::histories::{Histories, breaks};
 use crate::campaign;
+use crate::judge::Facts;
 use crate::outcome::panics;
 use crate::summarize::summarize;
+use crate::tell::history::history;
 use crate::tell::table;
 use crate::tell::view::ladder::{Detail, ladder};
-use crate::tell::view::{html, json, told};
+use crate::tell::view::{html, json, told_and};
 
 /// What is shown of a run.
 #[derive(Debug, Args)]
@@ -23,6 +26,9 @@ pub(super) struct Show {
     /// Write a page that draws the run.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write the history of the calls (docs/histories.md).
+    #[arg(long, value_name = "DIR")]
+    histories: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,9 +43,15 @@ pub(super) fn replay(name: &str, seed: Option<u64>, show: &Show) -> Result<bool,
     if let Some(path) = &show.html {
         check_page(path)?;
     }
+    let histories = Histories::below(show.histories.as_deref())?;
     panics::capture();
     let plan = campaign.plan(seed);
-    let (outcome, trace) = told(&plan);
+    let look = |facts: &Facts<'_>| history(facts, breaks(&campaign));
+    let (outcome, trace, history) = told_and(&plan, look);
+    if let Some(history) = history {
+        histories.write(&plan, &history);
+    }
+    histories.written()?;
     let summary = summarize(&campaign, &[outcome], 0.0);
     let is_json = show.trace == Some(Format::Json);
     if !is_json {

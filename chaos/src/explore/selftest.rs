@@ -154,9 +154,9 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
             &[Invariant::RefusedAsSpecified]
         }
         Canary::StatusOfBest => &[Invariant::StatusAsSpecified],
-        Canary::CountedTwice => &[Invariant::Accounts],
+        Canary::CountedTwice | Canary::MetricOfAnother => &[Invariant::Accounts],
         Canary::BackgroundDropped => &[Invariant::Margin],
-        Canary::SilentWaitedFor => &[Invariant::Waiting],
+        Canary::SilentWaitedFor | Canary::LastComesFirst => &[Invariant::Waiting],
         Canary::AccountsForgotten => &[Invariant::Fair],
         Canary::NotFoundEarly
         | Canary::DeadlineIsNotFound

@@ -1,4 +1,4 @@
-//! Accounts: what a node counts is what its SAEs and the wire saw since its last start.
+//! Accounts: what a node counts is what its SAEs and the wire saw since it started. Its metrics say the same as its status.
 //!
 //! Where it cannot be told from outside whether something was counted before a status was made, or at all, the count has to
 //! lie between the least and the most that it can be. In a calm run these are the same.
@@ -8,6 +8,7 @@
 //! | `calls` | a client's, of the calls by its SAEs |
 //! | `links` | a client's, of its links |
 //! | `hubs` | a hub's |
+//! | [`metrics`] | those that a node tells in its metrics |
 //!
 //! Not judged here, because nobody outside sees it: attempts that found no PSRD to spend, and the work of searching. Blame is
 //! judged by [`super::blame`], answers that could not be verified by [`super::authentic`].
@@ -15,6 +16,7 @@
 mod calls;
 mod hubs;
 mod links;
+pub mod metrics;
 
 use std::fmt;
 
@@ -78,7 +80,7 @@ impl Seen {
     }
 }
 
-/// The part of a node's life that its last status tells of, in microseconds.
+/// The part of a node's life that the last status in it tells of, in microseconds.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     /// When the node started.
@@ -104,29 +106,33 @@ impl Span {
     }
 }
 
-/// The last life of each client of which there is a status, and that.
-fn last_lives<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (usize, Span, &'a ClientStatus)> {
+/// The lives of all clients of which there is a status, and the last one of each.
+fn lives<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (usize, Span, &'a ClientStatus)> {
     let seen = facts.seen;
-    let lives = seen.client_lives.iter();
-    lives.filter_map(move |(&client, &life)| {
-        let life = (client, life);
-        let asked_us = *seen.client_polls.get(&life)?;
+    let lives = seen.client_statuses.iter();
+    lives.filter_map(move |(&(client, life), status)| {
+        let start_us = *seen.client_starts.get(&(client, life))?;
+        let asked_us = *seen.client_polls.get(&(client, life))?;
+        // What happens from the next start on does not belong to this life.
+        let next_us = seen.client_starts.get(&(client, life + 1));
+        let last_us = next_us.map_or(u64::MAX, |next_us| next_us.saturating_sub(1));
         let span = Span {
-            start_us: *seen.client_starts.get(&life)?,
+            start_us,
             asked_us,
-            answered_us: asked_us + POLL_US,
+            answered_us: last_us.min(asked_us + POLL_US),
         };
-        Some((client, span, seen.client_statuses.get(&life)?))
+        Some((client, span, status))
     })
 }
 
-/// Checks the last status of each node.
+/// Checks the last status in each life of each node, and all metrics.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();
     calls::check(facts, &mut verdict);
     links::check(facts, &mut verdict);
     hubs::check(facts, &mut verdict);
+    metrics::check(facts, &mut verdict);
     verdict
 }
 
@@ -174,7 +180,6 @@ mod tests {
     fn poll_all(scene: &Scene) {
         for client in [MASTER, SLAVE] {
             scene.polled(client, 0, 0, 10_000, |_| 0);
-            scene.see().client_lives.insert(client, 0);
         }
         for hub in 0..5 {
             scene.poll(hub, 10_500, |_| {});
@@ -236,13 +241,39 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_before_the_last_start_does_not_count() {
+    fn what_happened_before_a_start_does_not_count_after_it() {
         let scene = counted();
         scene.see().client_starts.insert((MASTER, 0), 5_000_000);
         change(&scene, MASTER, |status| {
             status.counters = Default::default()
         });
         scene.judge(check).must_hold();
+    }
+
+    #[test]
+    fn each_life_is_judged_for_itself() {
+        let scene = counted();
+        let span = (12_000, 12_100);
+        scene.call(1, CallKind::Master, MASTER, span, refused());
+        scene.polled(MASTER, 1, 11_000, 13_000, |_| 0);
+        let verdict = scene.judge(check);
+        assert_eq!(
+            verdict.broken.len(),
+            2,
+            "of the second life: {:?}",
+            verdict.broken
+        );
+        let mut seen = scene.see();
+        let counters = &mut seen.client_statuses.get_mut(&(MASTER, 1)).unwrap().counters;
+        counters.keys_requested = 2;
+        counters.establish_failures = 1;
+        drop(seen);
+        scene.judge(check).must_hold();
+        change(&scene, MASTER, |status| {
+            status.counters.keys_established = 1
+        });
+        let verdict = scene.judge(check);
+        verdict.must_break("client 0 counts 1 keys established, and 2 were seen");
     }
 
     #[test]
@@ -326,6 +357,10 @@ mod tests {
         assert_eq!(broken.len(), 2, "a deposit and a fetch: {broken:?}");
         scene.poll(1, 10_500, |status| status.served.clear());
         scene.judge(check).must_hold();
+        // Its last status before that start is judged, too.
+        scene.poll(1, 2_900, |status| status.served.clear());
+        let broken = scene.judge(check).broken;
+        assert_eq!(broken.len(), 2, "a deposit and a fetch: {broken:?}");
         let mut scene = Scene::new(|plan| plan.liars.push(super::super::testing::liar(1)));
         scene.establish(0, 1_000);
         scene.poll(1, 10_500, |status| status.served.clear());

@@ -28,17 +28,10 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{MASTER, SLAVE, Scene, fault, refused, unknown};
+    use super::super::testing::{MASTER, SLAVE, Scene, fault, master_refused, refused, unknown};
     use super::*;
-    use crate::plan::{Fault, Plan};
+    use crate::plan::Fault;
     use crate::world::observer::record::CallKind;
-
-    /// A call by the master from 5.000 s to 5.100 s that is refused, under a plan.
-    fn master_refused(plan: impl FnOnce(&mut Plan)) -> Scene {
-        let scene = Scene::new(plan);
-        scene.call(0, CallKind::Master, MASTER, (5_000, 5_100), refused());
-        scene
-    }
 
     #[test]
     fn calls_that_succeed_are_right() {

@@ -271,16 +271,9 @@ pub(super) fn was_down(facts: &Facts<'_>, hub: usize, from_ms: u64, until_ms: u6
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{MASTER, SLAVE, Scene, fault, liar, refused};
+    use super::super::testing::{MASTER, SLAVE, Scene, fault, liar, master_refused, refused};
     use super::*;
     use crate::plan::Fault;
-
-    /// A call by the master from 5.000 s to 5.100 s that is refused, under a plan.
-    fn master_refused(plan: impl FnOnce(&mut Plan)) -> Scene {
-        let scene = Scene::new(plan);
-        scene.call(0, CallKind::Master, MASTER, (5_000, 5_100), refused());
-        scene
-    }
 
     fn excuse_of(scene: &Scene) -> Option<Excuse> {
         let seen = scene.see();

@@ -506,6 +506,13 @@ pub(super) fn liar(hub: usize) -> Liar {
     }
 }
 
+/// A call by the master from 5.000 s to 5.100 s that is refused, under a plan.
+pub(super) fn master_refused(plan: impl FnOnce(&mut Plan)) -> Scene {
+    let scene = Scene::new(plan);
+    scene.call(0, CallKind::Master, MASTER, (5_000, 5_100), refused());
+    scene
+}
+
 /// What the client says when it cannot serve.
 pub(super) fn refused() -> Outcome {
     Outcome::Refused(503, "no".to_owned())

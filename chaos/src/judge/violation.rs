@@ -8,6 +8,7 @@ use dske::psrd::BlockId;
 use dske_uniform::Dependence;
 
 use super::accounts::Miscount;
+use super::accounts::metrics::WrongMetrics;
 use super::margin::NotSent;
 use super::model::client::end::End;
 use super::quiet::Unquiet;
@@ -369,6 +370,8 @@ pub enum Violation {
     // Accounts.
     #[error(transparent)]
     Miscount(#[from] Miscount),
+    #[error(transparent)]
+    WrongMetrics(#[from] WrongMetrics),
 
     // Margin.
     #[error(transparent)]
@@ -540,7 +543,7 @@ impl Violation {
             Self::TooMuchWork { .. } => Invariant::BoundedWork,
             Self::NotRecovered { .. } => Invariant::Recovery,
             Self::Unquiet(_) => Invariant::Quiet,
-            Self::Miscount(_) => Invariant::Accounts,
+            Self::Miscount(_) | Self::WrongMetrics(_) => Invariant::Accounts,
             Self::NotSent(_) => Invariant::Margin,
             Self::WrongWait(_) => Invariant::Waiting,
             Self::StoreTooFull { .. }

@@ -6,8 +6,11 @@
 //!
 //! What a client does is seen where its messages pass, and what an SAE is told where it arrives. Between the two lies a way
 //! through the network, which is why a hub may be surely slow, surely prompt, or neither: `calls` tells which.
+//!
+//! What waits longest for a hub leaves first: `order`.
 
 mod calls;
+mod order;
 
 use super::{Facts, Verdict};
 use calls::{MasterCall, MasterCalls};
@@ -44,9 +47,19 @@ pub enum WrongWait {
         after_ms: u64,
         grace_ms: u64,
     },
+    #[error(
+        "call {call} at client {client} left for hub {hub} {earlier_ms} ms after call {by}, which had come later"
+    )]
+    Overtaken {
+        call: u32,
+        client: usize,
+        hub: usize,
+        by: u32,
+        earlier_ms: u64,
+    },
 }
 
-/// Checks every call of a master that was given keys.
+/// Checks every call of a master that was given keys, and the order of what waits.
 #[must_use]
 pub fn check(facts: &Facts<'_>) -> Verdict {
     let mut verdict = Verdict::default();
@@ -60,6 +73,7 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
             wait(facts, &calls, call, &mut verdict);
         }
     }
+    order::check(facts, &mut verdict);
     verdict
 }
 

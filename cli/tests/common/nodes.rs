@@ -5,6 +5,9 @@ use std::time::Duration;
 use dske::topology::Topology;
 use serde_json::Value;
 
+/// Far longer than any call takes on a machine that has other things to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Calls the nodes of a topology.
 #[derive(Clone)]
 pub(crate) struct Caller {
@@ -81,7 +84,7 @@ impl Caller {
         let mut request = self
             .http
             .request(method.parse().unwrap(), url)
-            .timeout(Duration::from_secs(10));
+            .timeout(PATIENCE);
         for header in headers {
             request = request.append_header(*header);
         }

@@ -13,10 +13,13 @@ use tokio::time::Instant;
 /// The example topology.
 pub(crate) const TOPOLOGY: &str = include_str!("../../../topology.toml");
 
+/// Far longer than anything takes on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Polls until something has come true, or fails with what was seen last.
 #[track_caller]
 pub(crate) fn eventually(mut look: impl FnMut() -> Result<(), String>) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     while let Err(seen) = look() {
         assert!(
             Instant::now() < deadline,
@@ -24,6 +27,12 @@ pub(crate) fn eventually(mut look: impl FnMut() -> Result<(), String>) {
         );
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// The same for nodes that wait for each other however long it takes: for tests that are not about time-outs.
+pub(crate) fn patient() -> String {
+    let ms = PATIENCE.as_millis();
+    format!("{TOPOLOGY}\n[timing]\nrequest_timeout_ms = {ms}\ncall_deadline_ms = {ms}\n")
 }
 
 pub(crate) struct Lab {

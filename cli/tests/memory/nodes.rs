@@ -1,6 +1,6 @@
 //! Nodes as users run them, over HTTP on real sockets, but all in this process: so that one allocator serves them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::net::SocketAddr;
@@ -26,12 +26,15 @@ use dske_testbed::over_http::{HttpNodes, OverHttp};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::drawn::{Wanted, of_client, of_hub};
+use super::liar::Liar;
 
 /// All nodes of a topology, at their addresses.
 pub(super) struct Nodes {
     http: HttpNodes,
     /// What the next calls ask for.
     pub(super) wanted: Arc<Mutex<Wanted>>,
+    /// Whether the last hub hands out wrong shares.
+    pub(super) is_last_lying: Rc<Cell<bool>>,
     running: RefCell<BTreeMap<NodeName, JoinHandle<()>>>,
 }
 
@@ -40,13 +43,24 @@ impl Nodes {
         let nodes = Self {
             http: HttpNodes::new(Rc::new(topology.clone()), awc::Client::default()),
             wanted: Arc::default(),
+            is_last_lying: Rc::default(),
             running: RefCell::default(),
         };
         for (hub, seed) in topology.hubs.iter().zip(1..) {
             let config = topology.hub(&hub.name).unwrap();
-            let node = HubNode::new(Hub::new(config, Box::new(of_hub(seed)))).start();
+            let state = Hub::new(config, Box::new(of_hub(seed)));
+            let node = match topology.hubs.last() == Some(hub) {
+                true => HubHandle::from(
+                    Liar {
+                        hub: state,
+                        is_lying: Rc::clone(&nodes.is_last_lying),
+                    }
+                    .start(),
+                ),
+                false => HubHandle::from(HubNode::new(state).start()),
+            };
             let routes = move |app: &mut ServiceConfig| {
-                hub_routes::configure(app, &HubHandle::from(node), &Management::none());
+                hub_routes::configure(app, &node, &Management::none());
             };
             nodes.serve(&hub.name, routes).await;
         }

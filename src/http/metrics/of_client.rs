@@ -6,6 +6,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::family::{Families, only};
+use crate::harness::{Canary, canary};
 use crate::node::client::ClientStatus;
 use crate::node::link::LinkStatus;
 
@@ -25,11 +26,15 @@ impl Collector for Metrics {
 impl Metrics {
     fn keys(&self, families: &mut Families<'_>) -> fmt::Result {
         let counters = &self.0.counters;
+        let fetched = match canary(Canary::MetricOfAnother) {
+            true => counters.keys_established,
+            false => counters.keys_fetched,
+        };
         #[rustfmt::skip]
         let alone = [
             ("keys_requested", "Keys that master SAEs asked for", counters.keys_requested),
             ("keys_established", "Keys that master SAEs were given", counters.keys_established),
-            ("keys_fetched", "Keys that slave SAEs were given", counters.keys_fetched),
+            ("keys_fetched", "Keys that slave SAEs were given", fetched),
             ("late_shares", "Shares that reached their hub after the call had returned", counters.late_shares),
             ("subsets_tried", "Subsets of shares that were tried in search of a key", counters.subsets_tried),
             ("search_bytes", "Bytes of shares that were put together for these subsets", counters.search_bytes),

@@ -1,7 +1,7 @@
 //! The metrics of the process, under the names that Prometheus' own libraries give them, and of the build.
 //!
 //! They are read from the system on request, not from a state machine. Nodes that share a process would all show the same
-//! values. That happens in simulations only, where nobody asks for them and no trace holds them.
+//! values. That happens in simulations only, where nobody judges them and no trace holds them.
 
 use std::fmt;
 

@@ -4,6 +4,9 @@
 //! operations share a request, a MAC and an allocation of PSRD. A request that is lost does not hold the others up: once
 //! it is overdue, the next one leaves beside it.
 //!
+//! What waits longest leaves first. Something leaves each time, so that nothing waits for more requests than there are operations
+//! before it.
+//!
 //! What waits here costs nothing but its place. It is sealed at the moment when it leaves, and it does not leave any more
 //! once its caller has gone. What has no PSRD waits for that first, and holds nothing else up. As long as the hub does not
 //! answer, all that wait share the attempts to reach it: now and then one request with one operation in it. One that fails
@@ -11,6 +14,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::OccupiedEntry;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -236,9 +240,17 @@ impl Queue {
         (self.number, is_sending)
     }
 
+    /// What waits longest.
+    fn first(&mut self) -> Option<OccupiedEntry<'_, u64, Waiting>> {
+        match canary(Canary::LastComesFirst) {
+            true => self.waiting.last_entry(),
+            false => self.waiting.first_entry(),
+        }
+    }
+
     /// Makes way for the first operation for which there is PSRD.
     fn send_unready_back(&mut self, carrier: &Carrier) {
-        while let Some(first) = self.waiting.first_entry() {
+        while let Some(first) = self.first() {
             let Waiting { load, reserved, .. } = first.get();
             let cost = carrier.fresh_cost(&load.operation, reserved.as_ref());
             if carrier.is_ready(cost) {
@@ -256,11 +268,12 @@ impl Queue {
         let mut down_left = down_left.min(BATCH_BYTES_MAX);
         let mut batch = Vec::new();
         let mut is_alone = false;
-        while let Some(next) = self.waiting.first_entry() {
+        let share_bytes = self.fetched_share_bytes;
+        while let Some(next) = self.first() {
             let Waiting { load, reserved, .. } = next.get();
             is_alone |= reserved.is_some();
             let up = load.operation.share_bytes();
-            let down = answer_bytes(&load.operation, self.fetched_share_bytes);
+            let down = answer_bytes(&load.operation, share_bytes);
             let fits = batch.len() < most && up <= up_left && down <= down_left && !is_alone;
             if !fits && !batch.is_empty() {
                 break;
@@ -292,3 +305,6 @@ fn answer_bytes(operation: &Operation<Plain>, share_bytes: usize) -> usize {
         Operation::Fetch(query) => query.key_ids.len() * share_bytes,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,11 +34,12 @@ pub use node::{Lifetime, NodeCommand, NodeProcess, SpawnError};
 pub use ports::free_ports;
 pub use ready::{NotReady, WhyNotReady, wait_until_ready};
 
-/// How long nodes may take to become ready.
-pub const READY_WITHIN: Duration = Duration::from_secs(20);
-
-/// How much longer a cluster may take for each of its nodes: they share the cores of one machine.
-const READY_WITHIN_PER_NODE: Duration = Duration::from_secs(2);
+/// How long so many nodes may take to become ready that are started together: they share the cores of one machine.
+#[must_use]
+pub fn ready_within(nodes: usize) -> Duration {
+    let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
+    Duration::from_secs(20) + Duration::from_secs(2).saturating_mul(nodes)
+}
 
 /// How long a node may take to end after it was told to. Then it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -208,8 +209,7 @@ impl ProcessCluster {
 
     /// Keeps nodes that were started, once they are ready.
     async fn run(&self, started: Vec<NodeProcess>) -> Result<(), StartError> {
-        let count = u32::try_from(started.len()).unwrap_or(u32::MAX);
-        let within = READY_WITHIN + READY_WITHIN_PER_NODE * count;
+        let within = ready_within(started.len());
         let ready = wait_until_ready(started, &self.nodes, within, |_| {}).await;
         let ready = ready.map_err(StartError::NotReady)?.into_iter();
         let named = ready.map(|node| (node.name().clone(), node));

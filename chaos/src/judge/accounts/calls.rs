@@ -3,7 +3,7 @@
 use dske::node::client::KmeError;
 
 use super::super::{Facts, Verdict};
-use super::{Seen, Span, compare, last_lives};
+use super::{Seen, Span, compare, lives};
 use crate::world::observer::record::{Call, Node, Outcome};
 
 /// What a client's counters must be.
@@ -17,7 +17,7 @@ struct Tally {
 }
 
 pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
-    for (client, span, status) in last_lives(facts) {
+    for (client, span, status) in lives(facts) {
         let mut tally = Tally::default();
         for call in facts.seen.calls.iter().filter(|call| {
             call.client == client && (call.kind.establishes() || call.kind.fetches())

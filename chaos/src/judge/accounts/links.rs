@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use dske::protocol::limits::ATTEMPTS_MAX;
 
 use super::super::{Facts, Verdict};
-use super::{Seen, Span, compare, last_lives};
+use super::{Seen, Span, compare, lives};
 use crate::judge::facts::deposit_results;
 use crate::world::observer::record::{self, CallKind, Node, Provisioned};
 
 pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
-    for (client, span, status) in last_lives(facts) {
+    for (client, span, status) in lives(facts) {
         for peer in &status.hubs {
             let hub = usize::from(peer.x.get()) - 1;
             let heard =

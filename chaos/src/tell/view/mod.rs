@@ -13,7 +13,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`schema`] | what a trace says |
-//! | [`of`], [`of_plan`], [`told`] | a trace is made of what was seen, of the plan alone, or of a run |
+//! | [`of`], [`of_plan`], [`told`], [`told_and`] | a trace is made of what was seen, of the plan alone, or of a run |
 //! | [`ladder`] | as text |
 //! | [`json`](mod@json) | as JSON |
 //! | [`html`] | as a page that draws it |
@@ -30,7 +30,7 @@ pub mod schema;
 mod trace;
 
 pub use schema::Trace;
-pub use trace::{of, of_plan, told};
+pub use trace::{of, of_plan, told, told_and};
 
 /// A simulated time in seconds.
 fn seconds(us: u64) -> String {

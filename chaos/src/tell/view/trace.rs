@@ -29,10 +29,21 @@ pub fn of(facts: &Facts<'_>, violations: &[RunViolation]) -> Trace {
 /// Runs a plan in a thread of its own, and tells what happened, also if the run panicked.
 #[must_use]
 pub fn told(plan: &Plan) -> (RunOutcome, Trace) {
-    let (outcome, trace) = run_fresh_and(plan, |plan| run_and_tell(plan, of));
+    let (outcome, trace, _) = told_and(plan, |_| ());
+    (outcome, trace)
+}
+
+/// The same, with something else that is read off the run. There is none of it where the harness itself panicked.
+pub fn told_and<T: Send>(
+    plan: &Plan,
+    look: impl Fn(&Facts<'_>) -> T + Sync,
+) -> (RunOutcome, Trace, Option<T>) {
+    let tell = |facts: &Facts<'_>, broken: &[RunViolation]| (of(facts, broken), look(facts));
+    let (outcome, told) = run_fresh_and(plan, |plan| run_and_tell(plan, tell));
+    let (trace, read) = told.unzip();
     // None where the harness itself panicked while it told what was seen.
     let trace = trace.unwrap_or_else(|| of_plan(plan, &outcome.violations));
-    (outcome, trace)
+    (outcome, trace, read)
 }
 
 /// Tells what was planned, of a run of which nothing was seen.

@@ -31,8 +31,8 @@ use super::clock::now_us;
 use crate::plan::Plan;
 use crate::plan::reached::Reached;
 use record::{
-    Answered, Asked, Attack, Call, Deal, LieTold, Message, Note, NoteKind, OutOfBand, Provision,
-    Provisioned, Seen,
+    Answered, Asked, Attack, Call, Deal, LieTold, Message, MetricsSeen, Note, NoteKind, OutOfBand,
+    Provision, Provisioned, Seen,
 };
 use trace::TraceHash;
 
@@ -108,6 +108,8 @@ pub struct Observation {
     pub blamed_at: BTreeMap<(usize, usize), u64>,
     /// Statuses of hubs, as polled: time in microseconds, hub, status.
     pub hub_statuses: Vec<(u64, usize, HubStatus)>,
+    /// What nodes told in their metrics, in order of time.
+    pub metrics: Vec<MetricsSeen>,
     /// How often each client has started, from 0.
     pub client_lives: BTreeMap<usize, u32>,
     /// When each life of each client began, in microseconds.
@@ -156,6 +158,7 @@ impl Observer {
             blame: BTreeMap::new(),
             blamed_at: BTreeMap::new(),
             hub_statuses: Vec::new(),
+            metrics: Vec::new(),
             client_lives: BTreeMap::new(),
             client_starts: BTreeMap::new(),
             client_statuses: BTreeMap::new(),

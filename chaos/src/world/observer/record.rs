@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dske::crypto::secret::Secret;
 use dske::http::etsi::Status;
+use dske::node::client::ClientStatus;
 use dske::protocol::channel::PoolOwner;
 use dske::protocol::hub::{HubStatus, OobError, PsrdRequest, Registration, RegistrationRequest};
 use dske::protocol::{KeyId, NodeName, Request, Response, SaeId};
@@ -389,6 +390,28 @@ pub enum NoteKind {
         /// Keys.
         fetched: u64,
     },
+}
+
+/// What a node tells about itself.
+pub enum Status {
+    /// A client.
+    Client(ClientStatus),
+    /// A hub.
+    Hub(HubStatus),
+}
+
+/// What a node told in its metrics, and in its status just before and just after that.
+pub struct MetricsSeen {
+    /// When the last answer came.
+    pub at_us: u64,
+    /// Index of the node among those of its kind.
+    pub node: usize,
+    /// The status before.
+    pub before: Status,
+    /// The metrics, in the text format.
+    pub text: String,
+    /// The status after.
+    pub after: Status,
 }
 
 /// A node, by its index among those of its kind.
