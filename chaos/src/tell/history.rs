@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::judge::Facts;
 use crate::plan::stream::stream;
-use crate::plan::{Plan, greedy_sae};
+use crate::plan::Plan;
 use crate::world::observer::record::{Call, CallKind, Outcome};
 
 /// The format. Another number when a field changes its meaning or goes.
@@ -71,8 +71,9 @@ pub fn history(facts: &Facts<'_>, breaks: Option<&str>) -> String {
     let salt: [u8; 32] = stream(&plan.campaign, plan.seed, "history").random();
     let mut lines = Vec::with_capacity(2 * facts.seen.calls.len());
     for (number, call) in facts.seen.calls.iter().enumerate() {
-        let process = process(plan, call);
-        let kind = kind(facts, call);
+        let Some(kind) = kind(plan, call) else {
+            continue;
+        };
         // What ends at a moment ends before anything else begins: a message takes time. Only a call that ends as it begins
         // does so after that.
         let ends = if call.until_us > call.from_us { 0 } else { 2 };
@@ -83,7 +84,7 @@ pub fn history(facts: &Facts<'_>, breaks: Option<&str>) -> String {
             let line = Line {
                 at_us,
                 call: number,
-                process: &process,
+                process: call.sae.as_str(),
                 kind: kind.clone(),
                 event,
             };
@@ -101,35 +102,26 @@ pub fn history(facts: &Facts<'_>, breaks: Option<&str>) -> String {
     std::iter::once(json(&head)).chain(lines).collect()
 }
 
-/// The SAE that calls.
-fn process(plan: &Plan, call: &Call) -> String {
-    let client = plan.client_name(call.client);
-    match call.kind {
-        CallKind::Greedy => greedy_sae(client),
-        _ => client.to_owned(),
+/// What the SAE asks for, as it should or by mistake: `None` if it asks for a status.
+fn kind(plan: &Plan, call: &Call) -> Option<Kind> {
+    let fetches = match call.kind {
+        CallKind::Status => return None,
+        CallKind::Mistaken(mistake) => mistake.is_of_slave(),
+        kind => kind.fetches(),
+    };
+    if fetches {
+        return Some(Kind::GetKeyWithIds {
+            master: call.other.to_string(),
+            key_ids: call.key_ids.clone(),
+        });
     }
-}
-
-/// What the SAE asks for.
-fn kind(facts: &Facts<'_>, call: &Call) -> Kind {
-    let plan = &facts.seen.plan;
-    let name = |client| plan.client_name(client).to_owned();
     let planned = plan.calls.iter().find(|planned| planned.id == call.id);
-    match (call.kind, planned) {
-        (CallKind::Master, Some(planned)) => Kind::GetKey {
-            slaves: planned.slaves().map(name).collect(),
-        },
-        (CallKind::Slave | CallKind::SlaveAgain | CallKind::Intruder, Some(planned)) => {
-            Kind::GetKeyWithIds {
-                master: name(planned.master),
-                key_ids: facts.keys_of_master(call).map(|key| key.id).collect(),
-            }
-        }
-        // A greedy SAE asks for keys for its neighbour.
-        _ => Kind::GetKey {
-            slaves: vec![name((call.client + 1) % usize::from(plan.cluster.clients))],
-        },
-    }
+    let also = planned.and_then(|planned| planned.also);
+    let also = also.map(|also| plan.sae_name(also));
+    let slaves = std::iter::once(call.other.to_string()).chain(also);
+    Some(Kind::GetKey {
+        slaves: slaves.collect(),
+    })
 }
 
 fn end(salt: &[u8], outcome: &Outcome) -> Event {
@@ -145,7 +137,7 @@ fn end(salt: &[u8], outcome: &Outcome) -> Event {
                 .collect(),
         },
         Outcome::Refused(status, _) => Event::Fail { status: *status },
-        Outcome::Unknown(_) => Event::Info,
+        Outcome::Status(_) | Outcome::Unknown(_) => Event::Info,
     }
 }
 
@@ -182,7 +174,10 @@ mod tests {
                 id: plan.calls[0].id,
                 kind: CallKind::Master,
                 client: plan.calls[0].master,
+                sae: "carol".parse().unwrap(),
+                other: "celia".parse().unwrap(),
                 number: 1,
+                key_ids: Vec::new(),
                 from_us,
                 until_us,
                 outcome: outcome(),

@@ -10,7 +10,7 @@ use dske::protocol::hub::{Holding, HubStatus};
 
 use super::super::{Facts, Verdict};
 use super::{Counting, Miscount, Seen};
-use crate::world::observer::record::{MetricsSeen, Node, Status};
+use crate::world::observer::record::{MetricsSeen, Node, NodeStatus};
 
 /// Metrics that are not those of the status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,8 +54,8 @@ pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
 
 fn compare(seen: &MetricsSeen, least: &Numbers, most: &Numbers, verdict: &mut Verdict) {
     let (node, prefix) = match seen.before {
-        Status::Client(_) => (Node::Client(seen.node), "dske_client_"),
-        Status::Hub(_) => (Node::Hub(seen.node), "dske_hub_"),
+        NodeStatus::Client(_) => (Node::Client(seen.node), "dske_client_"),
+        NodeStatus::Hub(_) => (Node::Hub(seen.node), "dske_hub_"),
     };
     let node = Counting(node);
     let mut told = BTreeMap::new();
@@ -127,11 +127,11 @@ fn sample(line: &str) -> Option<(&str, f64)> {
     (is_name && labels_end).then_some((metric, value))
 }
 
-fn numbers(status: &Status) -> Numbers {
+fn numbers(status: &NodeStatus) -> Numbers {
     let mut numbers = Numbers::new();
     match status {
-        Status::Client(status) => of_client(status, &mut numbers),
-        Status::Hub(status) => of_hub(status, &mut numbers),
+        NodeStatus::Client(status) => of_client(status, &mut numbers),
+        NodeStatus::Hub(status) => of_hub(status, &mut numbers),
     }
     numbers
 }
@@ -278,9 +278,9 @@ mod tests {
         scene.see().metrics.push(MetricsSeen {
             at_us: 10_600_000,
             node: 1,
-            before: Status::Hub(before),
+            before: NodeStatus::Hub(before),
             text,
-            after: Status::Hub(after),
+            after: NodeStatus::Hub(after),
         });
         scene.judge(check)
     }

@@ -68,7 +68,7 @@ fn operations(facts: &Facts<'_>, (client, hub): (usize, usize)) -> Vec<Operation
     let operations = calls.filter_map(|call| {
         let key = match call.kind {
             CallKind::Master | CallKind::Greedy => (true, call.outcome.keys()?.first()?.id),
-            CallKind::Slave => (false, facts.keys_of_master(call).next()?.id),
+            CallKind::Slave => (false, *call.key_ids.first()?),
             _ => return None,
         };
         let left_us = *left.get(&key)?;

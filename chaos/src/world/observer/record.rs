@@ -393,7 +393,7 @@ pub enum NoteKind {
 }
 
 /// What a node tells about itself.
-pub enum Status {
+pub enum NodeStatus {
     /// A client.
     Client(ClientStatus),
     /// A hub.
@@ -407,11 +407,11 @@ pub struct MetricsSeen {
     /// Index of the node among those of its kind.
     pub node: usize,
     /// The status before.
-    pub before: Status,
+    pub before: NodeStatus,
     /// The metrics, in the text format.
     pub text: String,
     /// The status after.
-    pub after: Status,
+    pub after: NodeStatus,
 }
 
 /// A node, by its index among those of its kind.

@@ -17,7 +17,7 @@ use futures_util::future::{join, join_all};
 
 use crate::plan::Fault;
 use crate::world::clock::{now_us, sleep_until_ms};
-use crate::world::observer::record::{MetricsSeen, Node, NoteKind, Status};
+use crate::world::observer::record::{MetricsSeen, Node, NoteKind, NodeStatus};
 use crate::world::observer::{ClientWork, Observer, PoolsSeen};
 
 /// Between two polls, in milliseconds.
@@ -99,17 +99,17 @@ impl Nodes {
     }
 
     /// Asks a node for its status.
-    async fn poll(&self, node: Node) -> Option<Status> {
+    async fn poll(&self, node: Node) -> Option<NodeStatus> {
         let address = format!("{}:{PORT}", self.name(node));
         let asked = EtsiClient::new(self.http.clone(), &address, TIMEOUT);
         match node {
             Node::Hub(hub) => {
                 let status = poll_hub(&asked, hub, &self.observer).await?;
-                Some(Status::Hub(status))
+                Some(NodeStatus::Hub(status))
             }
             Node::Client(client) => {
                 let status = poll_client(&asked, client, &self.observer).await?;
-                Some(Status::Client(status))
+                Some(NodeStatus::Client(status))
             }
         }
     }
