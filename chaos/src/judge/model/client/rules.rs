@@ -19,7 +19,7 @@ pub struct Rules {
     pub claim_us: u64,
     /// How long it is kept once all hubs have handed out their shares.
     pub settled_claim_us: u64,
-    /// Beyond that: a round of forgetting, which takes a quarter of the shorter time, and the seconds in which it is kept.
+    /// Beyond that: claims are kept in whole seconds, rounded up, and the call ends before its SAE knows.
     pub claim_slack_us: u64,
     /// How long after its beginning a call may give a hub up at the earliest that has not said its last word: the pauses
     /// between five attempts are 50, 100, 200 and 400 ms long.
@@ -45,7 +45,7 @@ impl Rules {
             way_us: (4 * cluster.latency_ms.1 + 50) * 1000,
             claim_us: background_us + cluster.share_ttl_ms * 1000 + deadline_us,
             settled_claim_us,
-            claim_slack_us: settled_claim_us / 4 + 2_000_000,
+            claim_slack_us: 2_000_000,
             patience_us: if plan.has_narrow_links() {
                 0
             } else {
