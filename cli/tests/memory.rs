@@ -169,9 +169,15 @@ async fn wrong_shares(nodes: &Nodes) {
     }
     join_all((0..5).map(|_| establish(nodes))).await;
     nodes.is_last_lying.set(false);
-    let status = nodes.client_status(&"celia".parse().unwrap()).await.unwrap();
+    let status = nodes
+        .client_status(&"celia".parse().unwrap())
+        .await
+        .unwrap();
     let blame = &status.hubs[2].blame;
-    assert!(blame.get("wrong-share").is_some_and(|times| *times > 0), "{blame:?}");
+    assert!(
+        blame.get("wrong-share").is_some_and(|times| *times > 0),
+        "{blame:?}"
+    );
 }
 
 async fn a_caller_goes_away(nodes: &Nodes) {
