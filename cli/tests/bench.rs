@@ -129,13 +129,10 @@ fn where_all_operations_fail_nothing_is_measured() {
     let lab = Lab::new(TOPOLOGY);
     lab.ok(&["start"]);
     lab.ok(&["stop", "--hub", "hank", "--hub", "helen", "--hub", "hugo"]);
-    // It fails at the KME's deadline, long after the time is over.
+    // The first begins in time, whenever it fails.
     let options = ["--warm-up", "0", "--duration", "1", "--concurrency", "1"];
     let failed = lab.fails(1, &bench(&options));
-    assert!(
-        failed.contains("nothing was measured: all 1 operations failed"),
-        "{failed}"
-    );
+    assert!(failed.contains("nothing was measured: all "), "{failed}");
 }
 
 #[test]

@@ -24,10 +24,12 @@ use super::tally::Window;
 /// asked as fast as the processor can.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(10);
 
-/// Begins operations until the window closes. The future that is returned is ready when the last of them has ended. When it
-/// is dropped, they are aborted.
+/// Begins operations until the window closes. In the open loop the first is due at `begin`, however late that is noticed, so
+/// that how many are due in the window depends on nothing else. The future that is returned is ready when the last of them
+/// has ended. When it is dropped, they are aborted.
 pub(super) fn start(
     arrivals: Arrivals,
+    begin: Instant,
     worker: &Rc<Worker>,
     window: &Rc<Window>,
 ) -> impl Future<Output = ()> {
@@ -43,7 +45,7 @@ pub(super) fn start(
             per_second,
             in_flight_max,
         } => {
-            let schedule = Schedule::new(Instant::now(), per_second);
+            let schedule = Schedule::new(begin, per_second);
             running.spawn_local(open(
                 schedule,
                 in_flight_max,

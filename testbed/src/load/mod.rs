@@ -125,13 +125,11 @@ pub async fn run_until(
 ) -> Result<LoadReport, LoadError> {
     let routes = check::check(topology, load).await?;
     let mut stop = pin!(stop.fuse());
-    let window = Rc::new(tally::Window::new(
-        Instant::now() + load.warm_up,
-        load.duration,
-    ));
+    let begin = Instant::now();
+    let window = Rc::new(tally::Window::new(begin + load.warm_up, load.duration));
     let tally = Rc::new(tally::Tally::new(load, Rc::clone(&window)));
     let worker = Rc::new(operation::Worker::new(routes, load, Rc::clone(&tally)));
-    let arrivals = arrivals::start(load.arrivals, &worker, &window);
+    let arrivals = arrivals::start(load.arrivals, begin, &worker, &window);
 
     let early = timeout_at(window.from(), &mut stop).await.is_ok();
     if early {
