@@ -290,6 +290,23 @@ impl<'a> Watched<'a> {
                 most,
             });
         };
+        // A liar breaks off between the steps in which an honest hub counts.
+        if !self.seen.plan.lying_hubs().contains(&self.hub) {
+            let (served, refused) = self.model.counts();
+            for (did, said, counts) in [
+                ("served", &status.served, served),
+                ("refused", &status.refused, refused),
+            ] {
+                let kinds = said.keys().map(String::as_str);
+                let kinds: BTreeSet<&str> = kinds.chain(counts.keys().copied()).collect();
+                for kind in kinds {
+                    let said = said.get(kind).copied().unwrap_or(0);
+                    let said = usize::try_from(said).unwrap_or(usize::MAX);
+                    let number = counts.get(kind).copied().unwrap_or(0);
+                    counted(format!("{kind}, {did}"), said, number, number);
+                }
+            }
+        }
         let store = self.model.store();
         let mut held = (0, 0);
         for (client, saes) in self.model.clients() {

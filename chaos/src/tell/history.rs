@@ -10,8 +10,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::judge::Facts;
-use crate::plan::stream::stream;
 use crate::plan::Plan;
+use crate::plan::stream::stream;
 use crate::world::observer::record::{Call, CallKind, Outcome};
 
 /// The format. Another number when a field changes its meaning or goes.

@@ -53,6 +53,8 @@ pub fn write(plan: &Plan, about: &str, comments: &[String]) -> Result<String, To
     text += &lines("faults", faults);
     text += &lines("liars", liars);
     let cluster = toml::to_string(cluster).expect("a cluster is numbers and words");
+    // Its limits are a table of their own, where they are not the usual ones.
+    let cluster = cluster.replace("[limits]", "[schedule.cluster.limits]");
     text += &format!("\n[schedule.cluster]\n{cluster}");
     Ok(text)
 }

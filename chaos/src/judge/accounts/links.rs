@@ -7,6 +7,7 @@ use dske::protocol::limits::ATTEMPTS_MAX;
 use super::super::{Facts, Verdict};
 use super::{Seen, Span, compare, lives};
 use crate::judge::facts::deposit_results;
+use crate::world::observer::open::is_authentic;
 use crate::world::observer::record::{self, CallKind, Node, Provisioned};
 
 pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
@@ -120,7 +121,8 @@ fn late_shares(facts: &Facts<'_>, span: Span, client: usize) -> Seen {
         let record::Seen::Heard { to, response } = &message.what else {
             continue;
         };
-        if message.client == Some(client) {
+        // What belongs to another request, or was changed, is no answer.
+        if message.client == Some(client) && is_authentic(&facts.seen.blocks, to, response) {
             for result in deposit_results(to, response) {
                 let hubs = answered.entry(result.key_id).or_default();
                 hubs.entry(message.hub).or_insert(message.at_us);

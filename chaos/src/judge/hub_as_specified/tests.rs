@@ -73,6 +73,20 @@ fn a_hub_that_does_what_it_has_to_is_right() {
 }
 
 #[test]
+fn what_a_hub_counts_otherwise_is_seen() {
+    let (scene, _) = exchanged();
+    scene.poll(2, 2_500, |status| {
+        *status.served.get_mut("fetch").unwrap() += 1;
+    });
+    scene.judge(check).must_break("fetch, served");
+    let (scene, _) = exchanged();
+    scene.poll(2, 2_500, |status| {
+        status.refused.insert("bad-mac".to_owned(), 1);
+    });
+    scene.judge(check).must_break("bad-mac, refused");
+}
+
+#[test]
 fn another_outcome_is_seen() {
     let mut scene = Scene::new(|_| {});
     scene.establish(0, 1_000);

@@ -92,7 +92,12 @@ pub struct Hub {
     rules: Rules,
     peers: BTreeMap<NodeName, Peer>,
     store: Store,
+    served: Counts,
+    refused: Counts,
 }
+
+/// Kind → how often.
+pub type Counts = BTreeMap<&'static str, u64>;
 
 /// A registered client.
 struct Peer {
@@ -117,7 +122,19 @@ impl Hub {
             store: Store::new(&rules),
             peers: BTreeMap::new(),
             rules,
+            served: Counts::new(),
+            refused: Counts::new(),
         }
+    }
+
+    /// What the hub has carried out since its start, and what it has refused: each operation, and each message as a whole.
+    #[must_use]
+    pub fn counts(&self) -> (&Counts, &Counts) {
+        (&self.served, &self.refused)
+    }
+
+    fn count_refused(&mut self, refusal: Refusal) {
+        *self.refused.entry(refusal.code).or_default() += 1;
     }
 
     /// Whether a client may be registered.
@@ -168,7 +185,10 @@ impl Hub {
     ) -> (Answer, Option<NodeName>) {
         let authentic = match self.verify(blocks, request) {
             Ok(authentic) => authentic,
-            Err(refusal) => return (Answer::Unsigned(refusal), None),
+            Err(refusal) => {
+                self.count_refused(refusal);
+                return (Answer::Unsigned(refusal), None);
+            }
         };
         let client = authentic.client.clone();
         let left = self.peers.get(&client).map_or(0, |peer| peer.down.left());
@@ -186,6 +206,18 @@ impl Hub {
                 }
             }
         };
+        match &answer {
+            Answer::Unsigned(refusal) | Answer::Refused(refusal) => self.count_refused(*refusal),
+            Answer::Replies(replies) => {
+                let refused: Vec<Refusal> = replies
+                    .iter()
+                    .filter_map(|r| r.as_ref().err().copied())
+                    .collect();
+                refused
+                    .into_iter()
+                    .for_each(|refusal| self.count_refused(refusal));
+            }
+        }
         (answer, Some(client))
     }
 
@@ -287,6 +319,7 @@ impl Hub {
         let share_bytes = deposit.size + TAG_SECRET_BYTES;
         let mut shares = deposit.keys.iter().map(|key| key.share.0.len());
         shares.try_for_each(|share| within(share, share_bytes, share_bytes))?;
+        *self.served.entry("deposit").or_default() += 1;
         let keys = deposit.keys.iter().map(|key| {
             let held = Held {
                 slave_saes: deposit.slave_saes.clone(),
@@ -307,6 +340,7 @@ impl Hub {
     fn withdraw(&mut self, now_us: u64, client: &NodeName, withdrawal: &Withdrawal) -> Reply {
         self.serves(client, &withdrawal.master_sae)?;
         within(withdrawal.key_ids.len(), 1, KEYS_MAX)?;
+        *self.served.entry("withdraw").or_default() += 1;
         for key_id in &withdrawal.key_ids {
             let name = name(&withdrawal.master_sae, *key_id);
             self.store.withdraw(now_us, name);
@@ -357,6 +391,7 @@ impl Hub {
             keys: keys.collect(),
         };
         room.take(&reply)?;
+        *self.served.entry("fetch").or_default() += 1;
         // A request counts as a fetch only if every key is found.
         let is_found = |key: &FetchResult<Share>| matches!(key.answer, FetchAnswer::Found(_));
         if reply.keys.iter().all(is_found) {

@@ -17,7 +17,7 @@ use futures_util::future::{join, join_all};
 
 use crate::plan::Fault;
 use crate::world::clock::{now_us, sleep_until_ms};
-use crate::world::observer::record::{MetricsSeen, Node, NoteKind, NodeStatus};
+use crate::world::observer::record::{MetricsSeen, Node, NodeStatus, NoteKind};
 use crate::world::observer::{ClientWork, Observer, PoolsSeen};
 
 /// Between two polls, in milliseconds.
