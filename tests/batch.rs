@@ -10,7 +10,8 @@ use dske::crypto::key_tag::TAG_SECRET_BYTES;
 use dske::crypto::mac::{MAC_KEY_BYTES, MacKey};
 use dske::crypto::shamir::{ShareIndex, Sharing};
 use dske::protocol::batch::{
-    Operation, Reply, operations_of, read_client, read_operations, write_operations,
+    Encoding, Operation, Reply, operations_of, read_client, read_operations, replies_of,
+    write_operations,
 };
 use dske::protocol::channel::{
     ClientEnd, Malformed, OpenError, PoolOwner, Sent, batch_cost, seal_batch, sign,
@@ -573,6 +574,33 @@ fn an_answer_that_is_cut_or_has_too_few_entries_is_not_taken() {
         operations: 3,
     };
     assert_eq!(error, OpenError::AuthenticMalformed(malformed));
+}
+
+#[test]
+fn an_observer_reads_what_was_answered_unless_it_was_refused() {
+    let mut scene = scene(BLOCK_BYTES_MAX);
+    let deposit = scene.deposit(1, 32);
+    let (request, _) = scene.end.seal_deposit(&deposit).unwrap();
+    assert_eq!(Encoding::of(&request).content_type(), "application/json");
+    let response = scene.hub.handle(NOW, &request);
+    let replies = replies_of(&request, &response).unwrap();
+    assert!(
+        matches!(&replies[..], [Reply::Deposit(reply)] if reply.keys[0].outcome == DepositOutcome::Stored)
+    );
+    let refused = scene.hub.handle(NOW, &request);
+    assert!(replies_of(&request, &refused).is_none());
+    let withdrawal = Withdrawal {
+        client: client(),
+        master_sae: deposit.master_sae.clone(),
+        key_ids: vec![deposit.keys[0].key_id],
+    };
+    let (request, _) = scene.seal(vec![Operation::Withdraw(withdrawal)]);
+    let content_type = Encoding::of(&request).content_type();
+    assert_eq!(content_type, "application/vnd.dske.key-shares");
+    let response = scene.hub.handle(NOW, &request);
+    let replies = replies_of(&request, &response).unwrap();
+    assert!(matches!(replies[..], [Reply::Withdraw]));
+    assert_eq!(scene.hub.status(NOW).served["withdraw"], 1);
 }
 
 proptest! {

@@ -11,7 +11,7 @@ use dske::crypto::shamir::{ShareIndex, Sharing};
 use dske::protocol::channel::{ClientEnd, OpenError, PoolOwner};
 use dske::protocol::hub::{Hub, HubConfig, OobError, PsrdRequest, RegistrationRequest};
 use dske::protocol::initiator::{
-    Deposits, EstablishRequest, EstablishedKey, Initiator, Patience, Progress,
+    Deposits, EstablishRequest, EstablishedKey, Initiator, KeySource, Patience, Progress,
 };
 use dske::protocol::limits::{BLOCKS_MAX, NodeLimits, SUBSETS_MAX};
 use dske::protocol::message::{
@@ -496,6 +496,65 @@ fn an_initiator_is_done_with_k_after_grace_and_fails_when_k_cannot_be_reached() 
         said.contains("hub 2: is on fire") && said.contains("hub 4: no answer in time"),
         "{said}"
     );
+}
+
+#[test]
+fn a_hub_counts_what_it_serves_and_erases_what_is_over() {
+    let mut cluster = cluster();
+    let key_ids = ids(&cluster.establish(1));
+    let second = ShareIndex::new(2).unwrap();
+    let reply = cluster.fetch("b", first(), &key_ids).unwrap();
+    assert!(matches!(reply.keys[0].answer, FetchAnswer::Found(_)));
+    let held = |cluster: &Cluster, x| cluster.hubs[&x].status(NOW).shares_held;
+    let served = cluster.hubs[&first()].status(NOW).served;
+    let once = |what: &str| (what.to_owned(), 1);
+    assert_eq!(served, BTreeMap::from([once("deposit"), once("fetch")]));
+    assert_eq!((held(&cluster, first()), held(&cluster, second)), (1, 1));
+    // It was handed out at one hub only: there the linger time counts, at the other the time to live.
+    for (at, left) in [(5 * NOW, (0, 1)), (62 * NOW, (0, 0))] {
+        cluster.hubs.values_mut().for_each(|hub| hub.expire(at));
+        assert_eq!((held(&cluster, first()), held(&cluster, second)), left);
+    }
+}
+
+#[test]
+fn an_initiator_does_not_wait_for_late_hubs_and_takes_back_what_hubs_may_hold() {
+    let (mut machine, deposits) = begin(1);
+    let key_ids = key_ids(&deposits);
+    let reply = |outcome| DepositReply {
+        keys: vec![DepositResult {
+            key_id: key_ids[0],
+            outcome,
+        }],
+    };
+    let hubs: Vec<ShareIndex> = sharing().indices().collect();
+    machine.do_not_wait_for(BTreeSet::from([hubs[4]]));
+    for x in &hubs[..3] {
+        machine.on_reply(NOW, *x, &reply(DepositOutcome::Stored));
+    }
+    assert!(matches!(machine.progress(NOW), Progress::WaitUntil(_)));
+    assert_eq!(machine.waited_in_vain(), [hubs[3]]);
+    machine.on_reply(NOW, hubs[3], &reply(DepositOutcome::Full));
+    assert!(machine.waited_in_vain().is_empty());
+    let Progress::Done(keys) = machine.progress(NOW) else {
+        panic!("only a late hub is missing")
+    };
+    let shown = format!("{:?}", keys[0]);
+    assert_eq!(shown, format!("EstablishedKey({}, <redacted>)", key_ids[0]));
+    let (withdrawn, may_hold) = machine.to_withdraw();
+    assert_eq!(withdrawn, key_ids);
+    assert_eq!(may_hold, [hubs[0], hubs[1], hubs[2], hubs[4]]);
+}
+
+#[test]
+fn a_source_of_keys_has_one_name() {
+    for (source, name) in [
+        (KeySource::Generator, "generator"),
+        (KeySource::Psrd, "psrd"),
+    ] {
+        assert_eq!(source.as_str(), name);
+        assert_eq!(serde_json::to_value(source).unwrap(), name);
+    }
 }
 
 /// What a hub has to be blamed for, and a change of an authentic answer that deserves it.

@@ -22,6 +22,7 @@ const ROOMS: [&str; 11] = [
     "summary",
     "coverage",
     "summarize",
+    "lines",
     "explore",
     "tell",
     "cli",
