@@ -264,7 +264,8 @@ fn a_history_that_was_doctored_is_seen_by_both() {
 
 #[test]
 fn the_script_sees_histories_that_no_run_can_have_made() {
-    let changes: [(&str, fn(&mut Lines)); 5] = [
+    type Change = fn(&mut Lines);
+    let changes: [(&str, Change); 5] = [
         ("3: order: is earlier", |lines| lines[1]["at_us"] = 5.into()),
         ("3: order: no such call", |lines| {
             lines[1]["process"] = "celia".into()

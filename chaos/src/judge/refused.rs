@@ -153,7 +153,7 @@ impl<'a> Asked<'a> {
         let calls = self.for_keys.get(&body.master_sae);
         calls.into_iter().flatten().any(|call| {
             let planned = self.planned.get(&call.id);
-            let has_size = |planned: &&PlannedCall| planned.bits as usize == body.size as usize * 8;
+            let has_size = |planned: &&PlannedCall| planned.bits as usize == body.size * 8;
             call.client == client
                 && (call.from_us..=call.until_us).contains(&at_us)
                 && usize::from(call.number) == body.keys.len()

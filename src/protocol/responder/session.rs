@@ -72,7 +72,7 @@ enum State {
     /// No key fits yet.
     Collecting,
     /// One key fits.
-    Solved(Solved),
+    Solved(Box<Solved>),
     /// Two keys fit: none is delivered any more.
     Ambiguous,
 }
@@ -289,12 +289,12 @@ impl Session {
             common.events.push(Event::Corrected(polynomial.method));
         }
         common.suspects.extend(&polynomial.off);
-        self.state = State::Solved(Solved {
+        self.state = State::Solved(Box::new(Solved {
             public,
             polynomial,
             looked_at: 0,
             among_off: Search::new(self.sharing.threshold()),
-        });
+        }));
         for group in self.groups.iter() {
             for share in &group.shares {
                 self.blame_group(share.x, &group.public, common);
@@ -373,7 +373,7 @@ impl Session {
             polynomial,
             among_off,
             ..
-        } = solved;
+        } = &mut **solved;
         let first = &polynomial.secret;
         let fits = |of: &PublicParts, secret: &[u8]| {
             of.tag.fits(secret) && !bool::from(secret.ct_eq(first))
