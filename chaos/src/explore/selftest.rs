@@ -195,8 +195,32 @@ pub fn expected(canary: Canary) -> &'static [Invariant] {
     }
 }
 
+/// The campaign that is tried first, with all its seeds, where it takes many runs to reach what a canary breaks. This saves time,
+/// and claims nothing: all campaigns follow.
+fn likeliest(canary: Canary) -> Option<&'static str> {
+    Some(match canary {
+        Canary::MacNotVerified
+        | Canary::FailedMacConsumes
+        | Canary::FailuresUncounted
+        | Canary::GapsKept
+        | Canary::CallsUnbounded => "tight",
+        Canary::ReceiptNotMarked
+        | Canary::AnyoneMaySpeak
+        | Canary::ConflictOverwrites
+        | Canary::KeyIdAlone
+        | Canary::OverlapFirstByte
+        | Canary::QueryUnsigned => "collusion",
+        Canary::NoNewRegistration => "swapped",
+        Canary::TimeoutIsStored | Canary::AnswerIsStored => "byzantine-majority",
+        Canary::BlameUncertain => "byzantine-framing",
+        Canary::SecondKeyIgnored => "byzantine-rivals",
+        Canary::ClaimsForgotten | Canary::StartTrusted | Canary::RepeatToAnyone => "repeats",
+        _ => return None,
+    })
+}
+
 /// The campaigns that have to hold, in the order in which they are tried: each with its first seed, then each with its
-/// second, and so on.
+/// second, and so on. The [`likeliest`] one comes before them.
 ///
 /// # Errors
 /// If a campaign cannot be used.
@@ -216,7 +240,13 @@ pub fn hunt(
 ) -> (Canaried, Option<RunViolation>) {
     let started = tokio::time::Instant::now();
     let expected = expected(canary);
+    let likeliest = likeliest(canary);
+    let first = campaigns
+        .iter()
+        .filter(|campaign| likeliest == Some(&campaign.name))
+        .flat_map(|campaign| (1..=campaign.seeds).map(move |seed| (campaign, seed)));
     let each = (1..).flat_map(|seed| campaigns.iter().map(move |campaign| (campaign, seed)));
+    let each = first.chain(each);
     let mut runs = 0;
     let mut caught = None;
     for (campaign, seed) in each.take(usize::try_from(runs_max).unwrap_or(usize::MAX)) {
