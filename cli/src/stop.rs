@@ -18,8 +18,7 @@ use super::turn::take_turn;
 /// How long a node may take to end after it was told to: it finishes the requests that it has begun to serve.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
-/// How long the system may take to end a process that was killed: on a machine that has other things to do it takes its
-/// time, and nobody waits longer than it takes.
+/// How long the system may take to end a process that was killed. A busy machine takes its time. The wait ends with the process.
 const KILL_WITHIN: Duration = Duration::from_secs(30);
 
 /// Between two looks at the nodes.

@@ -70,7 +70,7 @@ pub(super) enum Unclaimable {
     Full,
 }
 
-/// Remembers each claim for as long as it lives. It takes memory longer, by no more than a quarter of [`ClaimTimes::repeats`].
+/// Remembers each claim for as long as it lives. What is over takes memory for up to a quarter of [`ClaimTimes::repeats`] more.
 pub(super) struct HandedOut {
     times: ClaimTimes,
     hasher: RandomState,
@@ -119,8 +119,7 @@ impl HandedOut {
                 }
                 // The sweep has not come by yet. When it does depends on the secret of the hashes, and must not show.
                 let (claim, _) = found.remove();
-                self.accounts.give_back(claim.account as usize, 1);
-                self.held -= 1;
+                self.let_go(&claim);
             }
         }
         if !self.accounts.take(account, hashes.len()) {
@@ -163,10 +162,15 @@ impl HandedOut {
         for hash in self.hashes(query) {
             if let Ok(found) = shard(&mut self.shards, hash).find_entry(hash, is(hash)) {
                 let (claim, _) = found.remove();
-                self.accounts.give_back(claim.account as usize, 1);
-                self.held -= 1;
+                self.let_go(&claim);
             }
         }
+    }
+
+    /// A claim is no longer remembered.
+    fn let_go(&mut self, claim: &Claim) {
+        self.accounts.give_back(claim.account as usize, 1);
+        self.held -= 1;
     }
 
     /// Forgets claims whose time is over, in as many shards as it takes to get round four times while a claim lives.

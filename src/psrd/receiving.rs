@@ -360,16 +360,15 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
 
+    /// A pool tolerates so many wrong MACs on a block.
     fn failures(mac_failures_max: u64) -> PoolLimits {
         PoolLimits {
             mac_failures_max,
             ..PoolLimits::default()
         }
     }
-    use crate::psrd::remembered::REMEMBERED_MAX;
-    use crate::psrd::used::SPANS_MAX;
-    use crate::psrd::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
 
     const ALL: usize = usize::MAX;
 

@@ -24,12 +24,9 @@ impl Distributions {
             let mut saes: Vec<usize> = (0..plan.saes()).collect();
             saes.shuffle(rng);
             let percent = |chance: u32, rng: &mut ChaCha12Rng| rng.random_range(0..100) < chance;
+            let at_ms = slot_ms + rng.random_range(0..every_ms);
+            let bits = workload.bits[rng.random_range(0..workload.bits.len())];
             PlannedCall {
-                at_ms: slot_ms + rng.random_range(0..every_ms),
-                id,
-                master: saes[0],
-                slave: saes[1],
-                bits: workload.bits[rng.random_range(0..workload.bits.len())],
                 number: workload.number.draw(rng) as u16,
                 fetch_after_ms: workload.fetch_after_ms.draw(rng),
                 intruder: saes
@@ -37,13 +34,7 @@ impl Distributions {
                     .copied()
                     .filter(|_| percent(workload.intruder_percent, rng)),
                 fetch_twice: percent(workload.fetch_twice_percent, rng),
-                again_after_ms: 0,
-                together: 1,
-                also: None,
-                also_after_ms: 0,
-                tries: 1,
-                status: false,
-                mistake: None,
+                ..PlannedCall::plain(id, at_ms, (saes[0], saes[1]), bits)
             }
         });
         calls

@@ -25,8 +25,7 @@ impl LinesArgs {
     /// Judges the lines, and prints those that nobody gave a reason for. Returns whether there are none.
     pub(super) fn run(&self) -> Result<bool, CliError> {
         check_writable(&self.out)?;
-        let root = Path::new(".").canonicalize().unwrap_or_default();
-        let lines = judge(&self.lcov, &root)?;
+        let lines = judge(&self.lcov, Path::new("."))?;
         for (room, part) in &lines.rooms {
             let share = percent(part.reached, part.lines);
             println!("{room:12} {:>6} {share:>8}", part.lines);

@@ -46,9 +46,10 @@ pub(super) fn replay(name: &str, seed: Option<u64>, show: &Show) -> Result<bool,
     let histories = Histories::below(show.histories.as_deref())?;
     panics::capture();
     let plan = campaign.plan(seed);
-    let look = |facts: &Facts<'_>| history(facts, breaks(&campaign));
+    let is_asked = show.histories.is_some();
+    let look = |facts: &Facts<'_>| is_asked.then(|| history(facts, breaks(&campaign)));
     let (outcome, trace, history) = told_and(&plan, look);
-    if let Some(history) = history {
+    if let Some(history) = history.flatten() {
         histories.write(&plan, &history);
     }
     histories.written()?;

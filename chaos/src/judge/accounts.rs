@@ -136,15 +136,13 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     verdict
 }
 
-/// Compares a count with what was seen.
-fn compare(verdict: &mut Verdict, span: Span, node: Node, what: &str, counted: u64, seen: Seen) {
+/// Compares a count that was told at some moment with what was seen.
+fn compare(verdict: &mut Verdict, at_us: u64, node: Node, what: &str, counted: u64, seen: Seen) {
     let agrees = (seen.least..=seen.most).contains(&counted);
-    verdict.expect(agrees, span.answered_us, || {
-        let what = what.to_owned();
-        let node = Counting(node);
+    verdict.expect(agrees, at_us, || {
         Miscount {
-            node,
-            what,
+            node: Counting(node),
+            what: what.to_owned(),
             counted,
             seen,
         }

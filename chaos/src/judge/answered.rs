@@ -17,8 +17,7 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
     for call in &facts.seen.calls {
         // What an SAE has asked a KME that goes down is lost, and so is a connection that it still holds to one that
         // went down shortly before.
-        let from_ms = (call.from_us / 1000).saturating_sub(facts.settle_ms());
-        if plan.is_client_down(call.client, from_ms, call.until_us / 1000 + 1) {
+        if facts.client_was_down(call) {
             continue;
         }
         let took_us = call.until_us - call.from_us;

@@ -92,22 +92,17 @@ pub fn covered(facts: &Facts<'_>) -> BTreeMap<String, u64> {
 /// Whether keys are owed to a call, unless there is an excuse.
 #[must_use]
 pub fn is_owed(call: &Call) -> bool {
-    matches!(
-        call.kind,
-        CallKind::Master | CallKind::Slave | CallKind::SlaveRetry
-    )
+    call.kind == CallKind::Master || call.kind.is_due()
 }
 
 /// Why a call may fail, if there is a reason.
 #[must_use]
 pub fn excuse(facts: &Facts<'_>, call: &Call) -> Option<Excuse> {
     let plan = &facts.seen.plan;
-    let (from_ms, until_ms) = (call.from_us / 1000, call.until_us / 1000 + 1);
-    let settled_ms = from_ms.saturating_sub(facts.settle_ms());
-    if from_ms < START_MS {
+    if call.from_us / 1000 < START_MS {
         return Some(Excuse::Starting);
     }
-    if plan.is_client_down(call.client, settled_ms, until_ms) {
+    if facts.client_was_down(call) {
         return Some(Excuse::ClientDown);
     }
     if call.kind == CallKind::Master && is_beyond_guarantee(plan, call) {
@@ -137,9 +132,9 @@ fn too_few_hubs(facts: &Facts<'_>, call: &Call) -> Option<Excuse> {
     let settled_ms = from_ms.saturating_sub(facts.settle_ms());
     let needed = hubs_needed(facts, call);
     let mut hubs: Vec<usize> = (0..usize::from(plan.cluster.hubs)).collect();
-    let fetched = match call.kind {
-        CallKind::Slave | CallKind::SlaveRetry => call.key_ids.clone(),
-        _ => Vec::new(),
+    let fetched = match call.kind.is_due() {
+        true => call.key_ids.clone(),
+        false => Vec::new(),
     };
     let conditions: [(Excuse, &dyn Fn(usize) -> bool); 6] = [
         (Excuse::OutOfReach, &|hub| {
@@ -202,9 +197,9 @@ fn hubs_needed(facts: &Facts<'_>, call: &Call) -> usize {
     let starts = facts.seen.client_starts.iter();
     let mut starts = starts.filter(|((client, _), _)| *client == call.client);
     let is_unsure = starts.any(|(_, &at_us)| (at_us..at_us + unsure_us).contains(&call.from_us));
-    match call.kind {
-        CallKind::Slave | CallKind::SlaveRetry if is_unsure => threshold.max(hubs - threshold + 1),
-        _ => threshold,
+    match call.kind.is_due() && is_unsure {
+        true => threshold.max(hubs - threshold + 1),
+        false => threshold,
     }
 }
 
@@ -249,7 +244,7 @@ fn holds(facts: &Facts<'_>, hub: usize, key_id: KeyId, call: &Call) -> bool {
 /// Whether a hub had handed the share out to the SAE before a call, and need not do so again until the end of the call: the linger
 /// time is over, or the client has started again meanwhile.
 fn is_spent(facts: &Facts<'_>, hub: usize, key_id: KeyId, call: &Call) -> bool {
-    let handed_out = facts.handed_out.get(&(key_id, call.sae.clone()));
+    let handed_out = facts.handed_out().get(&(key_id, call.sae.clone()));
     let first = handed_out.and_then(|hubs| hubs.get(&hub)).copied();
     let first = first.filter(|&at_us| at_us < call.until_us);
     // The linger time is as long as the deadline, as `plan::topology` sets it.

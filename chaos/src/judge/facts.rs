@@ -1,5 +1,6 @@
 //! What several checks need to know, worked out once from what was seen.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use dske::crypto::key_tag::{KeyTag, TAG_SECRET_BYTES};
@@ -12,6 +13,9 @@ use dske::protocol::{KeyId, KeyName, Refusal, Request, Response, SaeId};
 use crate::world::observer::Observation;
 use crate::world::observer::open;
 use crate::world::observer::record::{Call, CallKind, Seen};
+
+/// Key and slave → hub → when the hub first handed its share out to the slave, for a fetch of which it had found all keys.
+pub type HandedOut = BTreeMap<(KeyId, SaeId), BTreeMap<usize, u64>>;
 
 /// What was seen, with conclusions.
 pub struct Facts<'a> {
@@ -29,8 +33,7 @@ pub struct Facts<'a> {
     pub tags: BTreeMap<KeyId, KeyTag>,
     /// Key → hub → when the hub first said that it holds a share.
     pub accepted: BTreeMap<KeyId, BTreeMap<usize, u64>>,
-    /// Key and slave → hub → when the hub first handed its share out to the slave, for a fetch of which it had found all keys.
-    pub handed_out: BTreeMap<(KeyId, SaeId), BTreeMap<usize, u64>>,
+    handed_out: OnceCell<HandedOut>,
 }
 
 /// A deposit where it left its client.
@@ -67,7 +70,7 @@ impl<'a> Facts<'a> {
             slaves: BTreeMap::new(),
             tags: BTreeMap::new(),
             accepted: accepted(seen),
-            handed_out: handed_out(seen),
+            handed_out: OnceCell::new(),
             seen,
         };
         facts.add_drawn();
@@ -151,6 +154,20 @@ impl<'a> Facts<'a> {
             .find(|master| master.id == call.id)
     }
 
+    /// When hubs handed shares out. Worked out for the first call that fails and has to be excused: most runs have none.
+    #[must_use]
+    pub fn handed_out(&self) -> &HandedOut {
+        self.handed_out.get_or_init(|| handed_out(self.seen))
+    }
+
+    /// Whether the client of a call was down while it ran, or so shortly before that the call may have lost its connection.
+    #[must_use]
+    pub fn client_was_down(&self, call: &Call) -> bool {
+        let from_ms = (call.from_us / 1000).saturating_sub(self.settle_ms());
+        let plan = &self.seen.plan;
+        plan.is_client_down(call.client, from_ms, call.until_us / 1000 + 1)
+    }
+
     /// How long before a call the network and the nodes have to be undisturbed, in milliseconds: a request that was
     /// lost has to time out first, and the next attempt may meet another one.
     #[must_use]
@@ -221,8 +238,8 @@ fn accepted(seen: &Observation) -> BTreeMap<KeyId, BTreeMap<usize, u64>> {
     accepted
 }
 
-fn handed_out(seen: &Observation) -> BTreeMap<(KeyId, SaeId), BTreeMap<usize, u64>> {
-    let mut handed_out: BTreeMap<_, BTreeMap<usize, u64>> = BTreeMap::new();
+fn handed_out(seen: &Observation) -> HandedOut {
+    let mut handed_out = HandedOut::new();
     for message in &seen.messages {
         let Seen::Said { to, response } = &message.what else {
             continue;
@@ -234,9 +251,8 @@ fn handed_out(seen: &Observation) -> BTreeMap<(KeyId, SaeId), BTreeMap<usize, u6
             };
             if reply.is_complete() {
                 for key_id in query.key_ids {
-                    let hubs: &mut BTreeMap<usize, u64> = handed_out
-                        .entry((key_id, query.slave_sae.clone()))
-                        .or_default();
+                    let hubs = handed_out.entry((key_id, query.slave_sae.clone()));
+                    let hubs = hubs.or_default();
                     hubs.entry(message.hub).or_insert(message.at_us);
                 }
             }

@@ -40,9 +40,7 @@ fn refused(
     (status, words): (u16, &'static str),
     verdict: &mut Verdict,
 ) {
-    let plan = &facts.seen.plan;
-    let from_ms = (call.from_us / 1000).saturating_sub(facts.settle_ms());
-    if plan.is_client_down(call.client, from_ms, call.until_us / 1000 + 1) {
+    if facts.client_was_down(call) {
         return;
     }
     let is_right = match &call.outcome {
@@ -58,7 +56,7 @@ fn refused(
         end: call.outcome.line(),
     });
     let (within_ms, after_ms) = (
-        4 * plan.cluster.latency_ms.1 + MARGIN_MS,
+        4 * facts.seen.plan.cluster.latency_ms.1 + MARGIN_MS,
         (call.until_us - call.from_us) / 1000,
     );
     verdict.expect(after_ms <= within_ms, call.until_us, || {

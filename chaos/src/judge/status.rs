@@ -43,14 +43,13 @@ pub fn check(facts: &Facts<'_>) -> Verdict {
                 count(facts, &promises, &pools, call, status, &mut verdict);
             }
             other => {
-                let plan = &facts.seen.plan;
-                let from_ms = (call.from_us / 1000).saturating_sub(facts.settle_ms());
-                let is_down = plan.is_client_down(call.client, from_ms, call.until_us / 1000 + 1);
-                verdict.expect(is_down, call.until_us, || Violation::NoStatus {
-                    call: call.id,
-                    client: call.client,
-                    sae: call.sae.clone(),
-                    end: other.line(),
+                verdict.expect(facts.client_was_down(call), call.until_us, || {
+                    Violation::NoStatus {
+                        call: call.id,
+                        client: call.client,
+                        sae: call.sae.clone(),
+                        end: other.line(),
+                    }
                 });
             }
         }

@@ -115,6 +115,9 @@ impl Lines {
 /// If a file cannot be read, or the LCOV file is about something else.
 pub fn judge(lcov: &Path, root: &Path) -> Result<Lines, LinesError> {
     let sources = root.join("src");
+    let sources = sources
+        .canonicalize()
+        .map_err(|why| LinesError::Unreadable { path: sources, why })?;
     let counted = lcov::read(&read(lcov)?);
     let reasons = Reasons::parse(&read(&root.join(reasons::FILE))?)?;
     let mut lines = Lines::default();

@@ -138,8 +138,7 @@ fn established(facts: &Facts<'_>) -> u64 {
 /// Keys that reached all of their slaves, of whom a group has several.
 fn arrived(facts: &Facts<'_>) -> u64 {
     let mut slaves: BTreeMap<u32, u64> = BTreeMap::new();
-    let tries = [CallKind::Slave, CallKind::SlaveRetry];
-    for call in tries.into_iter().flat_map(|kind| facts.calls(kind)) {
+    for call in facts.seen.calls.iter().filter(|call| call.kind.is_due()) {
         let keys = call.outcome.keys().map_or(0, <[_]>::len);
         *slaves.entry(call.id).or_default() += keys as u64;
     }

@@ -96,7 +96,7 @@ pub(super) fn of(facts: &Facts<'_>, violations: &[RunViolation]) -> Timeline {
     }));
     for call in &seen.calls {
         let (kind, label) = match (&call.outcome, call.kind) {
-            (Outcome::Keys(keys), CallKind::Slave | CallKind::SlaveRetry) => {
+            (Outcome::Keys(keys), kind) if kind.is_due() => {
                 (MarkKind::Delivered, format!("{} keys", keys.len()))
             }
             (Outcome::Refused(..) | Outcome::Unknown(_), CallKind::Master | CallKind::Slave) => {

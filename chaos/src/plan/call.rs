@@ -69,6 +69,29 @@ fn is_once(times: &u16) -> bool {
 }
 
 impl PlannedCall {
+    /// The plain exchange: one key, which the slave fetches at once, and nothing beside.
+    #[must_use]
+    pub fn plain(id: u32, at_ms: u64, (master, slave): (usize, usize), bits: u32) -> Self {
+        Self {
+            id,
+            at_ms,
+            master,
+            slave,
+            bits,
+            number: 1,
+            fetch_after_ms: 0,
+            intruder: None,
+            fetch_twice: false,
+            again_after_ms: 0,
+            together: 1,
+            also: None,
+            also_after_ms: 0,
+            tries: 1,
+            status: false,
+            mistake: None,
+        }
+    }
+
     /// The keys of all calls by the master.
     #[must_use]
     pub fn keys(&self) -> u64 {

@@ -99,9 +99,9 @@ mod tests {
         (0..few).fold(1, |ways, i| ways * (many - i) / (i + 1))
     }
 
-    /// Why only a campaign with a small budget expects `mark:error-correction`. Answers come one by one, and each is tried at once. With w wrong
-    /// ones, K + w answers suffice for the search over all C(K + w, w) subsets, and K + 2w for error correction: where
-    /// the search may try all subsets, it has found the key w answers earlier.
+    /// Why only a campaign with a small budget expects `mark:error-correction`. Answers come one by one, and each is tried
+    /// at once. With w wrong ones, K + w answers suffice for the search over all C(K + w, w) subsets, and K + 2w for error
+    /// correction: where the search may try all subsets, it has found the key w answers earlier.
     #[test]
     fn error_correction_never_has_its_turn_in_clusters_of_this_size() {
         let within_budget = |hubs: u64| {

@@ -1,5 +1,6 @@
 //! Writes a plan as a schedule, for people to read and change: a line for each call, fault and liar.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use serde::Serialize;
@@ -52,10 +53,10 @@ pub fn write(plan: &Plan, about: &str, comments: &[String]) -> Result<String, To
     text += &lines("calls", calls);
     text += &lines("faults", faults);
     text += &lines("liars", liars);
-    let cluster = toml::to_string(cluster).expect("a cluster is numbers and words");
-    // Its limits are a table of their own, where they are not the usual ones.
-    let cluster = cluster.replace("[limits]", "[schedule.cluster.limits]");
-    text += &format!("\n[schedule.cluster]\n{cluster}");
+    // Below the tables in which it is, since it may hold a table itself.
+    let tables = BTreeMap::from([("schedule", BTreeMap::from([("cluster", cluster)]))]);
+    let cluster = toml::to_string(&tables).expect("a cluster is numbers and words");
+    text += &format!("\n{cluster}");
     Ok(text)
 }
 

@@ -82,25 +82,11 @@ pub(super) fn shuffled_hubs(plan: &Plan) -> Vec<usize> {
 pub(super) fn ask(plan: &mut Plan, keys: usize, from_ms: u64, every_ms: u64) {
     let times = (0..keys as u64).map(|i| from_ms + i * every_ms);
     let first = plan.calls.len() as u32;
-    plan.calls
-        .extend(times.zip(first..).map(|(at_ms, id)| PlannedCall {
-            id,
-            at_ms,
-            master: MASTER,
-            slave: SLAVE,
-            bits: BITS,
-            number: 1,
-            fetch_after_ms: 0,
-            intruder: None,
-            fetch_twice: false,
-            again_after_ms: 0,
-            together: 1,
-            also: None,
-            also_after_ms: 0,
-            tries: 1,
-            status: false,
-            mistake: None,
-        }));
+    plan.calls.extend(
+        times
+            .zip(first..)
+            .map(|(at_ms, id)| PlannedCall::plain(id, at_ms, (MASTER, SLAVE), BITS)),
+    );
 }
 
 /// Sets the end: faults and lies last until all calls are over, and the run until all shares have expired.

@@ -44,7 +44,14 @@ pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
                 tally.fetch_failures,
             ),
         ] {
-            compare(verdict, span, Node::Client(client), what, counted, seen);
+            compare(
+                verdict,
+                span.answered_us,
+                Node::Client(client),
+                what,
+                counted,
+                seen,
+            );
         }
     }
 }

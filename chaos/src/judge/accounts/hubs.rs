@@ -68,7 +68,14 @@ fn compare_all(
             let counted = counted.get(kind).copied().unwrap_or_default();
             let seen = seen.get(kind).copied().unwrap_or_default();
             let what = format!("{what} as {kind}");
-            compare(verdict, span, Node::Hub(hub), &what, counted, seen);
+            compare(
+                verdict,
+                span.answered_us,
+                Node::Hub(hub),
+                &what,
+                counted,
+                seen,
+            );
         }
     }
 }

@@ -34,14 +34,21 @@ pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
                 ),
             ] {
                 let what = format!("{what} at hub {hub}");
-                compare(verdict, span, Node::Client(client), &what, counted, seen);
+                compare(
+                    verdict,
+                    span.answered_us,
+                    Node::Client(client),
+                    &what,
+                    counted,
+                    seen,
+                );
             }
         }
         let counted = status.counters.late_shares;
         let seen = late_shares(facts, span, client);
         compare(
             verdict,
-            span,
+            span.answered_us,
             Node::Client(client),
             "late shares",
             counted,

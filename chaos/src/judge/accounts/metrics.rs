@@ -9,7 +9,7 @@ use dske::node::client::{ClientStatus, HubPeerStatus};
 use dske::protocol::hub::{Holding, HubStatus};
 
 use super::super::{Facts, Verdict};
-use super::{Counting, Miscount, Seen};
+use super::{Counting, Seen, compare};
 use crate::world::observer::record::{MetricsSeen, Node, NodeStatus};
 
 /// Metrics that are not those of the status.
@@ -47,12 +47,12 @@ pub(super) fn check(facts: &Facts<'_>, verdict: &mut Verdict) {
         let uptime = |numbers: &Numbers| numbers.get(UPTIME).map(|number| number.value);
         // Otherwise the node has started anew in between.
         if uptime(&least) <= uptime(&most) {
-            compare(seen, &least, &most, verdict);
+            compare_all(seen, &least, &most, verdict);
         }
     }
 }
 
-fn compare(seen: &MetricsSeen, least: &Numbers, most: &Numbers, verdict: &mut Verdict) {
+fn compare_all(seen: &MetricsSeen, least: &Numbers, most: &Numbers, verdict: &mut Verdict) {
     let (node, prefix) = match seen.before {
         NodeStatus::Client(_) => (Node::Client(seen.node), "dske_client_"),
         NodeStatus::Hub(_) => (Node::Hub(seen.node), "dske_hub_"),
@@ -100,17 +100,8 @@ fn compare(seen: &MetricsSeen, least: &Numbers, most: &Numbers, verdict: &mut Ve
             UPTIME => (value * 1000.0).round(),
             _ => value,
         } as u64;
-        let agrees = (range.least..=range.most).contains(&counted);
-        verdict.expect(agrees, seen.at_us, || {
-            let (what, seen) = (format!("as {prefix}{metric}"), range);
-            Miscount {
-                node,
-                what,
-                counted,
-                seen,
-            }
-            .into()
-        });
+        let what = format!("as {prefix}{metric}");
+        compare(verdict, seen.at_us, node.0, &what, counted, range);
     }
 }
 

@@ -163,13 +163,10 @@ impl CallKind {
         }
     }
 
-    /// The status that its client has to answer at once, and words that the answer holds.
+    /// Whether a slave asks for its keys as it may: for the first time, or again where it could not have them.
     #[must_use]
-    pub fn refusal(self) -> Option<(u16, &'static str)> {
-        match self {
-            Self::Mistaken(mistake) => mistake.refusal(),
-            _ => None,
-        }
+    pub fn is_due(self) -> bool {
+        matches!(self, Self::Slave | Self::SlaveRetry)
     }
 }
 

@@ -81,9 +81,7 @@ impl ChaosHooks {
         let rng = stream(&plan.campaign, plan.seed, &part);
         Rc::new(Lossy::new(inner, observer, client, hub, rng))
     }
-}
 
-impl ChaosHooks {
     fn with_swaps(&self, client: usize, hub: usize, inner: Rc<dyn Transport>) -> Rc<dyn Transport> {
         let swaps = self.observer.seen().plan.faults.iter().any(|planned| {
             matches!(planned.fault, Fault::SwapAnswers { client: c, hub: h } if (c, h) == (client, hub))

@@ -114,27 +114,23 @@ impl Nodes {
         }
     }
 
-    /// Asks a node for its status, its metrics, and its status again.
+    /// Records the metrics of a node at a moment.
     async fn metrics(&self, at_ms: u64, node: Node) {
         sleep_until_ms(at_ms).await;
-        let Some(before) = self.poll(node).await else {
-            return;
-        };
-        let Some(text) = self.text(node).await else {
-            return;
-        };
-        let Some(after) = self.poll(node).await else {
-            return;
-        };
-        let (Node::Hub(node) | Node::Client(node)) = node;
-        let at_us = now_us();
-        self.observer.see().metrics.push(MetricsSeen {
-            at_us,
-            node,
-            before,
-            text,
-            after,
-        });
+        let seen = self.ask_for_metrics(node).await;
+        self.observer.see().metrics.extend(seen);
+    }
+
+    /// Asks a node for its status, its metrics, and its status again.
+    async fn ask_for_metrics(&self, node: Node) -> Option<MetricsSeen> {
+        let (Node::Hub(index) | Node::Client(index)) = node;
+        Some(MetricsSeen {
+            node: index,
+            before: self.poll(node).await?,
+            text: self.text(node).await?,
+            after: self.poll(node).await?,
+            at_us: now_us(),
+        })
     }
 
     /// What a node answers to those who collect metrics. It holds real times, and is in no trace.

@@ -1,6 +1,7 @@
 //! How much a client lets its SAEs have under way. `docs/protocol.md` §9.
 
 use super::end::End;
+use super::rules::Rules;
 use crate::judge::Facts;
 use crate::plan::{PlannedCall, share_bytes};
 use crate::world::observer::record::Call;
@@ -47,8 +48,7 @@ pub fn may_fill_links(facts: &Facts<'_>, call: &Call) -> bool {
 pub fn must_be_busy(facts: &Facts<'_>, call: &Call) -> bool {
     let plan = &facts.seen.plan;
     let limits = plan.cluster.limits;
-    // More than a way there, and one back.
-    let way_us = (4 * plan.cluster.latency_ms.1 + 50) * 1000;
+    let way_us = Rules::of(plan).way_us;
     let under_way = facts.seen.calls.iter().filter(|other| {
         other.client == call.client
             && other.from_us + way_us <= call.from_us

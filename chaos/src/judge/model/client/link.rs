@@ -246,27 +246,18 @@ impl Link {
             };
             has_made_room |= self.blocks.len() - place > most;
         }
-        let is_authentic = is_authentic(&seen.blocks, to, response);
-        if is_authentic {
-            let fragments = signature.allocation.fragments();
-            let is_used = fragments.iter().any(|fragment| {
-                let used = self.used.get(&fragment.block());
-                used.is_some_and(|used| used.overlaps(fragment.start(), fragment.end()))
-            });
-            if is_used {
-                return if has_made_room {
-                    Opened::NoOrUnknown
-                } else {
-                    Opened::No
-                };
-            }
-            for fragment in fragments {
-                let used = self.used.entry(fragment.block()).or_default();
-                let spans_max = seen.plan.cluster.limits.spans_max;
-                used.add(fragment.start(), fragment.end(), spans_max);
-            }
+        let fragments = signature.allocation.fragments();
+        let is_used = fragments.iter().any(|fragment| {
+            let used = self.used.get(&fragment.block());
+            used.is_some_and(|used| used.overlaps(fragment.start(), fragment.end()))
+        });
+        let fits = is_authentic(&seen.blocks, to, response) && !is_used;
+        for fragment in fragments.iter().filter(|_| fits) {
+            let used = self.used.entry(fragment.block()).or_default();
+            let spans_max = seen.plan.cluster.limits.spans_max;
+            used.add(fragment.start(), fragment.end(), spans_max);
         }
-        match (is_authentic, has_made_room) {
+        match (fits, has_made_room) {
             (true, false) => Opened::Certain,
             (true, true) => Opened::Possible,
             (false, false) => Opened::No,
