@@ -220,7 +220,7 @@ fn likeliest(canary: Canary) -> Option<&'static str> {
 }
 
 /// The campaigns that have to hold, in the order in which they are tried: each with its first seed, then each with its
-/// second, and so on. The [`likeliest`] one comes before them.
+/// second, and so on. The likeliest one comes before them.
 ///
 /// # Errors
 /// If a campaign cannot be used.
