@@ -14,6 +14,7 @@ use dske_testbed::{eprintln, print, println};
 
 use super::CliError;
 use super::print::{BAD, spinner};
+use super::tls;
 
 mod table;
 
@@ -143,7 +144,8 @@ fn measure(topology: &Topology, load: &Load) -> Result<LoadReport, CliError> {
             std::future::pending().await
         }
     };
-    let report = actix_rt::System::new().block_on(run_until(topology, load, interrupt));
+    let http = tls::clients(topology, load.at_once());
+    let report = actix_rt::System::new().block_on(run_until(topology, load, http, interrupt));
     spinner.finish_and_clear();
     Ok(report?)
 }

@@ -163,7 +163,7 @@ fn failed(error: CallError) -> CliError {
 fn reason(error: CallError) -> String {
     match error {
         CallError::Refused { message, .. } => message,
-        CallError::Unknown(_) => error.to_string(),
+        CallError::NotMade(_) | CallError::Unknown(_) => error.to_string(),
     }
 }
 

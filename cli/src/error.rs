@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use dske::http::etsi_client::CallError;
+use dske::http::tls::TlsError;
 use dske::protocol::{NodeName, SaeId};
 use dske::topology::TopologyError;
 use dske_testbed::load::LoadError;
@@ -17,6 +18,38 @@ pub(crate) enum CliError {
     /// The topology cannot be used.
     #[error("{0}")]
     Topology(#[from] TopologyError),
+    /// A certificate, a key or a list of them cannot be used.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+    /// Certificates cannot be made.
+    #[error("certificates cannot be made: {0}")]
+    Pki(#[from] rcgen::Error),
+    /// The topology has no section `[tls]`.
+    #[error("the topology has no section [tls]; `dske pki init` makes certificates and adds it")]
+    NoTls,
+    /// The topology names another folder of certificates.
+    #[error(
+        "the topology has its certificates in {}, not in {}; use --out with that folder, or change [tls]",
+        .named.display(), .out.display()
+    )]
+    OtherFolder {
+        /// The folder that the topology names.
+        named: PathBuf,
+        /// The folder that was asked for.
+        out: PathBuf,
+    },
+    /// The topology does not name this party.
+    #[error("the topology names no {0}, so that it needs no certificate")]
+    UnknownParty(String),
+    /// Certificates have expired or are about to, or are missing.
+    #[error("certificates are missing, or end soon; `dske pki issue` makes another")]
+    CertificatesEnd,
+    /// A file holds no certificate or list in PEM.
+    #[error("{} is not what it should be: it holds nothing in PEM", .0.display())]
+    NoPem(PathBuf),
+    /// A file that a command would write is there already.
+    #[error("{} is there already: nothing was changed; name another folder with --out, or remove it first", .0.display())]
+    Exists(PathBuf),
     /// The topology has no node with this name.
     #[error("there is no {role} {name} in the topology; there are {known}")]
     UnknownNode {
@@ -186,6 +219,7 @@ impl CliError {
             Self::Topology(_)
             | Self::UnknownNode { .. }
             | Self::UnknownSae { .. }
+            | Self::UnknownParty(_)
             | Self::SelectionUnused
             | Self::OptionUnused { .. }
             | Self::Convert { .. } => ExitCode::from(2),
@@ -193,6 +227,13 @@ impl CliError {
             | Self::Server(_)
             | Self::AlreadyRuns { .. }
             | Self::File { .. }
+            | Self::Tls(_)
+            | Self::Pki(_)
+            | Self::NoTls
+            | Self::OtherFolder { .. }
+            | Self::CertificatesEnd
+            | Self::NoPem(_)
+            | Self::Exists(_)
             | Self::OwnProgram(_)
             | Self::Spawn { .. }
             | Self::NothingStarted(_)
@@ -262,6 +303,6 @@ pub(super) fn held(file: &Path, by: &Holder) -> String {
 fn hint(error: &CallError) -> &'static str {
     match error {
         CallError::Unknown(_) => "; is the node running? `dske status` tells",
-        CallError::Refused { .. } => "",
+        CallError::Refused { .. } | CallError::NotMade(_) => "",
     }
 }

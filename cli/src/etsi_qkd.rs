@@ -1,17 +1,20 @@
 //! Calls clients over ETSI GS QKD 014, as SAEs would.
 
+use std::rc::Rc;
+
 use serde::Serialize;
 
 use dske::http::etsi::{KeyContainer, KeyRequest};
 use dske::http::etsi_client::{CallError, EtsiClient};
 use dske::protocol::{KeyId, SaeId};
 use dske::topology::{Role, Topology};
-use dske_testbed::over_http::answer_within;
+use dske_testbed::over_http::HttpNodes;
 use dske_testbed::print::failure;
 use dske_testbed::{eprintln, println};
 
 use super::nodes::{Node, find, names};
 use super::print::{FAINT, GOOD};
+use super::tls;
 use super::{CliError, EtsiCall, EtsiQkd, Keys};
 
 pub(super) fn call(topology: &Topology, call: &EtsiQkd) -> Result<(), CliError> {
@@ -134,8 +137,11 @@ impl Saes<'_> {
         let node: Node = find(topology, Role::Client, home)?;
         let what = format!("{method} for SAE {caller} at {node}");
         eprintln!("{FAINT}{what}{FAINT:#}");
-        let (http, within) = (awc::Client::default(), answer_within(topology));
-        Ok((EtsiClient::new(http, &node.address, within), what))
+        let nodes = HttpNodes::new(Rc::new(topology.clone()), tls::clients(topology, 1));
+        match nodes.kme(caller) {
+            Ok(kme) => Ok((kme, what)),
+            Err(error) => Err(CliError::Call { what, error }),
+        }
     }
 }
 

@@ -14,6 +14,8 @@
 //! | `log` | the log of a node |
 //! | `mgmt` | calls the management routes of nodes |
 //! | `run_file` | the run state of a node, which is right even after a crash |
+//! | `pki` | a CA for tests |
+//! | `tls` | certificates of nodes, and of those who call them |
 //! | `print` | colours, tables and progress |
 
 mod bench;
@@ -26,12 +28,14 @@ mod etsi_qkd;
 mod log;
 mod mgmt;
 mod nodes;
+mod pki;
 mod print;
 mod run;
 mod run_file;
 mod start;
 mod status;
 mod stop;
+mod tls;
 mod turn;
 
 use std::path::PathBuf;
@@ -120,6 +124,11 @@ enum Command {
     Topology {
         #[command(subcommand)]
         command: TopologyCommand,
+    },
+    /// Make certificates for a test, and look after them: nodes with [tls] in their topology know everybody by certificate.
+    Pki {
+        #[command(subcommand)]
+        command: pki::Pki,
     },
     /// Run one hub in the foreground, until Ctrl-C, SIGTERM or a call to its stop route.
     Hub {
@@ -232,6 +241,7 @@ fn execute(cli: &Cli) -> Result<(), CliError> {
             }
             TopologyCommand::Convert { yaml, out } => convert::convert(yaml, out.as_deref()),
         },
+        Command::Pki { command } => pki::pki(&cli.topology, command),
         Command::Hub { name } => run_node(&site, Role::Hub, name),
         Command::Client { name } => run_node(&site, Role::Client, name),
         Command::Completions { shell } => {

@@ -7,10 +7,13 @@ use awc::error::{ConnectError, SendRequestError};
 use serde_json::Value;
 
 use dske::http::management::{RUN_HEADER, TOKEN_HEADER};
+use dske::http::peer::Identity;
+use dske::topology::Topology;
 use dske_testbed::identity::RunId;
 use dske_testbed::over_http::{status_path, stop_path};
 
 use super::nodes::Node;
+use super::{CliError, tls};
 
 /// How long a node may take to answer. It is on the same machine, or near.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -31,16 +34,42 @@ pub(super) enum Found {
     Silence,
 }
 
-pub(super) struct Mgmt(awc::Client);
+pub(super) struct Mgmt {
+    http: awc::Client,
+    scheme: &'static str,
+}
 
 impl Mgmt {
-    pub(super) fn new() -> Self {
-        Self(awc::Client::builder().timeout(ANSWER_WITHIN).finish())
+    /// Calls the nodes of a topology, as an operator.
+    ///
+    /// # Errors
+    /// If the operator's certificate cannot be used.
+    pub(super) fn new(topology: &Topology) -> Result<Self, CliError> {
+        let operator = tls::credentials(topology, Identity::Operator, None)?;
+        let http = awc::Client::builder().timeout(ANSWER_WITHIN);
+        Ok(match operator {
+            None => Self {
+                http: http.finish(),
+                scheme: "http",
+            },
+            Some(operator) => {
+                let connector = awc::Connector::new().rustls_0_23(operator.client_config(None));
+                Self {
+                    http: http.connector(connector).finish(),
+                    scheme: "https",
+                }
+            }
+        })
     }
 
     pub(super) async fn status(&self, node: &Node) -> Found {
-        let url = format!("http://{}{}", node.address, status_path(node.role));
-        let mut response = match self.0.get(url).send().await {
+        let url = format!(
+            "{}://{}{}",
+            self.scheme,
+            node.address,
+            status_path(node.role)
+        );
+        let mut response = match self.http.get(url).send().await {
             Ok(response) => response,
             Err(SendRequestError::Timeout | SendRequestError::Connect(ConnectError::Timeout)) => {
                 return Found::Silence;
@@ -70,8 +99,8 @@ impl Mgmt {
 
     /// Tells a node to stop, with its token. Whether it has heard shows when it ends.
     pub(super) async fn stop(&self, node: &Node) {
-        let url = format!("http://{}{}", node.address, stop_path(node.role));
-        let mut request = self.0.post(url);
+        let url = format!("{}://{}{}", self.scheme, node.address, stop_path(node.role));
+        let mut request = self.http.post(url);
         if let Ok(token) = std::fs::read_to_string(&node.token_file) {
             request = request.insert_header((TOKEN_HEADER, token));
         }

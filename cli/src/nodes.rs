@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use dske::http::peer::Identity;
 use dske::protocol::NodeName;
 use dske::topology::{NodeAddress, Role, Topology, TopologyError};
 use dske_testbed::files::NodeFile;
@@ -92,6 +93,14 @@ impl Node {
             role,
             name,
             address,
+        }
+    }
+
+    /// The party that it is.
+    pub(super) fn identity(&self) -> Identity {
+        match self.role {
+            Role::Hub => Identity::Hub(self.name.clone()),
+            Role::Client => Identity::Client(self.name.clone()),
         }
     }
 

@@ -16,7 +16,9 @@ use actix_web::web::ServiceConfig;
 use dske::crypto::generator::os_rng;
 use dske::http::connections::CONNECTIONS_MAX;
 use dske::http::management::{Management, Token};
-use dske::http::server::{DispatchError, Serving, service};
+use dske::http::peer::Identity;
+use dske::http::server::{DispatchError, Security, Serving, service};
+use dske::http::tls::Credentials;
 use dske::http::transport::HttpTransport;
 use dske::http::{client_routes, hub_routes};
 use dske::node::client::{ClientNode, HubPeer};
@@ -30,6 +32,7 @@ use super::CliError;
 use super::descriptors;
 use super::nodes::{Node, Site};
 use super::run_file::{RunFile, RunFileError, TokenFile};
+use super::tls;
 
 /// How long a node that is stopped waits for the requests that it is serving, in seconds.
 const SHUTDOWN_S: u64 = 2;
@@ -43,7 +46,7 @@ const OWN_CONNECTIONS_MAX: usize = 4096;
 
 pub(super) fn hub(site: &Site, node: Node) -> Result<(), CliError> {
     let config = site.topology.hub(&node.name).expect(IN_TOPOLOGY);
-    serve(site, &node, move |app, operators| {
+    serve(site, &node, move |app, operators, _| {
         let hub = HubNode::new(Hub::new(config.clone(), os_rng())).start();
         hub_routes::configure(app, &HubHandle::from(hub), operators);
     })
@@ -52,16 +55,21 @@ pub(super) fn hub(site: &Site, node: Node) -> Result<(), CliError> {
 pub(super) fn client(site: &Site, node: Node) -> Result<(), CliError> {
     let topology = &site.topology;
     let config = topology.client(&node.name).expect(IN_TOPOLOGY);
-    let addresses = topology.hubs.iter().map(|hub| {
-        let address = topology.address(&hub.name).expect(IN_TOPOLOGY);
-        (hub.name.clone(), address.to_owned())
+    let origins = topology.hubs.iter().map(|hub| {
+        let origin = topology.origin(&hub.name).expect(IN_TOPOLOGY);
+        (hub.name.clone(), origin)
     });
-    let addresses: BTreeMap<NodeName, String> = addresses.collect();
-    serve(site, &node, move |app, operators| {
-        let http = http_client(config.timing.request_timeout);
+    let origins: BTreeMap<NodeName, String> = origins.collect();
+    serve(site, &node, move |app, operators, credentials| {
+        let timeout = config.timing.request_timeout;
+        let plain = http_client(timeout);
         let reach = |hub: &HubPeer| -> Rc<dyn Transport> {
-            let address = addresses.get(&hub.name).expect(IN_TOPOLOGY);
-            Rc::new(HttpTransport::new(http.clone(), address))
+            let origin = origins.get(&hub.name).expect(IN_TOPOLOGY);
+            let http = match credentials {
+                None => plain.clone(),
+                Some(credentials) => tls_client(timeout, credentials, hub),
+            };
+            Rc::new(HttpTransport::new(http, origin))
         };
         let client = ClientNode::start(config.clone(), os_rng(), reach);
         client_routes::configure(app, &client, operators);
@@ -122,6 +130,24 @@ fn http_client(request_timeout: Duration) -> awc::Client {
         .finish()
 }
 
+/// To one hub, which has to prove that it is that hub.
+fn tls_client(
+    request_timeout: Duration,
+    credentials: &Arc<Credentials>,
+    hub: &HubPeer,
+) -> awc::Client {
+    let expected = Identity::Hub(hub.name.clone());
+    awc::Client::builder()
+        .timeout(request_timeout)
+        .connector(
+            awc::Connector::new()
+                .rustls_0_23(credentials.client_config(Some(&expected)))
+                .timeout(request_timeout)
+                .limit(OWN_CONNECTIONS_MAX),
+        )
+        .finish()
+}
+
 /// Takes the port before anything else is started, so that no node is left half started because its port is in use.
 fn listen(address: &str) -> Result<TcpListener, CliError> {
     let listener = TcpListener::bind(address).and_then(|listener| {
@@ -140,14 +166,20 @@ fn listen(address: &str) -> Result<TcpListener, CliError> {
 fn serve(
     site: &Site,
     node: &Node,
-    start: impl Fn(&mut ServiceConfig, &Management) + Send + Clone + 'static,
+    start: impl Fn(&mut ServiceConfig, &Management, Option<&Arc<Credentials>>) + Send + Clone + 'static,
 ) -> Result<(), CliError> {
+    let (topology, identity) = (&site.topology, node.identity());
+    let credentials = tls::credentials(topology, identity, Some(&node.address))?;
     let hold = Hold::take(site, node)?;
     let listener = listen(&node.address)?;
     let name = &node.name;
     let serving = Serving {
         names: site.topology.names_of(name),
         connections_max: CONNECTIONS_MAX.min(descriptors::for_connections()),
+        security: credentials.clone().map_or(Security::Plain, Security::Tls),
+    };
+    let start = move |app: &mut ServiceConfig, operators: &Management| {
+        start(app, operators, credentials.as_ref());
     };
     actix_rt::System::new().block_on(serve_in_system(name, &hold, listener, serving, start))
 }
@@ -171,6 +203,9 @@ async fn serve_in_system(
     };
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
+    if let Security::Tls(credentials) = &serving.security {
+        actix_rt::spawn(tls::keep(Arc::clone(credentials)));
+    }
     let accepted_max = descriptors::for_accepted(serving.connections_max);
     let server = builder
         // The node is one actor: there is one of it, and one thread.

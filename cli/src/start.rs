@@ -22,6 +22,7 @@ use super::mgmt::Mgmt;
 use super::nodes::{Node, Selection, Site, names};
 use super::print::{BAD, FAINT, GOOD, spinner};
 use super::run_file::RunState;
+use super::tls;
 use super::turn::take_turn;
 
 /// How long to wait for a node that was just stopped to let go of its port, and for one that runs to answer.
@@ -34,7 +35,7 @@ pub(super) fn start(site: &Site, selection: &Selection<'_>) -> Result<(), CliErr
     let nodes = selection.of(&site.topology)?;
     let _turn = take_turn(site)?;
     actix_rt::System::new().block_on(async {
-        let mgmt = Mgmt::new();
+        let mgmt = Mgmt::new(&site.topology)?;
         let nodes = stopped(nodes, site, &mgmt).await?;
         let nodes = startable(nodes, site, &mgmt, selection).await?;
         if nodes.is_empty() {
@@ -214,7 +215,10 @@ async fn wait(
     started: Vec<NodeProcess>,
 ) -> Result<(), CliError> {
     let spinner = spinner(String::new());
-    let running = HttpNodes::new(Rc::new(topology.clone()), awc::Client::default());
+    let running = HttpNodes::new(
+        Rc::new(topology.clone()),
+        tls::clients(topology, started.len()),
+    );
     let within = ready_within(started.len());
     let result = wait_until_ready(started, &running, within, |waiting| {
         let waiting = waiting.iter().map(NodeProcess::name);

@@ -27,10 +27,11 @@ pub(super) fn status(
 ) -> Result<(), CliError> {
     let nodes = selection.of(&site.topology)?;
     let found = actix_rt::System::new().block_on(async {
-        let mgmt = Mgmt::new();
-        join_all(nodes.iter().map(|node| Condition::of(node, site, &mgmt))).await
+        let mgmt = Mgmt::new(&site.topology)?;
+        Ok(join_all(nodes.iter().map(|node| Condition::of(node, site, &mgmt))).await)
     });
-    let found: Result<Vec<Condition>, CliError> = found.into_iter().collect();
+    let found: Result<Vec<Condition>, CliError> =
+        found.and_then(|found: Vec<_>| found.into_iter().collect());
     let found: Vec<(Node, Condition)> = nodes.into_iter().zip(found?).collect();
     if as_json {
         println!("{:#}", json(&found));

@@ -32,7 +32,7 @@ pub(super) fn stop(site: &Site, selection: &Selection<'_>) -> Result<(), CliErro
     }
     nodes.reverse();
     actix_rt::System::new().block_on(async {
-        let mgmt = Mgmt::new();
+        let mgmt = Mgmt::new(&site.topology)?;
         let mut stopping = Vec::new();
         for node in nodes {
             match why_not_running(&mgmt, &node, site).await? {

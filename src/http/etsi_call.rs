@@ -14,6 +14,7 @@ use super::body;
 use super::error::{kme_error, unauthorized};
 use super::etsi_parameters::Parameters;
 use super::message_body::MessageBody;
+use super::peer::{Identity, Peer};
 
 /// Largest body, in bytes: 128 key IDs with extensions fit many times.
 const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -90,8 +91,14 @@ where
     }
 }
 
-/// The caller, from its credentials: one `Authorization` header, whose value is its SAE ID.
+/// The caller. Its certificate names it, and nothing else does (clause 5.1). Without TLS, one `Authorization` header does,
+/// whose value is its SAE ID.
 fn caller(http: &HttpRequest) -> Result<SaeId, HttpResponse> {
+    match Peer::of(http) {
+        Peer::Plain => {}
+        Peer::Proved(Identity::Sae(caller)) => return Ok(caller),
+        Peer::Nobody | Peer::Proved(_) => return Err(unauthorized(NO_SAE)),
+    }
     let mut credentials = http.headers().get_all(AUTHORIZATION);
     let (first, second) = (credentials.next(), credentials.next());
     first
@@ -100,6 +107,8 @@ fn caller(http: &HttpRequest) -> Result<SaeId, HttpResponse> {
         .and_then(|value| value.parse().ok())
         .ok_or_else(|| unauthorized("put your SAE ID into the Authorization header"))
 }
+
+const NO_SAE: &str = "show the certificate of an SAE that the topology names";
 
 /// The SAE of the path, which arrives percent-decoded (Tables 3, 5 and 7).
 fn other_sae(path: &str) -> Result<SaeId, MessageBody> {

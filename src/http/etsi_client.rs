@@ -10,7 +10,7 @@ use crate::protocol::{KeyId, SaeId};
 
 use super::etsi::{KeyContainer, KeyIds, KeyRequest, Status};
 use super::message_body::MessageBody;
-use super::secret_body;
+use super::{paths, secret_body};
 
 /// Largest answer that is read, in bytes: as many keys as a call may have, of the largest size, with 256 bytes each for what
 /// stands around them. They are handed out once, so that an answer that is not read is lost.
@@ -27,6 +27,9 @@ pub enum CallError {
         /// The message, with its details.
         message: String,
     },
+    /// The call was not made.
+    #[error("not called: {0}")]
+    NotMade(String),
     /// The KME did not answer: the call may have been served, or not.
     #[error("no answer: {0}")]
     Unknown(String),
@@ -41,12 +44,12 @@ pub struct EtsiClient {
 }
 
 impl EtsiClient {
-    /// For the KME at `address` (`host:port`). The outcome of a call that takes longer than `timeout` is unknown.
+    /// For the KME at `address`: `host:port` for plain HTTP, or its origin (`https://host:port`). The outcome of a call that takes longer than `timeout` is unknown.
     #[must_use]
     pub fn new(http: awc::Client, address: &str, timeout: Duration) -> Self {
         Self {
             http,
-            base: format!("http://{address}"),
+            base: paths::origin(address),
             timeout,
         }
     }

@@ -1,5 +1,6 @@
 //! Key shares at a hub: the protocol between clients and hubs, as `docs/protocol.md` specifies it.
 
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -18,6 +19,7 @@ use super::openapi::{
     responses::KeyShareRefusals,
     schemas::{KeyIdList, Octets},
 };
+use super::peer::{Callers, only};
 #[cfg(feature = "openapi")]
 use crate::protocol::{
     NodeName, SaeId,
@@ -37,10 +39,15 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     config
         .service(
             web::resource(KEY_SHARE_PATH)
+                .wrap(from_fn(only(Callers::Clients)))
                 .route(web::post().to(deposit))
                 .route(web::get().to(fetch)),
         )
-        .service(web::resource(KEY_SHARES_PATH).route(web::post().to(batch)));
+        .service(
+            web::resource(KEY_SHARES_PATH)
+                .wrap(from_fn(only(Callers::Clients)))
+                .route(web::post().to(batch)),
+        );
 }
 
 /// Deposit shares of keys

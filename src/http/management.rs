@@ -1,6 +1,7 @@
 //! Management of a node: what it says about itself, and how it is stopped.
 //!
-//! Everybody may read the status, which holds no secret. Only who can read the node's token may stop it.
+//! Under TLS, operators may read the status and stop the node. Without TLS everybody may read the status, which holds no
+//! secret, and only who can read the node's token may stop the node.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use actix::Addr;
 use actix_web::http::header::WWW_AUTHENTICATE;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use rand::CryptoRng;
@@ -22,6 +24,7 @@ use super::message_body::MessageBody;
 #[cfg(feature = "openapi")]
 use super::openapi::{MANAGEMENT, responses::Ending};
 use super::paths;
+use super::peer::{Callers, Peer, only};
 #[cfg(feature = "openapi")]
 use crate::{node::client::ClientStatus, protocol::hub::HubStatus};
 
@@ -95,16 +98,32 @@ impl fmt::Debug for Token {
 pub(super) fn hub(config: &mut ServiceConfig, management: &Management) {
     config
         .app_data(Data::new(management.clone()))
-        .route(paths::HUB_STATUS, web::get().to(hub_status))
-        .route(paths::HUB_STOP, web::post().to(stop_hub));
+        .service(
+            web::resource(paths::HUB_STATUS)
+                .wrap(from_fn(only(Callers::Operators)))
+                .route(web::get().to(hub_status)),
+        )
+        .service(
+            web::resource(paths::HUB_STOP)
+                .wrap(from_fn(only(Callers::Operators)))
+                .route(web::post().to(stop_hub)),
+        );
 }
 
 /// Adds the management of a client.
 pub(super) fn client(config: &mut ServiceConfig, management: &Management) {
     config
         .app_data(Data::new(management.clone()))
-        .route(paths::CLIENT_STATUS, web::get().to(client_status))
-        .route(paths::CLIENT_STOP, web::post().to(stop_client));
+        .service(
+            web::resource(paths::CLIENT_STATUS)
+                .wrap(from_fn(only(Callers::Operators)))
+                .route(web::get().to(client_status)),
+        )
+        .service(
+            web::resource(paths::CLIENT_STOP)
+                .wrap(from_fn(only(Callers::Operators)))
+                .route(web::post().to(stop_client)),
+        );
 }
 
 /// Status of the hub
@@ -182,6 +201,11 @@ impl Management {
     }
 
     fn stop(&self, request: &HttpRequest) -> HttpResponse {
+        // A certificate has proved an operator already.
+        if Peer::of(request) != Peer::Plain {
+            (self.on_stop)();
+            return json(200, &MessageBody::new("stopping"));
+        }
         let shown = request.headers().get(TOKEN_HEADER);
         let shown = shown.map_or(&[][..], |shown| shown.as_bytes());
         if !self.token.as_ref().is_some_and(|token| token.is(shown)) {

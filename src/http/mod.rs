@@ -3,6 +3,9 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`server`] | what serves the routes on accepted connections |
+//! | [`peer`], `wire` | who calls: what a connection proves, and which routes that opens |
+//! | [`directory`] | whom a node knows, and by which certificates |
+//! | `tls` | certificates: what a node proves itself with, and whom it believes |
 //! | [`connections`], `stream` | how long a connection may take, and how much all of them may hold |
 //! | `admission` | what comes before every route: by which names and by which pages a node may be called |
 //! | `body` | reading a body, in bounds |
@@ -30,6 +33,7 @@ mod body;
 pub mod client_routes;
 pub mod connections;
 mod delivery;
+pub mod directory;
 pub mod error;
 pub mod etsi;
 mod etsi_call;
@@ -46,9 +50,13 @@ pub mod metrics;
 mod openapi;
 mod out_of_band_routes;
 pub mod paths;
+pub mod peer;
 mod secret_body;
 pub mod server;
 mod stream;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod transport;
+mod wire;
 
 pub use admission::Names;

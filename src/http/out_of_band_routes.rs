@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::node::hub::{DeliverPsrd, HubHandle, Register};
+use crate::protocol::NodeName;
 use crate::protocol::batch::Encoding;
-use crate::protocol::hub::{OobError, PsrdRequest};
+use crate::protocol::hub::{OobError, PsrdRequest, RegistrationRequest};
 
 use super::answer::{json, stopped};
 use super::body::{Body, demand_type};
@@ -24,11 +25,9 @@ use super::openapi::{
     schemas::Octets,
 };
 use super::paths;
+use super::peer::{self, Identity, Peer};
 #[cfg(feature = "openapi")]
-use crate::{
-    protocol::hub::{Registration, RegistrationRequest},
-    psrd::Block,
-};
+use crate::{protocol::hub::Registration, psrd::Block};
 
 /// A request: a few names and numbers.
 type Json = Body<{ 4 * 1024 }>;
@@ -53,10 +52,13 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     responses((status = 200, description = "The client is registered.", body = Registration), RegistrationRefusals),
 ))]
 async fn register(hub: Data<HubHandle>, http: HttpRequest, body: Json) -> HttpResponse {
-    let request = match parse(&http, &body) {
+    let request: RegistrationRequest = match parse(&http, &body) {
         Ok(request) => request,
         Err(response) => return response,
     };
+    if let Err(refusal) = demand_itself(&http, &request.client) {
+        return refusal;
+    }
     answer(hub.register.send(Register(request)).await)
 }
 
@@ -85,6 +87,9 @@ async fn deliver_psrd(
         Ok(request) => request,
         Err(response) => return response,
     };
+    if let Err(refusal) = demand_itself(&http, &request.client) {
+        return refusal;
+    }
     let client = request.client.clone();
     let block = match hub.deliver_psrd.send(DeliverPsrd(request)).await {
         Ok(Ok(block)) => block,
@@ -100,6 +105,18 @@ async fn deliver_psrd(
     HttpResponse::Ok()
         .content_type(content_type)
         .body(deliveries.begin(client, octets))
+}
+
+/// A client registers, and is given PSRD, as itself.
+///
+/// # Errors
+/// The answer to another peer.
+fn demand_itself(http: &HttpRequest, client: &NodeName) -> Result<(), HttpResponse> {
+    match Peer::of(http) {
+        Peer::Plain => Ok(()),
+        Peer::Proved(Identity::Client(peer)) if peer == *client => Ok(()),
+        peer => Err(peer::refusal(&peer, &format!("client {client}"))),
+    }
 }
 
 fn parse<T: DeserializeOwned>(http: &HttpRequest, body: &Json) -> Result<T, HttpResponse> {

@@ -31,3 +31,11 @@ pub const OPENAPI: &str = "/openapi.json";
 
 /// The page that shows the OpenAPI document.
 pub const DOCS: &str = "/docs";
+
+/// The origin of a node, from its address. `host:port` alone is plain HTTP; an origin stays what it is.
+pub(super) fn origin(address: &str) -> String {
+    match address.contains("://") {
+        true => address.to_owned(),
+        false => format!("http://{address}"),
+    }
+}

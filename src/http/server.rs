@@ -18,6 +18,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::admission::{Names, admit};
 use super::connections::{BYTES_MAX, Connections, IDLE_MAX, REQUEST_WITHIN};
 use super::stream::Stream;
+#[cfg(feature = "tls")]
+use super::tls::Credentials;
+use super::wire::Wire;
 
 /// The server's own time for the first head. It ends a little sooner than the whole request's, so that it can still say
 /// why.
@@ -33,6 +36,36 @@ pub struct Serving {
     pub names: Names,
     /// Most connections.
     pub connections_max: usize,
+    /// What protects its connections.
+    pub security: Security,
+}
+
+/// What protects the connections of a node.
+#[derive(Debug, Clone)]
+pub enum Security {
+    /// Nothing, and nobody proves who they are: for loopback.
+    Plain,
+    /// TLS, with a certificate of the node's own.
+    #[cfg(feature = "tls")]
+    Tls(std::sync::Arc<Credentials>),
+}
+
+impl Security {
+    /// # Errors
+    /// If the handshake fails, which has been counted.
+    async fn protect<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: Stream<S>,
+    ) -> Result<Wire<S>, DispatchError> {
+        match self {
+            Self::Plain => Ok(Wire::plain(stream)),
+            #[cfg(feature = "tls")]
+            Self::Tls(credentials) => {
+                let (stream, proof) = super::tls::accept(credentials, stream).await?;
+                Ok(Wire::tls(stream, proof))
+            }
+        }
+    }
 }
 
 /// A service that takes connections, each with the address of its peer. `routes` adds what is served. `stopping` ends when
@@ -56,6 +89,7 @@ where
     let Serving {
         names,
         connections_max,
+        security,
     } = serving;
     let app = App::new()
         .app_data(Data::new(names))
@@ -66,14 +100,19 @@ where
         .client_request_timeout(HEAD_WITHIN)
         .client_disconnect_timeout(DISCONNECT_WITHIN)
         .graceful_shutdown_signal(stopping)
-        .on_connect_ext(|stream: &Stream<S>, data| {
-            data.insert(stream.guard());
+        .on_connect_ext(|wire: &Wire<S>, data| {
+            data.insert(wire.guard());
+            data.insert(wire.proof());
         })
         .finish(map_config(app.into_factory(), |()| AppConfig::default()));
     let connections = Connections::new(connections_max, BYTES_MAX);
     fn_service(move |(stream, peer)| {
         let stream = Stream::new(stream, &connections);
-        async move { Ok::<_, DispatchError>((stream, Protocol::Http1, Some(peer))) }
+        let security = security.clone();
+        async move {
+            let wire = security.protect(stream).await?;
+            Ok::<_, DispatchError>((wire, Protocol::Http1, Some(peer)))
+        }
     })
     .and_then(http)
 }

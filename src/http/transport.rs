@@ -24,12 +24,12 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// A way to the hub at `address` (`host:port`), over the streams that the awc client was built on.
+    /// A way to the hub at `address`, `host:port` for plain HTTP or its origin (`https://host:port`), over the streams that the awc client was built on.
     #[must_use]
     pub fn new(client: awc::Client, address: &str) -> Self {
         Self {
             client,
-            base: format!("http://{address}"),
+            base: paths::origin(address),
         }
     }
 

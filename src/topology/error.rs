@@ -38,9 +38,27 @@ pub enum TopologyProblem {
     /// The text is not TOML, or has fields that a topology does not have. This is what the parser says, in one line.
     #[error("{0}")]
     Syntax(String),
-    /// `sae_identity` names a way that does not exist.
-    #[error("sae_identity must be \"authorization-header\", not {0:?}; there is no mutual TLS yet")]
-    SaeIdentity(String),
+    /// A node without TLS can be reached from elsewhere.
+    #[error(
+        "{0} can be reached by others, and without TLS whoever reaches it may be any SAE, and register as any client; \
+         add [tls] (`dske pki init` makes certificates), or set allow_plain_text = true"
+    )]
+    PlainText(String),
+    /// TLS and its opposite.
+    #[error("allow_plain_text has no use beside [tls]; remove one of them")]
+    PlainTextUnused,
+    /// The common name of an SAE's certificate is kept for nodes and people.
+    #[error(
+        "a certificate with the common name {0:?} cannot be an SAE's: such names are those of nodes and operators; \
+         name the SAE otherwise, or its certificate by san_uri, san_dns or sha256"
+    )]
+    ReservedName(String),
+    /// Two SAEs have the same certificate.
+    #[error("SAE {first} has the same certificate; an SAE needs its own")]
+    CertificateTaken {
+        /// The other SAE.
+        first: SaeId,
+    },
     /// Keys are set up through hubs.
     #[error("there are no hubs; name at least as many as the threshold")]
     NoHubs,

@@ -8,9 +8,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::error::{FILE_BYTES_MAX, TopologyError, TopologyProblem};
-use super::parts::{ClientParts, HubParts, Lines, Place, TopologyParts};
-use super::{KeysSection, PsrdSection, SaeIdentity, TimingSection, Topology};
-use crate::protocol::SaeId;
+use super::parts::{ClientParts, HubParts, Lines, Place, SaeParts, TopologyParts};
+use super::tls::TlsSection;
+use super::{KeysSection, PsrdSection, TimingSection, Topology};
+use crate::http::directory::CertificateName;
 use crate::protocol::names::NameError;
 
 #[derive(Deserialize)]
@@ -25,7 +26,9 @@ struct File {
     timing: Option<Spanned<TimingSection>>,
     shares_per_hub_max: Option<Spanned<usize>>,
     share_bytes_per_hub_max: Option<Spanned<usize>>,
-    sae_identity: Option<Spanned<String>>,
+    #[serde(default)]
+    allow_plain_text: bool,
+    tls: Option<TlsSection>,
     log_dir: Option<PathBuf>,
     host_names: Option<Spanned<Vec<String>>>,
     hubs: Vec<HubEntry>,
@@ -44,8 +47,25 @@ struct HubEntry {
 struct ClientEntry {
     name: Spanned<String>,
     address: Option<Spanned<String>>,
-    #[serde(default)]
-    saes: Vec<Spanned<String>>,
+    saes: Option<Vec<Spanned<SaeEntry>>>,
+}
+
+/// An SAE, with its certificate if that is not named by the SAE's ID.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "an SAE is its ID, or { id = \"…\", certificate = { cn | san_dns | san_uri | sha256 = \"…\" } }"
+)]
+enum SaeEntry {
+    Id(String),
+    Certified(Certified),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Certified {
+    id: String,
+    certificate: CertificateName,
 }
 
 impl Topology {
@@ -64,6 +84,7 @@ impl Topology {
         // Commands that are typed in another folder have to find the same logs and run state.
         let folder = path.parent().unwrap_or(Path::new(""));
         topology.log_dir = folder.join(topology.log_dir);
+        topology.tls = topology.tls.map(|tls| tls.below(folder));
         Ok(topology)
     }
 
@@ -120,7 +141,10 @@ impl Reader<'_> {
             clients.push(ClientParts {
                 name: self.name(&client.name)?,
                 address: client.address.map(Spanned::into_inner),
-                saes: self.saes(number, &client.saes)?,
+                saes: client
+                    .saes
+                    .map(|saes| self.saes(number, saes))
+                    .transpose()?,
             });
         }
         self.set(Place::Threshold, &file.threshold);
@@ -141,9 +165,8 @@ impl Reader<'_> {
         let bytes_max = &mut parts.share_bytes_per_hub_max;
         self.take(Place::ShareBytesPerHubMax, bytes, bytes_max);
         self.take(Place::HostNames, file.host_names, &mut parts.host_names);
-        if let Some(identity) = file.sae_identity {
-            parts.sae_identity = self.sae_identity(&identity)?;
-        }
+        parts.allow_plain_text = file.allow_plain_text;
+        parts.tls = file.tls;
         if let Some(log_dir) = file.log_dir {
             parts.log_dir = log_dir;
         }
@@ -166,12 +189,18 @@ impl Reader<'_> {
     fn saes(
         &mut self,
         client: usize,
-        saes: &[Spanned<String>],
-    ) -> Result<Vec<SaeId>, TopologyError> {
-        let named = saes.iter().enumerate();
+        saes: Vec<Spanned<SaeEntry>>,
+    ) -> Result<Vec<SaeParts>, TopologyError> {
+        let named = saes.into_iter().enumerate();
         let read = named.map(|(number, sae)| {
-            self.set(Place::Sae(client, number), sae);
-            self.name(sae)
+            let span = sae.span();
+            self.set(Place::Sae(client, number), &sae);
+            let (id, certificate) = match sae.into_inner() {
+                SaeEntry::Id(id) => (id, None),
+                SaeEntry::Certified(sae) => (sae.id, Some(sae.certificate)),
+            };
+            let id = self.name(&Spanned::new(span, id))?;
+            Ok(SaeParts { id, certificate })
         });
         read.collect()
     }
@@ -185,16 +214,6 @@ impl Reader<'_> {
             let name = name.clone();
             self.error(Some(text.span()), TopologyProblem::Name { name, error })
         })
-    }
-
-    fn sae_identity(&self, identity: &Spanned<String>) -> Result<SaeIdentity, TopologyError> {
-        match identity.get_ref().as_str() {
-            "authorization-header" => Ok(SaeIdentity::AuthorizationHeader),
-            other => Err(self.error(
-                Some(identity.span()),
-                TopologyProblem::SaeIdentity(other.to_owned()),
-            )),
-        }
     }
 
     fn set<T>(&mut self, place: Place, value: &Spanned<T>) {

@@ -8,6 +8,7 @@
 //! | `sections` | the sections `[psrd]`, `[keys]` and `[timing]`: fields, defaults, limits |
 //! | `parts` | what a topology is made of, and the check |
 //! | `file` | reads the parts from the text of a file (`docs/topology.md`), and knows the line of each |
+//! | `tls` | the section `[tls]`, and what an address without it may be |
 //! | `error` | what can be wrong with a topology |
 //! | [`range`] | the check of a number against its bounds |
 
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crypto::shamir::Sharing;
 use crate::http::Names;
+use crate::http::directory::{CertificateName, Directory};
 use crate::node::client::{ClientConfig, HubPeer, KeyLimits, Timing};
 use crate::protocol::hub::HubConfig;
 use crate::protocol::limits::NodeLimits;
@@ -32,10 +34,12 @@ pub mod range;
 mod sections;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use error::{FirstNode, TopologyError, TopologyProblem};
-pub use parts::{ClientParts, HubParts, TopologyParts};
+pub use parts::{ClientParts, HubParts, SaeParts, TopologyParts};
 pub use sections::{KeysSection, PsrdSection, TimingSection};
+pub use tls::TlsSection;
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,20 +94,14 @@ pub struct Topology {
     pub share_bytes_per_hub_max: usize,
     /// Limits of nodes. A file has the usual ones.
     pub limits: NodeLimits,
-    /// How a client knows which SAE is calling.
-    pub sae_identity: SaeIdentity,
+    /// Whose certificate is which SAE's. Without TLS nobody asks.
+    pub sae_certificates: BTreeMap<CertificateName, SaeId>,
+    /// Where certificates are. Nodes without them speak plain HTTP.
+    pub tls: Option<TlsSection>,
     /// Where nodes that run in the background keep their logs and their run state.
     pub log_dir: PathBuf,
     /// Further names by which nodes are called.
     pub host_names: Vec<String>,
-}
-
-/// How a client knows which SAE is calling, ETSI GS QKD 014 clause 5.1.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum SaeIdentity {
-    /// By the value of the `Authorization` header, on plain HTTP: whoever reaches the port can claim to be any SAE.
-    #[default]
-    AuthorizationHeader,
 }
 
 impl Topology {
@@ -180,6 +178,17 @@ impl Topology {
         hubs.chain(clients)
     }
 
+    /// Everybody whom it names, with their certificates.
+    #[must_use]
+    pub fn directory(&self) -> Directory {
+        let names = |nodes: &[NodeAddress]| nodes.iter().map(|node| node.name.clone()).collect();
+        Directory {
+            hubs: names(&self.hubs),
+            clients: names(&self.clients),
+            saes: self.sae_certificates.clone(),
+        }
+    }
+
     /// The names by which a node may be called: its own, that of its address, and those of `host_names`.
     #[must_use]
     pub fn names_of(&self, name: &NodeName) -> Names {
@@ -187,6 +196,13 @@ impl Topology {
         let of_address = address.map(|(host, _)| host.to_owned());
         let names = [name.to_string()].into_iter().chain(of_address);
         names.chain(self.host_names.iter().cloned()).collect()
+    }
+
+    /// The origin of a node: how it is called, and where. `None` if there is no such node.
+    #[must_use]
+    pub fn origin(&self, name: &NodeName) -> Option<String> {
+        let scheme = self.tls.as_ref().map_or("http", |_| "https");
+        Some(format!("{scheme}://{}", self.address(name)?))
     }
 
     /// The address of a node. `None` if there is no such node.

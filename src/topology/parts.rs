@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use super::error::{FirstNode, TopologyError, TopologyProblem};
 use super::range::within;
-use super::{KeysSection, NodeAddress, PsrdSection, SaeIdentity, TimingSection, Topology};
+use super::tls::is_loopback;
+use super::{KeysSection, NodeAddress, PsrdSection, TimingSection, TlsSection, Topology};
 use crate::crypto::shamir::Sharing;
+use crate::http::directory::{CertificateName, is_reserved};
 use crate::protocol::limits::{NodeLimits, SHARE_BYTES_MAX, SHARES_MAX};
 use crate::protocol::{NodeName, SaeId};
 
@@ -48,8 +50,10 @@ pub struct TopologyParts {
     pub share_bytes_per_hub_max: usize,
     /// Limits of nodes. A file cannot say them: the usual ones suit everybody but tests.
     pub limits: NodeLimits,
-    /// How a client knows which SAE is calling.
-    pub sae_identity: SaeIdentity,
+    /// Where certificates are. Nodes without them speak plain HTTP.
+    pub tls: Option<TlsSection>,
+    /// Whether nodes may speak plain HTTP where others can reach them.
+    pub allow_plain_text: bool,
     /// Folder of the logs and the run state of nodes in the background.
     pub log_dir: PathBuf,
     /// Further names by which nodes are called, such as that of a proxy.
@@ -72,8 +76,27 @@ pub struct ClientParts {
     pub name: NodeName,
     /// `host:port`. Without one, the node listens at 127.0.0.1, at its port from `base_port` on.
     pub address: Option<String>,
-    /// The SAEs that it serves. If there are none, it serves one that has its own name.
-    pub saes: Vec<SaeId>,
+    /// The SAEs that it serves. If nothing is said, it serves one that has its own name.
+    pub saes: Option<Vec<SaeParts>>,
+}
+
+/// An SAE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaeParts {
+    /// Its ID.
+    pub id: SaeId,
+    /// What its certificate says. Without one, the common name is the ID.
+    pub certificate: Option<CertificateName>,
+}
+
+impl From<SaeId> for SaeParts {
+    /// With the certificate that has its ID as common name.
+    fn from(id: SaeId) -> Self {
+        Self {
+            id,
+            certificate: None,
+        }
+    }
 }
 
 impl HubParts {
@@ -94,7 +117,7 @@ impl ClientParts {
         Self {
             name,
             address: None,
-            saes: Vec::new(),
+            saes: None,
         }
     }
 }
@@ -118,7 +141,8 @@ impl TopologyParts {
             shares_per_hub_max: SHARES_MAX,
             share_bytes_per_hub_max: SHARE_BYTES_MAX,
             limits: NodeLimits::default(),
-            sae_identity: SaeIdentity::default(),
+            tls: None,
+            allow_plain_text: false,
             log_dir: PathBuf::from("logs"),
             host_names: Vec::new(),
         }
@@ -161,18 +185,31 @@ impl TopologyParts {
             let problem = TopologyProblem::HostName(name.clone());
             return Err((Place::HostNames, problem));
         }
+        if self.allow_plain_text && self.tls.is_some() {
+            return Err((Place::Threshold, TopologyProblem::PlainTextUnused));
+        }
+        let nodes = hubs.iter().chain(&clients).enumerate();
+        let protected = self.allow_plain_text || self.tls.is_some();
+        for (number, node) in nodes.filter(|_| !protected) {
+            if !is_loopback(&node.address) {
+                let problem = TopologyProblem::PlainText(node.address.clone());
+                return Err((Place::Address(number), problem));
+            }
+        }
+        let (saes, sae_certificates) = self.saes()?;
         Ok(Topology {
             sharing,
             hubs,
             clients,
-            saes: self.saes()?,
+            saes,
+            sae_certificates,
+            tls: self.tls,
             psrd: self.psrd,
             keys: self.keys,
             timing: self.timing,
             shares_per_hub_max: shares,
             share_bytes_per_hub_max: share_bytes,
             limits: self.limits,
-            sae_identity: self.sae_identity,
             log_dir: self.log_dir,
             host_names: self.host_names,
         })
@@ -231,24 +268,41 @@ impl TopologyParts {
         Ok(format!("127.0.0.1:{port}"))
     }
 
-    fn saes(&self) -> Result<BTreeMap<SaeId, NodeName>, Flaw> {
-        let mut homes = BTreeMap::new();
+    /// All SAEs: the client of each, and whose certificate is which.
+    fn saes(&self) -> Result<Saes, Flaw> {
+        let (mut homes, mut certificates) = Saes::default();
         for (number, client) in self.clients.iter().enumerate() {
-            let own = client.saes.is_empty().then(|| {
+            let own = || {
                 let place = Place::Name(self.hubs.len() + number);
-                (SaeId::from(&client.name), place)
+                vec![(SaeParts::from(SaeId::from(&client.name)), place)]
+            };
+            let named = client.saes.as_ref().map(|saes| {
+                let saes = saes.iter().cloned().enumerate();
+                saes.map(|(sae, id)| (id, Place::Sae(number, sae)))
+                    .collect()
             });
-            let named = client.saes.iter().cloned().enumerate();
-            let named = named.map(|(sae, id)| (id, Place::Sae(number, sae)));
-            for (sae, place) in own.into_iter().chain(named) {
-                if let Some(client) = homes.insert(sae.clone(), client.name.clone()) {
-                    return Err((place, TopologyProblem::SaeTaken { sae, client }));
+            for (SaeParts { id, certificate }, place) in named.unwrap_or_else(own) {
+                if let Some(client) = homes.insert(id.clone(), client.name.clone()) {
+                    return Err((place, TopologyProblem::SaeTaken { sae: id, client }));
+                }
+                let certificate = certificate.unwrap_or(CertificateName::Cn(id.to_string()));
+                if self.tls.is_some()
+                    && let CertificateName::Cn(name) = &certificate
+                    && is_reserved(name)
+                {
+                    return Err((place, TopologyProblem::ReservedName(name.clone())));
+                }
+                if let Some(first) = certificates.insert(certificate, id) {
+                    return Err((place, TopologyProblem::CertificateTaken { first }));
                 }
             }
         }
-        Ok(homes)
+        Ok((homes, certificates))
     }
 }
+
+/// The client of each SAE, and whose certificate is which.
+type Saes = (BTreeMap<SaeId, NodeName>, BTreeMap<CertificateName, SaeId>);
 
 /// A problem, and where it is.
 type Flaw = (Place, TopologyProblem);
@@ -331,10 +385,15 @@ mod tests {
         ];
         let celia = ClientParts {
             address: Some("10.0.0.7:9000".to_owned()),
-            saes: vec!["sam".parse().unwrap(), "susan".parse().unwrap()],
+            saes: Some(
+                ["sam", "susan"]
+                    .map(|id| id.parse::<SaeId>().unwrap().into())
+                    .into(),
+            ),
             ..ClientParts::named(name("celia"))
         };
         TopologyParts {
+            allow_plain_text: true,
             base_port: 9_100,
             keys: KeysSection {
                 source: KeySource::Psrd,
@@ -350,6 +409,7 @@ mod tests {
 
     const SMALL: &str = "threshold = 2
 base_port = 9100
+allow_plain_text = true
 hubs = [{ name = \"hank\" }, { name = \"helen\" }]
 clients = [{ name = \"carol\" }, { name = \"celia\", address = \"10.0.0.7:9000\", saes = [\"sam\", \"susan\"] }]
 [keys]

@@ -96,9 +96,14 @@ fn what_cannot_be_is_refused_with_its_line() {
             format!("t.toml:{celia}: the address 127.0.0.1:8100 is taken"),
         ),
         (
-            "threshold = 3",
-            "sae_identity = \"mutual-tls\"\nthreshold = 3",
-            format!("t.toml:{threshold}: sae_identity must be \"authorization-header\""),
+            "\"celia\"",
+            "\"celia\", address = \"10.0.0.7:8100\"",
+            format!("t.toml:{celia}: 10.0.0.7:8100 can be reached by others"),
+        ),
+        (
+            "\"celia\"",
+            "\"celia\", saes = [\"sam\", { id = \"sue\", certificate = { cn = \"sam\" } }]",
+            format!("t.toml:{celia}: SAE sam has the same certificate"),
         ),
         (
             "\"celia\"",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use dske::http::etsi::{KeyContainer, Status};
 use dske::http::management::{RUN_HEADER, TOKEN_HEADER};
 use dske::http::paths;
+use dske::http::peer::Identity;
 use dske::node::client::ClientStatus;
 use dske::protocol::hub::HubStatus;
 use dske::protocol::{KeyId, NodeName, SaeId};
@@ -49,32 +50,63 @@ pub fn stop_path(role: Role) -> &'static str {
     }
 }
 
+/// An HTTP client for each who calls nodes.
+#[derive(Clone)]
+pub struct HttpClients(Rc<dyn Fn(&Identity) -> Result<awc::Client, String>>);
+
+impl HttpClients {
+    /// A client that proves who calls, or why there is none.
+    #[must_use]
+    pub fn new(of: impl Fn(&Identity) -> Result<awc::Client, String> + 'static) -> Self {
+        Self(Rc::new(of))
+    }
+
+    /// The client of one who calls.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn of(&self, caller: &Identity) -> Result<awc::Client, String> {
+        (self.0)(caller)
+    }
+}
+
+impl From<awc::Client> for HttpClients {
+    /// One client for all, on plain HTTP, where nobody proves who they are.
+    fn from(client: awc::Client) -> Self {
+        Self::new(move |_| Ok(client.clone()))
+    }
+}
+
 /// The nodes of a topology, over HTTP.
 pub struct HttpNodes {
     topology: Rc<Topology>,
-    http: awc::Client,
+    http: HttpClients,
+    /// The origin of each.
     addresses: BTreeMap<NodeName, String>,
 }
 
 impl HttpNodes {
     /// Nodes that listen at the addresses of their topology.
     #[must_use]
-    pub fn new(topology: Rc<Topology>, http: awc::Client) -> Self {
-        Self::at(topology, http, |node| node.address.clone())
+    pub fn new(topology: Rc<Topology>, http: impl Into<HttpClients>) -> Self {
+        let origins = Rc::clone(&topology);
+        Self::at(topology, http, |node| {
+            origins.origin(&node.name).expect("it is in the topology")
+        })
     }
 
-    /// Nodes that listen elsewhere.
+    /// Nodes that listen elsewhere: at these origins.
     #[must_use]
     pub fn at(
         topology: Rc<Topology>,
-        http: awc::Client,
-        address: impl Fn(&NodeAddress) -> String,
+        http: impl Into<HttpClients>,
+        origin: impl Fn(&NodeAddress) -> String,
     ) -> Self {
         let nodes = topology.nodes();
-        let addresses = nodes.map(|(_, node)| (node.name.clone(), address(node)));
+        let addresses = nodes.map(|(_, node)| (node.name.clone(), origin(node)));
         Self {
             addresses: addresses.collect(),
-            http,
+            http: http.into(),
             topology,
         }
     }
@@ -85,19 +117,32 @@ impl HttpNodes {
         &self.topology
     }
 
-    /// A node. Where the topology has none of this name, every call fails.
-    #[must_use]
-    pub fn node(&self, name: &NodeName) -> EtsiClient {
-        EtsiClient::new(
-            self.http.clone(),
-            self.address(name),
-            answer_within(&self.topology),
-        )
+    /// A node, called by an operator. Where the topology has none of this name, every call fails.
+    ///
+    /// # Errors
+    /// If the caller cannot prove who it is.
+    pub fn node(&self, name: &NodeName) -> Result<EtsiClient, CallError> {
+        self.called_by(&Identity::Operator, name)
     }
 
-    /// Where a node listens: `host:port`.
+    /// The KME of an SAE, called by that SAE.
+    ///
+    /// # Errors
+    /// If no client serves the SAE, or if the SAE cannot prove who it is.
+    pub fn kme(&self, sae: &SaeId) -> Result<EtsiClient, CallError> {
+        let home = home_of(&self.topology, sae)?;
+        self.called_by(&Identity::Sae(sae.clone()), home)
+    }
+
+    fn called_by(&self, caller: &Identity, name: &NodeName) -> Result<EtsiClient, CallError> {
+        let http = self.http.of(caller).map_err(CallError::NotMade)?;
+        let within = answer_within(&self.topology);
+        Ok(EtsiClient::new(http, self.origin(name), within))
+    }
+
+    /// How a node is called, and where: `http://host:port`, or `https` under TLS.
     #[must_use]
-    pub fn address(&self, name: &NodeName) -> &str {
+    pub fn origin(&self, name: &NodeName) -> &str {
         self.addresses.get(name).map_or("", String::as_str)
     }
 
@@ -109,8 +154,9 @@ impl HttpNodes {
         name: &NodeName,
         within: Duration,
     ) -> Option<(T, Option<RunId>)> {
-        let url = format!("http://{}{}", self.address(name), status_path(role));
-        let mut answer = self.http.get(url).timeout(within).send().await.ok()?;
+        let url = format!("{}{}", self.origin(name), status_path(role));
+        let http = self.http.of(&Identity::Operator).ok()?;
+        let mut answer = http.get(url).timeout(within).send().await.ok()?;
         let run = answer.headers().get(RUN_HEADER);
         let run = run.and_then(|run| run.to_str().ok()?.parse().ok());
         let status = answer.json().limit(STATUS_BYTES_MAX);
@@ -120,17 +166,15 @@ impl HttpNodes {
 
     /// Asks a node to stop, with its token. Whether it has heard shows when it ends.
     pub async fn stop(&self, role: Role, name: &NodeName) {
-        let url = format!("http://{}{}", self.address(name), stop_path(role));
-        let mut request = self.http.post(url);
+        let url = format!("{}{}", self.origin(name), stop_path(role));
+        let Ok(http) = self.http.of(&Identity::Operator) else {
+            return;
+        };
+        let mut request = http.post(url);
         if let Some(token) = token(&self.topology, role, name) {
             request = request.insert_header((TOKEN_HEADER, token));
         }
         let _ = request.send().await;
-    }
-
-    /// The KME that serves an SAE.
-    fn home(&self, sae: &SaeId) -> Result<EtsiClient, CallError> {
-        home_of(&self.topology, sae).map(|home| self.node(home))
     }
 }
 
@@ -156,7 +200,7 @@ impl<C: OverHttp> Cluster for C {
     }
 
     async fn status(&self, caller: &SaeId, slave: &SaeId) -> Result<Status, CallError> {
-        let kme = self.nodes().home(caller)?;
+        let kme = self.nodes().kme(caller)?;
         kme.status(caller, slave).await
     }
 
@@ -166,7 +210,7 @@ impl<C: OverHttp> Cluster for C {
         slave: &SaeId,
         request: &KeyRequest,
     ) -> Result<KeyContainer, CallError> {
-        let kme = self.nodes().home(caller)?;
+        let kme = self.nodes().kme(caller)?;
         kme.get_key(caller, slave, request).await
     }
 
@@ -176,17 +220,17 @@ impl<C: OverHttp> Cluster for C {
         master: &SaeId,
         key_ids: &[KeyId],
     ) -> Result<KeyContainer, CallError> {
-        let kme = self.nodes().home(caller)?;
+        let kme = self.nodes().kme(caller)?;
         kme.get_key_with_ids(caller, master, key_ids).await
     }
 
     async fn hub_status(&self, hub: &NodeName) -> Result<HubStatus, CallError> {
-        let hub = self.nodes().node(hub);
+        let hub = self.nodes().node(hub)?;
         hub.get(paths::HUB_STATUS, None).await
     }
 
     async fn client_status(&self, client: &NodeName) -> Result<ClientStatus, CallError> {
-        let client = self.nodes().node(client);
+        let client = self.nodes().node(client)?;
         client.get(paths::CLIENT_STATUS, None).await
     }
 

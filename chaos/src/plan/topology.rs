@@ -1,8 +1,9 @@
 //! The cluster of a plan as the nodes know it.
 
+use dske::protocol::SaeId;
 use dske::topology::{
-    ClientParts, HubParts, KeysSection, PsrdSection, TimingSection, Topology, TopologyError,
-    TopologyParts,
+    ClientParts, HubParts, KeysSection, PsrdSection, SaeParts, TimingSection, Topology,
+    TopologyError, TopologyParts,
 };
 
 use super::{HUB_NAMES, Plan};
@@ -32,12 +33,13 @@ impl Plan {
         let rogue = self.has_rogue().then_some(usize::from(cluster.clients));
         let hubs = HUB_NAMES.iter().take(cluster.hubs.into());
         let hubs = hubs.map(|name| HubParts::named(name.parse().expect("a valid name")));
+        let named = |sae: String| SaeParts::from(sae.parse::<SaeId>().expect("a valid name"));
         let clients = (0..usize::from(cluster.clients))
             .chain(rogue)
             .map(|client| {
                 let saes = self.saes_of(client).into_iter();
                 ClientParts {
-                    saes: saes.map(|sae| sae.parse().expect("a valid name")).collect(),
+                    saes: Some(saes.map(named).collect()),
                     ..ClientParts::named(self.client_name(client).parse().expect("a valid name"))
                 }
             });

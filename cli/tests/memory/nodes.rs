@@ -13,7 +13,7 @@ use actix_service::{Service, ServiceFactory};
 use actix_web::web::ServiceConfig;
 use dske::http::connections::CONNECTIONS_MAX;
 use dske::http::management::Management;
-use dske::http::server::{Serving, service};
+use dske::http::server::{Security, Serving, service};
 use dske::http::transport::HttpTransport;
 use dske::http::{client_routes, hub_routes};
 use dske::node::client::{ClientNode, HubPeer};
@@ -92,6 +92,7 @@ impl Nodes {
         let serving = Serving {
             names: topology.names_of(name),
             connections_max: CONNECTIONS_MAX,
+            security: Security::Plain,
         };
         let handler = service::<TcpStream, _, _>(serving, routes, pending);
         let handler = Rc::new(handler.new_service(()).await.unwrap());

@@ -15,6 +15,7 @@ use std::fmt;
 
 use actix::{Addr, MailboxError};
 use actix_web::HttpResponse;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::prometheus_text::{self, CONTENT_TYPE};
@@ -29,6 +30,7 @@ use super::message_body::MessageBody;
 #[cfg(feature = "openapi")]
 use super::openapi::{OBSERVATION, responses::Ending};
 use super::paths;
+use super::peer::{Callers, only};
 
 /// Adds a hub's metrics.
 pub(super) fn hub(config: &mut ServiceConfig) {
@@ -36,7 +38,11 @@ pub(super) fn hub(config: &mut ServiceConfig) {
         let status = hub.status.send(GetHubStatus).await;
         metrics(status.map(of_hub))
     };
-    config.route(paths::METRICS, web::get().to(answer));
+    config.service(
+        web::resource(paths::METRICS)
+            .wrap(from_fn(only(Callers::Monitors)))
+            .route(web::get().to(answer)),
+    );
 }
 
 /// Adds a client's metrics.
@@ -45,7 +51,11 @@ pub(super) fn client(config: &mut ServiceConfig) {
         let status = client.send(GetClientStatus).await;
         metrics(status.map(of_client))
     };
-    config.route(paths::METRICS, web::get().to(answer));
+    config.service(
+        web::resource(paths::METRICS)
+            .wrap(from_fn(only(Callers::Monitors)))
+            .route(web::get().to(answer)),
+    );
 }
 
 /// Metrics

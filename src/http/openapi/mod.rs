@@ -13,10 +13,12 @@ pub(super) mod responses;
 pub(super) mod schemas;
 
 use actix_web::HttpResponse;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use utoipa::openapi::OpenApi;
 
 use super::paths;
+use super::peer::{Callers, only};
 
 // The groups of operations that more than one file names.
 pub(super) const KEY_SHARES: &str = "Key shares";
@@ -32,7 +34,11 @@ pub(super) fn routes(document: Document) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         config
             .app_data(Data::new(document))
-            .route(paths::OPENAPI, web::get().to(openapi))
+            .service(
+                web::resource(paths::OPENAPI)
+                    .wrap(from_fn(only(Callers::Operators)))
+                    .route(web::get().to(openapi)),
+            )
             .configure(page::configure);
     }
 }

@@ -7,6 +7,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{
     CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ContentEncoding, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Bytes, Path, ServiceConfig};
 use utoipa_swagger_ui::{Config, SwaggerFile};
 
@@ -14,6 +15,7 @@ use super::OBSERVATION;
 use crate::http::answer::json;
 use crate::http::message_body::MessageBody;
 use crate::http::paths;
+use crate::http::peer::{Callers, only};
 
 /// The files. The name may be empty, since `/docs/` leads to the page too.
 const FILES: &str = "/docs/{file:[^/]*}";
@@ -29,8 +31,16 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
 /// Adds the page to an app.
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
-        .route(paths::DOCS, web::get().to(docs))
-        .route(FILES, web::get().to(docs_file));
+        .service(
+            web::resource(paths::DOCS)
+                .wrap(from_fn(only(Callers::Operators)))
+                .route(web::get().to(docs)),
+        )
+        .service(
+            web::resource(FILES)
+                .wrap(from_fn(only(Callers::Operators)))
+                .route(web::get().to(docs_file)),
+        );
 }
 
 /// This page

@@ -16,7 +16,7 @@ use dske::topology::Topology;
 use dske::topology::range::{OutOfRange, within};
 
 use super::{Arrivals, Load, Pair};
-use crate::over_http::HttpNodes;
+use crate::over_http::{HttpClients, HttpNodes};
 
 /// Most operations at the same time. Each keeps a connection, and far fewer already show what a cluster can do.
 pub const CONCURRENCY_MAX: usize = 4096;
@@ -65,6 +65,9 @@ pub enum LoadError {
         /// Files that may be open.
         limit: u64,
     },
+    /// A caller cannot prove who it is.
+    #[error("{0}")]
+    NotProved(String),
     /// A client that is needed does not answer.
     #[error("{node} at {address} does not answer: {reason}; start the nodes with `dske start`")]
     NotRunning {
@@ -102,7 +105,10 @@ impl LoadError {
             | Self::UnknownSae { .. }
             | Self::OutOfRange(_)
             | Self::OpenFiles { .. } => true,
-            Self::NotRunning { .. } | Self::AnotherTopology { .. } | Self::StoppedEarly => false,
+            Self::NotProved(_)
+            | Self::NotRunning { .. }
+            | Self::AnotherTopology { .. }
+            | Self::StoppedEarly => false,
         }
     }
 }
@@ -115,25 +121,30 @@ pub(super) struct Route {
 }
 
 /// Checks a load, and the clients that it is for.
-pub(super) async fn check(topology: &Topology, load: &Load) -> Result<Vec<Route>, LoadError> {
+pub(super) async fn check(
+    topology: &Topology,
+    load: &Load,
+    http: HttpClients,
+) -> Result<Vec<Route>, LoadError> {
     check_numbers(load)?;
     let homes = homes(topology, &load.pairs)?;
-    let at_once = match load.arrivals {
-        Arrivals::Closed { concurrency } => concurrency,
-        Arrivals::Open { in_flight_max, .. } => in_flight_max,
-    };
-    check_open_files(at_once)?;
-    let kmes = Kmes::new(topology, at_once);
+    check_open_files(load.at_once())?;
+    let kmes = Kmes(HttpNodes::new(Rc::new(topology.clone()), http));
     for home in homes.values() {
         kmes.check_client(home).await?;
     }
     let mut routes = Vec::with_capacity(load.pairs.len());
     for pair in &load.pairs {
         let (master, slave) = (homes[&pair.master], homes[&pair.slave]);
+        let of = |sae, home| {
+            kmes.0
+                .kme(sae)
+                .map_err(|error| kmes.complaint(home, &error))
+        };
         let route = Route {
             pair: pair.clone(),
-            master_kme: kmes.0.node(master),
-            slave_kme: kmes.0.node(slave),
+            master_kme: of(&pair.master, master)?,
+            slave_kme: of(&pair.slave, slave)?,
         };
         let status = route.master_kme.status(&pair.master, &pair.slave).await;
         let status = status.map_err(|error| kmes.complaint(master, &error))?;
@@ -232,24 +243,12 @@ struct WhichHub {
 struct Kmes(HttpNodes);
 
 impl Kmes {
-    fn new(topology: &Topology, connections: usize) -> Self {
-        // A server closes connections that have been idle for five seconds. One that is nearly as old is not used again.
-        // One in use stays open for as long as it takes.
-        let connector = awc::Connector::new()
-            .limit(connections)
-            .conn_keep_alive(Duration::from_secs(4))
-            .conn_lifetime(TIME_MAX * 3);
-        // An answer that is not the KME's own is an error.
-        let http = awc::Client::builder()
-            .connector(connector)
-            .disable_redirects()
-            .finish();
-        Self(HttpNodes::new(Rc::new(topology.clone()), http))
-    }
-
     /// Whether the client at an address is the one of the topology, with the same hubs.
     async fn check_client(&self, name: &NodeName) -> Result<(), LoadError> {
-        let status: Result<Who, _> = self.0.node(name).get(CLIENT_STATUS, None).await;
+        let status = match self.0.node(name) {
+            Ok(node) => node.get::<Who>(CLIENT_STATUS, None).await,
+            Err(error) => Err(error),
+        };
         let status = status.map_err(|error| self.complaint(name, &error))?;
         if status.name != *name {
             return Err(self.another(name, format!("it is {}", client(&status.name))));
@@ -269,9 +268,10 @@ impl Kmes {
 
     fn complaint(&self, name: &NodeName, error: &CallError) -> LoadError {
         match error {
+            CallError::NotMade(reason) => LoadError::NotProved(reason.clone()),
             CallError::Unknown(reason) => LoadError::NotRunning {
                 node: client(name),
-                address: self.0.address(name).to_owned(),
+                address: self.0.origin(name).to_owned(),
                 reason: reason.clone(),
             },
             CallError::Refused { .. } => self.another(name, error.to_string()),
@@ -281,7 +281,7 @@ impl Kmes {
     fn another(&self, name: &NodeName, reason: String) -> LoadError {
         LoadError::AnotherTopology {
             node: client(name),
-            address: self.0.address(name).to_owned(),
+            address: self.0.origin(name).to_owned(),
             reason,
         }
     }

@@ -35,7 +35,7 @@ impl Failure {
     pub(super) fn call(method: &str, error: &CallError) -> Self {
         let what = match error {
             CallError::Refused { status, .. } => status.to_string(),
-            CallError::Unknown(_) => "no-answer".to_owned(),
+            CallError::NotMade(_) | CallError::Unknown(_) => "no-answer".to_owned(),
         };
         Self::new(&format!("{method}-{what}"), error.to_string())
     }

@@ -37,6 +37,8 @@ use dske::http::metrics::process::cpu_s;
 use dske::protocol::SaeId;
 use dske::topology::{NodeAddress, Topology};
 
+use crate::over_http::HttpClients;
+
 pub use check::LoadError;
 pub use report::LoadReport;
 
@@ -58,6 +60,37 @@ pub struct Load {
     #[serde(rename = "duration_s", with = "seconds")]
     pub duration: Duration,
 }
+
+impl Load {
+    /// Most operations at the same time, and so most connections to one client.
+    #[must_use]
+    pub fn at_once(&self) -> usize {
+        match self.arrivals {
+            Arrivals::Closed { concurrency } => concurrency,
+            Arrivals::Open { in_flight_max, .. } => in_flight_max,
+        }
+    }
+}
+
+/// An HTTP client for a load on plain HTTP.
+#[must_use]
+pub fn plain_client(connections: usize) -> awc::Client {
+    let connector = awc::Connector::new()
+        .limit(connections)
+        .conn_keep_alive(KEEP_ALIVE)
+        .conn_lifetime(LIFETIME);
+    // An answer that is not the KME's own is an error.
+    awc::Client::builder()
+        .connector(connector)
+        .disable_redirects()
+        .finish()
+}
+
+/// A server closes connections that have been idle for five seconds. One that is nearly as old is not used again.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(4);
+
+/// A connection in use stays open for as long as any load takes.
+pub const LIFETIME: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
 /// Two SAEs. The topology names their KMEs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,19 +144,21 @@ pub enum Arrivals {
 /// If the load is out of bounds, or the cluster is not the one of the topology. Failures after the start are counted in the
 /// report.
 pub async fn run(topology: &Topology, load: &Load) -> Result<LoadReport, LoadError> {
-    run_until(topology, load, pending()).await
+    let http = plain_client(load.at_once()).into();
+    run_until(topology, load, http, pending()).await
 }
 
-/// The same, but the measurement ends early when `stop` is ready.
+/// The same, called by these HTTP clients, and the measurement ends early when `stop` is ready.
 ///
 /// # Errors
 /// As [`run`], and if `stop` was ready before anything was measured.
 pub async fn run_until(
     topology: &Topology,
     load: &Load,
+    http: HttpClients,
     stop: impl Future<Output = ()>,
 ) -> Result<LoadReport, LoadError> {
-    let routes = check::check(topology, load).await?;
+    let routes = check::check(topology, load, http.clone()).await?;
     let mut stop = pin!(stop.fuse());
     let begin = Instant::now();
     let window = Rc::new(tally::Window::new(begin + load.warm_up, load.duration));
@@ -137,12 +172,12 @@ pub async fn run_until(
         arrivals.await;
         return Err(LoadError::StoppedEarly);
     }
-    let before = tokio::task::spawn_local(nodes::look(topology.clone()));
+    let before = tokio::task::spawn_local(nodes::look(topology.clone(), http.clone()));
     let own_before = cpu_s();
     let interrupted = timeout_at(window.until(), &mut stop).await.is_ok();
     window.close();
     let own_cpu_s = cpu_s() - own_before;
-    let after = nodes::look(topology.clone()).await;
+    let after = nodes::look(topology.clone(), http).await;
     arrivals.await;
     let before = before.await.unwrap_or_default();
     Ok(report::make(report::Measured {

@@ -1,15 +1,18 @@
 //! What the nodes report before and after a load, by `/metrics` of each.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use dske::http::paths;
+use dske::http::peer::Identity;
 use dske::protocol::NodeName;
 use dske::topology::Topology;
 
 use super::report::NodeFigures;
+use crate::over_http::{HttpClients, HttpNodes};
 
 /// How long a node may take to answer, connecting included: one that is down must not hold up the report.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -28,14 +31,15 @@ pub(super) struct Sample {
 pub(super) type Samples = BTreeMap<NodeName, Sample>;
 
 /// Asks all nodes at once.
-pub(super) async fn look(topology: Topology) -> Samples {
-    let http = awc::Client::builder().timeout(ANSWER_WITHIN).finish();
+pub(super) async fn look(topology: Topology, http: HttpClients) -> Samples {
+    let nodes = HttpNodes::new(Rc::new(topology.clone()), http.clone());
     let asked = topology.nodes().map(|(_, node)| {
-        let url = format!("http://{}{}", node.address, paths::METRICS);
-        let request = http.get(url).send();
+        let url = format!("{}{}", nodes.origin(&node.name), paths::METRICS);
+        let http = http.of(&Identity::Monitor).ok();
+        let request = http.map(|http| http.get(url).timeout(ANSWER_WITHIN).send());
         async move {
             let answer = async {
-                let mut answer = request.await.ok()?;
+                let mut answer = request?.await.ok()?;
                 let text = answer.body().limit(ANSWER_BYTES_MAX).await.ok()?;
                 answer.status().is_success().then_some(text)
             };

@@ -60,7 +60,7 @@ where
         // Made here, since an HTTP client belongs to the host on which it is made.
         let cluster = SimCluster {
             nodes: HttpNodes::at(inside, http_client(timeout), |node| {
-                format!("{}:{PORT}", node.name)
+                format!("http://{}:{PORT}", node.name)
             }),
             commands: queue,
         };

@@ -16,7 +16,7 @@ use actix_web::http::Uri;
 use actix_web::web::ServiceConfig;
 use dske::http::Names;
 use dske::http::connections::CONNECTIONS_MAX;
-use dske::http::server::{Serving, service};
+use dske::http::server::{Security, Serving, service};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Port on which every simulated node listens.
@@ -90,6 +90,7 @@ pub async fn serve(
     let serving = Serving {
         names: Names::from_iter([name.to_owned()]),
         connections_max: CONNECTIONS_MAX,
+        security: Security::Plain,
     };
     let handler = service(serving, routes, pending)
         .new_service(())

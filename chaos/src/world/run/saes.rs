@@ -197,7 +197,7 @@ impl Saes {
         let got = sae.kme.get_key_with_ids(&sae.id, master, key_ids).await;
         let status = match &got {
             Err(CallError::Refused { status, .. }) => Some(*status),
-            Ok(_) | Err(CallError::Unknown(_)) => None,
+            Ok(_) | Err(CallError::NotMade(_) | CallError::Unknown(_)) => None,
         };
         watched.done(got).map(|_| ()).ok_or(status)
     }
@@ -273,7 +273,7 @@ impl Watch {
 fn without(error: CallError) -> Outcome {
     match error {
         CallError::Refused { status, message } => Outcome::Refused(status, message),
-        CallError::Unknown(why) => Outcome::Unknown(why),
+        CallError::NotMade(why) | CallError::Unknown(why) => Outcome::Unknown(why),
     }
 }
 
