@@ -547,6 +547,41 @@ fn an_initiator_does_not_wait_for_late_hubs_and_takes_back_what_hubs_may_hold() 
 }
 
 #[test]
+fn a_hub_that_does_not_take_every_share_holds_none_for_the_initiator_and_says_why() {
+    let (mut machine, deposits) = begin(2);
+    let key_ids = key_ids(&deposits);
+    let reply = |results: [(KeyId, DepositOutcome); 2]| DepositReply {
+        keys: results
+            .map(|(key_id, outcome)| DepositResult { key_id, outcome })
+            .into(),
+    };
+    let hubs: Vec<ShareIndex> = sharing().indices().collect();
+    let [one, other] = [key_ids[0], key_ids[1]];
+    let (stored, full, conflict) = (
+        DepositOutcome::Stored,
+        DepositOutcome::Full,
+        DepositOutcome::Conflict,
+    );
+    machine.on_reply(NOW, hubs[0], &reply([(one, stored), (other, full)]));
+    machine.on_reply(NOW, hubs[1], &reply([(one, conflict), (other, stored)]));
+    assert!(matches!(machine.progress(NOW), Progress::WaitUntil(_)));
+    machine.on_reply(NOW, hubs[2], &reply([(other, stored), (one, stored)]));
+    let Progress::Failed(error) = machine.progress(NOW) else {
+        panic!("three of five hold no share")
+    };
+    let said = error.to_string();
+    for reason in [
+        "hub 1: its store is full".to_owned(),
+        format!("hub 2: it holds another share of key {one}"),
+        "hub 3: it answered for other keys".to_owned(),
+    ] {
+        assert!(said.contains(&reason), "{said}");
+    }
+    let may_hold = machine.to_withdraw().1;
+    assert_eq!(may_hold, hubs, "each may hold a share of some key");
+}
+
+#[test]
 fn a_source_of_keys_has_one_name() {
     for (source, name) in [
         (KeySource::Generator, "generator"),
