@@ -908,6 +908,72 @@ fn a_hopeless_search_is_bounded_done_in_slices_and_ends_the_call() {
     ));
 }
 
+/// While one key is searched for among liars, two more come in: one that fits, and one that is made up.
+#[test]
+fn a_second_key_is_found_behind_a_made_up_one_however_long_the_first_has_taken() {
+    let sharing = Sharing::new(8, 32).unwrap();
+    let [ours, theirs, made_up] = [1, 2, 4].map(|seed| begin_with(1, sharing, seed).1);
+    let key_id = ours[&first()].keys[0].key_id;
+    for second in [&theirs, &made_up] {
+        let mut responder = Responder::begin(query("b", &[key_id]), sharing, 10 * NOW);
+        for x in sharing.indices() {
+            let from = match x.get() {
+                ..=16 => &ours,
+                17..=24 => second,
+                _ if std::ptr::eq(second, &raw const theirs) => &made_up,
+                _ => &theirs,
+            };
+            let mut reply = answer_from(&from[&x], key_id);
+            if x.get() <= 8 || std::ptr::eq(from, &raw const made_up) {
+                make_up_all(x, &mut reply);
+            }
+            responder.on_reply(x, reply, &mut rng(3));
+            let progress = responder.progress(NOW);
+            assert!(matches!(progress, Progress::WaitUntil(_)), "{progress:?}");
+        }
+        while responder.work(&mut rng(3)) {}
+        let failed = responder.progress(NOW);
+        assert!(
+            matches!(failed, Progress::Failed(FetchError::Ambiguous { .. })),
+            "{failed:?}"
+        );
+    }
+}
+
+/// A slice can end with the key. Another key may fit then, too.
+#[test]
+fn no_key_is_given_before_a_second_one_has_been_looked_for() {
+    let sharing = Sharing::new(6, 12).unwrap();
+    let (_, deposits) = begin_with(1, sharing, 1);
+    let query = query("b", &key_ids(&deposits));
+    // Whether the key is waited for although it has been found.
+    let is_held_back = |liars: u16| {
+        let mut responder = Responder::begin(query.clone(), sharing, 10 * NOW);
+        for (x, deposit) in &deposits {
+            let mut reply = answer_all(deposit);
+            if liars >> (x.get() - 1) & 1 == 1 {
+                make_up_all(*x, &mut reply);
+            }
+            responder.on_reply(*x, reply, &mut rng(3));
+        }
+        let (mut is_found, mut is_held_back) = (false, false);
+        loop {
+            let mut events = responder.take_events().into_iter();
+            is_found |= events.any(|event| matches!(event, Event::Corrected(_)));
+            let progress = responder.progress(NOW);
+            is_held_back |= is_found && matches!(progress, Progress::WaitUntil(_));
+            if !responder.work(&mut rng(3)) {
+                break;
+            }
+        }
+        assert!(matches!(responder.progress(NOW), Progress::Done(_)));
+        is_held_back
+    };
+    // Six of twelve lie, and the right six are the last that a slice tries.
+    let mut patterns = (0..1 << 11).filter(|liars: &u16| liars.count_ones() == 6);
+    assert!(patterns.any(is_held_back));
+}
+
 #[test]
 fn a_call_that_needs_more_hubs_waits_for_them_and_does_not_call_the_key_unknown() {
     let sharing = Sharing::new(2, 5).unwrap();
