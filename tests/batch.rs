@@ -28,8 +28,8 @@ use dske::protocol::message::{
 use dske::protocol::signature::Signature;
 use dske::protocol::store::StoreLimits;
 use dske::protocol::wire::KEY_SHARES_PATH;
-use dske::protocol::{KeyId, Method, NodeName, Refusal, Request};
-use dske::psrd::BLOCK_BYTES_MAX;
+use dske::protocol::{KeyId, Method, NodeName, Refusal, Request, Response};
+use dske::psrd::{BLOCK_BYTES_MAX, Block, SpendingPool};
 use proptest::prelude::*;
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
@@ -574,6 +574,57 @@ fn an_answer_that_is_cut_or_has_too_few_entries_is_not_taken() {
         operations: 3,
     };
     assert_eq!(error, OpenError::AuthenticMalformed(malformed));
+}
+
+#[test]
+fn an_answer_whose_pads_do_not_go_with_its_shares_is_not_taken() {
+    let mut scene = scene(65_536);
+    let deposit = scene.deposit(1, 32);
+    let query = query_for(&deposit);
+    let stored = scene.ask(vec![Operation::Deposit(deposit.clone())]);
+    let Reply::Deposit(stored) = stored.unwrap().remove(0) else {
+        panic!("no answer to a deposit")
+    };
+    let (fetch, sent) = scene.end.seal_fetch(&query).unwrap();
+    let fetched = scene.hub.handle(NOW, &fetch).body;
+    // A hub that signs whatever it likes.
+    let (ours, clients) = Block::random_pair(65_536, &mut scene.rng).unwrap();
+    let mut pool = SpendingPool::new(1);
+    pool.add(ours).unwrap();
+    scene.end.add(PoolOwner::Hub, clients).unwrap();
+    let mut signed = |pad_bytes: usize, to: &Request, body: Bytes| {
+        let spent = pool.allocate(MAC_KEY_BYTES + pad_bytes).unwrap();
+        let (allocation, bytes) = spent.into_parts();
+        let key = MacKey::try_from(&bytes[..MAC_KEY_BYTES]).unwrap();
+        let mut response = Response {
+            status: 200,
+            signature: None,
+            body,
+        };
+        let to = Signature::from_header(to.signature.as_deref()).unwrap();
+        let signature = Signature::of_response(key, allocation, &to, &response);
+        response.signature = Some(signature.to_string());
+        response
+    };
+    let share_bytes = 32 + TAG_SECRET_BYTES;
+    for (pad_bytes, is_taken) in [(0, false), (79, false), (share_bytes, true), (81, false)] {
+        let response = signed(pad_bytes, &fetch, fetched.clone());
+        let opened = scene.end.open_fetch_reply(&sent, &response);
+        match opened {
+            Ok(reply) => assert!(is_taken && reply.is_complete(), "{pad_bytes} bytes"),
+            Err(error) => {
+                assert!(!is_taken, "{pad_bytes} bytes: {error}");
+                assert_eq!(error, OpenError::AuthenticMalformed(Malformed::Pads));
+            }
+        }
+    }
+    let stored = Bytes::from(serde_json::to_vec(&stored).unwrap());
+    let (again, sent) = scene.end.seal_deposit(&deposit).unwrap();
+    let response = signed(1, &again, stored.clone());
+    let error = scene.end.open_deposit_reply(&sent, &response).unwrap_err();
+    assert_eq!(error, OpenError::AuthenticMalformed(Malformed::Pads));
+    let response = signed(0, &again, stored);
+    scene.end.open_deposit_reply(&sent, &response).unwrap();
 }
 
 #[test]

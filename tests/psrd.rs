@@ -174,10 +174,9 @@ impl World {
         let id = block.id();
         let octets = block.into_octets();
         let block = || Block::from_octets(&octets).unwrap();
-        let accepted = self.spending.add(block());
         if self.blocks.iter().filter(|block| !block.is_spent()).count() == BLOCKS_MAX {
             assert_eq!(
-                accepted,
+                self.spending.add(block()),
                 Err(PoolError::Full {
                     blocks: BLOCKS_MAX,
                     bytes: self.bytes(|block| !block.is_spent()),
@@ -186,38 +185,33 @@ impl World {
             self.reached.insert("spending pool full");
             return;
         }
-        accepted.unwrap();
+        // The receiver says first whether it has room.
         let held: Vec<usize> = (0..self.blocks.len())
             .filter(|i| self.blocks[*i].gone.is_none())
             .collect();
-        let held_bytes = self.bytes(|block| block.gone.is_none());
-        let accepted = self.receiving.add(block());
-        if held.len() < BLOCKS_MAX {
-            accepted.unwrap();
-        } else {
+        if held.len() == BLOCKS_MAX {
+            let is_finished = self.mark().is_some_and(|(block, _)| block > held[0]);
+            if !is_finished {
+                let full = Err(PoolError::Full {
+                    blocks: BLOCKS_MAX,
+                    bytes: self.bytes(|block| block.gone.is_none()),
+                });
+                assert_eq!(self.receiving.check_room(size), full);
+                assert_eq!(self.receiving.add(block()), full);
+                self.reached.insert("receiving pool full");
+                return;
+            }
             let oldest = &mut self.blocks[held[0]];
             oldest.gone = Some(Gone::Evicted);
             assert!(
                 oldest.is_spent() || !self.honest,
                 "made room at the cost of bytes still to come"
             );
-            let oldest = oldest.id;
-            if self.mark().is_some_and(|(block, _)| block > held[0]) {
-                accepted.unwrap();
-                self.reached.insert("oldest block made room");
-            } else {
-                assert_eq!(
-                    accepted,
-                    Err(PoolError::Full {
-                        blocks: BLOCKS_MAX,
-                        bytes: held_bytes,
-                    })
-                );
-                assert_eq!(self.receiving.evict_oldest(), Some(oldest));
-                self.receiving.add(block()).unwrap();
-                self.reached.insert("oldest block evicted by hand");
-            }
+            self.reached.insert("oldest block made room");
         }
+        self.receiving.check_room(size).unwrap();
+        self.receiving.add(block()).unwrap();
+        self.spending.add(block()).unwrap();
         let duplicate = Err(PoolError::Duplicate { block: id });
         assert_eq!(self.spending.add(block()), duplicate);
         assert_eq!(self.receiving.add(block()), duplicate);
@@ -513,7 +507,7 @@ fn with_an_honest_peer_each_byte_is_used_once_and_is_the_same_at_both_ends() {
     let rare = [
         "spending pool full",
         "oldest block made room",
-        "oldest block evicted by hand",
+        "receiving pool full",
         "exhausted",
         "allocation across blocks",
         "out of order",

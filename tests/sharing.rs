@@ -475,4 +475,6 @@ fn threshold_one_has_to_be_asked_for() {
     assert!(Sharing::allowing_single(0, 3).is_err());
     assert!(Sharing::new(4, 3).is_err());
     assert!(Sharing::new(255, 255).is_ok());
+    // The secret is at zero.
+    assert!(ShareIndex::new(0).is_none());
 }

@@ -547,6 +547,41 @@ fn an_initiator_does_not_wait_for_late_hubs_and_takes_back_what_hubs_may_hold() 
 }
 
 #[test]
+fn a_hub_that_does_not_take_every_share_holds_none_for_the_initiator_and_says_why() {
+    let (mut machine, deposits) = begin(2);
+    let key_ids = key_ids(&deposits);
+    let reply = |results: [(KeyId, DepositOutcome); 2]| DepositReply {
+        keys: results
+            .map(|(key_id, outcome)| DepositResult { key_id, outcome })
+            .into(),
+    };
+    let hubs: Vec<ShareIndex> = sharing().indices().collect();
+    let [one, other] = [key_ids[0], key_ids[1]];
+    let (stored, full, conflict) = (
+        DepositOutcome::Stored,
+        DepositOutcome::Full,
+        DepositOutcome::Conflict,
+    );
+    machine.on_reply(NOW, hubs[0], &reply([(one, stored), (other, full)]));
+    machine.on_reply(NOW, hubs[1], &reply([(one, conflict), (other, stored)]));
+    assert!(matches!(machine.progress(NOW), Progress::WaitUntil(_)));
+    machine.on_reply(NOW, hubs[2], &reply([(other, stored), (one, stored)]));
+    let Progress::Failed(error) = machine.progress(NOW) else {
+        panic!("three of five hold no share")
+    };
+    let said = error.to_string();
+    for reason in [
+        "hub 1: its store is full".to_owned(),
+        format!("hub 2: it holds another share of key {one}"),
+        "hub 3: it answered for other keys".to_owned(),
+    ] {
+        assert!(said.contains(&reason), "{said}");
+    }
+    let may_hold = machine.to_withdraw().1;
+    assert_eq!(may_hold, hubs, "each may hold a share of some key");
+}
+
+#[test]
 fn a_source_of_keys_has_one_name() {
     for (source, name) in [
         (KeySource::Generator, "generator"),
@@ -871,6 +906,72 @@ fn a_hopeless_search_is_bounded_done_in_slices_and_ends_the_call() {
         failed,
         Progress::Failed(FetchError::Unavailable { usable: 20, .. })
     ));
+}
+
+/// While one key is searched for among liars, two more come in: one that fits, and one that is made up.
+#[test]
+fn a_second_key_is_found_behind_a_made_up_one_however_long_the_first_has_taken() {
+    let sharing = Sharing::new(8, 32).unwrap();
+    let [ours, theirs, made_up] = [1, 2, 4].map(|seed| begin_with(1, sharing, seed).1);
+    let key_id = ours[&first()].keys[0].key_id;
+    for second in [&theirs, &made_up] {
+        let mut responder = Responder::begin(query("b", &[key_id]), sharing, 10 * NOW);
+        for x in sharing.indices() {
+            let from = match x.get() {
+                ..=16 => &ours,
+                17..=24 => second,
+                _ if std::ptr::eq(second, &raw const theirs) => &made_up,
+                _ => &theirs,
+            };
+            let mut reply = answer_from(&from[&x], key_id);
+            if x.get() <= 8 || std::ptr::eq(from, &raw const made_up) {
+                make_up_all(x, &mut reply);
+            }
+            responder.on_reply(x, reply, &mut rng(3));
+            let progress = responder.progress(NOW);
+            assert!(matches!(progress, Progress::WaitUntil(_)), "{progress:?}");
+        }
+        while responder.work(&mut rng(3)) {}
+        let failed = responder.progress(NOW);
+        assert!(
+            matches!(failed, Progress::Failed(FetchError::Ambiguous { .. })),
+            "{failed:?}"
+        );
+    }
+}
+
+/// A slice can end with the key. Another key may fit then, too.
+#[test]
+fn no_key_is_given_before_a_second_one_has_been_looked_for() {
+    let sharing = Sharing::new(6, 12).unwrap();
+    let (_, deposits) = begin_with(1, sharing, 1);
+    let query = query("b", &key_ids(&deposits));
+    // Whether the key is waited for although it has been found.
+    let is_held_back = |liars: u16| {
+        let mut responder = Responder::begin(query.clone(), sharing, 10 * NOW);
+        for (x, deposit) in &deposits {
+            let mut reply = answer_all(deposit);
+            if liars >> (x.get() - 1) & 1 == 1 {
+                make_up_all(*x, &mut reply);
+            }
+            responder.on_reply(*x, reply, &mut rng(3));
+        }
+        let (mut is_found, mut is_held_back) = (false, false);
+        loop {
+            let mut events = responder.take_events().into_iter();
+            is_found |= events.any(|event| matches!(event, Event::Corrected(_)));
+            let progress = responder.progress(NOW);
+            is_held_back |= is_found && matches!(progress, Progress::WaitUntil(_));
+            if !responder.work(&mut rng(3)) {
+                break;
+            }
+        }
+        assert!(matches!(responder.progress(NOW), Progress::Done(_)));
+        is_held_back
+    };
+    // Six of twelve lie, and the right six are the last that a slice tries.
+    let mut patterns = (0..1 << 11).filter(|liars: &u16| liars.count_ones() == 6);
+    assert!(patterns.any(is_held_back));
 }
 
 #[test]

@@ -214,6 +214,17 @@ mod tests {
     }
 
     #[test]
+    fn keys_and_tags_have_one_length() {
+        for length in [0, MAC_KEY_BYTES - 1, MAC_KEY_BYTES + 1] {
+            let error = MacKey::try_from(vec![1; length].as_slice()).unwrap_err();
+            assert_eq!(error, MacKeyLength(length));
+        }
+        for length in [0, 31, 33] {
+            assert!("0".repeat(length).parse::<MacTag>().is_err(), "{length}");
+        }
+    }
+
+    #[test]
     fn a_key_is_not_shown_by_debug() {
         assert_eq!(format!("{:?}", key()), "MacKey(<redacted>)");
     }

@@ -21,3 +21,16 @@ pub(super) fn stopped(error: &MailboxError) -> HttpResponse {
 pub(super) fn status_code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_no_longer_answers_is_not_there_for_now() {
+        for error in [MailboxError::Closed, MailboxError::Timeout] {
+            assert_eq!(stopped(&error).status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
+        assert_eq!(status_code(1), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

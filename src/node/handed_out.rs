@@ -126,8 +126,7 @@ impl HandedOut {
             return Err(Unclaimable::Full);
         }
         self.held += hashes.len();
-        let is_forgotten = canary(Canary::ClaimsForgotten);
-        let life = if is_forgotten {
+        let life = if canary(Canary::ClaimsForgotten) {
             self.times.repeats
         } else {
             self.times.share_life

@@ -140,6 +140,14 @@ mod tests {
         assert!(accounts.take(0, 2));
     }
 
+    #[test]
+    fn an_account_that_does_not_exist_has_nothing() {
+        let mut accounts = Accounts::new(10, [2, 0]);
+        assert!(!accounts.take(2, 0));
+        assert_eq!((accounts.guarantee(2), accounts.used(2)), (0, 0));
+        assert_eq!((accounts.guarantee(0), accounts.total()), (2, 0));
+    }
+
     proptest! {
         /// The sum never exceeds the maximum, a guarantee never fails, and whatever is refused would not have fitted.
         #[test]

@@ -192,3 +192,6 @@ const _: () = assert!(choose(10, 5) * KEYS_PER_MESSAGE_MAX <= SUBSETS_MAX);
 const _: () = assert!(choose(10, 5) * 5 * ONE_SHARE_BYTES_MAX <= SEARCH_BYTES_MAX);
 // Each call has one exchange with each hub, and the largest batch can come about.
 const _: () = assert!(CALLS_MAX <= EXCHANGES_MAX && OPERATIONS_PER_BATCH_MAX <= EXCHANGES_MAX);
+
+#[cfg(test)]
+mod tests;

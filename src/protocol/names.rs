@@ -183,6 +183,16 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_read_from_text_only() {
+        assert_eq!(
+            serde_json::from_str::<NodeName>("\"a\"").unwrap(),
+            "a".parse().unwrap()
+        );
+        let error = serde_json::from_str::<SaeId>("1").unwrap_err().to_string();
+        assert!(error.contains("expected a name"), "{error}");
+    }
+
+    #[test]
     fn a_key_id_is_read_in_one_form_only() {
         let text = "bc490419-7d60-487f-adc1-4ddcc177c139";
         assert_eq!(text.parse::<KeyId>().unwrap().to_string(), text);

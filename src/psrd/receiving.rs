@@ -127,7 +127,7 @@ impl ReceivingPool {
     ///
     /// # Errors
     /// [`PoolError::Duplicate`] if the pool has, or remembers having had, a block of this ID; [`PoolError::Full`]
-    /// if no block can make room, see [`evict_oldest`](Self::evict_oldest).
+    /// if no block can make room.
     pub fn add(&mut self, block: Block) -> Result<(), PoolError> {
         let id = block.id();
         if self.gone.get(id).is_some() || self.blocks.contains_key(&id) {
@@ -152,18 +152,6 @@ impl ReceivingPool {
         );
         self.count_behind();
         Ok(())
-    }
-
-    /// Gives up the oldest block, if there is any, and returns its ID.
-    ///
-    /// It is for a block that [`add`](Self::add) refuses as [`PoolError::Full`] although the peer's pool, which is no
-    /// larger, has taken it. The peer has then spent the oldest block here, and none of its messages has arrived. Without
-    /// this, a peer that ran dry while it was cut off could never be refilled. To give up a block is always safe, and
-    /// costs messages at most.
-    pub fn evict_oldest(&mut self) -> Option<BlockId> {
-        let (_, oldest) = self.oldest()?;
-        self.remove(oldest, Gone::Evicted);
-        Some(oldest)
     }
 
     /// The first `size` of the bytes that `allocation` stands for, in its order, or all if there are fewer; provided that
@@ -571,16 +559,6 @@ mod tests {
             Err(PoolError::Duplicate { block: id(1) })
         );
         assert_eq!(pool.add(block(5, 64)), full);
-    }
-
-    #[test]
-    fn a_peer_that_ran_dry_while_cut_off_can_be_refilled() {
-        let mut pool = pool([7, 5, 6]);
-        assert!(pool.add(block(8, 64)).is_err());
-        assert_eq!(pool.evict_oldest(), Some(id(7)));
-        pool.add(block(8, 64)).unwrap();
-        assert_eq!(pool.left(), 3 * 64);
-        assert_eq!(ReceivingPool::new(1, failures(1)).evict_oldest(), None);
     }
 
     #[test]

@@ -3,14 +3,16 @@
 //! `cargo llvm-cov` counts the lines while campaigns run, and says so in an LCOV file. Here those lines are gathered by the
 //! function that they belong to, and each function with lines that no campaign reached is looked up in
 //! `chaos/unreached.toml`, which says why. A function without a reason is a hole in the campaigns, or a reason is missing.
-//! A reason for something that *is* reached is out of date.
+//! A reason for something that *is* reached is out of date. Lines that only a canary runs need no reason.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `lcov` | reading the file |
 //! | `functions` | which function a line belongs to |
+//! | `canaries` | which lines only a canary runs |
 //! | [`reasons`] | why a function is not reached |
 
+mod canaries;
 mod functions;
 mod lcov;
 pub mod reasons;
@@ -22,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use canaries::Source;
 use functions::functions;
 use reasons::Reasons;
 
@@ -68,7 +71,7 @@ impl Count {
     }
 }
 
-/// A function with lines that no campaign reached.
+/// A function with lines that no campaign reached, besides those of canaries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unreached {
     /// Its file, below `src/`.
@@ -133,7 +136,7 @@ pub fn judge(lcov: &Path, root: &Path) -> Result<Lines, LinesError> {
         };
         lines.rooms.entry(room(&file)).or_default().add(count);
         let source = read(Path::new(path))?;
-        for mut one in unreached(&file, counts, &functions(&source)) {
+        for mut one in unreached(&file, counts, &source) {
             if let Some(i) = reasons.position(&one) {
                 used[i] = true;
                 one.why = Some(reasons.all[i].why.clone());
@@ -165,12 +168,10 @@ fn room(file: &str) -> String {
     first.trim_end_matches(".rs").to_owned()
 }
 
-/// The functions of a file with lines that were not reached.
-fn unreached(
-    file: &str,
-    counts: &BTreeMap<u64, u64>,
-    functions: &BTreeMap<u64, &str>,
-) -> Vec<Unreached> {
+/// The functions of a file with lines that were not reached, though no canary is needed to reach them.
+fn unreached(file: &str, counts: &BTreeMap<u64, u64>, source: &str) -> Vec<Unreached> {
+    let functions = functions(source);
+    let source = Source::new(source);
     let mut found: BTreeMap<u64, (Unreached, bool)> = BTreeMap::new();
     for (line, times) in counts {
         let (start, function) = functions.range(..=line).next_back().unwrap_or((&0, &""));
@@ -185,6 +186,7 @@ fn unreached(
             (one, false)
         });
         match times {
+            0 if source.is_of_canary(*line) => {}
             0 => one.lines.push(*line),
             _ => *is_reached = true,
         }

@@ -172,3 +172,31 @@ pub(super) fn answers_otherwise(reply: Reply<Plain>) -> LinkError {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Refusal;
+    use crate::protocol::message::{DepositReply, FetchReply};
+
+    #[test]
+    fn a_reply_of_another_kind_is_the_hubs_fault_and_a_refusal_is_what_it_says() {
+        let replies = [
+            Reply::Deposit(DepositReply { keys: Vec::new() }),
+            Reply::Fetch(FetchReply { keys: Vec::new() }),
+            Reply::Withdraw,
+        ];
+        for reply in replies {
+            let error = answers_otherwise(reply);
+            let LinkError::Response(OpenError::AuthenticMalformed(malformed)) = error else {
+                panic!("{error}");
+            };
+            assert_eq!(malformed, Malformed::OtherQuestion);
+        }
+        let error = answers_otherwise(Reply::Refused(Refusal::TooMuchAtOnce));
+        let LinkError::Response(OpenError::Refused(refusal)) = error else {
+            panic!("{error}");
+        };
+        assert_eq!(refusal, Refusal::TooMuchAtOnce);
+    }
+}

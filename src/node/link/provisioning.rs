@@ -232,3 +232,29 @@ fn voids_registration(error: &LinkError, owner: PoolOwner) -> bool {
         _ => owner == PoolOwner::Hub,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a refusal makes the link register anew, for either pool.
+    fn voids(refusal: OobError) -> [bool; 2] {
+        let error = LinkError::NoPsrd(NoPsrd::Refused(refusal));
+        [PoolOwner::Client, PoolOwner::Hub].map(|owner| voids_registration(&error, owner))
+    }
+
+    #[test]
+    fn a_link_registers_anew_where_only_new_pools_help() {
+        assert_eq!(voids(OobError::StaleRegistration), [true; 2]);
+        let reason = "full".to_owned();
+        assert_eq!(voids(OobError::PoolFull { reason }), [true; 2]);
+        let client = "carol".to_owned();
+        assert_eq!(voids(OobError::UnknownClient { client }), [false; 2]);
+        let (size, block_bytes) = (1, 2);
+        assert_eq!(voids(OobError::BlockSize { size, block_bytes }), [false; 2]);
+        // A block for the hub's answers may have been delivered, and then be lost.
+        let lost = LinkError::Timeout(Duration::from_secs(1));
+        assert!(voids_registration(&lost, PoolOwner::Hub));
+        assert!(!voids_registration(&lost, PoolOwner::Client));
+    }
+}

@@ -340,4 +340,22 @@ mod tests {
             assert_eq!(supply.is_registered(), is_refilling);
         }
     }
+
+    #[test]
+    fn no_more_blocks_are_brought_for_a_hub_than_its_pool_takes() {
+        let (mut rng, registration) = (ChaCha12Rng::seed_from_u64(1), Uuid::from_u128(1));
+        let mut supply = Supply::new(100, PoolLimits::default());
+        supply.register(registration);
+        let full_enough = blocks_max(BLOCK_BYTES) - BLOCKS_SPARE;
+        for brought in 0..=full_enough {
+            // Whatever the hub says that it lacks.
+            supply.learn_from_refusal(&Refusal::PsrdExhausted, 3);
+            let wanted = supply.needs_block(PoolOwner::Hub, 0, BLOCK_BYTES);
+            assert_eq!(wanted, Some(registration), "{brought} blocks");
+            let (block, _) = Block::random_pair(BLOCK_BYTES, &mut rng).unwrap();
+            supply.add(PoolOwner::Hub, block).unwrap();
+        }
+        assert_eq!(supply.needs_block(PoolOwner::Hub, 0, BLOCK_BYTES), None);
+        assert!(supply.is_ready_for(0));
+    }
 }

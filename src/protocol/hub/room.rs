@@ -52,3 +52,98 @@ fn bytes_without_shares(operation: &Operation<Plain>) -> usize {
         Operation::Fetch(_) | Operation::Withdraw(_) => REFUSAL,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::secret::Secret;
+    use crate::protocol::batch::{Reply, write_replies};
+    use crate::protocol::limits::KEYS_PER_MESSAGE_MAX;
+    use crate::protocol::message::{
+        DepositBody, DepositOutcome, DepositReply, DepositResult, DepositedKey, Encrypted,
+        FetchQuery, Withdrawal,
+    };
+    use crate::protocol::names::{KeyId, NAME_BYTES_MAX, NodeName, SaeId};
+
+    fn key_id() -> KeyId {
+        "bc490419-7d60-487f-adc1-4ddcc177c139".parse().unwrap()
+    }
+
+    fn longest_name() -> String {
+        "n".repeat(NAME_BYTES_MAX)
+    }
+
+    fn client() -> NodeName {
+        longest_name().parse().unwrap()
+    }
+
+    fn sae() -> SaeId {
+        longest_name().parse().unwrap()
+    }
+
+    fn deposit(keys: usize) -> Operation<Plain> {
+        let key = DepositedKey {
+            key_id: key_id(),
+            tag: "00".repeat(16).parse().unwrap(),
+            share: Plain(Secret::zeros(1)),
+        };
+        Operation::Deposit(DepositBody {
+            keys: vec![key; keys],
+            client: client(),
+            master_sae: sae(),
+            slave_saes: vec![sae()],
+            hubs: 3,
+            threshold: 2,
+            x: 1,
+            size: 1,
+        })
+    }
+
+    /// What a reply takes beside its shares, in a batch with another.
+    fn written(reply: Reply<Encrypted>) -> usize {
+        let both = write_replies(&[Reply::Withdraw, reply]).len();
+        both - write_replies(&[Reply::Withdraw]).len()
+    }
+
+    #[test]
+    fn every_operation_keeps_room_for_its_longest_reply_and_little_more() {
+        /// More would be room that no answer ever takes.
+        const SPARE: usize = 512;
+        let fetch = Operation::Fetch(FetchQuery {
+            client: client(),
+            slave_sae: sae(),
+            master_sae: sae(),
+            key_ids: vec![key_id()],
+        });
+        let withdrawal = Operation::Withdraw(Withdrawal {
+            client: client(),
+            master_sae: sae(),
+            key_ids: vec![key_id()],
+        });
+        let refusal = written(Reply::Refused(Refusal::ForeignSae {
+            client: longest_name(),
+            sae: longest_name(),
+        }));
+        for operation in [fetch, withdrawal, deposit(1)] {
+            let kept = bytes_without_shares(&operation);
+            assert!(
+                (refusal..refusal + SPARE).contains(&kept),
+                "{kept} {refusal}"
+            );
+        }
+        for keys in [1, 2, KEYS_PER_MESSAGE_MAX] {
+            let kept = bytes_without_shares(&deposit(keys));
+            let result = DepositResult {
+                key_id: key_id(),
+                outcome: DepositOutcome::Full,
+            };
+            let reply = written(Reply::Deposit(DepositReply {
+                keys: vec![result; keys],
+            }));
+            assert!(
+                (reply..reply + SPARE).contains(&kept),
+                "{keys} keys: {kept} {reply}"
+            );
+        }
+    }
+}

@@ -79,3 +79,35 @@ impl Event {
         Self::Blamed(Blame { x, what })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn misbehaviour_is_called_what_the_specification_says() {
+        let all = [
+            Misbehaviour::WrongKey,
+            Misbehaviour::WrongIndex,
+            Misbehaviour::WrongHubs,
+            Misbehaviour::WrongThreshold,
+            Misbehaviour::WrongSaes,
+            Misbehaviour::WrongSize,
+            Misbehaviour::WrongPublicParts,
+            Misbehaviour::WrongShare,
+            Misbehaviour::Malformed,
+        ];
+        let kinds: BTreeSet<&str> = all.into_iter().map(Misbehaviour::kind).collect();
+        let specification = include_str!("../../../docs/protocol.md");
+        let rows = specification
+            .lines()
+            .skip_while(|row| !row.starts_with("| `wrong-key`"));
+        let rows = rows.take_while(|row| row.starts_with('|'));
+        let names = rows.filter_map(|row| row.split(" | ").next());
+        let names = names.flat_map(|names| names.split('`').skip(1).step_by(2));
+        assert_eq!(kinds, names.collect());
+        assert_eq!(kinds.len(), all.len());
+    }
+}
