@@ -21,6 +21,7 @@ use super::answer::json;
 use super::body::has_body;
 use super::connections::Guard;
 use super::message_body::MessageBody;
+use super::paths;
 
 /// The names by which a node may be called, besides every IP address and `localhost`.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +55,8 @@ enum Refused {
     OtherHost { host: String },
     #[error("pages of {origin} may not call this node")]
     OtherOrigin { origin: String },
+    #[error("pages of other sites may not call this node")]
+    OtherSite,
 }
 
 impl Refused {
@@ -62,7 +65,7 @@ impl Refused {
             Self::BadHost => 400,
             // RFC 9110 section 15.5.20.
             Self::OtherHost { .. } => 421,
-            Self::OtherOrigin { .. } => 403,
+            Self::OtherOrigin { .. } | Self::OtherSite => 403,
         }
     }
 }
@@ -106,6 +109,7 @@ fn refusal(request: &ServiceRequest) -> Option<Refused> {
         request.uri().authority(),
         request.headers(),
     )
+    .and_then(|()| check_site(request.path(), request.headers()))
     .err()
 }
 
@@ -145,6 +149,20 @@ fn check(
         false => Err(other(origin)),
     }
 }
+
+/// Pictures, links and forms of other sites send no `Origin`, but the browser says that they are of another site. They may
+/// lead to the page that people read, and to nothing else: a browser shows its certificate whoever makes it call.
+fn check_site(path: &str, headers: &HeaderMap) -> Result<(), Refused> {
+    let is_elsewhere = |site: &HeaderValue| site != "same-origin" && site != "none";
+    let is_elsewhere = headers.get_all(SEC_FETCH_SITE).any(is_elsewhere);
+    match is_elsewhere && !path.starts_with(paths::DOCS) {
+        true => Err(Refused::OtherSite),
+        false => Ok(()),
+    }
+}
+
+/// Fetch Metadata, W3C working draft, section 2.4: where a browser's request comes from.
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// The only value of a header.
 ///
@@ -268,5 +286,27 @@ mod tests {
         }
         let own = ("origin", "http://127.0.0.1:8100");
         assert_eq!(status(&[host, own, own]), 403);
+    }
+
+    #[test]
+    fn other_sites_may_lead_to_the_page_that_people_read_and_to_nothing_else() {
+        let status = |path: &str, site: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(SEC_FETCH_SITE.parse().unwrap(), site.parse().unwrap());
+            check_site(path, &headers).map_or_else(|refused| refused.status(), |()| 200)
+        };
+        for path in ["/api/v1/keys/celia/enc_keys", "/metrics", "/"] {
+            for (site, expected) in [
+                ("same-origin", 200),
+                ("none", 200),
+                ("same-site", 403),
+                ("cross-site", 403),
+                ("", 403),
+            ] {
+                assert_eq!(status(path, site), expected, "{path} from {site:?}");
+            }
+        }
+        assert_eq!(status("/docs/index.html", "cross-site"), 200);
+        assert!(check_site("/metrics", &HeaderMap::new()).is_ok());
     }
 }
