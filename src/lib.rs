@@ -133,8 +133,8 @@
 //!
 //! # What it does not do
 //!
-//! Registration and PSRD delivery are out of band in real life. Here REST calls stand in for them, unprotected. SAEs are
-//! identified by a header, not by TLS. State is volatile: what a node holds dies with it. K hubs that collude know every
+//! Registration and PSRD delivery are out of band in real life. Here REST calls stand in for them: with the feature `tls` under
+//! certificates, else unprotected, and SAEs are identified by a header. State is volatile: what a node holds dies with it. K hubs that collude know every
 //! key, as in any protocol of this kind.
 //!
 //! # The modules, each built on those before it

@@ -14,7 +14,7 @@ use lab::{Lab, eventually};
 use rcgen::{CertificateParams, DnType, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, NamedGroup, ProtocolVersion, RootCertStore};
 
 const SMALL: &str = "threshold = 2
 base_port = 8100
@@ -48,6 +48,14 @@ enum Who {
 }
 
 fn config(lab: &Lab, who: &Who) -> ClientConfig {
+    config_of(lab, who, rustls::DEFAULT_VERSIONS)
+}
+
+fn config_of(
+    lab: &Lab,
+    who: &Who,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> ClientConfig {
     let pki = lab.folder().join("pki");
     let mut roots = RootCertStore::empty();
     let ca = CertificateDer::from_pem_file(pki.join("ca.pem")).unwrap();
@@ -55,7 +63,7 @@ fn config(lab: &Lab, who: &Who) -> ClientConfig {
     let config = ClientConfig::builder_with_provider(Arc::new(
         rustls::crypto::aws_lc_rs::default_provider(),
     ))
-    .with_safe_default_protocol_versions()
+    .with_protocol_versions(versions)
     .unwrap()
     .with_root_certificates(roots);
     let (certificate, key) = match who {
@@ -460,6 +468,90 @@ fn who_does_not_speak_our_tls_is_told_and_costs_nobody_else() {
         let mut rest = Vec::new();
         let ended = stream.read_to_end(&mut rest);
         assert!(ended.is_ok() || ended.unwrap_err().kind() == std::io::ErrorKind::ConnectionReset);
+    }
+    lab.ok(&["stop"]);
+}
+
+#[test]
+fn both_versions_of_tls_are_spoken_and_the_key_exchange_is_post_quantum() {
+    let lab = running();
+    let address = ("127.0.0.1", lab.base_port + CAROL);
+    let config = Arc::new(config(&lab, &Who::File("sae-carol")));
+    let request =
+        format!("GET {STATUS_OF_CELIA} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    // The second connection of the newer version resumes the session of the first: who it is is known as well.
+    let cases = [
+        (ProtocolVersion::TLSv1_3, NamedGroup::X25519MLKEM768),
+        (ProtocolVersion::TLSv1_3, NamedGroup::X25519MLKEM768),
+        (ProtocolVersion::TLSv1_2, NamedGroup::X25519),
+    ];
+    for (version, group) in cases {
+        let config = match version {
+            ProtocolVersion::TLSv1_3 => Arc::clone(&config),
+            _ => Arc::new(config_of(
+                &lab,
+                &Who::File("sae-carol"),
+                &[&rustls::version::TLS12],
+            )),
+        };
+        let host = "localhost".try_into().unwrap();
+        let mut session = rustls::ClientConnection::new(config, host).unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        let mut tls = rustls::Stream::new(&mut session, &mut stream);
+        tls.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        let _ = tls.read_to_string(&mut answer);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{version:?}: {answer}");
+        assert_eq!(session.protocol_version(), Some(version));
+        let used = session.negotiated_key_exchange_group().unwrap();
+        assert_eq!(used.name(), group, "{version:?}");
+    }
+    lab.ok(&["stop"]);
+}
+
+#[test]
+fn saes_may_have_names_and_a_ca_of_their_own() {
+    let uri = "urn:example:encryptor:7";
+    let text = SMALL.replace(
+        "\"sam\"]",
+        &format!("{{ id = \"sam\", certificate = {{ san_uri = \"{uri}\" }} }}]"),
+    );
+    let lab = Lab::new(&text);
+    lab.ok(&["pki", "init"]);
+    // Another CA, which the topology believes for SAEs alone.
+    let file = lab.folder().join("topology.toml");
+    let topology = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{topology}sae_ca = \"pki/saes.pem\"\n")).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca = params.self_signed(&key).unwrap();
+    std::fs::write(lab.folder().join("pki/saes.pem"), ca.pem()).unwrap();
+    let ca = Issuer::new(params, key);
+    let theirs = |name: &str, uri: Option<&str>| {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let uri = uri.map(|uri| rcgen::SanType::URI(uri.try_into().unwrap()));
+        params.subject_alt_names.extend(uri);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &ca).unwrap();
+        Who::Pem(certificate.pem(), key.serialize_pem())
+    };
+    lab.ok(&["start"]);
+    let metrics = "/metrics";
+    let operator = theirs("operator", None);
+    for (who, path, expected) in [
+        (Who::File("sae-sam"), STATUS_OF_CELIA, 200),
+        (theirs("whoever", Some(uri)), STATUS_OF_CELIA, 200),
+        (theirs("carol", None), STATUS_OF_CELIA, 200),
+        // The name of an SAE whose certificate has another, and names that are not for this CA to give.
+        (theirs("sam", None), STATUS_OF_CELIA, 401),
+        (operator.clone(), metrics, 401),
+        (theirs("monitor", None), metrics, 401),
+        (theirs("client-carol", None), STATUS_OF_CELIA, 401),
+    ] {
+        assert_eq!(status(&lab, &who, CAROL, path), Ok(expected), "{path}");
     }
     lab.ok(&["stop"]);
 }

@@ -1,7 +1,7 @@
 //! ETSI GS QKD 014 at a client, for SAEs. `docs/etsi-qkd-014.md` has the standard point by point.
 //!
-//! The SAE's identity is the value of the `Authorization` header, as long as there is no mutual TLS: whoever reaches
-//! the port can claim to be any SAE. Keep the port on loopback.
+//! The SAE is whom its certificate names. Without TLS it is whom the `Authorization` header names, whoever sends it: such a
+//! client listens on loopback.
 
 use actix_web::HttpResponse;
 use actix_web::dev::HttpServiceFactory;

@@ -39,7 +39,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
                 "The protocol between clients and hubs: requests and answers are authenticated with pre-shared random \
                  data (PSRD), shares travel under a one-time pad. `docs/protocol.md` specifies it."),
             (name = openapi::OUT_OF_BAND, description =
-                "Stands in for what is carried by hand in real life. Not protected."),
+                "Stands in for what is carried by hand in real life. Under TLS for the client itself, else not protected."),
             (name = openapi::MANAGEMENT, description = "For operators. Status is open, stopping takes the token."),
             (name = openapi::OBSERVATION, description = "Metrics and documentation."),
         ),
