@@ -249,9 +249,9 @@ async fn errors_are_json(nodes: &Nodes) {
         ("hank", "GET", "/docs/nothing", 404),
         ("hank", "DELETE", KEY_SHARE_PATH, 405),
         ("hank", "GET", paths::REGISTRATION, 405),
-        ("hank", "POST", paths::HUB_STATUS, 404),
+        ("hank", "POST", paths::HUB_STATUS, 405),
         ("carol", "GET", "/nothing", 404),
-        ("carol", "DELETE", paths::METRICS, 404),
+        ("carol", "DELETE", paths::METRICS, 405),
     ] {
         let answer = nodes
             .send(method, nodes.url(node, path), None, Vec::new())

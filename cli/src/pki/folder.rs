@@ -32,10 +32,12 @@ pub(super) fn with_tls(file: &Path, out: &Path) -> Result<(Topology, Option<Stri
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => EXAMPLE.to_owned(),
-        Err(_) => {
-            return Err(Topology::read(file)
-                .map(|_| ())
-                .map_or_else(CliError::Topology, |()| CliError::NoTls));
+        Err(reason) => {
+            return Err(CliError::File {
+                path: file.to_owned(),
+                what: "cannot be read",
+                reason,
+            });
         }
     };
     let table: Result<toml::Table, _> = text.parse();

@@ -6,13 +6,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
-use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, Error, RootCertStore};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::{Error, RootCertStore};
 use zeroize::Zeroizing;
 
-use super::trust::Trust;
-use super::{names, provider};
 use crate::http::peer::Identity;
 
 /// Largest file that is read, in bytes. A revocation list with 20,000 entries fits.
@@ -111,11 +108,11 @@ pub enum TlsProblem {
 pub(super) type Stamp = Vec<Option<(i64, i64, u64)>>;
 
 impl TlsFiles {
-    fn certificate(&self, identity: &Identity) -> PathBuf {
+    pub(super) fn certificate(&self, identity: &Identity) -> PathBuf {
         self.directory.join(format!("{}.pem", identity.file_stem()))
     }
 
-    fn key(&self, identity: &Identity) -> PathBuf {
+    pub(super) fn key(&self, identity: &Identity) -> PathBuf {
         self.directory.join(format!("{}.key", identity.file_stem()))
     }
 
@@ -154,68 +151,9 @@ impl TlsFiles {
             false => Ok(lists),
         }
     }
-
-    /// The certificate and the key of a party, once they fit each other, the party and the CA.
-    pub(super) fn own(&self, identity: &Identity, trust: &Trust) -> Result<CertifiedKey, TlsError> {
-        let (file, key_file) = (self.certificate(identity), self.key(identity));
-        let chain = certificates(&file)?;
-        let key = private_key(&key_file)?;
-        let key = provider().key_provider.load_private_key(key);
-        let key = key.map_err(|e| at(&key_file)(TlsProblem::Broken(e.to_string())))?;
-        let own = CertifiedKey::new(chain, key);
-        own.keys_match()
-            .map_err(|_| at(&key_file)(TlsProblem::OtherKey(file.clone())))?;
-        self.check(identity, &own.cert, trust).map_err(at(&file))?;
-        Ok(own)
-    }
-
-    fn check(
-        &self,
-        identity: &Identity,
-        chain: &[CertificateDer<'static>],
-        trust: &Trust,
-    ) -> Result<(), TlsProblem> {
-        let first = chain.first().ok_or(TlsProblem::Without("certificate"))?;
-        let found = names::common_name(first).unwrap_or_default();
-        let expected = identity.common_name();
-        // Which certificate is an SAE's is for the topology to say.
-        if found != expected && !matches!(identity, Identity::Sae(_)) {
-            return Err(TlsProblem::OtherName { found, expected });
-        }
-        let checked = match &self.host {
-            None => trust.check_caller(chain),
-            Some(host) => {
-                let name = ServerName::try_from(host.as_str())
-                    .map_err(|_| TlsProblem::OtherHost(host.clone()))?;
-                trust.check_node(chain, &name)
-            }
-        };
-        checked.map_err(|error| match error {
-            Error::InvalidCertificate(error) => match (error, &self.host) {
-                (CertificateError::Expired | CertificateError::ExpiredContext { .. }, _) => {
-                    TlsProblem::Expired
-                }
-                (CertificateError::Revoked, _) => TlsProblem::Revoked,
-                (
-                    CertificateError::NotValidForName
-                    | CertificateError::NotValidForNameContext { .. },
-                    Some(host),
-                ) => TlsProblem::OtherHost(host.clone()),
-                (error, _) => self.not_of_ca(error.to_string()),
-            },
-            error => self.not_of_ca(error.to_string()),
-        })
-    }
-
-    fn not_of_ca(&self, reason: String) -> TlsProblem {
-        TlsProblem::NotOfCa {
-            ca: self.ca.clone(),
-            reason,
-        }
-    }
 }
 
-fn at(file: &Path) -> impl Fn(TlsProblem) -> TlsError {
+pub(super) fn at(file: &Path) -> impl Fn(TlsProblem) -> TlsError {
     let file = file.to_owned();
     move |problem| TlsError {
         file: file.clone(),
@@ -235,7 +173,7 @@ fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
     }
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(file)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let certificates = certificates.map_err(|e| at(file)(TlsProblem::Broken(e.to_string())))?;
@@ -253,7 +191,7 @@ pub(super) fn first_certificate(file: &Path) -> Result<CertificateDer<'static>, 
     first.ok_or_else(|| at(file)(TlsProblem::Without("certificate")))
 }
 
-fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+pub(super) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let unreadable = |error| at(file)(TlsProblem::Unreadable(error));
     let mode = file.metadata().map_err(unreadable)?.mode() & 0o777;
     if mode & 0o077 != 0 {

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `files` | reads certificates, keys and revocation lists, and says what is wrong with them |
+//! | `own` | the certificate and the key of a party |
 //! | `names` | what a certificate says about its subject |
 //! | `trust` | whose certificates are believed |
 //! | `accept` | the handshake with whoever connects to a node |
@@ -30,6 +31,7 @@ mod accept;
 mod files;
 mod handshakes;
 mod names;
+mod own;
 mod trust;
 
 pub(super) use accept::accept;
