@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lab::{Lab, eventually};
 use rcgen::{CertificateParams, DnType, Issuer, KeyPair};
@@ -356,7 +356,7 @@ fn a_revoked_certificate_is_refused_also_on_a_connection_that_lasts() {
             assert_eq!(get(sae, &url(&lab, CAROL, STATUS_OF_CELIA)).await, Ok(200));
         }
         lab.ok(&["pki", "revoke", "--sae", "carol"]);
-        let begun = Instant::now();
+        let begun = tokio::time::Instant::now();
         while get(&carol, &url(&lab, CAROL, STATUS_OF_CELIA)).await == Ok(200) {
             assert!(
                 begun.elapsed() < Duration::from_secs(120),

@@ -52,7 +52,10 @@ pub fn stop_path(role: Role) -> &'static str {
 
 /// An HTTP client for each who calls nodes.
 #[derive(Clone)]
-pub struct HttpClients(Rc<dyn Fn(&Identity) -> Result<awc::Client, String>>);
+pub struct HttpClients(Rc<ClientOf>);
+
+/// The HTTP client of one who calls, or why there is none.
+type ClientOf = dyn Fn(&Identity) -> Result<awc::Client, String>;
 
 impl HttpClients {
     /// A client that proves who calls, or why there is none.

@@ -102,7 +102,7 @@ impl Kind {
 /// Something that answers calls.
 enum Running {
     Processes(ProcessCluster),
-    Actors(LocalCluster),
+    Actors(Box<LocalCluster>),
     Bare(Bare),
 }
 
@@ -145,7 +145,8 @@ async fn start(programs: &Programs, kind: Kind) -> Result<Running, LabError> {
     Ok(match kind.subject {
         Subject::BareRoute => Running::Bare(Bare::start(&programs.bare).map_err(LabError::Bare)?),
         Subject::Actors => {
-            Running::Actors(LocalCluster::start(Topology::parse("actors", &text)?, SEED))
+            let topology = Topology::parse("actors", &text)?;
+            Running::Actors(Box::new(LocalCluster::start(topology, SEED)))
         }
         Subject::Processes => {
             let cluster = match kind.trouble {
