@@ -873,6 +873,53 @@ fn as_many_liars_as_there_may_be_cost_one_search_in_a_call() {
 }
 
 #[test]
+fn a_key_is_unknown_or_forbidden_only_if_so_many_hubs_say_so_that_no_k_others_are_left() {
+    let (_, deposits) = begin(1);
+    // What the five hubs say: the share, that there is none, that it is not for this SAE, or nothing (of which three are needed).
+    for (says, kind) in [
+        ("nnnff", "not found"),
+        ("nnfff", "unavailable"),
+        ("bbbff", "forbidden"),
+        ("bbnff", "not found"),
+        ("bnnff", "not found"),
+        ("bbfff", "unavailable"),
+        ("bnfff", "unavailable"),
+        ("sbnff", "unavailable"),
+        ("snnb_", "not found"),
+        ("ss___", "unavailable"),
+        ("nn___", "unavailable"),
+    ] {
+        let query = query("b", &key_ids(&deposits));
+        let mut responder = Responder::begin(query, sharing(), 10 * NOW);
+        for (says, (x, deposit)) in says.chars().zip(&deposits) {
+            let mut reply = answer_all(deposit);
+            match says {
+                'n' => reply.keys[0].answer = FetchAnswer::NotFound,
+                'b' => reply.keys[0].answer = FetchAnswer::Forbidden,
+                'f' => responder.on_failure(*x, "is on fire".to_owned()),
+                _ => {}
+            }
+            if !['f', '_'].contains(&says) {
+                responder.on_reply(*x, reply, &mut rng(3));
+            }
+        }
+        let is_open = says.contains('_');
+        let waits = matches!(responder.progress(NOW), Progress::WaitUntil(_));
+        assert_eq!(waits, is_open && kind == "unavailable", "{says}");
+        let Progress::Failed(error) = responder.progress(10 * NOW) else {
+            panic!("{says}: no key can be put together")
+        };
+        let failed = match error {
+            FetchError::NotFound { .. } => "not found",
+            FetchError::Forbidden { .. } => "forbidden",
+            FetchError::Unavailable { .. } => "unavailable",
+            error => panic!("{error}"),
+        };
+        assert_eq!(failed, kind, "{says}");
+    }
+}
+
+#[test]
 fn who_cannot_be_read_is_blamed_and_who_fails_is_not_and_neither_is_waited_for() {
     let (_, deposits) = begin(1);
     let query = query("b", &key_ids(&deposits));
