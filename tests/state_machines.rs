@@ -873,11 +873,87 @@ fn as_many_liars_as_there_may_be_cost_one_search_in_a_call() {
 }
 
 #[test]
+fn a_key_is_unknown_or_forbidden_only_if_so_many_hubs_say_so_that_no_k_others_are_left() {
+    let (_, deposits) = begin(1);
+    // What the five hubs say: the share, that there is none, that it is not for this SAE, or nothing (of which three are needed).
+    for (says, kind) in [
+        ("nnnff", "not found"),
+        ("nnfff", "unavailable"),
+        ("bbbff", "forbidden"),
+        ("bbnff", "not found"),
+        ("bnnff", "not found"),
+        ("bbfff", "unavailable"),
+        ("bnfff", "unavailable"),
+        ("sbnff", "unavailable"),
+        ("snnb_", "not found"),
+        ("ss___", "unavailable"),
+        ("nn___", "unavailable"),
+    ] {
+        let query = query("b", &key_ids(&deposits));
+        let mut responder = Responder::begin(query, sharing(), 10 * NOW);
+        for (says, (x, deposit)) in says.chars().zip(&deposits) {
+            let mut reply = answer_all(deposit);
+            match says {
+                'n' => reply.keys[0].answer = FetchAnswer::NotFound,
+                'b' => reply.keys[0].answer = FetchAnswer::Forbidden,
+                'f' => responder.on_failure(*x, "is on fire".to_owned()),
+                _ => {}
+            }
+            if !['f', '_'].contains(&says) {
+                responder.on_reply(*x, reply, &mut rng(3));
+            }
+        }
+        let is_open = says.contains('_');
+        let waits = matches!(responder.progress(NOW), Progress::WaitUntil(_));
+        assert_eq!(waits, is_open && kind == "unavailable", "{says}");
+        let Progress::Failed(error) = responder.progress(10 * NOW) else {
+            panic!("{says}: no key can be put together")
+        };
+        let failed = match error {
+            FetchError::NotFound { .. } => "not found",
+            FetchError::Forbidden { .. } => "forbidden",
+            FetchError::Unavailable { .. } => "unavailable",
+            error => panic!("{error}"),
+        };
+        assert_eq!(failed, kind, "{says}");
+    }
+}
+
+#[test]
+fn who_cannot_be_read_is_blamed_and_who_fails_is_not_and_neither_is_waited_for() {
+    let (_, deposits) = begin(1);
+    let query = query("b", &key_ids(&deposits));
+    let mut responder = Responder::begin(query, sharing(), 10 * NOW);
+    let hubs: Vec<ShareIndex> = sharing().indices().collect();
+    responder.on_malformed(hubs[0], "it is no JSON".to_owned());
+    let malformed = Blame {
+        x: hubs[0],
+        what: Misbehaviour::Malformed,
+    };
+    assert_eq!(responder.take_events(), [Event::Blamed(malformed)]);
+    responder.on_failure(hubs[1], "is on fire".to_owned());
+    assert!(!responder.is_settled());
+    // What is known of a hub stays.
+    for x in &hubs {
+        responder.on_failure(*x, "too".to_owned());
+    }
+    assert!(responder.is_settled() && responder.take_events().is_empty());
+    let Progress::Failed(error) = responder.progress(NOW) else {
+        panic!("nobody has a share")
+    };
+    let said = error.to_string();
+    for reason in ["hub 1: it is no JSON", "hub 2: is on fire", "hub 3: too"] {
+        assert!(said.contains(reason), "{said}");
+    }
+}
+
+#[test]
 fn a_hopeless_search_is_bounded_done_in_slices_and_ends_the_call() {
     let sharing = Sharing::new(10, 20).unwrap();
     let (_, deposits) = begin_with(2, sharing, 1);
     let mut responder = Responder::begin(query("b", &key_ids(&deposits)), sharing, 10 * NOW);
     let mut work = Work::default();
+    let mut largest = 0;
     for (x, deposit) in &deposits {
         let mut reply = answer_all(deposit);
         if x.get() % 2 == 0 {
@@ -891,7 +967,7 @@ fn a_hopeless_search_is_bounded_done_in_slices_and_ends_the_call() {
                 responder.take_worked()
             }];
             for slice in slices {
-                assert!(slice.subsets <= 128, "{slice:?}");
+                largest = largest.max(slice.subsets);
                 work.subsets += slice.subsets;
                 work.bytes += slice.bytes;
             }
@@ -899,7 +975,7 @@ fn a_hopeless_search_is_bounded_done_in_slices_and_ends_the_call() {
             assert!(!has_more || is_waiting);
         }
     }
-    assert_eq!(work.subsets, SUBSETS_MAX);
+    assert_eq!((largest, work.subsets), (128, SUBSETS_MAX));
     assert_eq!(work.bytes, SUBSETS_MAX * 10 * 80);
     let failed = responder.progress(NOW);
     assert!(matches!(
@@ -961,7 +1037,11 @@ fn no_key_is_given_before_a_second_one_has_been_looked_for() {
             let mut events = responder.take_events().into_iter();
             is_found |= events.any(|event| matches!(event, Event::Corrected(_)));
             let progress = responder.progress(NOW);
-            is_held_back |= is_found && matches!(progress, Progress::WaitUntil(_));
+            if is_found && matches!(progress, Progress::WaitUntil(_)) {
+                is_held_back = true;
+                let in_the_end = responder.progress(10 * NOW);
+                assert!(matches!(in_the_end, Progress::Done(_)), "{in_the_end:?}");
+            }
             if !responder.work(&mut rng(3)) {
                 break;
             }

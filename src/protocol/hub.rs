@@ -375,11 +375,7 @@ impl Hub {
         *self.served.entry("fetch").or_default() += 1;
         // ETSI GS QKD 014 clause 5.4: only keys that are provided are used up. A request for a key that is not there
         // fails as a whole (clause 6.4). A request for whose shares PSRD is missing has just been refused.
-        let is_not_found = |key: &FetchResult<_>| matches!(key.answer, FetchAnswer::NotFound);
-        let counts = reply.is_complete()
-            || canary(Canary::PartlyFoundCounts)
-            || canary(Canary::ForbiddenCounts) && !reply.keys.iter().any(is_not_found);
-        if counts {
+        if reply.is_complete() || counts_all_the_same(&reply) {
             self.store.hand_out(now, master_sae, key_ids, asker);
         }
         Ok(reply)
@@ -388,4 +384,11 @@ impl Hub {
     fn count_refused(&mut self, refusal: &Refusal) {
         *self.refused.entry(refusal.kind()).or_default() += 1;
     }
+}
+
+/// Canaries: whether a fetch counts although not every key was found.
+fn counts_all_the_same(reply: &FetchReply<Plain>) -> bool {
+    let is_not_found = |key: &FetchResult<_>| matches!(key.answer, FetchAnswer::NotFound);
+    canary(Canary::PartlyFoundCounts)
+        || canary(Canary::ForbiddenCounts) && !reply.keys.iter().any(is_not_found)
 }

@@ -212,6 +212,51 @@ mod tests {
     }
 
     #[test]
+    fn kinds_are_what_the_specification_says() {
+        let specification = include_str!("../../docs/protocol.md");
+        let rows = specification
+            .lines()
+            .skip_while(|row| !row.starts_with("| code | status | signed |"));
+        let rows = rows.skip(2).take_while(|row| row.starts_with("| "));
+        let mut stated = Vec::new();
+        for row in rows.filter(|row| !row.starts_with("| out of band")) {
+            let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+            let [codes, status, signed, fault] = cells[..] else {
+                panic!("{row}");
+            };
+            // Inside a batch nothing has a status.
+            let status = status.parse().unwrap_or(503);
+            let signing = match signed {
+                "no" => Signing::Never,
+                "yes" => Signing::Always,
+                _ => Signing::IfPsrdIsLeft,
+            };
+            let fault = match fault.split("'s").next() {
+                Some("nobody") => Fault::Nobody,
+                Some("the network") => Fault::Network,
+                Some("the sender") => Fault::Sender,
+                Some("the client") => Fault::Client,
+                other => panic!("{other:?}"),
+            };
+            let codes = codes.split('`').skip(1).step_by(2);
+            stated.extend(codes.map(|code| (code, status, signing, fault)));
+        }
+        let all = all();
+        let ours = all.iter().map(|refusal| {
+            let (status, signing, fault) = (refusal.status(), refusal.signing(), refusal.fault());
+            (refusal.kind(), status, signing, fault)
+        });
+        assert_eq!(ours.collect::<Vec<_>>(), stated);
+    }
+
+    #[test]
+    fn what_depends_on_how_much_is_asked_for_passes() {
+        let passing = all().into_iter().filter(Refusal::is_passing);
+        let passing: Vec<&str> = passing.map(|refusal| refusal.kind()).collect();
+        assert_eq!(passing, ["psrd-exhausted", "too-much-at-once"]);
+    }
+
+    #[test]
     fn nobody_is_called_a_culprit_without_proof() {
         for refusal in all() {
             let signed = refusal.signing() == Signing::Always;

@@ -236,10 +236,11 @@ impl Responder {
                 threshold: self.sharing.threshold(),
             });
         }
+        let is_late = now >= self.deadline;
         let mut unsolved = self.sessions.iter().filter(|s| !s.is_solved(self.needed));
         let Some(first) = unsolved.clone().next() else {
             // What is left is whose shares are wrong, and whether another key fits, too.
-            return if self.has_work && now < self.deadline {
+            return if self.has_work && !is_late {
                 Progress::WaitUntil(self.deadline)
             } else {
                 Progress::Done(self.sessions.iter().filter_map(Session::key).collect())
@@ -247,9 +248,9 @@ impl Responder {
         };
         let missing = usize::from(self.sharing.shares()) - self.outcomes.len();
         let hopeless = unsolved.find(|s| s.is_hopeless(missing, self.needed));
-        let is_over = (self.is_settled() && !self.has_work) || now >= self.deadline;
+        let is_over = (self.is_settled() && !self.has_work) || is_late;
         match hopeless.or(is_over.then_some(first)) {
-            Some(session) if now >= self.deadline && canary(Canary::DeadlineIsNotFound) => {
+            Some(session) if is_late && canary(Canary::DeadlineIsNotFound) => {
                 Progress::Failed(FetchError::NotFound {
                     key_id: session.key_id,
                 })
@@ -265,7 +266,7 @@ impl Responder {
         // of them, the key may well exist.
         let mut enough = usize::from(self.sharing.shares() - self.sharing.threshold()) + 1;
         if canary(Canary::NotFoundEarly) {
-            enough = (enough - 1).max(1);
+            enough = enough.saturating_sub(1).max(1);
         }
         if session.forbidden() >= enough {
             return FetchError::Forbidden { key_id };

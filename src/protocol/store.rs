@@ -641,7 +641,7 @@ mod tests {
         assert_eq!(scene.fetch(7, 1, "b"), NotFound);
         // The other SAE is not affected, and after it the share goes.
         assert_eq!(scene.fetch(20, 1, "c"), Found(7));
-        assert_eq!(scene.0.len(), 1);
+        assert_eq!((scene.0.len(), scene.0.is_empty()), (1, false));
         scene.0.expire(secs(25));
         assert!(scene.0.is_empty());
     }

@@ -153,7 +153,7 @@ impl SpendingPool {
                 self.blocks_bytes -= unspent.block.len();
                 self.blocks.pop_front();
             } else if canary(Canary::AllocationOffByOne) {
-                unspent.next -= 1;
+                unspent.next = end - 1;
             }
         }
         Ok(Spent {

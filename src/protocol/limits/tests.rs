@@ -123,3 +123,16 @@ fn a_pool_has_the_limits_of_its_node() {
 fn ways_to_choose_are_counted() {
     assert_eq!([choose(10, 5), choose(4, 1), choose(3, 3)], [252, 4, 1]);
 }
+
+#[test]
+fn as_many_keys_are_asked_for_at_once_as_an_answer_carries() {
+    for key_bytes in (1..=KEY_BYTES_MAX).step_by(97) {
+        let most = keys_per_answer(key_bytes);
+        let takes = |keys| answer_bytes(std::iter::repeat_n(key_bytes, keys));
+        assert!(takes(most) <= BODY_BYTES_MAX, "{most} of {key_bytes} bytes");
+        assert!(takes(most + 1) > BODY_BYTES_MAX, "{key_bytes} bytes");
+        for keys in [0, 1, 5] {
+            assert_eq!(json_bytes(keys, key_bytes), takes(keys));
+        }
+    }
+}
